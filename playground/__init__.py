@@ -1,0 +1,1 @@
+"""Generative models you can see at work, and read."""

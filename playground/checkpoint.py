@@ -1,0 +1,133 @@
+"""Checkpoints that rebuild themselves: safetensors files whose header holds family, config and provenance as JSON.
+
+No pickle and no code: a file names a family among those in `playground.models`, and gives numbers.
+Reading the header reads no tensors.
+"""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+import threading
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+import playground.models
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+_lock = threading.Lock()
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, damaged or of the wrong kind; the message is one sentence for the user."""
+
+
+class Header(NamedTuple):
+    """What a checkpoint says of itself.
+
+    Attributes:
+        family: the module in `playground.models` that rebuilds it.
+        config: the fields of that family's `Config`.
+        provenance: recipe, flags, seed, steps, data, date ...
+    """
+
+    family: str
+    config: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def families() -> list[str]:
+    """The names of the model families: the modules of `playground.models`."""
+    return sorted(module.name for module in pkgutil.iter_modules(playground.models.__path__))
+
+
+def family(name: str) -> ModuleType:
+    """The module of a family: `Config`, `Model`, its losses, `Settings`, `sample`."""
+    if name not in families():
+        raise CheckpointError(f"there is no model family {name!r} (there are {', '.join(families())})")
+    return importlib.import_module(f"playground.models.{name}")
+
+
+def save(path: str | Path, model: nn.Module, provenance: dict[str, Any]) -> None:
+    """Write a model in half precision, with its `config` and provenance in the header; never half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.detach().cpu().half().contiguous() if tensor.is_floating_point() else tensor.cpu()
+        for name, tensor in model.state_dict().items()
+    }
+    metadata = {
+        "family": type(model).__module__.rpartition(".")[2],
+        "config": json.dumps(dataclasses.asdict(model.config)),
+        "provenance": json.dumps(provenance),
+    }
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def find(weights: str | Path = WEIGHTS) -> list[Path]:
+    """The checkpoints in a folder, by name."""
+    return sorted(Path(weights).glob("*.safetensors"))
+
+
+def header(path: str | Path) -> Header:
+    """Read what a checkpoint says of itself.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a checkpoint of this project.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return Header(metadata["family"], json.loads(metadata["config"]), json.loads(metadata["provenance"]))
+    except FileNotFoundError:
+        name = Path(path).stem
+        raise CheckpointError(
+            f"the checkpoint {name} is missing: `python -m train {name.split('-')[0]}` makes it"
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"the checkpoint {Path(path).name} is damaged ({error})") from None
+    except (KeyError, ValueError):
+        raise CheckpointError(f"{Path(path).name} is not a checkpoint of this project: its header names no model") from None
+
+
+def load(path: str | Path, expect: str | None = None) -> nn.Module:
+    """Rebuild a model, in single precision on the CPU, ready to sample; kept until the file changes.
+
+    Args:
+        expect: the family it must be of.
+
+    Raises:
+        CheckpointError: missing, damaged, of another family, or its tensors do not fit its config.
+    """
+    path = Path(path)
+    found = header(path)
+    if expect is not None and found.family != expect:
+        raise CheckpointError(f"{path.name} holds a model of the family {found.family}, not {expect}")
+    with _lock:  # two visitors at once load a model once
+        return _load(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _load(path: Path, mtime_ns: int) -> nn.Module:
+    found = header(path)
+    module = family(found.family)
+    try:
+        with torch.device("meta"):  # shapes only: an absurd config costs no memory
+            model = module.Model(module.Config(**found.config))
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+        model.load_state_dict(tensors, assign=True)
+    except (TypeError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise CheckpointError(f"the checkpoint {path.name} does not fit its own config ({reason})") from None
+    return model.requires_grad_(False).eval()

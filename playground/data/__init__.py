@@ -1,0 +1,1 @@
+"""Data sets: each file loads or draws one."""

@@ -1,0 +1,156 @@
+"""Building blocks of the networks: embeddings, residual block, self-attention, U-Net.
+
+Shapes are written as B batch, C channels, H height, W width, D embedding. Nothing here knows what the
+network predicts or how it is trained.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUPS = 8  # of every group normalisation
+
+
+def sinusoidal_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
+    """Embed t (B,) as cosines and sines of geometrically spaced frequencies (Vaswani 2017): (B, dim)."""
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / half)
+    angles = t.float()[:, None] * frequencies  # (B, dim / 2)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def zero_init(layer: nn.Module) -> nn.Module:
+    """Start a layer at zero, so that the block it closes starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around an adaptive group norm: the embedding scales and shifts each channel.
+
+    Dhariwal and Nichol 2021, "Diffusion Models Beat GANs", section 3 (AdaGN).
+    """
+
+    def __init__(self, c_in: int, c_out: int, emb_dim: int, dropout: float = 0.0):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, c_in)
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.modulation = nn.Linear(emb_dim, 2 * c_out)
+        self.norm2 = nn.GroupNorm(GROUPS, c_out, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = zero_init(nn.Conv2d(c_out, c_out, 3, padding=1))
+        self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x (B, c_in, H, W), emb (B, emb_dim) -> (B, c_out, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))  # (B, c_out, H, W)
+        scale, shift = self.modulation(F.silu(emb))[:, :, None, None].chunk(2, dim=1)  # (B, c_out, 1, 1)
+        h = self.norm2(h) * (1 + scale) + shift
+        h = self.conv2(self.dropout(F.silu(h)))
+        return self.skip(x) + h
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over the H x W places of a feature map, with a residual connection."""
+
+    def __init__(self, channels: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = zero_init(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, C, H, W) -> (B, C, H, W)."""
+        b, c, height, width = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, height * width)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)  # each (B, heads, H W, C / heads)
+        # Written out: on a CPU, torch's fused attention takes many times as long to train at so few places.
+        attention = (q @ k.transpose(-1, -2) / math.sqrt(c // self.heads)).softmax(-1)  # (B, heads, H W, H W)
+        h = attention.to(v.dtype) @ v
+        return x + self.out(h.transpose(-1, -2).reshape(b, c, height, width))
+
+
+class Stage(nn.Module):
+    """A residual block and, where asked for, self-attention after it."""
+
+    def __init__(self, c_in: int, c_out: int, emb_dim: int, attention: bool, dropout: float):
+        super().__init__()
+        self.block = ResidualBlock(c_in, c_out, emb_dim, dropout)
+        self.attention = SelfAttention(c_out) if attention else nn.Identity()
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        return self.attention(self.block(x, emb))
+
+
+class UNet(nn.Module):
+    """A U-Net (Ronneberger 2015) on pixel-unshuffled images, with self-attention at its lowest resolution.
+
+    The stem folds `patch` x `patch` pixels into channels and the head unfolds them, so that all the
+    work is done at 1 / patch of the resolution: on a CPU the cheapest way to be fast.
+
+    Args:
+        channels: of the image, in and out.
+        width: channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
+        multipliers: one for each level; the resolution halves from a level to the next.
+        blocks: residual blocks of a level, on the way down and on the way up.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        multipliers: Sequence[int],
+        blocks: int,
+        emb_dim: int,
+        patch: int = 1,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.patch = patch
+        widths = [width * m for m in multipliers]
+        lowest = len(widths) - 1
+        self.stem = nn.Conv2d(channels * patch**2, width, 3, padding=1)
+        self.down = nn.ModuleList()
+        c = width
+        for level, c_out in enumerate(widths):
+            for _ in range(blocks):
+                self.down.append(Stage(c, c_out, emb_dim, level == lowest, dropout))
+                c = c_out
+            if level != lowest:
+                self.down.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
+        self.middle = nn.ModuleList(
+            [Stage(c, c, emb_dim, True, dropout), Stage(c, c, emb_dim, False, dropout)]
+        )
+        self.up = nn.ModuleList()
+        for level, c_out in reversed(list(enumerate(widths))):
+            for _ in range(blocks):  # each takes the output of its mirror image on the way down
+                self.up.append(Stage(c + c_out, c_out, emb_dim, level == lowest, dropout))
+                c = c_out
+            if level != 0:
+                self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)))
+        self.head = nn.Sequential(
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            zero_init(nn.Conv2d(width, channels * patch**2, 3, padding=1)),
+        )
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x (B, C, H, W), emb (B, emb_dim) -> (B, C, H, W)."""
+        h = self.stem(F.pixel_unshuffle(x, self.patch))  # (B, width, H / patch, W / patch)
+        skips = []
+        for layer in self.down:
+            if isinstance(layer, Stage):
+                h = layer(h, emb)
+                skips.append(h)
+            else:
+                h = layer(h)
+        for stage in self.middle:
+            h = stage(h, emb)
+        for layer in self.up:
+            h = layer(torch.cat([h, skips.pop()], dim=1), emb) if isinstance(layer, Stage) else layer(h)
+        return F.pixel_shuffle(self.head(h), self.patch)  # (B, C, H, W)

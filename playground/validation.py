@@ -1,0 +1,38 @@
+"""Checks of what comes from outside: each returns the clean value or raises ValueError with one sentence."""
+
+import math
+from collections.abc import Iterable
+
+MAX_SEED = 2**32 - 1
+
+
+def number(name: str, value: object, low: float, high: float) -> float:
+    """A finite float in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {_shown(value)}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+    return float(value)
+
+
+def integer(name: str, value: object, low: int, high: int) -> int:
+    """A whole number in [low, high]; 3.0 is one, 3.7 is not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1 != 0:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, not {_shown(value)}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low} to {high}, not {value:g}")
+    return int(value)
+
+
+def choice(name: str, value: object, allowed: Iterable[str]) -> str:
+    """One of the allowed names."""
+    names = list(allowed)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(names)}, not {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    """A short form of anything, fit for one line."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

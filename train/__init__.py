@@ -1,0 +1,1 @@
+"""Recipes: one file a family; `python -m train NAME` runs one, its defaults being the shipped experiment."""

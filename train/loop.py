@@ -1,0 +1,223 @@
+"""The training loop: a generator of records, on whatever Accelerate finds (CPU, one GPU, several processes).
+
+Every random number of a step comes from a generator made of (seed, step, process), and the batch from
+(seed, step): a run that was stopped and resumed is the run that was not.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from playground import checkpoint
+from playground.sampling import generator
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every recipe lets one choose.
+
+    Attributes:
+        name: of the checkpoint, and of the folder of the run.
+        steps: optimiser steps of the whole run.
+        batch_size: over all processes.
+        lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
+            share `decay` of the run.
+        clip_norm: largest norm of the gradient.
+        ema: decay of the moving average of the weights, which is what ships.
+        precision: "bf16" or "no", Accelerate's mixed precision.
+        compile: use torch.compile (a minute to start, then faster).
+        minutes: stop after so long, keep the state, and continue when called again.
+        seed: of the initial weights, the batches and the noise.
+        data: the folder of the data sets.
+        out: the folder of the finished checkpoint.
+        runs: the folder of unfinished runs: state, log, pictures.
+        save_every, picture_every, log_every: in steps.
+        tracker: one of Accelerate's trackers, such as trackio or tensorboard (to be installed).
+    """
+
+    name: str
+    steps: int
+    batch_size: int = 128
+    lr: float = 4e-4
+    warmup: int = 500
+    decay: float = 0.3
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    precision: str = "bf16"
+    compile: bool = False
+    minutes: float | None = None
+    seed: int = 0
+    data: Path = Path("data")
+    out: Path = checkpoint.WEIGHTS
+    runs: Path = Path("runs")
+    save_every: int = 500
+    picture_every: int = 1000
+    log_every: int = 20
+    tracker: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / self.name
+
+
+class Record(NamedTuple):
+    """One step: its number from 1 on, its loss and gradient norm (tensors, so that a GPU need not wait), its rate."""
+
+    step: int
+    loss: Tensor
+    grad_norm: Tensor
+    lr: float
+
+
+class Run:
+    """A model in training: prepared for its devices, with its average, and resumed if it was stopped before."""
+
+    def __init__(self, options: Options, build: Callable[[], nn.Module]):
+        self.options = options
+        self.accelerator = Accelerator(mixed_precision=options.precision, log_with=options.tracker)
+        set_seed(options.seed)
+        model = build()
+        if options.precision != "no":
+            model = model.to(memory_format=torch.channels_last)
+        self.ema = AveragedModel(
+            model.to(self.accelerator.device), multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
+        )
+        if options.compile:
+            model.compile()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
+        self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
+        saved = sorted(options.folder.glob("step-*"))
+        if saved:
+            self.accelerator.load_state(str(saved[-1]))
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps taken so far."""
+        return self.scheduler.last_epoch
+
+    def save(self) -> None:
+        """Keep the whole state on disk; a kill at any moment leaves this one or the one before."""
+        folder = self.options.folder
+        partial = folder / "partial"
+        self.accelerator.save_state(str(partial))
+        if self.accelerator.is_main_process:
+            older = sorted(folder.glob("step-*"))
+            partial.replace(folder / f"step-{self.step:07d}")
+            for path in older:
+                shutil.rmtree(path)
+            self.export(folder)
+        self.accelerator.wait_for_everyone()
+
+    def export(self, folder: Path) -> Path:
+        """Write the averaged model as a checkpoint."""
+        path = folder / f"{self.options.name}.safetensors"
+        checkpoint.save(path, self.ema.module, provenance(self.options, self.step))
+        return path
+
+    def train(self, loss: Callable[[nn.Module, int, torch.Generator], Tensor]) -> Iterator[Record]:
+        """Yield a record after each step until the last.
+
+        Args:
+            loss: of the model, the step and this process's generator for it.
+        """
+        process = self.accelerator.process_index
+        self.model.train()
+        for step in range(self.step, self.options.steps):
+            torch.manual_seed(self.options.seed * 1_000_003 + step)  # dropout draws from the global generator
+            value = loss(self.model, step, generator(self.options.seed, step, process))
+            self.accelerator.backward(value)
+            norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            lr = self.scheduler.get_last_lr()[0]
+            self.scheduler.step()
+            self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
+            yield Record(step + 1, self.accelerator.reduce(value.detach(), "mean"), norm, lr)
+
+
+def rate(step: int, options: Options) -> float:
+    """The learning rate at a step, as a multiple of `lr`: warm-up, constant, linear decay to 0."""
+    warm = min(1.0, (step + 1) / max(options.warmup, 1))
+    left = min(1.0, (options.steps - step) / max(options.decay * options.steps, 1))
+    return warm * left
+
+
+def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, processes: int = 1) -> Tensor:
+    """The items of n that a process sees at a step: every epoch is a permutation, made of (seed, epoch)."""
+    per_epoch = n // batch_size
+    if per_epoch == 0:
+        raise ValueError(f"a batch of {batch_size} is more than the {n} items there are")
+    epoch, index = divmod(step, per_epoch)
+    order = torch.randperm(n, generator=generator(seed, 1, epoch))
+    return order[index * batch_size : (index + 1) * batch_size][process::processes]
+
+
+def provenance(options: Options, step: int) -> dict[str, Any]:
+    """What the header of a checkpoint tells of its making."""
+    flags = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items() if k not in _PLACES}
+    return {"recipe": options.name.split("-")[0], "flags": flags, "seed": options.seed, "steps": step,
+            "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
+
+
+_PLACES = {"data", "out", "runs", "minutes", "tracker", "save_every", "picture_every", "log_every"}
+
+
+def follow(run: Run, records: Iterator[Record], picture: Callable[[nn.Module, Path], None]) -> Path | None:
+    """Drive a run to its end or its time: progress bar, log, pictures, state. The checkpoint's path when finished."""
+    options, main = run.options, run.accelerator.is_main_process
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if options.tracker:
+        run.accelerator.init_trackers(options.name, provenance(options, run.step)["flags"])
+    start, first = time.monotonic(), run.step
+    bar = tqdm(total=options.steps, initial=first, disable=not main, desc=options.name, mininterval=1)
+    for record in records:
+        bar.update()
+        if record.step % options.log_every == 0:
+            speed = (record.step - first) * options.batch_size / (time.monotonic() - start)
+            _log(run, record, speed, bar)
+        if main and record.step % options.picture_every == 0:
+            picture(run.ema.module, options.folder / f"picture-{record.step:07d}.png")
+        late = options.minutes is not None and record.step % options.log_every == 0 and _late(run, start)
+        if late or record.step % options.save_every == 0 or record.step == options.steps:
+            run.save()
+        if late:
+            break
+    bar.close()
+    run.accelerator.end_training()
+    if run.step < options.steps:
+        run.accelerator.print(f"stopped at step {run.step} of {options.steps}; the same command continues it")
+        return None
+    return run.export(options.out) if main else None
+
+
+def _late(run: Run, start: float) -> bool:
+    """Whether the minutes are over; the processes decide together, or some would wait for the others for ever."""
+    over = time.monotonic() - start > 60 * (run.options.minutes or 0)
+    return bool(run.accelerator.reduce(torch.tensor(float(over), device=run.accelerator.device), "sum"))
+
+
+def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
+    loss = float(record.loss)
+    if loss != loss:
+        raise RuntimeError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
+    row = {"loss": loss, "grad_norm": float(record.grad_norm), "lr": record.lr, "samples_per_second": samples_per_second}
+    bar.set_postfix({"loss": f"{loss:.4f}", "samples/s": f"{samples_per_second:.0f}"}, refresh=False)
+    run.accelerator.log(row, step=record.step)
+    if run.accelerator.is_main_process:
+        with (run.options.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps({"step": record.step, **row}) + "\n")
