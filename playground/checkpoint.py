@@ -96,7 +96,9 @@ def header(path: str | Path) -> Header:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"the checkpoint {Path(path).name} is damaged ({error})") from None
     except (KeyError, ValueError):
-        raise CheckpointError(f"{Path(path).name} is not a checkpoint of this project: its header names no model") from None
+        raise CheckpointError(
+            f"{Path(path).name} is not a checkpoint of this project: its header names no model"
+        ) from None
 
 
 def load(path: str | Path, expect: str | None = None) -> nn.Module:
@@ -130,4 +132,4 @@ def _load(path: Path, mtime_ns: int) -> nn.Module:
     except (TypeError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"the checkpoint {path.name} does not fit its own config ({reason})") from None
-    return model.requires_grad_(False).eval()
+    return model.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # faster, even one at a time

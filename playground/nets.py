@@ -123,9 +123,7 @@ class UNet(nn.Module):
                 c = c_out
             if level != lowest:
                 self.down.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
-        self.middle = nn.ModuleList(
-            [Stage(c, c, emb_dim, True, dropout), Stage(c, c, emb_dim, False, dropout)]
-        )
+        self.middle = nn.ModuleList([Stage(c, c, emb_dim, True, dropout), Stage(c, c, emb_dim, False, dropout)])
         self.up = nn.ModuleList()
         for level, c_out in reversed(list(enumerate(widths))):
             for _ in range(blocks):  # each takes the output of its mirror image on the way down

@@ -18,7 +18,7 @@ class NoiseSchedule:
     """Cumulative signal power alpha_bar for t = 0 ... T, and what follows from it.
 
     Args:
-        alpha_bar: float64 (T + 1,), from 1 down to more than 0.
+        alpha_bar: float64 (T + 1,) on the CPU, from 1 down to more than 0.
     """
 
     alpha_bar: Tensor
@@ -59,13 +59,13 @@ class NoiseSchedule:
 
 def linear(T: int = 1000) -> NoiseSchedule:
     """beta_t rises evenly from 1e-4 to 0.02. Ho 2020, section 4 (stated for T = 1000)."""
-    betas = torch.linspace(1e-4, 0.02, T, dtype=torch.float64)
+    betas = torch.linspace(1e-4, 0.02, T, dtype=torch.float64, device="cpu")
     return _from_betas(betas)
 
 
 def cosine(T: int = 1000, s: float = 0.008, max_beta: float = 0.999) -> NoiseSchedule:
     """alpha_bar follows a squared cosine. Nichol 2021, "Improved DDPM", eq. 17; beta_t is clipped there too."""
-    t = torch.arange(T + 1, dtype=torch.float64) / T
+    t = torch.arange(T + 1, dtype=torch.float64, device="cpu") / T
     f = torch.cos((t + s) / (1 + s) * math.pi / 2) ** 2
     return _from_betas((1 - f[1:] / f[:-1]).clamp(max=max_beta))
 

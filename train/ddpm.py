@@ -30,6 +30,17 @@ class Recipe(loop.Options):
     class_dropout: float = 0.1
 
 
+# The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
+EVALUATED = {
+    "ddim-50": ddpm.Settings(sampler="ddim", steps=50),
+    "ddim-50-w1.5": ddpm.Settings(sampler="ddim", steps=50, w=1.5),
+    "ddim-50-w2": ddpm.Settings(sampler="ddim", steps=50, w=2.0),
+    "ddim-50-w3": ddpm.Settings(sampler="ddim", steps=50, w=3.0),
+    "dpm-10": ddpm.Settings(sampler="dpm-solver++", steps=10),
+    "dpm-50": ddpm.Settings(sampler="dpm-solver++", steps=50),
+}
+
+
 def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:
     """Train, or go on training; the path of the checkpoint when the last step is done.
 

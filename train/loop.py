@@ -177,7 +177,9 @@ def provenance(options: Options, step: int) -> dict[str, Any]:
 _PLACES = {"data", "out", "runs", "minutes", "tracker", "save_every", "picture_every", "log_every"}
 
 
-def follow(run: Run, records: Iterator[Record], picture: Callable[[nn.Module, Path], None]) -> Path | None:
+def follow(
+    run: Run, records: Iterator[Record], picture: Callable[[nn.Module, Path], None] | None = None
+) -> Path | None:
     """Drive a run to its end or its time: progress bar, log, pictures, state. The checkpoint's path when finished."""
     options, main = run.options, run.accelerator.is_main_process
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +192,7 @@ def follow(run: Run, records: Iterator[Record], picture: Callable[[nn.Module, Pa
         if record.step % options.log_every == 0:
             speed = (record.step - first) * options.batch_size / (time.monotonic() - start)
             _log(run, record, speed, bar)
-        if main and record.step % options.picture_every == 0:
+        if main and picture and record.step % options.picture_every == 0:
             picture(run.ema.module, options.folder / f"picture-{record.step:07d}.png")
         late = options.minutes is not None and record.step % options.log_every == 0 and _late(run, start)
         if late or record.step % options.save_every == 0 or record.step == options.steps:
@@ -215,7 +217,12 @@ def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
     loss = float(record.loss)
     if loss != loss:
         raise RuntimeError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
-    row = {"loss": loss, "grad_norm": float(record.grad_norm), "lr": record.lr, "samples_per_second": samples_per_second}
+    row = {
+        "loss": loss,
+        "grad_norm": float(record.grad_norm),
+        "lr": record.lr,
+        "samples_per_second": samples_per_second,
+    }
     bar.set_postfix({"loss": f"{loss:.4f}", "samples/s": f"{samples_per_second:.0f}"}, refresh=False)
     run.accelerator.log(row, step=record.step)
     if run.accelerator.is_main_process:

@@ -1,8 +1,12 @@
 """MNIST digits (LeCun 1998), padded to 32x32: 60,000 to train on, 10,000 to test."""
 
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 SIZE = 32
@@ -14,8 +18,11 @@ class DataError(Exception):
     """The data set is missing or damaged; the message says what to do."""
 
 
+@lru_cache(maxsize=4)
 def load(root: str | Path, split: str = "train", download: bool = False) -> tuple[Tensor, Tensor]:
     """Images (N, 1, 32, 32) float32 in [-1, 1], black is -1, and labels (N,) int64.
+
+    Kept in memory once read; do not write to the tensors.
 
     Args:
         root: the folder that holds (or will hold) MNIST/raw.
@@ -35,6 +42,37 @@ def load(root: str | Path, split: str = "train", download: bool = False) -> tupl
     except Exception as error:
         raise DataError(_advice(Path(root), error)) from error
     return pad(images[:, None].float() / 127.5 - 1), labels
+
+
+def centred(grey: np.ndarray) -> Tensor:
+    """A picture of a digit as MNIST would hold it: (1, 1, 32, 32) in [-1, 1].
+
+    The ink's bounding box is scaled to 20 pixels and its centre of mass put in the middle (LeCun 1998, "MNIST").
+
+    Args:
+        grey: uint8 (H, W), white ink on black; dark ink on a bright ground is inverted.
+
+    Raises:
+        ValueError: a picture of one colour.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) > 127:
+        grey = 255 - grey
+    rows, columns = (np.flatnonzero((grey > 32).any(axis)) for axis in (1, 0))
+    if grey.max() == grey.min() or not len(rows):
+        raise ValueError("the picture is blank: it needs light ink on a dark ground, or the other way round")
+    ink = Image.fromarray(grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    scale = 20 / max(ink.size)
+    ink = ink.resize([max(1, round(side * scale)) for side in ink.size], Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    digit = np.asarray(ink, np.float32)
+    h, w = digit.shape
+    mass = digit.sum()
+    top = round(SIZE / 2 - 0.5 - float((digit.sum(1) * np.arange(h)).sum() / mass))
+    left = round(SIZE / 2 - 0.5 - float((digit.sum(0) * np.arange(w)).sum() / mass))
+    top, left = (min(max(2, start), SIZE - 2 - side) for start, side in ((top, h), (left, w)))
+    image = np.zeros((SIZE, SIZE), np.float32)
+    image[top : top + h, left : left + w] = digit
+    return torch.from_numpy(image)[None, None] / 127.5 - 1
 
 
 def pad(images: Tensor) -> Tensor:

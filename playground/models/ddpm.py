@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground import validation
+from playground import compute, validation
 from playground.nets import UNet, sinusoidal_embedding
 from playground.prediction import PREDICTIONS
 from playground.sampling import SAMPLERS, Denoiser, Frame, Noise, guide
@@ -83,11 +83,12 @@ class Model(nn.Module):
 
         def denoise(xt: Tensor, t: int) -> Tensor:
             times = torch.full((len(xt),), t, device=xt.device)
-            if w in (0, 1):
-                out = self(xt, times, y if w == 1 else none)
-            else:
-                both = self(xt.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([none, y]))  # (2 B, C, H, W)
-                out = guide(*both.chunk(2), w)
+            with compute.fast(xt):
+                if w in (0, 1):
+                    out = self(xt, times, y if w == 1 else none)
+                else:
+                    both = self(xt.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([none, y]))  # (2 B, C, H, W)
+                    out = guide(*both.chunk(2), w)
             x0_hat = self.prediction.x0_hat(out.float(), xt, *self.schedule.coefficients(times, xt))
             return x0_hat.clamp(-1, 1) if clip else x0_hat
 

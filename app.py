@@ -1,0 +1,69 @@
+"""Generative Playground: python app.py, then open the address that it prints."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+import tyro
+
+from playground import checkpoint
+from playground.tabs import Places, discover
+
+TITLE = "Generative Playground"
+CSS = Path(__file__).with_name("playground") / "ui" / "page.css"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Open the playground in a browser. Gradio's GRADIO_* variables work too.
+
+    Attributes:
+        host: address to listen on; 0.0.0.0 lets other machines in.
+        port: the first free one from 7860 on by default.
+        share: a public link through Gradio's servers, for 72 hours.
+        weights: the folder of the checkpoints.
+        data: the folder of the data sets, fetched there when first needed.
+    """
+
+    host: str = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    port: int | None = int(os.environ["GRADIO_SERVER_PORT"]) if "GRADIO_SERVER_PORT" in os.environ else None
+    share: bool = False
+    weights: Path = checkpoint.WEIGHTS
+    data: Path = Path("data")
+
+
+def build(places: Places) -> gr.Blocks:
+    """The page: one tab for each file in playground/tabs."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
+        gr.Markdown(f"# {TITLE}", elem_classes="title")
+        with gr.Tabs():
+            for name, tab in discover().items():
+                with gr.Tab(tab.title, id=name):
+                    tab.build(page, places)
+    return page.queue(max_size=64, default_concurrency_limit=1)
+
+
+def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
+    """Start serving, with the settings of this project."""
+    return page.launch(
+        theme=gr.themes.Default(primary_hue="blue", neutral_hue="slate"),
+        css_paths=CSS,
+        max_file_size="20mb",
+        show_error=False,
+        run_history=False,
+        footer_links=["api", "gradio"],
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    found = checkpoint.find(options.weights)
+    print(f"Checkpoints in {options.weights}: {', '.join(path.stem for path in found) or 'none'}")
+    page = build(Places(options.weights, options.data))
+    launch(page, server_name=options.host, server_port=options.port, share=options.share)
+
+
+if __name__ == "__main__":
+    main()

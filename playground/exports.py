@@ -1,0 +1,61 @@
+"""Files of a run, with all that reproduces it inside them: PNG, GIF, NPZ, and the command line."""
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from playground import pictures
+
+
+def command_line(name: str, settings: Any, out: str) -> str:
+    """The command that makes the pictures of these settings (a family's `Settings`) from the checkpoint `name`."""
+    words = ["python", "-m", "playground", "sample", name]
+    for field, value in dataclasses.asdict(settings).items():
+        flag = field.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join([*words, "--out", out])
+
+
+def metadata(name: str, settings: Any, provenance: dict[str, Any]) -> dict[str, str]:
+    """What a file says of its making."""
+    return {
+        "checkpoint": name,
+        "settings": json.dumps(dataclasses.asdict(settings)),
+        "command": command_line(name, settings, "grid.png"),
+        "provenance": json.dumps(provenance),
+    }
+
+
+def png(path: str | Path, image: np.ndarray, about: dict[str, str]) -> None:
+    """Write uint8 (H, W, C) with text chunks."""
+    info = PngInfo()
+    for key, value in about.items():
+        info.add_itxt(key, value)
+    _picture(image).save(path, "PNG", pnginfo=info)
+
+
+def gif(path: str | Path, frames: np.ndarray, about: dict[str, str], seconds: float = 4.0, scale: int = 4) -> None:
+    """Write uint8 (F, N, H, W, C) as an animation of so many seconds, resting at its end, magnified by `scale`."""
+    images = [_picture(np.kron(pictures.grid(frame), np.ones((scale, scale, 1), np.uint8))) for frame in frames]
+    pause = max(20, round(1000 * seconds / len(images)))  # browsers slow down anything faster than 20 ms a frame
+    durations = [pause] * (len(images) - 1) + [1500]
+    comment = json.dumps(about)
+    images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, comment=comment)
+
+
+def npz(path: str | Path, arrays: dict[str, np.ndarray], about: dict[str, str]) -> None:
+    """Write named arrays, and `about` as one string of JSON."""
+    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)

@@ -1,0 +1,134 @@
+"""The step of each sampler as its paper writes it, and with the numbers of a moment in it.
+
+The symbols are HTML; `<b data-number="NAME">` is where a number goes. A test holds the numbers against the frames.
+"""
+
+from collections.abc import Callable, Sequence
+from math import expm1, log, sqrt
+from typing import NamedTuple
+
+from playground.schedule import NoiseSchedule
+
+X0, EPS = "x̂<sub>0</sub>", "ε̂"
+
+
+class Formula(NamedTuple):
+    """A sampler's step from time t to time s, in symbols, in numbers, and where it comes from.
+
+    Attributes:
+        coefficients: of (alpha_bar_t, alpha_bar_s, eta, alpha_bar of the step before or None) -> name: number.
+    """
+
+    symbols: str
+    numbers: str
+    source: str
+    coefficients: Callable[[float, float, float, float | None], dict[str, float]]
+
+
+def _number(name: str) -> str:
+    return f'<b data-number="{name}"></b>'
+
+
+def _ddim(alpha_bar_t: float, alpha_bar_s: float, eta: float, _: float | None) -> dict[str, float]:
+    sigma = eta * sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s))
+    return {"on_x0": sqrt(alpha_bar_s), "on_eps": sqrt(max(1 - alpha_bar_s - sigma**2, 0)), "on_z": sigma}
+
+
+def _ddpm(large: bool) -> Callable[[float, float, float, float | None], dict[str, float]]:
+    def coefficients(alpha_bar_t: float, alpha_bar_s: float, eta: float, _: float | None) -> dict[str, float]:
+        beta = 1 - alpha_bar_t / alpha_bar_s
+        variance = beta if large else (1 - alpha_bar_s) / (1 - alpha_bar_t) * beta
+        return {
+            "on_x0": sqrt(alpha_bar_s) * beta / (1 - alpha_bar_t),
+            "on_x": sqrt(1 - beta) * (1 - alpha_bar_s) / (1 - alpha_bar_t),
+            "on_z": sqrt(variance) if alpha_bar_s < 1 else 0.0,
+        }
+
+    return coefficients
+
+
+def _dpm_solver(alpha_bar_t: float, alpha_bar_s: float, _: float, before: float | None) -> dict[str, float]:
+    if alpha_bar_s == 1:
+        return {"on_x": 0.0, "on_x0": 1.0, "on_x0_before": 0.0}
+    half_log_snr = lambda alpha_bar: log(alpha_bar / (1 - alpha_bar)) / 2  # noqa: E731
+    h = half_log_snr(alpha_bar_s) - half_log_snr(alpha_bar_t)
+    share = 0.0 if before is None else h / (2 * (half_log_snr(alpha_bar_t) - half_log_snr(before)))
+    on_d = -sqrt(alpha_bar_s) * expm1(-h)
+    return {
+        "on_x": sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t)),
+        "on_x0": on_d * (1 + share),
+        "on_x0_before": -on_d * share,
+    }
+
+
+_ANCESTRAL = (
+    f"x<sub>s</sub> = (√ᾱ<sub>s</sub> β / (1 − ᾱ<sub>t</sub>)) {X0} + "
+    "(√(1 − β) (1 − ᾱ<sub>s</sub>) / (1 − ᾱ<sub>t</sub>)) x<sub>t</sub> + σ z"
+)
+_ANCESTRAL_NUMBERS = f"{_number('on_x0')} {X0} + {_number('on_x')} x<sub>t</sub> + {_number('on_z')} z"
+
+FORMULAS = {
+    "ddim": Formula(
+        f"x<sub>s</sub> = √ᾱ<sub>s</sub> {X0} + √(1 − ᾱ<sub>s</sub> − σ²) {EPS} + σ z",
+        f"{_number('on_x0')} {X0} + {_number('on_eps')} {EPS} + {_number('on_z')} z",
+        "Song 2021, eq. 12; σ is η times eq. 16",
+        _ddim,
+    ),
+    "ddpm": Formula(
+        _ANCESTRAL,
+        _ANCESTRAL_NUMBERS,
+        "Ho 2020, algorithm 2; σ² is the posterior's variance, eq. 7",
+        _ddpm(large=False),
+    ),
+    "ddpm-large": Formula(
+        _ANCESTRAL,
+        _ANCESTRAL_NUMBERS,
+        "Ho 2020, algorithm 2; σ² is β = 1 − ᾱ<sub>t</sub> / ᾱ<sub>s</sub>",
+        _ddpm(large=True),
+    ),
+    "dpm-solver++": Formula(
+        "x<sub>s</sub> = (σ<sub>s</sub> / σ<sub>t</sub>) x<sub>t</sub> − √ᾱ<sub>s</sub> (e<sup>−h</sup> − 1) D, "
+        f"D = {X0} + (h / 2h′) ({X0} − {X0}′)",
+        f"{_number('on_x')} x<sub>t</sub> + {_number('on_x0')} {X0} + {_number('on_x0_before')} {X0}′",
+        "Lu 2022, DPM-Solver++, algorithm 2; ′ marks the step before",
+        _dpm_solver,
+    ),
+}
+
+
+def reverse_step(sampler: str) -> str:
+    """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it."""
+    formula = FORMULAS[sampler]
+    return (
+        f"{X0} = (x<sub>t</sub> − √(1 − ᾱ<sub>t</sub>) {EPS}) / √ᾱ<sub>t</sub> "
+        f"= (x<sub>t</sub> − {_number('sigma')} {EPS}) / {_number('signal')}<br>"
+        f"{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
+    )
+
+
+def reverse_numbers(
+    sampler: str, schedule: NoiseSchedule, times: Sequence[int], steps: Sequence[int], eta: float
+) -> dict[str, list[str]]:
+    """The numbers of `reverse_step` for some of a run's steps; the last frame shows those of the step that led to it.
+
+    Args:
+        times: all times of the run, N + 1 of them; steps: the numbers, 0 to N, of the frames shown.
+    """
+    rows = [_numbers(sampler, schedule, times, min(k, len(times) - 2), eta) for k in steps]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _numbers(sampler: str, schedule: NoiseSchedule, times: Sequence[int], k: int, eta: float) -> dict[str, str]:
+    t, s = times[k], times[k + 1]
+    alpha_bar = schedule.alpha_bar.tolist()
+    shown = {"signal": sqrt(alpha_bar[t]), "sigma": sqrt(1 - alpha_bar[t])}
+    before = alpha_bar[times[k - 1]] if k > 0 else None
+    shown |= FORMULAS[sampler].coefficients(alpha_bar[t], alpha_bar[s], eta, before)
+    return {name: f"{value:.3f}" for name, value in shown.items()} | {"t": str(t), "s": str(s)}
+
+
+FORWARD_STEP = (
+    "x<sub>t</sub> = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε <i>Ho 2020, eq. 4</i><br>"
+    f"cosine: {_number('cosine_signal')} x<sub>0</sub> + {_number('cosine_sigma')} ε<br>"
+    f"linear: {_number('linear_signal')} x<sub>0</sub> + {_number('linear_sigma')} ε"
+)

@@ -1,0 +1,108 @@
+"""Forward: noise added to a digit, t from 0 to T, under both schedules."""
+
+import inspect
+from math import log10
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from playground import formulas, pictures, sampling, schedule, validation
+from playground.tabs import Places
+from playground.tabs.ddpm import reverse
+from playground.ui import controls, palette, scrubber, source
+from playground.ui.controls import answered, sentence
+from playground.ui.scrubber import Curve, Series, Strip
+
+T = 1000
+TIMES = list(range(0, T + 1, 4))
+HOW = """
+No network is at work here: at time t the picture is a fixed mixture of the original and one and the same noise ε. The
+schedule says how fast the signal's share ᾱ falls. The linear schedule destroys most of the digit in the first half;
+the cosine schedule spends more of its time where something can still be seen, which is where there is most to learn.
+
+[Ho 2020](https://arxiv.org/abs/2006.11239) (linear) · [Nichol 2021](https://arxiv.org/abs/2102.09672) (cosine)
+"""
+
+
+def describe(x0: Tensor, seed: int) -> dict[str, Any]:
+    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
+    eps = torch.randn(x0.shape, generator=sampling.generator(seed))
+    t = torch.tensor(TIMES)
+    both = {name: make(T) for name, make in schedule.SCHEDULES.items()}
+    strips = [
+        Strip(f"x at time t, {name}", f"the {name} schedule", pictures.to_uint8(s.add_noise(x0, t, eps))[:, None])
+        for name, s in both.items()
+    ]
+    noise = pictures.to_uint8(eps / 3)
+    strips.append(Strip("ε, the noise", "the same at every time", noise[None].repeat(len(TIMES), axis=0)))
+    colours = {"cosine": palette.DATA, "linear": palette.COMPARED}
+
+    def curve(name: str, hint: str, values: dict[str, Tensor], log: bool = False) -> Curve:
+        return Curve(name, hint, [Series(k, colours[k], v[t].tolist()) for k, v in values.items()], log)
+
+    signal = {name: s.alpha_bar.sqrt() for name, s in both.items()}
+    sigma = {name: s.sigma for name, s in both.items()}
+    snr = {name: s.snr for name, s in both.items()}
+    return scrubber.pack(
+        strips,
+        [
+            f"t = {time} of {T} · " + " · ".join(f"{k}: SNR {_ratio(v[time].item())}" for k, v in snr.items())
+            for time in TIMES
+        ],
+        ("t = 0, data", f"t = {T}, noise"),
+        curves=(
+            curve("√ᾱ", "How much of the picture is left.", signal),
+            curve("√(1 − ᾱ)", "Standard deviation of the noise.", sigma),
+            curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", snr, log=True),
+        ),
+        formula=formulas.FORWARD_STEP,
+        numbers={
+            f"{k}_{part}": [f"{values[k][time].item():.3f}" for time in TIMES]
+            for k in both
+            for part, values in (("signal", signal), ("sigma", sigma))
+        },
+        start=len(TIMES) // 4,
+    )
+
+
+def _ratio(snr: float) -> str:
+    """A ratio in plain numbers and decibels."""
+    return "∞" if snr == float("inf") else f"{snr:.3g} ({10 * log10(snr):.0f} dB)"
+
+
+def build(page: gr.Blocks, places: Places) -> None:
+    with gr.Row(elem_classes="tab-body"):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            chosen = source.build("ddpm-forward")
+            seed, dice = controls.seed()
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
+            with gr.Accordion("How it works", open=False):
+                gr.Markdown(HOW)
+                code = inspect.getsource(schedule.NoiseSchedule.add_noise)
+                gr.Code(code, language="python", label="The function that ran, playground/schedule.py")
+
+    def made() -> Tensor:
+        """A digit of the first run, as a picture; the seven, or the last there is."""
+        image = torch.from_numpy(reverse.first_run(places).images[7])  # (H, W, C)
+        return image.permute(2, 0, 1)[None] / 127.5 - 1
+
+    @answered
+    def noise(kind, number, drawing, upload, seed):  # type: ignore[no-untyped-def]
+        """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
+        whole = validation.integer("seed", seed, 0, validation.MAX_SEED)
+        return describe(source.picture(kind, number, drawing, upload, places.data, made), whole)
+
+    def opened() -> dict[str, Any]:
+        try:
+            return describe(made(), 0)
+        except controls.EXPECTED as error:
+            return scrubber.message(sentence(error))
+
+    inputs = [*chosen.inputs, seed]
+    common: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "concurrency_id": "model"}
+    gr.on([*chosen.changes, seed.change], noise, inputs, stage, api_name="ddpm_noise", **common)
+    dice.click(None, None, seed, js=controls.ROLL, queue=False)
+    page.load(opened, None, stage, api_visibility="private", **common)

@@ -1,0 +1,1 @@
+"""What several tabs share: the scrubber, the drawing pad, the picture source, controls, exports."""

@@ -1,0 +1,41 @@
+"""A pad to draw a digit on: its value is 28 x 28 grey pixels, sent a moment after each stroke."""
+
+import base64
+import binascii
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+SIZE = 28
+_HERE = Path(__file__).parent
+
+
+def build(elem_id: str) -> gr.HTML:
+    """The component; listen to its `change`, and `decode` its value."""
+    read = lambda kind: (_HERE / f"drawing_pad.{kind}").read_text(encoding="utf-8")  # noqa: E731
+    return gr.HTML(
+        value="",
+        elem_id=elem_id,
+        html_template=read("html"),
+        css_template=read("css"),
+        js_on_load=read("js"),
+        apply_default_css=False,
+    )
+
+
+def decode(value: object) -> np.ndarray:
+    """The pad's value as uint8 (28, 28), white ink on black.
+
+    Raises:
+        ValueError: a blank pad, or a value that no pad sends.
+    """
+    if value in (None, ""):
+        raise ValueError("the drawing pad is blank: draw a digit on it")
+    try:
+        pixels = np.frombuffer(base64.b64decode(str(value), validate=True), np.uint8)
+    except (binascii.Error, ValueError):
+        pixels = np.zeros(0, np.uint8)
+    if pixels.size != SIZE * SIZE:
+        raise ValueError(f"a drawing is {SIZE} x {SIZE} grey bytes in base64")
+    return pixels.reshape(SIZE, SIZE)

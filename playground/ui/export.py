@@ -1,0 +1,94 @@
+"""The export panel: the animation, the frame on show, the pictures, and the command that makes them again."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from playground import exports, pictures
+from playground.recording import Recording
+from playground.ui import download
+from playground.ui.controls import answered
+
+
+class Kept(NamedTuple):
+    """The run on show, as one user's `gr.State` keeps it."""
+
+    checkpoint: str
+    settings: Any
+    provenance: dict[str, Any]
+    recording: Recording
+
+    @property
+    def about(self) -> dict[str, str]:
+        return exports.metadata(self.checkpoint, self.settings, self.provenance)
+
+    @property
+    def command(self) -> str:
+        return exports.command_line(self.checkpoint, self.settings, "grid.png")
+
+
+def build(kept: gr.State, scrubber_id: str) -> gr.Code:
+    """The panel for the run in `kept`; the frame on show is the scrubber's. The code shows the run's command."""
+    with gr.Accordion("Export", open=False):
+        with gr.Row():
+            animation = gr.Button("Animation (GIF)", size="sm")
+            frame = gr.Button("This frame (PNG)", size="sm")
+            final = gr.Button("Pictures (PNG)", size="sm")
+        command = gr.Code(label="The same pictures from the command line", language="shell", interactive=False)
+        saving = download.build(f"{scrubber_id}-download")
+        index = gr.Number(0, visible=False)
+    where = (
+        f"(kept, index) => [kept, Number(document.querySelector('#{scrubber_id} [data-index]')?.dataset.index ?? 0)]"
+    )
+    common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    animation.click(answered(save_animation), kept, saving, **common)
+    frame.click(answered(save_frame), [kept, index], saving, js=where, **common)
+    final.click(answered(save_pictures), kept, saving, **common)
+    return command
+
+
+def save_animation(kept: Kept | None) -> dict[str, Any]:
+    """The run as a GIF: the noisy pictures beside the predicted ones."""
+    run = _present(kept).recording
+    both = np.concatenate([run.x, run.x0_hat], axis=3) if run.x.shape[1] == 1 else run.x
+    path = _path("gif")
+    exports.gif(path, both, _present(kept).about)
+    return download.file(path, f"{_stem(kept)}.gif")
+
+
+def save_frame(kept: Kept | None, index: float) -> dict[str, Any]:
+    """The three strips of one frame, side by side."""
+    run = _present(kept).recording
+    at = int(min(max(index, 0), len(run.steps) - 1))
+    grids = [pictures.grid(strip[at]) for strip in (run.x, run.x0_hat, run.eps_hat)]
+    path = _path("png")
+    exports.png(
+        path, np.concatenate(grids, axis=1), _present(kept).about | {"step": str(run.steps[at]), "t": str(run.t[at])}
+    )
+    return download.file(path, f"{_stem(kept)}-t{run.t[at]}.png")
+
+
+def save_pictures(kept: Kept | None) -> dict[str, Any]:
+    """The finished pictures."""
+    path = _path("png")
+    exports.png(path, pictures.grid(_present(kept).recording.images), _present(kept).about)
+    return download.file(path, f"{_stem(kept)}.png")
+
+
+def _present(kept: Kept | None) -> Kept:
+    if kept is None:
+        raise ValueError("there is nothing to export yet: press Sample first")
+    return kept
+
+
+def _stem(kept: Kept | None) -> str:
+    return f"{_present(kept).checkpoint}-seed{_present(kept).settings.seed}"
+
+
+def _path(kind: str) -> Path:
+    """A file in the folder that Gradio serves from and clears."""
+    folder = Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder()))
+    return folder / f"export.{kind}"

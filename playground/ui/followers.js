@@ -1,0 +1,99 @@
+// What follows the scrubber's frame: the formula's numbers, the curves with their marker, the diagram's thumbnails.
+let numbers = [];        // [name, span] of every number in the formula
+
+function drawFormula(value) {
+  const formula = $('.formula');
+  formula.hidden = !value.formula;
+  formula.innerHTML = value.formula || '';      // written by our own code, never by a user
+  numbers = [...formula.querySelectorAll('[data-number]')].map((span) => [span.dataset.number, span]);
+}
+
+// ---- curves ----
+
+const SVG = 'http://www.w3.org/2000/svg', WIDE = 100, HIGH = 40, MARGIN = 3;
+const svg = (tag, attributes) => {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+};
+const readable = (v) => (v === null ? '∞' : v !== 0 && (Math.abs(v) < 0.001 || Math.abs(v) >= 10000) ? v.toExponential(1) : String(Number(v.toPrecision(3))));
+
+function drawCurves(value) {
+  curves = (value.curves || []).map((curve) => drawCurve(curve, value.frames, value.ends));
+  $('.curves').replaceChildren(...curves.map((c) => c.figure));
+}
+
+function drawCurve(curve, frames, ends) {
+  const height = curve.log ? Math.log10 : (v) => v;
+  const finite = curve.series.flatMap((s) => s.values).filter((v) => v !== null && (!curve.log || v > 0)).map(height);
+  const low = Math.min(...finite), high = Math.max(...finite), span = high - low || 1;
+  const xOf = (k) => (frames > 1 ? (k / (frames - 1)) * WIDE : 0);
+  const yOf = (v) => MARGIN + (1 - (height(v) - low) / span) * (HIGH - 2 * MARGIN);
+  const chart = svg('svg', {viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${curve.name}: ${curve.hint}`});
+  for (const series of curve.series) {
+    const points = series.values.map((v, k) => (v === null || (curve.log && v <= 0) ? null : `${xOf(k)},${yOf(v)}`));
+    const line = svg('polyline', {points: points.filter(Boolean).join(' ')});
+    line.style.stroke = series.colour;
+    chart.append(line);
+  }
+  const marker = svg('line', {y1: 0, y2: HIGH});
+  chart.append(marker);
+  const caption = make('figcaption', {title: curve.hint}, `${curve.name}${curve.log ? ' (log)' : ''} `);
+  const readouts = curve.series.map((series) => {
+    const key = make('span', {className: 'key'}), number = make('b');
+    key.style.background = series.colour;
+    caption.append(key, series.name ? `${series.name} ` : '', number);
+    return (k) => { number.textContent = readable(series.values[k]); };
+  });
+  const footer = make('div', {className: 'ends'}, make('span', {textContent: ends[0]}), make('span', {textContent: ends[1]}));
+  const figure = make('figure', {className: 'curve'}, caption, chart, footer);
+  const drag = (event) => {
+    const box = chart.getBoundingClientRect();
+    setPlaying(false);
+    show(((event.clientX - box.left) / box.width) * (frames - 1));
+  };
+  chart.addEventListener('pointerdown', (event) => { chart.setPointerCapture(event.pointerId); drag(event); });
+  chart.addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
+  return {figure, show: (k) => { marker.setAttribute('x1', xOf(k)); marker.setAttribute('x2', xOf(k)); readouts.forEach((f) => f(k)); }};
+}
+
+// ---- the diagram: boxes and arrows, each box with what is in it now ----
+
+function drawDiagram(value) {
+  const list = $('.diagram'), about = make('li', {className: 'about'});
+  list.hidden = !value.diagram;
+  boxes = [];
+  const items = (value.diagram || []).map((box) => {
+    const button = make('button', {type: 'button', title: box.about});
+    button.setAttribute('aria-expanded', 'false');
+    if (box.strip !== null) {
+      const canvas = make('canvas', {width: value.tile[0], height: value.tile[1]});
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', `${box.name} now`);
+      button.append(canvas);
+      boxes.push({show: thumbnail(canvas.getContext('2d', {alpha: false}), box, value)});
+    }
+    button.append(box.name);
+    if (box.number) {
+      const number = make('b');
+      button.append(number);
+      boxes.push({show: (k) => { number.textContent = value.numbers[box.number][k]; }});
+    }
+    button.addEventListener('click', () => {
+      list.querySelectorAll('button').forEach((other) => other.setAttribute('aria-expanded', other === button));
+      about.textContent = box.about;
+    });
+    return make('li', {}, button);
+  });
+  list.replaceChildren(...items, about);
+}
+
+const thumbnail = (context, box, value) => (k) => {      // the first picture of a strip, at this frame or the next
+  const [sheet, x, y] = place(Math.min(k + box.ahead, value.frames - 1));
+  const [w, h] = value.tile;
+  context.drawImage(value.strips[box.strip].bitmaps[sheet], x, y, w, h, 0, 0, w, h);
+};
+
+busy(false);
+watch('value', load);
+load();                  // watch() is silent about the first value

@@ -1,0 +1,177 @@
+// The scrubber: frames as sprite sheets on canvases, and everything that follows the frame shown.
+// `props.value` comes from scrubber.pack(), scrubber.live() or scrubber.STOPPED; see scrubber.py for its fields.
+// Nothing here asks the server for anything but the sheets themselves.
+const $ = (selector) => element.querySelector(selector);
+const make = (tag, properties = {}, ...children) => {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+};
+const position = $('.position'), caption = $('.caption'), playButton = $('[data-do=play]');
+let run = null;          // the value whose frames are shown
+let strips = [];         // one a strip: {canvas, context, sheets}
+let curves = [];         // one a curve: {marker, readouts}
+let boxes = [];          // one a thumbnail of the diagram: {context, box}
+let index = 0, generation = 0, playing = false, clock = 0, owed = 0;
+
+// ---- drawing a frame ----
+
+const place = (k) => {   // where frame k lies: which sheet, and its corner there
+  const j = k % run.per_sheet;
+  return [Math.floor(k / run.per_sheet), (j % run.columns) * run.width, Math.floor(j / run.columns) * run.height];
+};
+
+function show(k) {
+  if (!run) return;
+  index = Math.max(0, Math.min(run.frames - 1, Math.round(k)));
+  const [sheet, x, y] = place(index);
+  for (const s of strips) {
+    s.context.drawImage(s.sheets[sheet], x, y, run.width, run.height, 0, 0, run.width, run.height);
+    s.context.clearRect(...run.vacant);
+  }
+  position.value = index;
+  caption.value = run.captions[index];
+  position.setAttribute('aria-valuetext', run.captions[index]);
+  for (const c of curves) c.show(index);
+  for (const b of boxes) b.show(index);
+  for (const [name, span] of numbers) span.textContent = run.numbers[name][index];
+  element.dataset.index = index;
+}
+
+// ---- canvases ----
+
+const LARGEST = 480, GAP = 12;       // CSS pixels: a strip's greatest width, and what lies between two
+
+function layOut() {                  // as many strips beside each other as fit at a whole number of device pixels a pixel
+  if (!strips.length) return;
+  const ratio = window.devicePixelRatio || 1, width = strips[0].canvas.width / ratio, wrap = $('.strips');
+  const room = (columns) => (wrap.clientWidth - GAP * (columns - 1)) / columns;
+  let columns = strips.length;
+  while (columns > 1 && room(columns) < width) columns--;
+  const scale = Math.max(1, Math.floor(Math.min(room(columns), LARGEST) / width));
+  wrap.style.setProperty('--columns', columns);
+  for (const s of strips) s.canvas.style.width = room(columns) < width ? '100%' : `${scale * width}px`;
+}
+
+function canvasesFor(value) {
+  const wrap = $('.strips');
+  strips = value.strips.map((strip) => {
+    const canvas = make('canvas', {width: value.width, height: value.height});
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', `${strip.name}: ${strip.hint}, at the selected frame`);
+    const context = canvas.getContext('2d');
+    context.imageSmoothingEnabled = false;
+    const figcaption = make('figcaption', {textContent: strip.name}, make('small', {textContent: strip.hint}));
+    return {canvas, context, sheets: strip.bitmaps, figure: make('figure', {}, canvas, figcaption)};
+  });
+  wrap.replaceChildren(...strips.map((s) => s.figure));
+  layOut();
+}
+
+const bitmap = async (source) => createImageBitmap(await (await fetch(source.url || source)).blob());
+const bitmapsOf = (value) => Promise.all(value.strips.map(async (s) => { s.bitmaps = await Promise.all(s.sheets.map(bitmap)); }));
+const discard = (value) => value?.strips?.forEach((s) => s.bitmaps?.forEach((b) => b.close()));
+
+// ---- a new value ----
+
+async function load() {
+  const value = props.value && structuredClone(props.value), mine = ++generation;
+  if (!value) return;
+  if (value.stopped || value.message) {
+    if (run) adopt(run, index);
+    busy(false);
+    caption.value = value.message || (run ? caption.value : 'Stopped. Press Sample to start again.');
+    return;
+  }
+  try {
+    await bitmapsOf(value);
+    if (mine !== generation) return discard(value);       // a newer value came meanwhile
+    value.live ? preview(value) : finish(value);
+  } catch (error) {
+    if (mine === generation) caption.value = `The frames could not be loaded (${error.message}); press Sample again.`;
+  }
+}
+
+function preview(value) {      // the newest frame of a run under way; the finished run before it is kept
+  setPlaying(false);
+  canvasesFor(value);
+  strips.forEach((s) => { s.context.drawImage(s.sheets[0], 0, 0); s.context.clearRect(...value.vacant); });
+  discard(value);
+  position.max = value.frames - 1; position.value = value.index;
+  caption.value = value.caption;
+  busy(true, value.index / (value.frames - 1));
+}
+
+function finish(value) {
+  const before = run;
+  adopt(value, value.start < 0 ? value.frames + value.start : value.start);
+  if (before !== value) discard(before);
+  busy(false);
+  if (value.query) {           // the address restores this run; what is not ours in it stays
+    const query = new URLSearchParams(location.search);
+    for (const [key, setting] of Object.entries(value.query)) setting === null ? query.delete(key) : query.set(key, setting);
+    history.replaceState(history.state, '', `?${query}${location.hash}`);
+  }
+  element.dataset.ready = value.id;
+}
+
+function adopt(value, at) {
+  run = value;
+  canvasesFor(value);
+  drawFormula(value); drawCurves(value); drawDiagram(value);
+  position.max = value.frames - 1;
+  show(at);
+}
+
+function busy(yes, share = 0) {
+  $('.progress').hidden = !yes; $('.progress').value = share;
+  for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = yes || !run;
+  element.dataset.live = yes;
+}
+
+// ---- playing, keys, pointers ----
+
+function tick(now) {
+  if (!playing || !element.isConnected) return;
+  owed += Math.min(now - clock, 250); clock = now;
+  const pause = 1000 / Number($('.speed').value), steps = Math.floor(owed / pause);
+  owed -= steps * pause;
+  if (steps) {
+    const next = index + steps, ended = next >= run.frames;
+    if (ended && !$('.loop').checked) { show(run.frames - 1); return setPlaying(false); }
+    show(ended ? 0 : next);
+  }
+  requestAnimationFrame(tick);
+}
+
+function setPlaying(yes) {
+  playing = yes && !!run;
+  playButton.textContent = playing ? 'Pause' : 'Play';
+  playButton.setAttribute('aria-label', playing ? 'Pause' : 'Play');
+  if (!playing) return;
+  if (index >= run.frames - 1) show(0);
+  owed = 0; clock = performance.now();
+  requestAnimationFrame(tick);
+}
+
+const actions = {
+  first: () => show(0), last: () => run && show(run.frames - 1),
+  back: () => show(index - 1), forward: () => show(index + 1), play: () => setPlaying(!playing),
+};
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-do]');
+  if (!button) return;
+  if (button.dataset.do !== 'play') setPlaying(false);
+  actions[button.dataset.do]();
+});
+position.addEventListener('input', () => { setPlaying(false); show(Number(position.value)); });
+element.addEventListener('keydown', (event) => {   // the range has its own arrow keys; these serve the rest
+  if (event.target.matches('select, .diagram button') || element.dataset.live === 'true') return;
+  const key = {ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last', ' ': 'play'}[event.key];
+  if (!key || (event.key === ' ' && event.target.matches('button, input[type=checkbox]'))) return;
+  if (event.target === position && key !== 'play') return;
+  event.preventDefault();
+  if (key !== 'play') setPlaying(false);
+  actions[key]();
+});
+new ResizeObserver(layOut).observe($('.strips'));

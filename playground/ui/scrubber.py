@@ -1,0 +1,198 @@
+"""The frame scrubber: synchronised strips of frames, with curves, formula and diagram that follow the frame shown.
+
+`build` makes the component; `pack` makes its value from a finished run, `live` from a run under way, `message` from
+an error. The frames travel once, as sprite sheets; scrubbing happens in the browser and asks the server for nothing.
+"""
+
+import base64
+import io
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.data_classes import FileData
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from playground import pictures
+
+MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
+LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
+STOPPED = {"stopped": True}  # the value after Stop: back to the run before
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One strip: its name, a hint in plain words, and its frames, uint8 (F, N, H, W, C)."""
+
+    name: str
+    hint: str
+    frames: np.ndarray
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a curve: a value a frame (infinite ones are left out)."""
+
+    name: str
+    colour: str
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A small plot over the frames, whose marker follows the scrubber and can be dragged."""
+
+    name: str
+    hint: str
+    series: Sequence[Series]
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of the diagram.
+
+    Attributes:
+        about: what it says when touched.
+        strip: the strip (by its place) whose first picture it shows, at this frame or `ahead` frames on.
+        number: a name in `numbers`, whose value it shows.
+    """
+
+    name: str
+    about: str
+    strip: int | None = None
+    ahead: int = 0
+    number: str | None = None
+
+
+def build(label: str, elem_id: str, empty: str = "", value: dict[str, Any] | None = None) -> gr.HTML:
+    """The component; `empty` says what to press while there is nothing to show."""
+    read = lambda name: (_HERE / name).read_text(encoding="utf-8")  # noqa: E731
+    return gr.HTML(
+        value=value,
+        elem_id=elem_id,
+        html_template=read("scrubber.html"),
+        css_template=read("scrubber.css"),
+        js_on_load=read("scrubber.js") + read("followers.js"),
+        apply_default_css=False,
+        label=label,
+        empty=empty,
+    )
+
+
+def pack(
+    strips: Sequence[Strip],
+    captions: Sequence[str],
+    ends: tuple[str, str],
+    *,
+    curves: Sequence[Curve] = (),
+    formula: str = "",
+    numbers: dict[str, list[str]] | None = None,
+    diagram: Sequence[Box] = (),
+    query: dict[str, str | None] | None = None,
+    start: int = -1,
+) -> dict[str, Any]:
+    """The value of a finished run of F frames.
+
+    Args:
+        captions: one a frame; ends: what the left and the right end of the curves are.
+        formula: HTML in which `<b data-number="NAME">` shows `numbers[NAME]` of the frame shown.
+        query: parameters for the page's address (None removes one), so that a link restores the run.
+        start: the frame to show first; negative counts from the end.
+    """
+    grids = [np.stack([pictures.grid(frame) for frame in strip.frames]) for strip in strips]
+    n, height, width = grids[0].shape[:3]
+    columns = max(1, min(MAX_SIDE // width, math.ceil(math.sqrt(n))))
+    per_sheet = columns * max(1, MAX_SIDE // height)
+    return {
+        "id": uuid.uuid4().hex,  # an equal value would not be noticed
+        "frames": n,
+        "width": width,
+        "height": height,
+        "vacant": _vacant(strips[0]),
+        "tile": [strips[0].frames.shape[3], strips[0].frames.shape[2]],
+        "columns": columns,
+        "per_sheet": per_sheet,
+        "strips": [
+            {"name": strip.name, "hint": strip.hint, "sheets": [_file(s) for s in _sheets(grid, columns, per_sheet)]}
+            for strip, grid in zip(strips, grids, strict=True)
+        ],
+        "captions": list(captions),
+        "ends": list(ends),
+        "curves": [_finite(asdict(curve)) for curve in curves],
+        "formula": formula,
+        "numbers": numbers or {},
+        "diagram": [asdict(box) for box in diagram] or None,
+        "query": query,
+        "start": start,
+    }
+
+
+def live(strips: Sequence[Strip], index: int, frames: int, caption: str) -> dict[str, Any]:
+    """The value while a run is under way: strips of one frame each, the position, and what to say of it."""
+    grids = [pictures.grid(strip.frames[0]) for strip in strips]
+    shown = [
+        {"name": s.name, "hint": s.hint, "sheets": [data_url(grid)]} for s, grid in zip(strips, grids, strict=True)
+    ]
+    height, width = grids[0].shape[:2]
+    return {"live": True, "id": uuid.uuid4().hex, "strips": shown, "width": width, "height": height,
+            "vacant": _vacant(strips[0]), "index": index, "frames": frames, "caption": caption}  # fmt: skip
+
+
+def message(text: str) -> dict[str, Any]:
+    """The value that says something, and leaves the run on show as it is."""
+    return {"message": text, "id": uuid.uuid4().hex}
+
+
+def data_url(image: np.ndarray) -> str:
+    """uint8 (H, W, C) as a data: URL."""
+    return "data:image/jpeg;base64," + base64.b64encode(_encode(image, lossless=False)).decode()
+
+
+def _vacant(strip: Strip) -> list[int]:
+    """Where a frame's grid has no picture, in its last row: x, y, width, height in pixels."""
+    n, h, w = strip.frames.shape[1:4]
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    filled = n - (rows - 1) * columns
+    return [filled * w, (rows - 1) * h, (columns - filled) * w, h]
+
+
+def _sheets(frames: np.ndarray, columns: int, per_sheet: int) -> list[tuple[bytes, str]]:
+    """Frames (F, h, w, C) as encoded sheets of at most `per_sheet` frames."""
+    lossless = frames.size <= LOSSLESS
+    chunks = [frames[i : i + per_sheet] for i in range(0, len(frames), per_sheet)]
+    return [
+        (_encode(pictures.grid(chunk, columns=columns), lossless), "png" if lossless else "jpg") for chunk in chunks
+    ]
+
+
+def _encode(image: np.ndarray, lossless: bool) -> bytes:
+    buffer = io.BytesIO()
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    if lossless:
+        picture.save(buffer, "PNG", compress_level=1)
+    else:
+        picture.save(buffer, "JPEG", quality=90, subsampling=0)  # halved colour would ruin coloured noise
+    return buffer.getvalue()
+
+
+def _file(encoded: tuple[bytes, str]) -> dict[str, Any]:
+    """Put a sheet where the browser can fetch it; Gradio adds the URL."""
+    data, kind = encoded
+    return FileData(path=save_bytes_to_cache(data, f"frames.{kind}", get_upload_folder())).model_dump()
+
+
+def _finite(curve: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: leave such values out."""
+    for series in curve["series"]:
+        series["values"] = [float(v) if math.isfinite(v) else None for v in series["values"]]
+    return curve

@@ -1,0 +1,75 @@
+"""The judge: its network, its disturbances, its recipe, and the one that ships."""
+
+import json
+
+import pytest
+import torch
+
+from playground import checkpoint
+from playground.models import judge
+from playground.sampling import generator
+from train import judge as recipe
+
+TINY = judge.Config(classes=2, width=8)
+
+
+def stripes(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bright bars that lie or stand, two classes that no disturbance mixes up."""
+    labels = torch.arange(n) % 2
+    images = torch.full((n, 1, 32, 32), -1.0)
+    images[labels == 0, :, 14:18, 4:28] = 1.0
+    images[labels == 1, :, 4:28, 14:18] = 1.0
+    return images, labels
+
+
+def test_the_logits_are_a_linear_function_of_the_features() -> None:
+    model, x = judge.Model(TINY), torch.rand(3, 1, 32, 32) * 2 - 1
+    features = model.features(x)
+    assert features.shape == (3, 4 * TINY.width)
+    torch.testing.assert_close(model(x), features @ model.read.weight.T + model.read.bias)
+
+
+def test_moving_by_nothing_changes_nothing() -> None:
+    x = torch.rand(4, 1, 32, 32) * 2 - 1
+    moved = judge._move(x, torch.zeros(4), torch.ones(4), torch.zeros(4, 2, 1))
+    torch.testing.assert_close(moved, x, atol=1e-5, rtol=0)
+
+
+def test_a_shift_of_an_eighth_is_two_pixels_and_a_quarter_turn_lays_bars_down() -> None:
+    images, _ = stripes(2)
+    shift = torch.tensor([[1 / 8], [0.0]]).expand(2, 2, 1)
+    moved = judge._move(images, torch.zeros(2), torch.ones(2), shift)
+    torch.testing.assert_close(moved, images.roll(-2, dims=3), atol=1e-5, rtol=0)
+    turned = judge._move(images, torch.full((2,), torch.pi / 2), torch.ones(2), torch.zeros(2, 2, 1))
+    torch.testing.assert_close(turned, images.flip(0), atol=1e-3, rtol=0)
+
+
+def test_what_is_disturbed_depends_on_the_generator_alone_and_black_stays_black_but_for_noise() -> None:
+    black = torch.full((200, 1, 32, 32), -1.0)
+    x = judge.disturb(black, generator(3))
+    torch.testing.assert_close(x, judge.disturb(black, generator(3)), rtol=0, atol=0)
+    deviations = (x + 1).flatten(1).std(dim=1)
+    assert x.mean().item() == pytest.approx(-1, abs=1e-3)
+    assert 0 < deviations.min() < 0.02
+    assert 0.18 < deviations.max() < 0.22
+
+
+def test_the_recipe_learns_and_notes_what_it_read_right(tmp_path) -> None:
+    tiny = recipe.Recipe(steps=40, batch_size=16, warmup=1, lr=5e-3, ema=0.5, log_every=1, precision="no", config=TINY,
+                         out=tmp_path, runs=tmp_path / "runs")  # fmt: skip
+    path = recipe.train(tiny, data=stripes(64), test=stripes(10))
+    log = [json.loads(line)["loss"] for line in (tiny.folder / "log.jsonl").read_text().splitlines()]
+    assert sum(log[-5:]) < 0.3 * sum(log[:5])
+    header = checkpoint.header(path)
+    assert header.family == "judge"
+    assert header.provenance["steps"] == 40
+    assert header.provenance["test_accuracy"] == 1.0
+
+
+def test_the_shipped_judge_reads_digits_and_says_how_it_was_made() -> None:
+    path = checkpoint.WEIGHTS / "judge-digits.safetensors"
+    header = checkpoint.header(path)
+    assert header.provenance["recipe"] == "judge"
+    assert header.provenance["test_accuracy"] >= 0.995
+    assert path.stat().st_size < 400_000
+    assert checkpoint.load(path, expect="judge")(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
