@@ -37,7 +37,7 @@ def build(places: Places) -> gr.Blocks:
     """The page: one tab for each file in playground/tabs."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
         gr.Markdown(f"# {TITLE}", elem_classes="title")
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             for name, tab in discover().items():
                 with gr.Tab(tab.title, id=name):
                     tab.build(page, places)
@@ -62,7 +62,7 @@ def main() -> None:
     found = checkpoint.find(options.weights)
     print(f"Checkpoints in {options.weights}: {', '.join(path.stem for path in found) or 'none'}")
     page = build(Places(options.weights, options.data))
-    launch(page, server_name=options.host, server_port=options.port, share=options.share)
+    launch(page, server_name=options.host, server_port=options.port, share=options.share or None)
 
 
 if __name__ == "__main__":

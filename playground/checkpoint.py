@@ -95,7 +95,7 @@ def header(path: str | Path) -> Header:
         ) from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"the checkpoint {Path(path).name} is damaged ({error})") from None
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         raise CheckpointError(
             f"{Path(path).name} is not a checkpoint of this project: its header names no model"
         ) from None

@@ -132,9 +132,9 @@ class UNet(nn.Module):
             if level != 0:
                 self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)))
         self.head = nn.Sequential(
-            nn.GroupNorm(GROUPS, width),
+            nn.GroupNorm(GROUPS, c),
             nn.SiLU(),
-            zero_init(nn.Conv2d(width, channels * patch**2, 3, padding=1)),
+            zero_init(nn.Conv2d(c, channels * patch**2, 3, padding=1)),
         )
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:

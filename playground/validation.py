@@ -1,6 +1,5 @@
 """Checks of what comes from outside: each returns the clean value or raises ValueError with one sentence."""
 
-import math
 from collections.abc import Iterable
 
 MAX_SEED = 2**32 - 1
@@ -8,20 +7,23 @@ MAX_SEED = 2**32 - 1
 
 def number(name: str, value: object, low: float, high: float) -> float:
     """A finite float in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {_shown(value)}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
     return float(value)
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
     """A whole number in [low, high]; 3.0 is one, 3.7 is not."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value % 1 != 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high or value % 1 != 0:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, not {_shown(value)}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, not {value:g}")
     return int(value)
+
+
+def flag(name: str, value: object) -> bool:
+    """True or false, and nothing that merely looks like it."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {_shown(value)}")
+    return value
 
 
 def choice(name: str, value: object, allowed: Iterable[str]) -> str:
@@ -34,5 +36,7 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 def _shown(value: object) -> str:
     """A short form of anything, fit for one line."""
-    text = repr(value)
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a number of many digits"
+    text = " ".join(repr(value).split())
     return text if len(text) <= 40 else text[:37] + "..."

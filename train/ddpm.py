@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from PIL import Image
@@ -22,6 +23,8 @@ class Recipe(loop.Options):
         config: of the model.
         class_dropout: share of the classes hidden in training, for guidance.
     """
+
+    DATA: ClassVar[str] = digits.TRAINING
 
     name: str = "ddpm-digits"
     steps: int = 11_700

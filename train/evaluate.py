@@ -99,11 +99,12 @@ def _write(path: Path, records: list[dict[str, Any]]) -> None:
 
 
 def _replaces(new: dict[str, Any], old: dict[str, Any]) -> bool:
-    """Whether an old result is of a file that has changed, of a row that has changed, or the very same."""
-    if new["checkpoint"] != old["checkpoint"] or new["sha256"] != old["sha256"]:
-        return new["checkpoint"] == old["checkpoint"]
-    again = (new["n"], new["seed"]) == (old["n"], old["seed"])
-    return new["row"] == old["row"] and (again or new["settings"] != old["settings"])
+    """Whether an old result is of a file that has changed since, of a row that has, or the very same."""
+
+    def same(*keys: str) -> bool:
+        return all(new[key] == old[key] for key in keys)
+
+    return same("checkpoint") and (not same("sha256") or (same("row") and (not same("settings") or same("n", "seed"))))
 
 
 # What is judged: real digits, and samples of the checkpoints.

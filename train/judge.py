@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +17,16 @@ Data = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """Eight epochs of 60,000 disturbed digits.
+    """Ten epochs of 60,000 disturbed digits.
 
     Attributes:
         config: of the model.
     """
 
+    DATA: ClassVar[str] = digits.TRAINING
+
     name: str = "judge-digits"
-    steps: int = 3_750
+    steps: int = 4_680
     lr: float = 2e-3
     warmup: int = 200
     decay: float = 0.7

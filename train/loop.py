@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -47,6 +47,8 @@ class Options:
         save_every, picture_every, log_every: in steps.
         tracker: one of Accelerate's trackers, such as trackio or tensorboard (to be installed).
     """
+
+    DATA: ClassVar[str] = ""  # what the recipe learns from, for the header of its checkpoint
 
     name: str
     steps: int
@@ -94,7 +96,7 @@ class Run:
             model = model.to(memory_format=torch.channels_last)
         self.ema = AveragedModel(
             model.to(self.accelerator.device), multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
-        )
+        ).eval()
         if options.compile:
             model.compile()
         optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
@@ -115,6 +117,7 @@ class Run:
         folder = self.options.folder
         partial = folder / "partial"
         self.accelerator.save_state(str(partial))
+        self.accelerator.wait_for_everyone()  # each process writes a part of it
         if self.accelerator.is_main_process:
             older = sorted(folder.glob("step-*"))
             partial.replace(folder / f"step-{self.step:07d}")
@@ -171,7 +174,7 @@ def provenance(options: Options, step: int) -> dict[str, Any]:
     """What the header of a checkpoint tells of its making."""
     flags = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items() if k not in _PLACES}
     return {"recipe": options.name.split("-")[0], "flags": flags, "seed": options.seed, "steps": step,
-            "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
+            "data": options.DATA, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
 
 
 _PLACES = {"data", "out", "runs", "minutes", "tracker", "save_every", "picture_every", "log_every"}

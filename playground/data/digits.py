@@ -11,6 +11,7 @@ from torch import Tensor
 
 SIZE = 32
 CLASSES = 10
+TRAINING = "MNIST (LeCun 1998), the 60,000 training digits"
 _COUNTS = {"train": 60_000, "test": 10_000}
 
 
@@ -63,10 +64,13 @@ def centred(grey: np.ndarray) -> Tensor:
         raise ValueError("the picture is blank: it needs light ink on a dark ground, or the other way round")
     ink = Image.fromarray(grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = 20 / max(ink.size)
-    ink = ink.resize([max(1, round(side * scale)) for side in ink.size], Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    width, height = (max(1, round(side * scale)) for side in ink.size)
+    ink = ink.resize((width, height), Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
     digit = np.asarray(ink, np.float32)
     h, w = digit.shape
     mass = digit.sum()
+    if mass == 0:
+        raise ValueError("the picture is all but blank: its strokes are too thin to be read at 20 x 20 pixels")
     top = round(SIZE / 2 - 0.5 - float((digit.sum(1) * np.arange(h)).sum() / mass))
     left = round(SIZE / 2 - 0.5 - float((digit.sum(0) * np.arange(w)).sum() / mass))
     top, left = (min(max(2, start), SIZE - 2 - side) for start, side in ((top, h), (left, w)))

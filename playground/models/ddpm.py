@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playground import compute, validation
-from playground.nets import UNet, sinusoidal_embedding
+from playground.nets import GROUPS, UNet, sinusoidal_embedding
 from playground.prediction import PREDICTIONS
 from playground.sampling import SAMPLERS, Denoiser, Frame, Noise, guide
 from playground.schedule import SCHEDULES
@@ -44,6 +44,25 @@ class Config:
     prediction: str = "eps"
     schedule: str = "cosine"
     T: int = 1000
+
+    def __post_init__(self) -> None:
+        """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
+        for name, (low, high) in _BOUNDS.items():
+            object.__setattr__(self, name, validation.integer(name, getattr(self, name), low, high))
+        if not isinstance(self.multipliers, (list, tuple)) or not 1 <= len(self.multipliers) <= 6:
+            raise ValueError("multipliers must be a list of 1 to 6 whole numbers")
+        multipliers = tuple(validation.integer("multipliers", m, 1, 16) for m in self.multipliers)
+        object.__setattr__(self, "multipliers", multipliers)
+        validation.number("dropout", self.dropout, 0, 1)
+        validation.choice("prediction", self.prediction, PREDICTIONS)
+        validation.choice("schedule", self.schedule, SCHEDULES)
+        for name, factor in (("width", GROUPS), ("size", self.patch * 2 ** (len(multipliers) - 1))):
+            if getattr(self, name) % factor:
+                raise ValueError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
+
+
+_BOUNDS = {"size": (1, 1024), "channels": (1, 64), "classes": (0, 10_000), "width": (8, 2048), "blocks": (1, 8),
+           "patch": (1, 32), "emb_dim": (1, 8192), "T": (1, 100_000)}  # fmt: skip
 
 
 class Model(nn.Module):
@@ -151,12 +170,15 @@ class Settings:
         fix("steps", validation.integer("steps", self.steps, 1, 1000))
         fix("eta", validation.number("eta", self.eta, 0, 1))
         fix("w", validation.number("guidance w", self.w, 0, 20))
+        fix("clip", validation.flag("clip", self.clip))
         fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 
 def labels(model: Model, settings: Settings, first: int = 0) -> Tensor:
     """The classes of the pictures first ... first + n - 1: (n,)."""
     if settings.label is not None:
+        if settings.label >= model.config.classes:
+            raise ValueError(f"the model has no class {settings.label}: it knows {model.config.classes} classes")
         return torch.full((settings.n,), settings.label)
     return torch.arange(first, first + settings.n) % max(model.config.classes, 1)
 

@@ -13,7 +13,7 @@ INTRO = (
 
 def build(page: gr.Blocks, places: Places) -> None:
     gr.Markdown(INTRO)
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab("Reverse: noise to digits"):
             reverse.build(page, places)
         with gr.Tab("Forward: digit to noise"):

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from playground import checkpoint, formulas, pictures, sampling
+from playground import checkpoint, formulas, pictures, sampling, validation
 from playground.models import ddpm
 from playground.recording import Recorder, Recording, record
 from playground.tabs import Places
@@ -129,10 +129,8 @@ def settings_of(*values: Any) -> ddpm.Settings:
     """The controls' values, in the order of `FIELDS`, as settings; ValueError says which one is not allowed."""
     given = dict(zip(FIELDS, values, strict=True))
     given["label"] = None if given["label"] == ALL else given["label"]
-    settings = ddpm.Settings(**given)
-    if settings.n > MAX_PICTURES:
-        raise ValueError(f"the page makes at most {MAX_PICTURES} pictures at once; the command line makes more")
-    return settings
+    validation.integer("number of pictures", given["n"], 1, MAX_PICTURES)  # the command line makes more
+    return ddpm.Settings(**given)
 
 
 def values_of(settings: ddpm.Settings) -> list[Any]:

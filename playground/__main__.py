@@ -1,0 +1,126 @@
+"""The same jobs without a browser: python -m playground sample NAME ... and python -m playground list."""
+
+import sys
+from dataclasses import dataclass, make_dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import tyro
+from torch import nn
+from tqdm import tqdm
+
+from playground import checkpoint, exports, pictures
+from playground.recording import record
+from playground.sampling import last
+
+BATCH = 250  # pictures sampled at once
+KINDS = (".png", ".npz", ".gif")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0, or 1 after one sentence on what went wrong."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        if words[:1] == ["list"]:
+            return list_checkpoints(words[1:])
+        if words[:1] == ["sample"]:
+            return sample(words[1:])
+    except (checkpoint.CheckpointError, ValueError, OSError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    print(f"{__doc__}\n\nAdd --help to a command for its options.")
+    return 0 if words in ([], ["--help"], ["-h"]) else 2
+
+
+@dataclass(frozen=True)
+class List:
+    """Show the checkpoints with their provenance.
+
+    Attributes:
+        weights: the folder of the checkpoints.
+    """
+
+    weights: Path = checkpoint.WEIGHTS
+
+
+def list_checkpoints(words: list[str]) -> int:
+    """One line a checkpoint: name, family, size, and what its header tells of its making."""
+    options = tyro.cli(List, prog="python -m playground list", args=words)
+    for path in checkpoint.find(options.weights):
+        header = checkpoint.header(path)
+        made = ", ".join(f"{key} {value}" for key, value in header.provenance.items() if not isinstance(value, dict))
+        print(f"{path.stem}  {header.family}  {path.stat().st_size / 2**20:.1f} MiB  {made}")
+    return 0
+
+
+def sample(words: list[str]) -> int:
+    """Sample from a checkpoint; its family's `Settings` are the flags."""
+    if not words or words[0].startswith("-"):
+        names = ", ".join(path.stem for path in checkpoint.find()) or "none yet"
+        print(f"python -m playground sample NAME --out FILE ..., where NAME is one of: {names}")
+        return 0 if words else 2
+    name, *flags = words
+    place = _place(flags)
+    path = place / f"{name}.safetensors"
+    family = checkpoint.family(checkpoint.header(path).family)
+    options = tyro.cli(_options(family.Settings), prog=f"python -m playground sample {name}", args=flags)
+    if options.out.suffix not in KINDS:
+        raise ValueError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")
+    about = exports.metadata(name, options.settings, checkpoint.header(path).provenance)
+    write(options.out, family, checkpoint.load(path), options.settings, about)
+    print(options.out)
+    return 0
+
+
+def _place(flags: list[str]) -> Path:
+    """The folder of the checkpoints, needed before the other flags can be known."""
+    for at, flag in enumerate(flags):
+        if flag == "--weights" and at + 1 < len(flags):
+            return Path(flags[at + 1])
+    return checkpoint.WEIGHTS
+
+
+def _options(settings: type[Any]) -> type[Any]:
+    """The flags of `sample`: a family's settings, the file to write, and the folder of the checkpoints."""
+    return make_dataclass(
+        "Options",
+        [
+            ("out", Path),
+            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[valid-type]
+            ("weights", Path, checkpoint.WEIGHTS),
+        ],
+        frozen=True,
+    )
+
+
+def write(out: Path, family: ModuleType, model: nn.Module, settings: Any, about: dict[str, str]) -> None:
+    """Sample, and write a grid (PNG), the arrays (NPZ) or the frames (GIF)."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".gif":
+        if settings.n > BATCH:
+            raise ValueError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
+        exports.gif(out, record(tqdm(family.sample(model, settings), unit="frame"), settings.steps).x, about)
+        return
+    images = sampled(family, model, settings)
+    if out.suffix == ".png":
+        exports.png(out, pictures.grid(images), about)
+        return
+    labels = {"labels": family.labels(model, settings).numpy()} if hasattr(family, "labels") else {}
+    exports.npz(out, {"images": images, **labels}, about)
+
+
+def sampled(family: ModuleType, model: nn.Module, settings: Any) -> np.ndarray:
+    """The finished pictures, uint8 (N, H, W, C), made in batches under a progress bar."""
+    parts = []
+    with tqdm(total=settings.n, unit="picture") as bar:
+        for first in range(0, settings.n, BATCH):
+            part = replace(settings, n=min(BATCH, settings.n - first))
+            parts.append(pictures.to_uint8(last(family.sample(model, part, first)).x))
+            bar.update(part.n)
+    return np.concatenate(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The app as it is shipped, served to a real Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import app
+from playground import checkpoint
+from playground.tabs import Places
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The running app: the shipped weights, and no data set."""
+    empty = tmp_path_factory.mktemp("data")
+    page = app.build(Places(checkpoint.WEIGHTS, empty))
+    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None)
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.fail("the browser tests need Chromium on the path (Debian's package chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def watch(page: Page) -> list[str]:
+    """Collect what a browser finds wrong."""
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    return wrong
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """A visitor on a desktop; the test fails if the browser finds anything wrong."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    wrong = watch(page)
+    page.goto(address)
+    yield page
+    context.close()
+    assert not wrong, wrong
+
+
+@pytest.fixture
+def broken_picture(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture")
+    return path

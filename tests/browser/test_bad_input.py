@@ -1,0 +1,211 @@
+"""Bad input through the real HTTP API: one clear sentence each, and the app goes on."""
+
+import json
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+import app
+from playground import checkpoint
+from playground.tabs import Places
+
+GOOD: list[Any] = [2, "all", "ddim", 3, 0, 1, True, 0]
+NAMES = ["n", "label", "sampler", "steps", "eta", "w", "clip", "seed"]
+
+
+def call(address: str, endpoint: str, body: str) -> tuple[str, Any]:
+    """Call an endpoint; the last event and its data."""
+    posted = httpx.post(
+        f"{address}gradio_api/call/{endpoint}", content=body, headers={"content-type": "application/json"}, timeout=60
+    )
+    if posted.status_code != 200:
+        return "refused", posted.text
+    with httpx.stream("GET", f"{address}gradio_api/call/{endpoint}/{posted.json()['event_id']}", timeout=60) as stream:
+        lines = "".join(stream.iter_text()).strip().splitlines()
+    return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+
+
+def sample(address: str, **changed: Any) -> tuple[str, Any]:
+    values = [changed.get(name, value) for name, value in zip(NAMES, GOOD, strict=True)]
+    return call(address, "ddpm_sample", json.dumps({"data": values}))
+
+
+def test_good_input_is_sampled(address: str) -> None:
+    event, data = sample(address)
+    assert event == "complete"
+    assert data[0]["frames"] == 4
+
+
+NUMBERS = {"n": "number of pictures", "steps": "steps", "eta": "eta", "w": "guidance w", "seed": "seed"}
+WRONG = [float("nan"), float("inf"), float("-inf"), 1e300, -1, "7", "many", None, [1], {}, True]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_refuses_what_is_none(address: str, name: str, value: Any) -> None:
+    event, data = sample(address, **{name: value})
+    assert event == "error"
+    assert data["error"].lower().startswith(f"{NUMBERS[name]} must be")
+    assert len(data["error"]) < 160
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"n": 3.7}, "whole number"),
+        ({"n": 65}, "from 1 to 64"),
+        ({"steps": 2.5}, "whole number"),
+        ({"sampler": "euler"}, "must be one of ddim"),
+        ({"sampler": ["ddim"]}, "must be one of ddim"),
+        ({"sampler": "x" * 10_000}, "must be one of ddim"),
+        ({"label": 10}, "from 0 to 9"),
+        ({"label": [1, 2, 3]}, "from 0 to 9"),
+        ({"label": "<script>"}, "from 0 to 9"),
+        ({"clip": "yes"}, "true or false"),
+    ],
+)
+def test_each_mistake_gets_its_sentence(address: str, changed: dict[str, Any], sentence: str) -> None:
+    event, data = sample(address, **changed)
+    assert event == "error"
+    assert sentence in data["error"]
+
+
+def upload(address: str, path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        stored = httpx.post(f"{address}gradio_api/upload", files={"files": (path.name, file)}, timeout=60).json()[0]
+    return {"path": stored, "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+
+
+def noise(address: str, kind: Any, number: Any = 0, drawing: Any = "", file: Any = None, seed: Any = 0) -> tuple[str, Any]:
+    return call(address, "ddpm_noise", json.dumps({"data": [kind, number, drawing, file, seed]}))
+
+
+def bomb(path: Path, side: int = 13_300) -> Path:
+    """A PNG of side x side black pixels in some 20 KiB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" * (1 + (side + 7) // 8)
+    pixels = zlib.compress(row * side, 9)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+    return path
+
+
+def peak_memory() -> int:
+    """Bytes of the process's resident set at its largest."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(address: str, tmp_path: Path) -> None:
+    assert noise(address, "Model's digit")[0] == "complete"
+    path = bomb(tmp_path / "bomb.png")
+    assert path.stat().st_size < 64 * 1024
+    before = peak_memory()
+    event, data = noise(address, "Upload", file=upload(address, path))
+    assert event == "error"
+    assert "13300 x 13300 pixels" in data["error"]
+    assert peak_memory() - before < 100e6
+
+
+def broken_files(folder: Path) -> dict[str, Path]:
+    whole = folder / "whole.png"
+    Image.effect_noise((64, 64), 50).save(whole)
+    frames = [Image.new("L", (8, 8), shade) for shade in (0, 255)]
+    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
+    (folder / "text.png").write_text("no picture")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "truncated.png").write_bytes(whole.read_bytes()[:1000])
+    Image.new("L", (20, 20), 90).save(folder / "blank.png")
+    return {path.stem: path for path in folder.glob("*.*")}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("text", "is no picture that can be read"),
+        ("empty", "is no picture that can be read"),
+        ("truncated", "is no picture that can be read"),
+        ("animated", "is an animation"),
+        ("blank", "is blank"),
+    ],
+)
+def test_broken_uploads(address: str, tmp_path: Path, name: str, sentence: str) -> None:
+    event, data = noise(address, "Upload", file=upload(address, broken_files(tmp_path)[name]))
+    assert event == "error"
+    assert sentence in data["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"kind": "Draw"}, "blank"),
+        ({"kind": "Draw", "drawing": "not base64!"}, "28 x 28"),
+        ({"kind": "Draw", "drawing": "AAAA"}, "28 x 28"),
+        ({"kind": "Draw", "drawing": 7}, "28 x 28"),
+        ({"kind": "Upload"}, "no picture was uploaded"),
+        ({"kind": "Photograph"}, "must be one of"),
+        ({"kind": None}, "must be one of"),
+        ({"kind": "Test digit", "number": 10_000}, "from 0 to 9999"),
+        ({"kind": "Test digit", "number": "first"}, "from 0 to 9999"),
+        ({"kind": "Model's digit", "seed": float("nan")}, "seed must be"),
+    ],
+)
+def test_bad_pictures(address: str, arguments: dict[str, Any], sentence: str) -> None:
+    event, data = noise(address, **arguments)
+    assert event == "error"
+    assert sentence.lower() in data["error"].lower()
+
+
+def test_other_visitors_notice_nothing(address: str) -> None:
+    """While one sends nonsense, another samples."""
+    nonsense = threading.Thread(target=lambda: [sample(address, steps="many") for _ in range(5)])
+    nonsense.start()
+    assert sample(address)[0] == "complete"
+    nonsense.join()
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "no header", "wrong family", "wrong shape"])
+def test_a_bad_checkpoint_is_one_sentence_and_the_page_opens(damage: str, tmp_path: Path) -> None:
+    """The tab says what is wrong; once the file is mended it works without a restart."""
+    shipped = checkpoint.WEIGHTS / "ddpm-digits.safetensors"
+    path = tmp_path / "weights" / "ddpm-digits.safetensors"
+    path.parent.mkdir()
+    damaged(path, damage, shipped)
+    page = app.build(Places(path.parent, tmp_path))
+    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True)
+    try:
+        assert httpx.get(url).status_code == 200
+        event, data = sample(url)
+        assert event == "error"
+        assert "ddpm-digits" in data["error"]
+        assert len(data["error"]) < 300
+        path.unlink(missing_ok=True)
+        path.write_bytes(shipped.read_bytes())
+        assert sample(url)[0] == "complete"
+    finally:
+        page.close()
+
+
+def damaged(path: Path, damage: str, shipped: Path) -> None:
+    """Write a checkpoint that is damaged in some way, or none."""
+    from safetensors.torch import load_file, save_file
+
+    whole = shipped.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "no header":
+        save_file(load_file(shipped), path)
+    elif damage in ("wrong family", "wrong shape"):
+        header = checkpoint.header(shipped)
+        config = json.dumps(header.config | {"width": 32})
+        name = "judge" if damage == "wrong family" else "ddpm"
+        save_file(load_file(shipped), path, {"family": name, "config": config, "provenance": "{}"})

@@ -1,0 +1,120 @@
+"""What every family of models must do, whatever it is: build, learn, save, load, and sample the same for the same seed.
+
+A family is found by its file in playground/models. Its own test file, tests/test_<family>.py, brings what is
+needed to try it in a second:
+
+    TINY = family.Config(...)               the smallest model
+    def tiny_loss(model, generator)         its loss on one fixed batch
+    TINY_SETTINGS = {"steps": 4}            for families that sample, what to ask of `Settings` besides n and seed
+"""
+
+import dataclasses
+import importlib
+import json
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from playground import checkpoint
+from playground.sampling import generator, last
+
+FAMILIES = checkpoint.families()
+SAMPLING = [name for name in FAMILIES if hasattr(checkpoint.family(name), "sample")]
+
+
+class Family(NamedTuple):
+    module: ModuleType
+    tests: ModuleType
+    model: nn.Module
+
+    def loss(self, model: nn.Module) -> Tensor:
+        return self.tests.tiny_loss(model, generator(0))
+
+    def sample(self, model: nn.Module, n: int, seed: int, first: int = 0) -> Tensor:
+        settings: dict[str, Any] = getattr(self.tests, "TINY_SETTINGS", {})
+        return last(self.module.sample(model, self.module.Settings(n=n, seed=seed, **settings), first)).x
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request) -> Family:
+    module = checkpoint.family(request.param)
+    tests = importlib.import_module(f"test_{request.param}")
+    missing = [name for name in ("TINY", "tiny_loss") if not hasattr(tests, name)]
+    assert not missing, f"tests/test_{request.param}.py must define {' and '.join(missing)}: see tests/test_contract.py"
+    torch.manual_seed(0)
+    return Family(module, tests, module.Model(tests.TINY))
+
+
+@pytest.fixture
+def sampled(family) -> Family:
+    """A family that samples, its model moved off its start, where many a network gives only zeros."""
+    with torch.no_grad():
+        for parameter in family.model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    family.model.eval()
+    return family
+
+
+def test_families_are_found_by_their_files():
+    assert "ddpm" in FAMILIES
+
+
+def test_the_config_is_frozen_and_survives_json(family):
+    config = family.tests.TINY
+    assert isinstance(config, family.module.Config)
+    assert json.loads(json.dumps(dataclasses.asdict(config)))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, dataclasses.fields(config)[0].name, 1)
+
+
+def test_defaults_rebuild_the_shipped_model(family):
+    with torch.device("meta"):
+        model = family.module.Model(family.module.Config())
+    assert model.config == family.module.Config()
+
+
+def test_the_loss_falls_on_one_batch(family):
+    optimizer = torch.optim.Adam(family.model.parameters(), lr=3e-3)
+    before = float(family.loss(family.model))
+    for _ in range(40):
+        optimizer.zero_grad()
+        family.loss(family.model).backward()
+        optimizer.step()
+    assert float(family.loss(family.model)) < 0.8 * before
+
+
+def test_a_saved_model_comes_back_up_to_half_precision(family, tmp_path):
+    for parameter in family.model.parameters():
+        parameter.data.add_(0.05 * torch.randn_like(parameter))
+    path = tmp_path / "tiny.safetensors"
+    checkpoint.save(path, family.model, {"seed": 3})
+    loaded = checkpoint.load(path)
+    assert loaded.config == family.tests.TINY
+    assert not loaded.training
+    for name, tensor in family.model.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], tensor.half().to(tensor.dtype), rtol=0, atol=0)
+    family.model.eval()
+    torch.testing.assert_close(family.loss(loaded), family.loss(family.model).detach(), rtol=1e-2, atol=1e-3)
+    if hasattr(family.module, "sample"):
+        torch.testing.assert_close(family.sample(loaded, 2, 0), family.sample(family.model, 2, 0), rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("family", SAMPLING, indirect=True)
+def test_the_same_seed_makes_the_same_pictures_and_another_others(sampled):
+    pictures = sampled.sample(sampled.model, 3, seed=1)
+    assert len(pictures) == 3
+    assert pictures.isfinite().all()
+    torch.rand(5)  # nor does it matter who else draws
+    torch.testing.assert_close(sampled.sample(sampled.model, 3, seed=1), pictures, rtol=0, atol=0)
+    assert not torch.allclose(sampled.sample(sampled.model, 3, seed=2), pictures, atol=0.01)
+    assert not torch.allclose(pictures[0], pictures[1], atol=0.01)
+
+
+@pytest.mark.parametrize("family", SAMPLING, indirect=True)
+def test_picture_i_of_a_batch_is_the_picture_made_alone(sampled):
+    pictures = sampled.sample(sampled.model, 3, seed=1)
+    for i in range(3):
+        torch.testing.assert_close(sampled.sample(sampled.model, 1, seed=1, first=i), pictures[i : i + 1], rtol=0, atol=1e-3)

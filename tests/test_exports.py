@@ -1,0 +1,84 @@
+"""Exports hold what reproduces them."""
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from playground import __main__ as command_line
+from playground import checkpoint, exports
+from playground.models import ddpm
+
+SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with one tiny checkpoint of random weights."""
+    model = ddpm.Model(ddpm.Config(size=8, width=8, multipliers=(1,), blocks=1, emb_dim=8))
+    checkpoint.save(tmp_path / "weights" / "ddpm-tiny.safetensors", model, {"recipe": "none"})
+    return tmp_path / "weights"
+
+
+def test_the_command_line_makes_the_same_pictures(weights: Path, tmp_path: Path) -> None:
+    """What `command_line` says, run, gives the pictures of those settings; the PNG holds settings and command."""
+    out = tmp_path / "grid.png"
+    words = shlex.split(exports.command_line("ddpm-tiny", SETTINGS, str(out)))
+    assert words[:4] == ["python", "-m", "playground", "sample"]
+    assert command_line.main([*words[3:], "--weights", str(weights)]) == 0
+    picture = Image.open(out)
+    about = json.loads(picture.text["settings"])
+    assert ddpm.Settings(**about) == SETTINGS
+    assert picture.text["checkpoint"] == "ddpm-tiny"
+
+    arrays = tmp_path / "grid.npz"
+    assert command_line.main([*words[3:-1], str(arrays), "--weights", str(weights)]) == 0
+    made = np.load(arrays)
+    assert made["images"].shape == (3, 8, 8, 1)
+    assert made["labels"].tolist() == [7, 7, 7]
+    assert np.array_equal(np.asarray(picture)[:8, :8], made["images"][0, :, :, 0])
+
+
+def test_batches_do_not_show(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures made in batches of two are those made at once, and the classes come in turn."""
+    flags = ["sample", "ddpm-tiny", "--n", "5", "--steps", "3", "--weights", str(weights), "--out"]
+    assert command_line.main([*flags, str(tmp_path / "once.npz")]) == 0
+    monkeypatch.setattr(command_line, "BATCH", 2)
+    assert command_line.main([*flags, str(tmp_path / "parts.npz")]) == 0
+    once, parts = np.load(tmp_path / "once.npz"), np.load(tmp_path / "parts.npz")
+    assert np.abs(once["images"].astype(int) - parts["images"]).max() <= 2, "but for rounding"
+    assert once["labels"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_an_animation_has_a_frame_a_step(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run.gif"
+    flags = ["--n", "2", "--steps", "3", "--weights", str(weights), "--out", str(out)]
+    assert command_line.main(["sample", "ddpm-tiny", *flags]) == 0
+    with Image.open(out) as animation:
+        assert animation.n_frames == 4
+        assert json.loads(animation.info["comment"])["checkpoint"] == "ddpm-tiny"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sample", "ddpm-none", "--out", "a.png"], "is missing"),
+        (["sample", "ddpm-tiny", "--out", "a.bmp"], "must end in"),
+        (["sample", "ddpm-tiny", "--n", "300", "--out", "a.gif"], "at most 250 pictures"),
+    ],
+)
+def test_mistakes_get_one_sentence(
+    weights: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main([*words, "--weights", str(weights)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_list_shows_provenance(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["list", "--weights", str(weights)]) == 0
+    assert "ddpm-tiny  ddpm" in capsys.readouterr().out
