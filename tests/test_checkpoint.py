@@ -17,7 +17,12 @@ from playground.checkpoint import CheckpointError
 from playground.models import ddpm
 
 TINY = ddpm.Config(size=8, classes=3, width=8, blocks=1, emb_dim=16)
-PROVENANCE = {"recipe": "ddpm", "flags": {"lr": 1e-3, "config": {"multipliers": [1, 2]}}, "seed": 3, "date": "2025-01-01"}
+PROVENANCE = {
+    "recipe": "ddpm",
+    "flags": {"lr": 1e-3, "config": {"multipliers": [1, 2]}},
+    "seed": 3,
+    "date": "2025-01-01",
+}
 
 
 @pytest.fixture
@@ -171,7 +176,10 @@ BROKEN = {
     "no config": (lambda path: rewrite(path, config=None), "not a checkpoint of this project"),
     "config no JSON": (lambda path: rewrite(path, config="width=8"), "not a checkpoint of this project"),
     "config a list": (lambda path: rewrite(path, config="[8]"), "config"),
-    "config deep": (lambda path: rewrite(path, config="[" * 100_000 + "]" * 100_000), "not a checkpoint of this project"),
+    "config deep": (
+        lambda path: rewrite(path, config="[" * 100_000 + "]" * 100_000),
+        "not a checkpoint of this project",
+    ),
     "unknown family": (lambda path: rewrite(path, family="wizard"), "there is no model family 'wizard'"),
     "a path as family": (lambda path: rewrite(path, family="../train/loop"), "there is no model family"),
     "another family": (lambda path: rewrite(path, family="judge", config='{"width": 8}'), "judge"),
@@ -184,7 +192,9 @@ BROKEN = {
     "absurd time": (lambda path: with_config(path, T=10**12), "does not fit its own config"),
     "absurd blocks": (lambda path: with_config(path, blocks=10**9), "does not fit its own config"),
     "as large as can be": (
-        lambda path: with_config(path, width=2048, multipliers=[16] * 6, blocks=8, emb_dim=8192, size=1024, patch=1, T=100_000),
+        lambda path: with_config(
+            path, width=2048, multipliers=[16] * 6, blocks=8, emb_dim=8192, size=1024, patch=1, T=100_000
+        ),
         "does not fit its own config",
     ),
     "negative width": (lambda path: with_config(path, width=-8), "does not fit its own config"),

@@ -117,4 +117,6 @@ def test_the_same_seed_makes_the_same_pictures_and_another_others(sampled):
 def test_picture_i_of_a_batch_is_the_picture_made_alone(sampled):
     pictures = sampled.sample(sampled.model, 3, seed=1)
     for i in range(3):
-        torch.testing.assert_close(sampled.sample(sampled.model, 1, seed=1, first=i), pictures[i : i + 1], rtol=0, atol=1e-3)
+        torch.testing.assert_close(
+            sampled.sample(sampled.model, 1, seed=1, first=i), pictures[i : i + 1], rtol=0, atol=1e-3
+        )

@@ -147,7 +147,9 @@ def test_guidance_extrapolates_from_the_unconditional_estimate(prediction, w, ev
     uncond, cond = x0_hat(torch.full((2,), 3)), x0_hat(y)
     assert (uncond - cond).abs().max() > 1e-3
     model.register_forward_hook(lambda _, inputs, output: sizes.append(len(output)))
-    torch.testing.assert_close(model.denoiser(y, w, clip=False)(xt, t), uncond + w * (cond - uncond), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        model.denoiser(y, w, clip=False)(xt, t), uncond + w * (cond - uncond), rtol=1e-4, atol=1e-4
+    )
     assert sizes == [evaluated]
     clipped = model.denoiser(y, w, clip=True)(xt, t)
     torch.testing.assert_close(clipped, (uncond + w * (cond - uncond)).clamp(-1, 1), rtol=1e-4, atol=1e-4)
@@ -214,7 +216,13 @@ def test_numbers_of_a_page_are_fine_settings():
     """JSON has one kind of number: 50.0 is 50."""
     made = ddpm.Settings(n=3.0, label=7.0, steps=50.0, eta=1, w=0, seed=4294967295.0)
     assert made == ddpm.Settings(n=3, label=7, steps=50, eta=1.0, w=0.0, seed=2**32 - 1)
-    assert [type(made.n), type(made.label), type(made.steps), type(made.eta), type(made.seed)] == [int, int, int, float, int]
+    assert [type(made.n), type(made.label), type(made.steps), type(made.eta), type(made.seed)] == [
+        int,
+        int,
+        int,
+        float,
+        int,
+    ]
 
 
 BAD_CONFIGS = [("width", 10**9), ("width", 0), ("width", "64"), ("T", 10**12), ("T", 0), ("blocks", 10**9), ("size", math.nan),

@@ -11,9 +11,11 @@ from playground.data import digits
 
 
 def write_idx(root: Path, split: str, images: np.ndarray, labels: np.ndarray) -> Path:
-    """MNIST's own format: a magic number, the sizes, the bytes."""
+    """MNIST's own format: a magic number, the sizes, the bytes. The files of the other split are there, but empty."""
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").touch()
     (raw / f"{split}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 0x803, *images.shape) + images.tobytes())
     (raw / f"{split}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, *labels.shape) + labels.tobytes())
     return raw
@@ -65,7 +67,7 @@ def test_damaged_files_say_what_to_delete(tmp_path, fake, part, keep):
     assert "delete that folder and run again" in refused(tmp_path)
 
 
-def test_another_split_missing_is_damage(tmp_path, fake):
+def test_an_empty_split_is_damage(tmp_path, fake):
     write_idx(tmp_path, "t10k", *fake)
     assert "incomplete or damaged" in refused(tmp_path, "train")
 
@@ -113,7 +115,9 @@ SPECKS = np.zeros((1000, 1000), np.uint8)
 SPECKS[1, 1] = SPECKS[-2, -2] = 255  # nothing is left of them when the box shrinks to 20 pixels
 
 
-@pytest.mark.parametrize("grey", [np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8), np.full((1, 1), 90, np.uint8), SPECKS])
+@pytest.mark.parametrize(
+    "grey", [np.zeros((9, 9), np.uint8), np.full((9, 9), 255, np.uint8), np.full((1, 1), 90, np.uint8), SPECKS]
+)
 def test_a_blank_drawing_is_refused(grey):
     with pytest.raises(ValueError, match="blank"):
         digits.centred(grey)

@@ -22,12 +22,28 @@ RULES: dict[str, list[str]] = {
     # the page
     "app": ["playground.*"],
     "playground.tabs.*": ["playground.*"],
-    "playground.ui.*": ["playground.ui.*", "playground.data.*", "playground.checkpoint", "playground.validation", *OUTPUT],
+    "playground.ui.*": [
+        "playground.ui.*",
+        "playground.data.*",
+        "playground.checkpoint",
+        "playground.validation",
+        *OUTPUT,
+    ],
     # without a browser
     "playground.__main__": ["playground.*"],
-    "train.*": ["train.*", "playground.models.*", "playground.data.*", "playground.checkpoint", *BOTTOM, "playground.pictures"],
+    "train.*": [
+        "train.*",
+        "playground.models.*",
+        "playground.data.*",
+        "playground.checkpoint",
+        *BOTTOM,
+        "playground.pictures",
+    ],
     # the families: each its own file, and text to image stands on three others
-    "playground.models.text_to_image": [*BOTTOM, *(f"playground.models.{stem}" for stem in ("ddpm", "autoencoder", "clip"))],
+    "playground.models.text_to_image": [
+        *BOTTOM,
+        *(f"playground.models.{stem}" for stem in ("ddpm", "autoencoder", "clip")),
+    ],
     "playground.models": [],
     "playground.models.*": BOTTOM,
     "playground.checkpoint": ["playground.models"],  # the package, to list it; a family by its name, at call time
@@ -68,7 +84,9 @@ def violations(source: str, module: str, known: set[str]) -> list[str]:
     wrong = []
     for name in sorted(imports(source, module, known)):
         if name.split(".")[0] in PROJECT and not matches(name, [*allowed, module]) and name != "playground":
-            wrong.append(f"{module} imports {name}; tests/test_imports.py allows {', '.join(allowed) or 'nothing of ours'}")
+            wrong.append(
+                f"{module} imports {name}; tests/test_imports.py allows {', '.join(allowed) or 'nothing of ours'}"
+            )
         if name.split(".")[0] == "gradio" and not matches(module, UI):
             wrong.append(f"{module} imports gradio, which belongs to the page")
     return wrong
@@ -77,7 +95,11 @@ def violations(source: str, module: str, known: set[str]) -> list[str]:
 def modules() -> dict[str, Path]:
     """The project's files by dotted name."""
     files = [ROOT / "app.py", *(ROOT / "playground").rglob("*.py"), *(ROOT / "train").rglob("*.py")]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files if path.exists()}
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files
+        if path.exists()
+    }
 
 
 KNOWN = modules()
@@ -134,6 +156,8 @@ def test_a_right_arrow_is_none(module, source):
 def test_training_and_sampling_load_no_gradio():
     """Not even through a third party: a machine that trains has torch and no page."""
     pure = [module for module in KNOWN if not matches(module, UI)]
-    code = f"import importlib, sys\nfor name in {pure}: importlib.import_module(name)\nsys.exit('gradio' in sys.modules)"
+    code = (
+        f"import importlib, sys\nfor name in {pure}: importlib.import_module(name)\nsys.exit('gradio' in sys.modules)"
+    )
     assert {"playground.models.ddpm", "playground.data.digits", "train.loop", "playground.checkpoint"} <= set(pure)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -8,7 +8,10 @@ from playground.ui import links
 
 @pytest.mark.parametrize(
     "settings",
-    [ddpm.Settings(), ddpm.Settings(n=3, label=0, sampler="dpm-solver++", steps=7, eta=0.25, w=2.5, clip=False, seed=5)],
+    [
+        ddpm.Settings(),
+        ddpm.Settings(n=3, label=0, sampler="dpm-solver++", steps=7, eta=0.25, w=2.5, clip=False, seed=5),
+    ],
 )
 def test_a_link_is_the_inverse_of_itself(settings: ddpm.Settings) -> None:
     parameters = {name: value for name, value in links.query("ddpm", settings).items() if value is not None}
@@ -19,7 +22,9 @@ def test_the_link_of_another_tab_is_none_of_ours() -> None:
     assert links.restore(ddpm.Settings, "ddpm", {"tab": "vae", "steps": "7"}) is None
 
 
-@pytest.mark.parametrize("parameters", [{"steps": "many"}, {"w": "nan"}, {"n": "0"}, {"sampler": "<b>"}, {"label": "11"}])
+@pytest.mark.parametrize(
+    "parameters", [{"steps": "many"}, {"w": "nan"}, {"n": "0"}, {"sampler": "<b>"}, {"label": "11"}]
+)
 def test_bad_parameters_get_one_sentence(parameters: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"must be|is no"):
         links.restore(ddpm.Settings, "ddpm", {"tab": "ddpm", **parameters})

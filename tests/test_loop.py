@@ -216,7 +216,9 @@ def test_another_seed_makes_another_model(tiny, tmp_path):
     train(tiny)
     other = replace(tiny, seed=1, out=tmp_path / "other", runs=tmp_path / "runs-of-other")
     train(other)
-    assert any(not torch.equal(one, two) for one, two in zip(results(tiny).values(), results(other).values(), strict=True))
+    assert any(
+        not torch.equal(one, two) for one, two in zip(results(tiny).values(), results(other).values(), strict=True)
+    )
 
 
 # --- the command line and several processes ----------------------------------------------------------------------------

@@ -84,7 +84,11 @@ SHAPES = [
 
 @pytest.mark.parametrize(("channels", "size", "width", "multipliers", "blocks", "patch"), SHAPES)
 def test_a_unet_keeps_the_shape_and_starts_at_zero(channels, size, width, multipliers, blocks, patch):
-    net, x, emb = UNet(channels, width, multipliers, blocks, 6, patch), torch.randn(2, channels, size, size), torch.randn(2, 6)
+    net, x, emb = (
+        UNet(channels, width, multipliers, blocks, 6, patch),
+        torch.randn(2, channels, size, size),
+        torch.randn(2, 6),
+    )
     torch.testing.assert_close(net(x, emb), torch.zeros_like(x))
     assert stir(net)(x, emb).shape == x.shape
 

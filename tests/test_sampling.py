@@ -208,7 +208,11 @@ def test_dpm_solver_converges_at_second_order(schedule):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_frames_lead_from_the_noise_to_the_picture_and_explain_x_t(sampler):
     schedule = cosine()
-    truth, x, steps = Gaussian([0.5, 0.0], [[1.0, 0.0], [0.0, 0.5]], schedule), torch.randn(3, 2).double(), [1000, 600, 90, 0]
+    truth, x, steps = (
+        Gaussian([0.5, 0.0], [[1.0, 0.0], [0.0, 0.5]], schedule),
+        torch.randn(3, 2).double(),
+        [1000, 600, 90, 0],
+    )
     frames = list(SAMPLERS[sampler](truth.denoise, x, schedule, steps, Noise(0, 3), 0.5))
     assert [frame.step for frame in frames] == [0, 1, 2, 3]
     assert [frame.t for frame in frames] == steps
@@ -269,4 +273,6 @@ def test_guiding_any_prediction_is_guiding_x0(name):
     xt, uncond, cond = torch.randn(3, 2, 5, dtype=torch.float64)
     x0_hat = PREDICTIONS[name].x0_hat
     guided = x0_hat(guide(uncond, cond, 2.5), xt, a, s)
-    torch.testing.assert_close(guided, guide(x0_hat(uncond, xt, a, s), x0_hat(cond, xt, a, s), 2.5), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        guided, guide(x0_hat(uncond, xt, a, s), x0_hat(cond, xt, a, s), 2.5), rtol=1e-6, atol=1e-6
+    )

@@ -74,7 +74,9 @@ def test_each_item_gets_the_noise_of_its_own_time():
     schedule, x0, eps = cosine(), torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
     xt = schedule.add_noise(x0, torch.tensor([0, 500, 1000]), eps)
     torch.testing.assert_close(xt[0], x0[0])
-    torch.testing.assert_close(xt[1], schedule.alpha_bar[500].sqrt() * x0[1] + schedule.sigma[500] * eps[1], check_dtype=False)
+    torch.testing.assert_close(
+        xt[1], schedule.alpha_bar[500].sqrt() * x0[1] + schedule.sigma[500] * eps[1], check_dtype=False
+    )
     torch.testing.assert_close(xt[2], eps[2], atol=1e-3, rtol=0)
 
 
@@ -83,7 +85,9 @@ def test_steps_are_the_trailing_ones_of_diffusers_plus_one():
     for n in [*range(1, 1000, 13), 48, 61, 500, 999, 1000]:
         scheduler.set_timesteps(n)
         ours, theirs = schedule.steps(n)[:-1], (scheduler.timesteps[:n] + 1).tolist()
-        ties = [2000 * k % n == 0 and 2000 * k // n % 2 == 1 for k in range(n)]  # T - k T / n = ... .5: round either way
+        ties = [
+            2000 * k % n == 0 and 2000 * k // n % 2 == 1 for k in range(n)
+        ]  # T - k T / n = ... .5: round either way
         assert all(abs(a - b) <= tie for a, b, tie in zip(ours, theirs, ties, strict=True)), n
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -17,7 +17,11 @@ COPY = """async () => {
 
 
 def query(tab: str, settings: Any) -> dict[str, str | None]:
-    """Parameters of the address for a run's settings; None takes a parameter out."""
+    """Parameters of the address for a run's settings; None takes a parameter out.
+
+    Args:
+        tab: the tab's name, with ".VIEW" for a view that is not its first.
+    """
     given = dataclasses.asdict(settings)
     return {"tab": tab} | {name: None if value is None else _written(value) for name, value in given.items()}
 
@@ -33,6 +37,16 @@ def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Se
     types_of = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name in parameters]  # type: ignore[arg-type]
     return kind(**{name: _read(name, types_of[name], parameters[name]) for name in names})
+
+
+def view(tab: str, default: str) -> Callable[[gr.Request], Any]:
+    """What selects the view of a tab that the address names as "TAB.VIEW"."""
+
+    def select(request: gr.Request) -> Any:
+        name, _, asked = request.query_params.get("tab", "").partition(".")
+        return gr.Tabs(selected=asked or default) if name == tab else gr.skip()
+
+    return select
 
 
 def copy_button() -> gr.Button:

@@ -38,7 +38,7 @@ def build(name: str) -> Source:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
     kind.change(reveal, kind, [number, drawn, upload], queue=False, show_progress="hidden", api_visibility="private")
-    return Source([kind, number, pad, upload], [kind.change, number.change, pad.change, upload.upload])
+    return Source([kind, number, pad, upload], [kind.input, number.input, pad.change, upload.upload])
 
 
 def picture(

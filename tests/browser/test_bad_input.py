@@ -82,7 +82,9 @@ def upload(address: str, path: Path) -> dict[str, Any]:
     return {"path": stored, "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
-def noise(address: str, kind: Any, number: Any = 0, drawing: Any = "", file: Any = None, seed: Any = 0) -> tuple[str, Any]:
+def noise(
+    address: str, kind: Any, number: Any = 0, drawing: Any = "", file: Any = None, seed: Any = 0
+) -> tuple[str, Any]:
     return call(address, "ddpm_noise", json.dumps({"data": [kind, number, drawing, file, seed]}))
 
 

@@ -4,6 +4,7 @@ import gradio as gr
 
 from playground.tabs import Places, Tab
 from playground.tabs.ddpm import forward, reverse
+from playground.ui import links
 
 INTRO = (
     "Diffusion turns noise into pictures step by step: a network estimates the noise in what it sees, and a little of "
@@ -13,11 +14,12 @@ INTRO = (
 
 def build(page: gr.Blocks, places: Places) -> None:
     gr.Markdown(INTRO)
-    with gr.Tabs(overflow_behavior="wrap"):
-        with gr.Tab("Reverse: noise to digits"):
+    with gr.Tabs(overflow_behavior="wrap") as views:
+        with gr.Tab("Reverse: noise to digits", id="reverse"):
             reverse.build(page, places)
-        with gr.Tab("Forward: digit to noise"):
+        with gr.Tab("Forward: digit to noise", id="forward"):
             forward.build(page, places)
+    page.load(links.view("ddpm", "reverse"), None, views, queue=False, api_visibility="private")
 
 
 TAB = Tab("DDPM / DDIM", 40, build)

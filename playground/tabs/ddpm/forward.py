@@ -1,6 +1,7 @@
 """Forward: noise added to a digit, t from 0 to T, under both schedules."""
 
 import inspect
+from dataclasses import dataclass
 from math import log10
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from playground import formulas, pictures, sampling, schedule, validation
 from playground.tabs import Places
 from playground.tabs.ddpm import reverse
-from playground.ui import controls, palette, scrubber, source
+from playground.ui import controls, links, palette, scrubber, source
 from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Curve, Series, Strip
 
@@ -26,7 +27,16 @@ the cosine schedule spends more of its time where something can still be seen, w
 """
 
 
-def describe(x0: Tensor, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Settings:
+    """What a link restores: the picture and the seed of the noise. A drawing or an upload fits into no link."""
+
+    picture: str = source.MODEL
+    number: int = 0
+    seed: int = 0
+
+
+def describe(x0: Tensor, seed: int, query: dict[str, str | None] | None = None) -> dict[str, Any]:
     """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
     eps = torch.randn(x0.shape, generator=sampling.generator(seed))
     t = torch.tensor(TIMES)
@@ -64,6 +74,7 @@ def describe(x0: Tensor, seed: int) -> dict[str, Any]:
             for part, values in (("signal", signal), ("sigma", sigma))
         },
         start=len(TIMES) // 4,
+        query=query,
     )
 
 
@@ -77,6 +88,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             chosen = source.build("ddpm-forward")
             seed, dice = controls.seed()
+            links.copy_button()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
             with gr.Accordion("How it works", open=False):
@@ -93,16 +105,24 @@ def build(page: gr.Blocks, places: Places) -> None:
     def noise(kind, number, drawing, upload, seed):  # type: ignore[no-untyped-def]
         """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
         whole = validation.integer("seed", seed, 0, validation.MAX_SEED)
-        return describe(source.picture(kind, number, drawing, upload, places.data, made), whole)
+        x0 = source.picture(kind, number, drawing, upload, places.data, made)
+        linked = kind in (source.MODEL, source.TEST)
+        return describe(x0, whole, links.query("ddpm.forward", Settings(kind, int(number), whole)) if linked else None)
 
-    def opened() -> dict[str, Any]:
+    def opened(request: gr.Request):  # type: ignore[no-untyped-def]
+        """The first picture: what the address describes, or the model's digit."""
         try:
-            return describe(made(), 0)
+            asked = links.restore(Settings, "ddpm.forward", request.query_params) or Settings()
+            x0 = source.picture(asked.picture, asked.number, "", None, places.data, made)
+            return describe(x0, asked.seed), asked.picture, asked.number, asked.seed
         except controls.EXPECTED as error:
-            return scrubber.message(sentence(error))
+            return scrubber.message(sentence(error)), gr.skip(), gr.skip(), gr.skip()
 
     inputs = [*chosen.inputs, seed]
-    common: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "concurrency_id": "model"}
-    gr.on([*chosen.changes, seed.change], noise, inputs, stage, api_name="ddpm_noise", **common)
-    dice.click(None, None, seed, js=controls.ROLL, queue=False)
-    page.load(opened, None, stage, api_visibility="private", **common)
+    common: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model"}
+    by_hand = [*chosen.changes, seed.input]  # not when a link sets them
+    gr.on(by_hand, noise, inputs, stage, api_name="ddpm_noise", trigger_mode="always_last", **common)
+    dice.click(None, None, seed, js=controls.ROLL, queue=False).then(
+        noise, inputs, stage, api_visibility="private", **common
+    )
+    page.load(opened, None, [stage, inputs[0], inputs[1], seed], api_visibility="private", **common)

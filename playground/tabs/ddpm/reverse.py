@@ -1,8 +1,10 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
 import inspect
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -40,7 +42,9 @@ DIAGRAM = (
     Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
     Box("ε̂", "Its estimate of the noise in the picture.", strip=2),
     Box("x̂0", "What remains when that noise is taken away: its estimate of the finished picture.", strip=1),
-    Box("step to s =", "The sampler moves to the earlier time s along the estimates, by the formula above.", number="s"),
+    Box(
+        "step to s =", "The sampler moves to the earlier time s along the estimates, by the formula above.", number="s"
+    ),
     Box("x at s", "The picture after the step; it goes into the next one.", strip=0, ahead=1),
 )
 
@@ -50,15 +54,25 @@ def load_model(places: Places) -> ddpm.Model:
     return checkpoint.load(places.weights / f"{NAME}.safetensors", expect="ddpm")  # type: ignore[return-value]
 
 
+_sampling_first = threading.Lock()  # two visitors at once wait for one run
+
+
 @lru_cache(maxsize=2)
 def _first_run(places: Places, modified_ns: int) -> Recording:
     return record(ddpm.sample(load_model(places), ddpm.Settings()), ddpm.Settings().steps)
 
 
 def first_run(places: Places) -> Recording:
-    """The run with the default settings: sampled when first asked for, then kept to greet every visitor."""
+    """The run with the default settings: sampled at start-up, and kept to greet every visitor."""
     load_model(places)  # says what is wrong, if something is
-    return _first_run(places, (places.weights / f"{NAME}.safetensors").stat().st_mtime_ns)
+    with _sampling_first:
+        return _first_run(places, (places.weights / f"{NAME}.safetensors").stat().st_mtime_ns)
+
+
+def warm_up(places: Places) -> None:
+    """Make the first run before the first visitor asks; what is wrong, the page will say."""
+    with suppress(*controls.EXPECTED):
+        first_run(places)
 
 
 # ---- from a run to what the scrubber shows ----
@@ -84,8 +98,8 @@ def captions(run: Recording, settings: ddpm.Settings, alpha_bar: list[float], sn
     ]
 
 
-def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording) -> dict[str, Any]:
-    """The scrubber's value for a finished run."""
+def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool) -> dict[str, Any]:
+    """The scrubber's value for a finished run; one that was asked for goes into the page's address."""
     alpha_bar, snr = (values[run.t].tolist() for values in (model.schedule.alpha_bar, model.schedule.snr))
     times = model.schedule.steps(settings.steps)
     curves = (
@@ -102,7 +116,7 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording) -> dict
         formula=formulas.reverse_step(settings.sampler),
         numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
         diagram=DIAGRAM,
-        query=links.query("ddpm", settings),
+        query=links.query("ddpm", settings) if asked else None,
     )
 
 
@@ -178,17 +192,17 @@ def build(page: gr.Blocks, places: Places) -> None:
             command = export.build(kept, "ddpm-scrubber")
             links.copy_button()
 
-    def finished(model: ddpm.Model, settings: ddpm.Settings, run: Recording) -> tuple[Any, ...]:
+    def finished(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool) -> tuple[Any, ...]:
         provenance = checkpoint.header(places.weights / f"{NAME}.safetensors").provenance
         keep = Kept(NAME, settings, provenance, run)
-        return describe(model, settings, run), keep, keep.command, source_code(settings.sampler)
+        return describe(model, settings, run, asked), keep, keep.command, source_code(settings.sampler)
 
     outputs = [stage, kept, command, code]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
     def follow(model: ddpm.Model, settings: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
         for state in run_live(model, settings):
-            yield (state, *unchanged) if isinstance(state, dict) else finished(model, settings, state)
+            yield (state, *unchanged) if isinstance(state, dict) else finished(model, settings, state, asked=True)
 
     @answered
     def sample(*values):  # type: ignore[no-untyped-def]
@@ -204,12 +218,15 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             model, asked = load_model(places), links.restore(ddpm.Settings, "ddpm", request.query_params)
             settings = ddpm.Settings() if asked is None else settings_of(*values_of(asked))
-            runs = follow(model, settings) if asked else iter([finished(model, settings, first_run(places))])
+            runs = (
+                follow(model, settings) if asked else iter([finished(model, settings, first_run(places), asked=False)])
+            )
             for made in runs:
                 yield *made, *values_of(settings)
         except controls.EXPECTED as error:
             yield scrubber.message(sentence(error)), *unchanged, *[gr.skip()] * len(inputs)
 
+    threading.Thread(target=warm_up, args=[places], daemon=True).start()
     heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
     light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     clicked = go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
