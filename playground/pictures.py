@@ -26,9 +26,8 @@ def open_grey(path: str | Path) -> np.ndarray:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(
-                    f"the picture has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS / 1e6:.0f} million are read"
-                )
+                shape = f"{picture.width} x {picture.height} pixels"
+                raise ValueError(f"the picture has {shape}; at most {MAX_PIXELS / 1e6:.0f} million are read")
             if getattr(picture, "n_frames", 1) > 1:
                 raise ValueError("the picture is an animation: upload a single frame of it")
             picture.draft("L", (1024, 1024))  # a JPEG can be decoded small

@@ -37,7 +37,7 @@ class Recording:
 
 
 class Recorder:
-    """Takes the frames of a run as they come and keeps at most `MAX_FRAMES` of them, the first and the last included."""
+    """Keeps at most `MAX_FRAMES` of the frames of a run as they come, the first and the last included."""
 
     def __init__(self, steps: int):
         kept = np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int)

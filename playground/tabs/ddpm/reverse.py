@@ -42,9 +42,7 @@ DIAGRAM = (
     Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
     Box("ε̂", "Its estimate of the noise in the picture.", strip=2),
     Box("x̂0", "What remains when that noise is taken away: its estimate of the finished picture.", strip=1),
-    Box(
-        "step to s =", "The sampler moves to the earlier time s along the estimates, by the formula above.", number="s"
-    ),
+    Box("step to s =", "The sampler moves to an earlier time s along the estimates, by the formula above.", number="s"),
     Box("x at s", "The picture after the step; it goes into the next one.", strip=0, ahead=1),
 )
 
