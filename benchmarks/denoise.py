@@ -266,7 +266,7 @@ def verdicts(rows: Sequence[Row]) -> Iterator[str]:
 def machine() -> str:
     """Processor, threads, version of torch, and how busy the machine is."""
     return (
-        f"{_processor()}, {torch.get_num_threads()} threads on {os.cpu_count()} cores, "
+        f"{_processor()}, threads: {torch.get_num_threads()} on {os.cpu_count()} cores, "
         f"torch {torch.__version__}, load {os.getloadavg()[0]:.1f} at the start, {date.today().isoformat()}"
     )
 

@@ -12,7 +12,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -65,7 +65,7 @@ def save(path: str | Path, model: nn.Module, provenance: dict[str, Any]) -> None
     }
     metadata = {
         "family": type(model).__module__.rpartition(".")[2],
-        "config": json.dumps(dataclasses.asdict(model.config)),
+        "config": json.dumps(dataclasses.asdict(cast(Any, model.config))),
         "provenance": json.dumps(provenance),
     }
     partial = path.with_suffix(".partial")

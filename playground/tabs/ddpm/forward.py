@@ -11,7 +11,7 @@ from torch import Tensor
 
 from playground import formulas, pictures, sampling, schedule, validation
 from playground.tabs import Places
-from playground.tabs.ddpm import reverse
+from playground.tabs.ddpm import runs
 from playground.ui import controls, links, palette, scrubber, source
 from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Curve, Series, Strip
@@ -98,7 +98,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def made() -> Tensor:
         """A digit of the first run, as a picture; the seven, or the last there is."""
-        image = torch.from_numpy(reverse.first_run(places).images[7])  # (H, W, C)
+        image = torch.from_numpy(runs.first(places).images[7])  # (H, W, C)
         return image.permute(2, 0, 1)[None] / 127.5 - 1
 
     @answered

@@ -1,0 +1,118 @@
+"""What the reverse view shows: runs of the model, live and finished, as values of the scrubber."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from playground import checkpoint, formulas, pictures
+from playground.models import ddpm
+from playground.recording import Recorder, Recording, record
+from playground.tabs import Places
+from playground.ui import controls, links, palette, scrubber
+from playground.ui.scrubber import Box, Curve, Series, Strip
+
+NAME = "ddpm-digits"
+PAUSE = 0.1  # seconds between previews
+DIAGRAM = (
+    Box("x at t", "The noisy picture that goes into this step.", strip=0),
+    Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
+    Box("ε̂", "Its estimate of the noise in the picture.", strip=2),
+    Box("x̂0", "What remains when that noise is taken away: its estimate of the finished picture.", strip=1),
+    Box("step to s =", "The sampler moves to an earlier time s along the estimates, by the formula above.", number="s"),
+    Box("x at s", "The picture after the step; it goes into the next one.", strip=0, ahead=1),
+)
+
+
+def path(places: Places) -> Path:
+    """The checkpoint of this tab."""
+    return places.weights / f"{NAME}.safetensors"
+
+
+def load_model(places: Places) -> ddpm.Model:
+    """The model of this tab."""
+    return checkpoint.load(path(places), expect="ddpm")  # type: ignore[return-value]
+
+
+_sampling_first = threading.Lock()  # two visitors at once wait for one run
+
+
+@lru_cache(maxsize=2)
+def _first_run(places: Places, modified_ns: int) -> Recording:
+    return record(ddpm.sample(load_model(places), ddpm.Settings()), ddpm.Settings().steps)
+
+
+def first(places: Places) -> Recording:
+    """The run with the default settings: sampled at start-up, and kept to greet every visitor."""
+    load_model(places)  # says what is wrong, if something is
+    with _sampling_first:
+        return _first_run(places, path(places).stat().st_mtime_ns)
+
+
+def warm_up(places: Places) -> None:
+    """Make the first run before the first visitor asks; what is wrong, the page will say."""
+    with suppress(*controls.EXPECTED):
+        first(places)
+
+
+def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip]:
+    """The three strips of a run, each uint8 (F, N, H, W, C)."""
+    return [
+        Strip("x at time t", "the noisy pictures", x),
+        Strip("x̂0, the predicted picture", "what the network expects in the end", x0_hat),
+        Strip("ε̂, the predicted noise", "what it would take away", eps_hat),
+    ]
+
+
+def captions(run: Recording, settings: ddpm.Settings, alpha_bar: list[float], snr: list[float]) -> list[str]:
+    """The numbers of each frame, in words."""
+    kept = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
+    rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_norm, run.x0_change, strict=True)
+    return [
+        f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
+        f"‖ε̂‖/√d = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
+        for step, t, a, s, e, c in rows
+    ]
+
+
+def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool) -> dict[str, Any]:
+    """The scrubber's value for a finished run; one that was asked for goes into the page's address."""
+    alpha_bar, snr = (values[run.t].tolist() for values in (model.schedule.alpha_bar, model.schedule.snr))
+    times = model.schedule.steps(settings.steps)
+    curves = (
+        Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),
+        Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", [Series("", palette.DATA, snr)], log=True),
+        Curve("‖ε̂‖/√d", "Size of the predicted noise; 1 is unit noise.", [Series("", palette.NOISE, run.eps_norm)]),
+        Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
+    )
+    return scrubber.pack(
+        strips(run.x, run.x0_hat, run.eps_hat),
+        captions(run, settings, alpha_bar, snr),
+        (f"t = {times[0]}", "t = 0"),
+        curves=curves,
+        formula=formulas.reverse_step(settings.sampler),
+        numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
+        diagram=DIAGRAM,
+        query=links.query("ddpm", settings) if asked else None,
+    )
+
+
+def live(model: ddpm.Model, settings: ddpm.Settings) -> Iterator[dict[str, Any] | Recording]:
+    """Previews for the scrubber while a run is under way, at most one every `PAUSE`; the recording at the end."""
+    recorder = Recorder(settings.steps)
+    start = shown = time.monotonic()
+    for frame in ddpm.sample(model, settings):
+        recorder.add(frame)
+        now = time.monotonic()
+        if frame.step == 1 or now - shown > PAUSE:
+            shown = now
+            left = (now - start) / max(frame.step, 1) * (settings.steps - frame.step)
+            images = (pictures.to_uint8(part)[None] for part in (frame.x, frame.x0_hat, frame.eps_hat / 3))
+            caption = f"step {frame.step} of {settings.steps} · about {left:.0f} s left"
+            yield scrubber.live(strips(*images), frame.step, settings.steps + 1, caption)
+    yield recorder.recording()
