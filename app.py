@@ -9,6 +9,12 @@ import tyro
 
 from playground import checkpoint
 from playground.tabs import Places, discover
+from playground.ui import links
+
+try:
+    import spaces
+except ImportError:  # only on Hugging Face Spaces
+    spaces = None
 
 TITLE = "Generative Playground"
 CSS = Path(__file__).with_name("playground") / "ui" / "page.css"
@@ -33,14 +39,22 @@ class Options:
     data: Path = Path("data")
 
 
+if spaces:
+
+    @spaces.GPU(duration=1)
+    def _gpu() -> None:
+        """Never called: two CPU cores are enough, but a ZeroGPU Space does not start without such a function."""
+
+
 def build(places: Places) -> gr.Blocks:
     """The page: one tab for each file in playground/tabs."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
         gr.Markdown(f"# {TITLE}", elem_classes="title")
-        with gr.Tabs(overflow_behavior="wrap"):
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             for name, tab in discover().items():
                 with gr.Tab(tab.title, id=name):
                     tab.build(page, places)
+        page.load(links.selector(0), None, tabs, queue=False, api_visibility="private")
     return page.queue(max_size=64, default_concurrency_limit=1)
 
 
@@ -52,6 +66,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size="20mb",
         show_error=False,
         run_history=False,
+        state_session_capacity=64,  # each may hold some 50 MB of frames
         footer_links=["api", "gradio"],
         **options,  # type: ignore[arg-type]
     )

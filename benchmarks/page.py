@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 import tyro
@@ -162,9 +163,12 @@ def start(browser: Browser, options: Options) -> tuple[float, float]:
 
 def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[float]]:
     """Seconds from each click to the first preview and to the finished run; the link sets the controls."""
-    with opened(browser, f"{url}?tab=ddpm&n={DIGITS}&steps={STEPS}") as page:
+    settings = {f"n={DIGITS}", f"steps={STEPS}"}
+    with opened(browser, f"{url}?tab=ddpm&{'&'.join(settings)}") as page:
         page.wait_for_selector(READY)
         times = np.array([page.evaluate(SAMPLE, BUTTON) for _ in range(clicks)]) / 1000
+        if not settings <= set(urlsplit(page.url).query.split("&")):  # the address tells the run on show
+            raise SystemExit(f"the page sampled something else: {page.url}")
     return times[:, 0].tolist(), times[:, 1].tolist()
 
 

@@ -1,5 +1,6 @@
 """The same jobs without a browser: python -m playground sample NAME ... and python -m playground list."""
 
+import argparse
 import sys
 from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from playground import checkpoint, exports, pictures
 from playground.recording import record
 from playground.sampling import last
+from playground.validation import UserError
 
 BATCH = 250  # pictures sampled at once
 KINDS = (".png", ".npz", ".gif")
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             return list_checkpoints(words[1:])
         if words[:1] == ["sample"]:
             return sample(words[1:])
-    except (checkpoint.CheckpointError, ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"{error}", file=sys.stderr)
         return 1
     print(f"{__doc__}\n\nAdd --help to a command for its options.")
@@ -49,7 +51,11 @@ def list_checkpoints(words: list[str]) -> int:
     """One line a checkpoint: name, family, size, and what its header tells of its making."""
     options = tyro.cli(List, prog="python -m playground list", args=words)
     for path in checkpoint.find(options.weights):
-        header = checkpoint.header(path)
+        try:
+            header = checkpoint.header(path)
+        except checkpoint.CheckpointError as error:
+            print(f"{path.stem}  {error}")
+            continue
         made = ", ".join(f"{key} {value}" for key, value in header.provenance.items() if not isinstance(value, dict))
         print(f"{path.stem}  {header.family}  {path.stat().st_size / 2**20:.1f} MiB  {made}")
     return 0
@@ -67,7 +73,7 @@ def sample(words: list[str]) -> int:
     family = checkpoint.family(checkpoint.header(path).family)
     options = tyro.cli(_options(family.Settings), prog=f"python -m playground sample {name}", args=flags)
     if options.out.suffix not in KINDS:
-        raise ValueError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")
+        raise UserError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")
     about = exports.metadata(name, options.settings, checkpoint.header(path).provenance)
     write(options.out, family, checkpoint.load(path), options.settings, about)
     print(options.out)
@@ -76,10 +82,9 @@ def sample(words: list[str]) -> int:
 
 def _place(flags: list[str]) -> Path:
     """The folder of the checkpoints, needed before the other flags can be known."""
-    for at, flag in enumerate(flags):
-        if flag == "--weights" and at + 1 < len(flags):
-            return Path(flags[at + 1])
-    return checkpoint.WEIGHTS
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--weights", type=Path, default=checkpoint.WEIGHTS)
+    return parser.parse_known_args(flags)[0].weights
 
 
 def _options(settings: type[Any]) -> type[Any]:
@@ -100,7 +105,7 @@ def write(out: Path, family: ModuleType, model: nn.Module, settings: Any, about:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".gif":
         if settings.n > BATCH:
-            raise ValueError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
+            raise UserError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
         exports.gif(out, record(tqdm(family.sample(model, settings), unit="frame"), settings.steps).x, about)
         return
     images = sampled(family, model, settings)

@@ -8,6 +8,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+import textwrap
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +21,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 import playground.models
+from playground.validation import UserError
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 _lock = threading.Lock()
 
 
-class CheckpointError(Exception):
+class CheckpointError(UserError):
     """A checkpoint is missing, damaged or of the wrong kind; the message is one sentence for the user."""
 
 
@@ -130,6 +132,6 @@ def _load(path: Path, mtime_ns: int) -> nn.Module:
         tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
         model.load_state_dict(tensors, assign=True)
     except (TypeError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
+        reason = textwrap.shorten(str(error).strip().splitlines()[-1], 160, placeholder=" ...")
         raise CheckpointError(f"the checkpoint {path.name} does not fit its own config ({reason})") from None
     return model.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # faster, even one at a time

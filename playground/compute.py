@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -11,24 +12,26 @@ THREADS = torch.get_num_threads()  # as torch found the machine, or as OMP_NUM_T
 SMALL_BATCH = 4  # below this, half precision and a second thread cost more than they save
 
 
-def fast(x: Tensor) -> contextlib.AbstractContextManager[object]:
+@contextlib.contextmanager
+def fast(x: Tensor) -> Iterator[None]:
     """A context for one evaluation of a network on x (B, ...): bfloat16 where it is faster, threads to suit.
 
     It must be left before a generator yields: the next step may run in another thread, and autocast belongs to one.
     """
     if x.device.type != "cpu":
-        return contextlib.nullcontext()
+        yield
+        return
     small = len(x) < SMALL_BATCH
-    threads = 1 if small else THREADS
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
-    return torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster())
+    torch.set_num_threads(1 if small else THREADS)
+    with torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster()):
+        yield
+    torch.set_num_threads(THREADS)
 
 
 @lru_cache
 def bfloat16_is_faster() -> bool:
     """Time a convolution of our size in both precisions: many CPUs only emulate bfloat16."""
-    x = torch.randn(16, 64, 16, 16).to(memory_format=torch.channels_last)
+    x = torch.zeros(16, 64, 16, 16).to(memory_format=torch.channels_last)
     conv = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
 
     def seconds(enabled: bool) -> float:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from playground import pictures
@@ -21,7 +20,7 @@ def command_line(name: str, settings: Any, out: str) -> str:
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
         elif value is not None:
-            words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [f"--{flag}", repr(value) if isinstance(value, float) else str(value)]
     return shlex.join([*words, "--out", out])
 
 
@@ -40,22 +39,20 @@ def png(path: str | Path, image: np.ndarray, about: dict[str, str]) -> None:
     info = PngInfo()
     for key, value in about.items():
         info.add_itxt(key, value)
-    _picture(image).save(path, "PNG", pnginfo=info)
+    pictures.image(image).save(path, "PNG", pnginfo=info)
 
 
 def gif(path: str | Path, frames: np.ndarray, about: dict[str, str], seconds: float = 4.0, scale: int = 4) -> None:
     """Write uint8 (F, N, H, W, C) as an animation of so many seconds, resting at its end, magnified by `scale`."""
-    images = [_picture(np.kron(pictures.grid(frame), np.ones((scale, scale, 1), np.uint8))) for frame in frames]
-    pause = max(20, round(1000 * seconds / len(images)))  # browsers slow down anything faster than 20 ms a frame
-    durations = [pause] * (len(images) - 1) + [1500]
+    images = (
+        pictures.image(pictures.grid(frame).repeat(scale, 0).repeat(scale, 1)) for frame in frames
+    )  # one at a time
+    pause = max(20, round(1000 * seconds / len(frames)))  # browsers slow down anything faster than 20 ms a frame
+    durations = [pause] * (len(frames) - 1) + [1500]
     comment = json.dumps(about)
-    images[0].save(path, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, comment=comment)
+    next(images).save(path, "GIF", save_all=True, append_images=images, duration=durations, loop=0, comment=comment)
 
 
 def npz(path: str | Path, arrays: dict[str, np.ndarray], about: dict[str, str]) -> None:
     """Write named arrays, and `about` as one string of JSON."""
     np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-
-
-def _picture(image: np.ndarray) -> Image.Image:
-    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import expm1, log, sqrt
 from typing import NamedTuple
 
+from playground.prediction import PREDICTIONS
 from playground.schedule import NoiseSchedule
 
 X0, EPS = "x̂<sub>0</sub>", "ε̂"
@@ -96,12 +97,12 @@ FORMULAS = {
 }
 
 
-def reverse_step(sampler: str) -> str:
+def reverse_step(sampler: str, prediction: str) -> str:
     """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it."""
-    formula = FORMULAS[sampler]
+    formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction].formula
     return (
-        f"{X0} = (x<sub>t</sub> − √(1 − ᾱ<sub>t</sub>) {EPS}) / √ᾱ<sub>t</sub> "
-        f"= (x<sub>t</sub> − {_number('sigma')} {EPS}) / {_number('signal')}<br>"
+        f"{X0} = {estimate.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
+        f"= {estimate.format(a=_number('signal'), s=_number('sigma'))} <i>from the network's output</i><br>"
         f"{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
     )
 
@@ -124,7 +125,7 @@ def _numbers(sampler: str, schedule: NoiseSchedule, times: Sequence[int], k: int
     shown = {"signal": sqrt(alpha_bar[t]), "sigma": sqrt(1 - alpha_bar[t])}
     before = alpha_bar[times[k - 1]] if k > 0 else None
     shown |= FORMULAS[sampler].coefficients(alpha_bar[t], alpha_bar[s], eta, before)
-    return {name: f"{value:.3f}" for name, value in shown.items()} | {"t": str(t), "s": str(s)}
+    return {name: f"{value:.3g}" for name, value in shown.items()} | {"t": str(t), "s": str(s)}
 
 
 FORWARD_STEP = (

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
+
+from playground.validation import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 16_000_000
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow refuses twice as many by itself, before it decodes any
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
@@ -17,27 +20,42 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
+def image(array: np.ndarray) -> Image.Image:
+    """uint8 (H, W, 1) or (H, W, 3) as a picture."""
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
 def open_grey(path: str | Path) -> np.ndarray:
     """An uploaded picture as uint8 (H, W), transparent parts white, at most 1024 pixels a side.
 
     Raises:
-        ValueError: no picture, a broken one, an animation, or one of too many pixels (known before any is decoded).
+        UserError: no picture, a broken one, an animation, or one of too many pixels (known before any is decoded).
     """
     try:
         with Image.open(path, formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                shape = f"{picture.width} x {picture.height} pixels"
-                raise ValueError(f"the picture has {shape}; at most {MAX_PIXELS / 1e6:.0f} million are read")
-            if getattr(picture, "n_frames", 1) > 1:
-                raise ValueError("the picture is an animation: upload a single frame of it")
-            picture.draft("L", (1024, 1024))  # a JPEG can be decoded small
-            picture.thumbnail((1024, 1024))
-            rgba = picture.convert("RGBA")
-            return np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L"))
-    except ValueError:
-        raise
+            pixels, frames = picture.width * picture.height, getattr(picture, "n_frames", 1)
+            grey = _grey(picture) if pixels <= MAX_PIXELS and frames == 1 else None
+    except Image.DecompressionBombError:
+        pixels, frames, grey = 2 * MAX_PIXELS, 1, None
     except Exception as error:  # the decoders raise many kinds
-        raise ValueError(f"the file is no picture that can be read ({', '.join(FORMATS)}), or it is damaged") from error
+        raise UserError(f"the file is no picture that can be read ({', '.join(FORMATS)}), or it is damaged") from error
+    if frames > 1:
+        raise UserError("the picture is an animation: upload a single frame of it")
+    if grey is None:
+        raise UserError(f"the picture has more than {MAX_PIXELS / 1e6:.0f} million pixels: upload a smaller one")
+    return grey
+
+
+def _grey(picture: Image.Image) -> np.ndarray:
+    picture.draft("L", (1024, 1024))  # a JPEG can be decoded small
+    picture.thumbnail((1024, 1024))
+    rgba = ImageOps.exif_transpose(picture).convert("RGBA")  # phones store how they were held
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L"))
+
+
+def noise_to_uint8(eps: Tensor) -> np.ndarray:
+    """Noise (B, C, H, W) -> uint8 (B, H, W, C): grey is 0, black and white are -3 and 3 standard deviations."""
+    return to_uint8(eps / 3)
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 0) -> np.ndarray:

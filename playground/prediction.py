@@ -15,12 +15,17 @@ class Prediction(NamedTuple):
 
     target: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # x0, eps, a, s -> what the network learns
     x0_hat: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # network output, xt, a, s -> estimate of x0
+    formula: str  # of x0_hat, in HTML; {a} and {s} stand for the two coefficients
 
 
 PREDICTIONS: dict[str, Prediction] = {
     # Ho 2020, eq. 14
-    "eps": Prediction(lambda x0, eps, a, s: eps, lambda out, xt, a, s: (xt - s * out) / a),
-    "x0": Prediction(lambda x0, eps, a, s: x0, lambda out, xt, a, s: out),
+    "eps": Prediction(
+        lambda x0, eps, a, s: eps, lambda out, xt, a, s: (xt - s * out) / a, "(x<sub>t</sub> − {s} ε̂) / {a}"
+    ),
+    "x0": Prediction(lambda x0, eps, a, s: x0, lambda out, xt, a, s: out, "the network's output"),
     # Salimans and Ho 2022, "Progressive Distillation", section 4
-    "v": Prediction(lambda x0, eps, a, s: a * eps - s * x0, lambda out, xt, a, s: a * xt - s * out),
+    "v": Prediction(
+        lambda x0, eps, a, s: a * eps - s * x0, lambda out, xt, a, s: a * xt - s * out, "{a} x<sub>t</sub> − {s} v"
+    ),
 }

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from playground import pictures
 from playground.sampling import Frame
@@ -36,37 +38,54 @@ class Recording:
         return self.x[-1]
 
 
+class _Kept(NamedTuple):
+    """A frame as pictures and numbers: a row of a `Recording`."""
+
+    steps: int
+    t: int
+    x: np.ndarray
+    x0_hat: np.ndarray
+    eps_hat: np.ndarray
+    eps_norm: float
+    x0_change: float
+
+
 class Recorder:
     """Keeps at most `MAX_FRAMES` of the frames of a run as they come, the first and the last included."""
 
     def __init__(self, steps: int):
-        kept = np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int)
-        self._kept = set(kept.tolist())
-        self._frames: list[tuple] = []
-        self._x0_before = None
+        wanted = np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int)
+        self._wanted = set(wanted.tolist())
+        self._kept: list[_Kept] = []
+        self._x0_before: Tensor | None = None
 
     def add(self, frame: Frame) -> None:
         """Keep a frame, if it is one of those to keep."""
-        if frame.step not in self._kept:
+        if frame.step not in self._wanted:
             return
         before = frame.x0_hat if self._x0_before is None else self._x0_before
         self._x0_before = frame.x0_hat
-        self._frames.append(
-            (
+        self._kept.append(
+            _Kept(
                 frame.step,
                 frame.t,
                 pictures.to_uint8(frame.x),
                 pictures.to_uint8(frame.x0_hat),
-                pictures.to_uint8(frame.eps_hat / 3),
-                frame.eps_hat.square().mean().sqrt().item(),
-                (frame.x0_hat - before).square().mean().sqrt().item(),
+                pictures.noise_to_uint8(frame.eps_hat),
+                _rms(frame.eps_hat),
+                _rms(frame.x0_hat - before),
             )
         )
 
     def recording(self) -> Recording:
         """The frames so far."""
-        steps, t, x, x0_hat, eps_hat, eps_norm, x0_change = map(list, zip(*self._frames, strict=True))
-        return Recording(steps, t, np.stack(x), np.stack(x0_hat), np.stack(eps_hat), eps_norm, x0_change)
+        columns = {name: [getattr(kept, name) for kept in self._kept] for name in _Kept._fields}
+        stacked = {name: np.stack(columns[name]) for name in ("x", "x0_hat", "eps_hat")}
+        return Recording(**columns | stacked)
+
+
+def _rms(x: Tensor) -> float:
+    return x.square().mean().sqrt().item()
 
 
 def record(frames: Iterator[Frame], steps: int) -> Recording:

@@ -49,7 +49,7 @@ def with_config(path: Path, **changes) -> None:
     rewrite(path, config=json.dumps({**checkpoint.header(path).config, **changes}))
 
 
-# --- what works --------------------------------------------------------------------------------------------------------
+# --- what works -----------------------------------------------------------------------------------
 
 
 def test_a_checkpoint_comes_back(path, model):
@@ -109,7 +109,7 @@ def test_a_failed_save_leaves_the_old_file(path, model):
     with pytest.raises(TypeError):
         checkpoint.save(path, model, {"not JSON": object()})
     path.with_suffix(".partial").mkdir()  # where the new file would be written first
-    with pytest.raises(Exception, match="partial|directory|I/O"):
+    with pytest.raises(Exception, match=r"partial|directory|I/O"):
         checkpoint.save(path, model, {})
     assert path.read_bytes() == before
 
@@ -121,7 +121,7 @@ def test_every_shipped_checkpoint_loads_and_says_where_it_is_from():
         assert all(tensor.isfinite().all() for tensor in checkpoint.load(shipped).state_dict().values()), shipped.name
 
 
-# --- what does not -----------------------------------------------------------------------------------------------------
+# --- what does not --------------------------------------------------------------------------------
 
 
 class little:

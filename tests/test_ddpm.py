@@ -49,7 +49,7 @@ class Spy(nn.Module):
         return self.answer(xt, t)
 
 
-# --- loss --------------------------------------------------------------------------------------------------------------
+# --- loss -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -130,7 +130,7 @@ def test_the_loss_depends_on_the_generator_alone():
     assert tiny_loss(model, seeded(5)) == first != tiny_loss(model, seeded(6))
 
 
-# --- denoiser ----------------------------------------------------------------------------------------------------------
+# --- denoiser -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -155,7 +155,7 @@ def test_guidance_extrapolates_from_the_unconditional_estimate(prediction, w, ev
     torch.testing.assert_close(clipped, (uncond + w * (cond - uncond)).clamp(-1, 1), rtol=1e-4, atol=1e-4)
 
 
-# --- sampling ----------------------------------------------------------------------------------------------------------
+# --- sampling -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -187,7 +187,7 @@ def test_classes_come_in_turn_or_all_alike():
     assert ddpm.labels(model, ddpm.Settings(n=3, label=2), first=4).tolist() == [2, 2, 2]
 
 
-# --- settings and config -----------------------------------------------------------------------------------------------
+# --- settings and config --------------------------------------------------------------------------
 
 NO_NUMBER = [math.nan, math.inf, -math.inf, "7", None, True, [1], {}]
 BAD = [
@@ -225,10 +225,17 @@ def test_numbers_of_a_page_are_fine_settings():
     ]
 
 
-BAD_CONFIGS = [("width", 10**9), ("width", 0), ("width", "64"), ("T", 10**12), ("T", 0), ("blocks", 10**9), ("size", math.nan),
-               ("multipliers", []), ("multipliers", [1, 10**9]), ("multipliers", [1] * 1000), ("multipliers", 3),
-               ("multipliers", "12"), ("prediction", "noise"), ("schedule", None), ("dropout", 2), ("dropout", "0"),
-               ("patch", 3), ("size", 33), ("width", 12)]  # fmt: skip
+BAD_CONFIGS = [
+    *(("width", value) for value in [10**9, 0, 12, "64", None]),
+    *(("size", value) for value in [math.nan, 33, 10**6]),
+    *(("multipliers", value) for value in [[], [1, 10**9], [1] * 1000, 3, "12", [1.5], None]),
+    *(("dropout", value) for value in [2, "0", math.nan]),
+    *(("T", value) for value in [0, 10**12]),
+    ("blocks", 10**9),
+    ("patch", 3),
+    ("prediction", "noise"),
+    ("schedule", None),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_CONFIGS)

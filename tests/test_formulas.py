@@ -42,5 +42,5 @@ def test_every_number_in_the_html_has_a_value_a_frame(name: str) -> None:
     plan = schedule.cosine()
     shown = [0, 3, STEPS]
     numbers = formulas.reverse_numbers(name, plan, plan.steps(STEPS), shown, 0.0)
-    assert set(re.findall(r'data-number="(\w+)"', formulas.reverse_step(name))) <= numbers.keys()
+    assert set(re.findall(r'data-number="(\w+)"', formulas.reverse_step(name, "v"))) <= numbers.keys()
     assert all(len(values) == len(shown) for values in numbers.values())

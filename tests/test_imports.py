@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app", "playground", "train")
-BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation", "playground.compute",
-          "playground.sampling"]  # fmt: skip
+BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation",
+          "playground.compute", "playground.sampling"]  # fmt: skip
 OUTPUT = ["playground.pictures", "playground.recording", "playground.exports", "playground.formulas"]
 
 RULES: dict[str, list[str]] = {
@@ -141,12 +141,12 @@ def test_a_wrong_arrow_is_found(module, source):
     ("module", "source"),
     [
         ("app", "import gradio as gr\nfrom playground.tabs import discover"),
-        ("playground.tabs.ddpm", "import gradio\nfrom playground.models import ddpm\nfrom playground.ui import scrubber"),
+        ("playground.tabs.ddpm", "import gradio\nfrom playground.models import ddpm\nfrom playground.ui import links"),
         ("playground.checkpoint", "import playground.models\nimport torch"),
         ("playground.models.ddpm", "from playground import nets\nfrom playground.nets import UNet"),
         ("playground.models.text_to_image", "from playground.models import ddpm"),
         ("playground.sampling", "from playground.schedule import NoiseSchedule"),
-        ("train.ddpm", "from train import loop\nfrom playground.models import ddpm\nfrom playground.data import digits"),
+        ("train.ddpm", "from train import loop\nfrom playground import models\nfrom playground.data import digits"),
     ],
 )  # fmt: skip
 def test_a_right_arrow_is_none(module, source):

@@ -13,6 +13,11 @@ from train import judge as recipe
 TINY = judge.Config(classes=2, width=8)
 
 
+def tiny_loss(model: torch.nn.Module, generator: torch.Generator) -> torch.Tensor:
+    """The loss on one batch, for tests/test_contract.py."""
+    return judge.loss(model, *stripes(16), generator)
+
+
 def stripes(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Bright bars that lie or stand, two classes that no disturbance mixes up."""
     labels = torch.arange(n) % 2

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from playground import checkpoint
 from playground.models import ddpm
@@ -37,8 +37,8 @@ def on_the_cpu(monkeypatch):
 
 @pytest.fixture
 def tiny(tmp_path) -> recipe.Recipe:
-    return recipe.Recipe(name="ddpm-tiny", steps=12, batch_size=8, warmup=3, ema=0.5, precision="no", log_every=1, save_every=5,
-                         config=TINY, out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
+    return recipe.Recipe(name="ddpm-tiny", steps=12, batch_size=8, warmup=3, ema=0.5, precision="no", log_every=1,
+                         save_every=5, config=TINY, out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
 
 
 def train(options: recipe.Recipe) -> Path | None:
@@ -81,7 +81,7 @@ def logged(options: recipe.Recipe) -> list[dict]:
     return [json.loads(line) for line in (options.folder / "log.jsonl").read_text().splitlines()]
 
 
-# --- the rate and the batches ------------------------------------------------------------------------------------------
+# --- the rate and the batches ---------------------------------------------------------------------
 
 
 def test_the_rate_rises_stays_and_falls_to_zero(tiny):
@@ -126,7 +126,7 @@ def test_a_batch_larger_than_the_data_is_refused():
         loop.shuffled(40, 41, 0, 0)
 
 
-# --- a run -------------------------------------------------------------------------------------------------------------
+# --- a run ----------------------------------------------------------------------------------------
 
 
 def test_a_run_leaves_a_checkpoint_that_tells_how_it_was_made(tiny):
@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_with_advice(tiny):
         loop.follow(run, records)
 
 
-# --- stopped and resumed -----------------------------------------------------------------------------------------------
+# --- stopped and resumed --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
@@ -207,9 +207,12 @@ def test_minutes_stop_a_run_and_the_same_command_continues_it(tiny, tmp_path):
 
 
 def test_a_finished_run_writes_its_checkpoint_again(tiny):
-    before = train(tiny).read_bytes()
-    (tiny.out / "ddpm-tiny.safetensors").unlink()
-    assert train(tiny).read_bytes() == before
+    path = train(tiny)
+    header, tensors = checkpoint.header(path), load_file(path)
+    path.unlink()
+    assert train(tiny) == path
+    assert checkpoint.header(path) == header
+    assert_same(load_file(path), tensors)
 
 
 def test_another_seed_makes_another_model(tiny, tmp_path):
@@ -221,7 +224,7 @@ def test_another_seed_makes_another_model(tiny, tmp_path):
     )
 
 
-# --- the command line and several processes ----------------------------------------------------------------------------
+# --- the command line and several processes -------------------------------------------------------
 
 
 def test_the_command_without_flags_is_the_recipe(monkeypatch):
@@ -233,43 +236,46 @@ def test_the_command_without_flags_is_the_recipe(monkeypatch):
     assert made == [recipe.Recipe(), recipe.Recipe(steps=7, config=replace(recipe.Recipe().config, prediction="eps"))]
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-import torch
-from playground.models import ddpm
-from train import loop
-from train.ddpm import Recipe
+def train_without_noise(folder: Path, processes: int) -> None:
+    """A run whose loss is without chance, so that the shares of the processes make the batch of one."""
+    options = recipe.Recipe(name="ddpm-tiny", steps=6, batch_size=8, warmup=1, ema=0.5, precision="no", save_every=4,
+                            log_every=2, config=replace(TINY, width=16), out=folder, runs=folder / "runs")  # fmt: skip
+    run = loop.Run(options, lambda: ddpm.Model(options.config))
+    rank, ranks = run.accelerator.process_index, run.accelerator.num_processes
+    assert ranks == processes
 
-config = ddpm.Config(size=8, classes=3, width=16, blocks=1, emb_dim=16)
-options = Recipe(name="ddpm-tiny", steps=6, batch_size=8, warmup=1, precision="no", save_every=4, log_every=2, config=config,
-                 out=Path(sys.argv[1]), runs=Path(sys.argv[1]) / "runs", minutes=None)
-x = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-run = loop.Run(options, lambda: ddpm.Model(config))
-rank, ranks = run.accelerator.process_index, run.accelerator.num_processes
+    def loss(model, step, generator):
+        index = loop.shuffled(len(IMAGES), options.batch_size, step, options.seed, rank, ranks)
+        return (model(IMAGES[index], 100 + index, LABELS[index]) - IMAGES[index]).square().mean()
 
-def loss(model, step, generator):  # without noise: the shares of two processes make the batch of one
-    index = loop.shuffled(len(x), 8, step, 0, rank, ranks)
-    return (model(x[index], 100 + index, index % 3) - x[index]).square().mean()
-
-loop.follow(run, run.train(loss))
-total = torch.stack([p.detach().double().sum() for p in run.accelerator.unwrap_model(run.model).parameters()]).sum()
-assert (run.accelerator.gather(total[None]) == total).all(), "the processes disagree"
-assert len(run.accelerator.gather(total[None])) == ranks == int(sys.argv[2]), "not so many processes"
-"""
+    loop.follow(run, run.train(loss))
+    weights = run.accelerator.unwrap_model(run.model).state_dict()
+    save_file(weights, folder / f"weights-of-{rank}.safetensors")
+    save_file(run.ema.module.state_dict(), folder / f"average-of-{rank}.safetensors")
 
 
-def test_two_processes_make_the_model_that_one_makes(tmp_path):
-    (tmp_path / "tiny.py").write_text(SCRIPT)
-    models = []
-    for n in (1, 2):
-        launch = ["-m", "accelerate.commands.launch", "--num_processes", str(n), *(["--multi_gpu"] if n > 1 else []),
-                  "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-        command = [sys.executable, *launch, str(tmp_path / "tiny.py"), str(tmp_path / str(n)), str(n)]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        models.append(checkpoint.load(tmp_path / str(n) / "ddpm-tiny.safetensors"))
+if __name__ == "__main__":  # what the launcher runs
+    train_without_noise(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def test_two_processes_agree_and_make_the_model_that_one_makes(tmp_path):
+    """The launcher's --multi_gpu is what starts several processes, on a CPU too: --cpu alone starts one."""
+    one, two = tmp_path / "1", tmp_path / "2"
+    train_without_noise(one, processes=1)
+    flags = (
+        "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+    )
+    command = [sys.executable, "-m", "accelerate.commands.launch", *flags.split(), __file__, str(two), "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for kind in ("weights", "average"):
+        assert_same(load_file(two / f"{kind}-of-0.safetensors"), load_file(two / f"{kind}-of-1.safetensors"))
+    assert [path.name for path in (two / "runs" / "ddpm-tiny").glob("step-*")] == ["step-0000006"]
+    assert len(list((two / "runs" / "ddpm-tiny").glob("step-*/random_states_*"))) == 2
+    assert len((two / "runs" / "ddpm-tiny" / "log.jsonl").read_text().splitlines()) == 3
+
     x, t, y = torch.rand(4, 1, 8, 8), torch.tensor([100, 300, 500, 900]), torch.tensor([0, 1, 2, 3])
-    torch.testing.assert_close(models[0](x, t, y), models[1](x, t, y), rtol=0, atol=1e-3)
-    assert models[0](x, t, y).abs().max() > 0.01
+    outputs = [checkpoint.load(folder / "ddpm-tiny.safetensors")(x, t, y) for folder in (one, two)]
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-3)
+    assert outputs[0].abs().max() > 0.01

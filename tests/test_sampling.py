@@ -15,7 +15,7 @@ from playground.schedule import SCHEDULES, NoiseSchedule, cosine, linear
 DIFFUSERS = {"linear": "linear", "cosine": "squaredcos_cap_v2", "eps": "epsilon", "v": "v_prediction", "x0": "sample"}
 
 
-# --- the same steps as diffusers ---------------------------------------------------------------------------------------
+# --- the same steps as diffusers ------------------------------------------------------------------
 
 
 def network(x: Tensor, t: int) -> Tensor:
@@ -57,7 +57,7 @@ def settings(name, prediction, **more):
     return {"beta_schedule": DIFFUSERS[name], "prediction_type": DIFFUSERS[prediction], **more}
 
 
-# An estimate of eps at T divides by sqrt(alpha_bar_T), 5e-5 of the cosine schedule: without clipping no case to compare.
+# At T of the cosine schedule an estimate of eps is divided by 5e-5: without clipping there is nothing to compare.
 CASES = [("linear", "eps", False), ("linear", "eps", True), ("cosine", "eps", True), ("cosine", "v", False),
          ("cosine", "x0", True), ("linear", "v", True)]  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_dpm_solver_is_that_of_diffusers(name, prediction, clip, n):
     assert_same_run(dpm_solver, scheduler, name, prediction, n, clip)
 
 
-# --- exact denoisers ---------------------------------------------------------------------------------------------------
+# --- exact denoisers ------------------------------------------------------------------------------
 
 
 class Gaussian:
@@ -167,7 +167,7 @@ def test_samples_of_an_exact_mixture_have_its_weights_means_and_covariances(samp
         torch.testing.assert_close(mine.T.cov(), part.cov, atol=0.006, rtol=0)
 
 
-# --- order of convergence ----------------------------------------------------------------------------------------------
+# --- order of convergence -------------------------------------------------------------------------
 
 
 def flow_error(sampler, schedule: NoiseSchedule, steps: list[int]) -> float:
@@ -202,7 +202,7 @@ def test_dpm_solver_converges_at_second_order(schedule):
     assert errors[-1] < flow_error(ddim, schedule, steps[200]) / 50
 
 
-# --- frames, noise, guidance -------------------------------------------------------------------------------------------
+# --- frames, noise, guidance ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

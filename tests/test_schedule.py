@@ -47,7 +47,7 @@ def test_signal_falls_from_all_to_almost_none(schedule):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_moments_of_the_iterated_process_agree_with_the_closed_form(name):
-    """q(x_t | x_{t-1}) = N(sqrt(1 - beta_t) x_{t-1}, beta_t), applied t times, is q(x_t | x_0): Ho 2020, eq. 2 and 4."""
+    """q(x_t | x_{t-1}) = N(sqrt(1 - beta_t) x_{t-1}, beta_t), t times over, is q(x_t | x_0): Ho 2020, eq. 2 and 4."""
     schedule, mean, variance = SCHEDULES[name](1000), 1.0, 0.0
     for t, beta in enumerate(betas_by_hand(name), start=1):
         mean, variance = math.sqrt(1 - beta) * mean, (1 - beta) * variance + beta

@@ -15,7 +15,7 @@ NO_NUMBER = [None, "3", "", True, False, [3], (3,), {}, {"a": 3}, object(), 3j, 
 
 def refused(check, *args) -> str:
     """The message of a refusal: one line, one sentence, and it begins with the name."""
-    with pytest.raises(ValueError, match="^thing must be ") as caught:
+    with pytest.raises(ValueError, match=r"^thing must be ") as caught:
         check("thing", *args)
     message = str(caught.value)
     assert "\n" not in message

@@ -7,8 +7,7 @@ import sys
 import tyro
 
 import train
-from playground.checkpoint import CheckpointError
-from playground.data.digits import DataError
+from playground.validation import UserError
 from train import evaluate
 
 
@@ -23,7 +22,7 @@ def main() -> None:
             result = evaluate.evaluate(chosen)
         else:
             result = recipes[type(chosen).__module__.rpartition(".")[2]].train(chosen)
-    except (CheckpointError, DataError) as error:
+    except UserError as error:
         sys.exit(str(error))
     if result:
         print(result)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from playground import pictures
@@ -67,4 +66,4 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
 def _picture(model: ddpm.Model, path: Path) -> None:
     """Twenty digits, the classes in turn."""
     x = last(ddpm.sample(model, ddpm.Settings(n=20, steps=25))).x
-    Image.fromarray(pictures.grid(pictures.to_uint8(x), columns=10)[..., 0]).save(path)
+    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)

@@ -141,13 +141,14 @@ class Run:
         process = self.accelerator.process_index
         self.model.train()
         for step in range(self.step, self.options.steps):
-            torch.manual_seed(self.options.seed * 1_000_003 + step)  # dropout draws from the global generator
+            # Dropout draws from the global generator, on each process its own.
+            torch.manual_seed(generator(self.options.seed, step, process, 1).initial_seed())
             value = loss(self.model, step, generator(self.options.seed, step, process))
             self.accelerator.backward(value)
             norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad()
-            lr = self.scheduler.get_last_lr()[0]
+            lr = float(self.scheduler.get_last_lr()[0])
             self.scheduler.step()
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
             yield Record(step + 1, self.accelerator.reduce(value.detach(), "mean"), norm, lr)
@@ -180,9 +181,7 @@ def provenance(options: Options, step: int) -> dict[str, Any]:
 _PLACES = {"data", "out", "runs", "minutes", "tracker", "save_every", "picture_every", "log_every"}
 
 
-def follow(
-    run: Run, records: Iterator[Record], picture: Callable[[nn.Module, Path], None] | None = None
-) -> Path | None:
+def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], None] | None = None) -> Path | None:
     """Drive a run to its end or its time: progress bar, log, pictures, state. The checkpoint's path when finished."""
     options, main = run.options, run.accelerator.is_main_process
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,15 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from playground.validation import UserError
+
 SIZE = 32
 CLASSES = 10
 TRAINING = "MNIST (LeCun 1998), the 60,000 training digits"
 _COUNTS = {"train": 60_000, "test": 10_000}
 
 
-class DataError(Exception):
+class DataError(UserError):
     """The data set is missing or damaged; the message says what to do."""
 
 
@@ -39,7 +41,7 @@ def load(root: str | Path, split: str = "train", download: bool = False) -> tupl
         data = MNIST(str(root), train=split == "train", download=download)
         images, labels = data.data, data.targets
         if images.shape != (_COUNTS[split], 28, 28) or labels.shape != (_COUNTS[split],):
-            raise ValueError(f"unexpected shape {tuple(images.shape)}")
+            raise UserError(f"unexpected shape {tuple(images.shape)}")
     except Exception as error:
         raise DataError(_advice(Path(root), error)) from error
     return pad(images[:, None].float() / 127.5 - 1), labels
@@ -51,26 +53,26 @@ def centred(grey: np.ndarray) -> Tensor:
     The ink's bounding box is scaled to 20 pixels and its centre of mass put in the middle (LeCun 1998, "MNIST").
 
     Args:
-        grey: uint8 (H, W), white ink on black; dark ink on a bright ground is inverted.
+        grey: uint8 (H, W), ink on a ground that fills most of the border; which of them is bright does not matter.
 
     Raises:
-        ValueError: a picture of one colour.
+        UserError: a picture of one colour.
     """
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) > 127:
-        grey = 255 - grey
-    rows, columns = (np.flatnonzero((grey > 32).any(axis)) for axis in (1, 0))
-    if grey.max() == grey.min() or not len(rows):
-        raise ValueError("the picture is blank: it needs light ink on a dark ground, or the other way round")
-    ink = Image.fromarray(grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    scale = 20 / max(ink.size)
-    width, height = (max(1, round(side * scale)) for side in ink.size)
-    ink = ink.resize((width, height), Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
-    digit = np.asarray(ink, np.float32)
+    ink = np.abs(grey.astype(np.float32) - np.median(border))  # whatever differs from the ground, bright or dark
+    rows, columns = (np.flatnonzero((ink > max(32.0, 0.25 * ink.max())).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        raise UserError("the picture is blank: it needs light ink on a dark ground, or the other way round")
+    ink = (255 * ink / ink.max()).astype(np.uint8)
+    stroke = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    scale = 20 / max(stroke.size)
+    width, height = (max(1, round(side * scale)) for side in stroke.size)
+    stroke = stroke.resize((width, height), Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    digit = np.asarray(stroke, np.float32)
     h, w = digit.shape
     mass = digit.sum()
     if mass == 0:
-        raise ValueError("the picture is all but blank: its strokes are too thin to be read at 20 x 20 pixels")
+        raise UserError("the picture is all but blank: its strokes are too thin to be read at 20 x 20 pixels")
     top = round(SIZE / 2 - 0.5 - float((digit.sum(1) * np.arange(h)).sum() / mass))
     left = round(SIZE / 2 - 0.5 - float((digit.sum(0) * np.arange(w)).sum() / mass))
     top, left = (min(max(2, start), SIZE - 2 - side) for start, side in ((top, h), (left, w)))
@@ -86,9 +88,10 @@ def pad(images: Tensor) -> Tensor:
 
 def _advice(root: Path, error: Exception) -> str:
     raw = root / "MNIST" / "raw"
-    if raw.exists():
-        return f"The MNIST files in {raw} are incomplete or damaged: delete that folder and run again ({error})."
+    if len(list(raw.glob("*-ubyte"))) == 4:
+        return f"the MNIST files in {raw} are damaged: delete that folder and run again"
+    reason = str(error).strip().partition("\n")[0]
     return (
-        f"MNIST is not in {root}, and could not be downloaded: check the network, or point to a folder that holds "
-        f"MNIST/raw ({error})."
+        f"MNIST is not in {root} and could not be fetched: check the network, or point --data to a folder that holds "
+        f"MNIST/raw ({reason})"
     )

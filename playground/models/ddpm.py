@@ -7,6 +7,7 @@ Sampling:  start from noise and follow the network's estimates of x0 back to t =
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from playground.nets import GROUPS, UNet, sinusoidal_embedding
 from playground.prediction import PREDICTIONS
 from playground.sampling import SAMPLERS, Denoiser, Frame, Noise, guide
 from playground.schedule import SCHEDULES
+from playground.validation import UserError
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Config:
         for name, (low, high) in _BOUNDS.items():
             object.__setattr__(self, name, validation.integer(name, getattr(self, name), low, high))
         if not isinstance(self.multipliers, (list, tuple)) or not 1 <= len(self.multipliers) <= 6:
-            raise ValueError("multipliers must be a list of 1 to 6 whole numbers")
+            raise UserError("multipliers must be a list of 1 to 6 whole numbers")
         multipliers = tuple(validation.integer("multipliers", m, 1, 16) for m in self.multipliers)
         object.__setattr__(self, "multipliers", multipliers)
         validation.number("dropout", self.dropout, 0, 1)
@@ -58,7 +60,7 @@ class Config:
         validation.choice("schedule", self.schedule, SCHEDULES)
         for name, factor in (("width", GROUPS), ("size", self.patch * 2 ** (len(multipliers) - 1))):
             if getattr(self, name) % factor:
-                raise ValueError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
+                raise UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
 
 
 _BOUNDS = {"size": (1, 1024), "channels": (1, 64), "classes": (0, 10_000), "width": (8, 2048), "blocks": (1, 8),
@@ -106,8 +108,8 @@ class Model(nn.Module):
                 if w in (0, 1):
                     out = self(xt, times, y if w == 1 else none)
                 else:
-                    both = self(xt.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([none, y]))  # (2 B, C, H, W)
-                    out = guide(*both.chunk(2), w)
+                    both = self(xt.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([none, y])).float()  # (2 B, C, H, W)
+                    out = guide(both[: len(y)], both[len(y) :], w)
             x0_hat = self.prediction.x0_hat(out.float(), xt, *self.schedule.coefficients(times, xt))
             return x0_hat.clamp(-1, 1) if clip else x0_hat
 
@@ -123,7 +125,7 @@ def loss(model: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator, cl
         generator: on the CPU, the only source of randomness here.
         class_dropout: share of the classes hidden, so that one network learns both models that guidance needs.
     """
-    inner = getattr(model, "module", model)
+    inner = cast(Model, getattr(model, "module", model))
     schedule, prediction = inner.schedule, inner.prediction
     b = len(x0)
     # One time from each of B equal parts of 1 ... T: less variance than B independent draws (Kingma 2021, "VDM", I.1).
@@ -178,7 +180,7 @@ def labels(model: Model, settings: Settings, first: int = 0) -> Tensor:
     """The classes of the pictures first ... first + n - 1: (n,)."""
     if settings.label is not None:
         if settings.label >= model.config.classes:
-            raise ValueError(f"the model has no class {settings.label}: it knows {model.config.classes} classes")
+            raise UserError(f"the model has no class {settings.label}: it knows {model.config.classes} classes")
         return torch.full((settings.n,), settings.label)
     return torch.arange(first, first + settings.n) % max(model.config.classes, 1)
 

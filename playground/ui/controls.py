@@ -7,13 +7,10 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from playground.checkpoint import CheckpointError
-from playground.data.digits import DataError
-from playground.validation import MAX_SEED
+from playground.validation import MAX_SEED, UserError
 
 Control = TypeVar("Control", bound=gr.components.Component)
 ROLL = f"() => Math.floor(Math.random() * {MAX_SEED})"  # JavaScript of the dice
-EXPECTED = (ValueError, CheckpointError, DataError)  # errors whose message is one sentence for the user
 
 
 def unchecked(control: Control) -> Control:
@@ -33,33 +30,36 @@ def seed() -> tuple[gr.Number, gr.Button]:
                 0, label="Seed", info="The same seed gives the same pictures.", precision=0, min_width=100, scale=3
             )
         )
-        dice = gr.Button("⚄ New", min_width=70, scale=1, elem_classes="dice")
+        dice = gr.Button("New seed", min_width=90, scale=1, elem_classes="dice")
     return number, dice
 
 
 def answered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn expected errors into the one sentence that the page and the API show."""
-    if inspect.isgeneratorfunction(function):
+    """Turn a `UserError` into the one sentence that the page and the API show."""
 
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            try:
-                yield from function(*args, **kwargs)
-            except EXPECTED as error:
-                raise gr.Error(sentence(error), print_exception=False) from error
-    else:
+    def shown(error: UserError) -> gr.Error:
+        return gr.Error(sentence(error), print_exception=False)
 
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except EXPECTED as error:
-                raise gr.Error(sentence(error), print_exception=False) from error
+    @functools.wraps(function)
+    def once(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            raise shown(error) from error
 
-    return wrapped
+    @functools.wraps(function)
+    def step_by_step(*args: Any, **kwargs: Any) -> Any:
+        try:
+            yield from function(*args, **kwargs)
+        except UserError as error:
+            raise shown(error) from error
+
+    return step_by_step if inspect.isgeneratorfunction(function) else once
 
 
 def sentence(error: Exception) -> str:
-    """An error's message as a sentence."""
+    """An error as a sentence for the page; what is not the user's to mend is not spelt out."""
+    if not isinstance(error, UserError):
+        return "Something broke on our side; please try again."
     text = str(error).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -36,11 +36,12 @@ const at = (event) => {
 };
 const lift = () => { if (current) { current = null; send(); } };
 canvas.addEventListener('pointerdown', (event) => {
+  if (!event.isPrimary || event.button !== 0) return;
   canvas.setPointerCapture(event.pointerId);
   strokes.push(current = [at(event)]);
   paint();
 });
-canvas.addEventListener('pointermove', (event) => { if (current) { current.push(at(event)); paint(); } });
+canvas.addEventListener('pointermove', (event) => { if (current && event.isPrimary) { current.push(at(event)); paint(); } });
 canvas.addEventListener('pointerup', lift);
 canvas.addEventListener('pointercancel', lift);
 element.addEventListener('click', (event) => {

@@ -7,6 +7,8 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from playground.validation import UserError
+
 SIZE = 28
 _HERE = Path(__file__).parent
 
@@ -28,14 +30,14 @@ def decode(value: object) -> np.ndarray:
     """The pad's value as uint8 (28, 28), white ink on black.
 
     Raises:
-        ValueError: a blank pad, or a value that no pad sends.
+        UserError: a blank pad, or a value that no pad sends.
     """
     if value in (None, ""):
-        raise ValueError("the drawing pad is blank: draw a digit on it")
+        raise UserError("the drawing pad is blank: draw a digit on it")
     try:
         pixels = np.frombuffer(base64.b64decode(str(value), validate=True), np.uint8)
     except (binascii.Error, ValueError):
         pixels = np.zeros(0, np.uint8)
     if pixels.size != SIZE * SIZE:
-        raise ValueError(f"a drawing is {SIZE} x {SIZE} grey bytes in base64")
+        raise UserError(f"a drawing is {SIZE} x {SIZE} grey bytes in base64")
     return pixels.reshape(SIZE, SIZE)

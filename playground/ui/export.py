@@ -11,6 +11,7 @@ from playground import exports, pictures
 from playground.recording import Recording
 from playground.ui import download
 from playground.ui.controls import answered
+from playground.validation import UserError
 
 
 class Kept(NamedTuple):
@@ -51,11 +52,9 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
 
 
 def save_animation(kept: Kept | None) -> dict[str, Any]:
-    """The run as a GIF: the noisy pictures beside the predicted ones."""
-    run = _present(kept).recording
-    both = np.concatenate([run.x, run.x0_hat], axis=3) if run.x.shape[1] == 1 else run.x
+    """The run as a GIF."""
     path = _path("gif")
-    exports.gif(path, both, _present(kept).about)
+    exports.gif(path, _present(kept).recording.x, _present(kept).about)
     return download.file(path, f"{_stem(kept)}.gif")
 
 
@@ -80,7 +79,7 @@ def save_pictures(kept: Kept | None) -> dict[str, Any]:
 
 def _present(kept: Kept | None) -> Kept:
     if kept is None:
-        raise ValueError("there is nothing to export yet: press Sample first")
+        raise UserError("there is no run to export (one is kept for an hour): press Sample first")
     return kept
 
 

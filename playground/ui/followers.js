@@ -1,11 +1,14 @@
 // What follows the scrubber's frame: the formula's numbers, the curves with their marker, the diagram's thumbnails.
-let numbers = [];        // [name, span] of every number in the formula
+// Each function draws its part for a new run and returns functions of the frame's index that keep it current.
 
 function drawFormula(value) {
   const formula = $('.formula');
   formula.hidden = !value.formula;
   formula.innerHTML = value.formula || '';      // written by our own code, never by a user
-  numbers = [...formula.querySelectorAll('[data-number]')].map((span) => [span.dataset.number, span]);
+  return [...formula.querySelectorAll('[data-number]')].map((span) => {
+    const shown = value.numbers[span.dataset.number];
+    return (k) => { span.textContent = shown[k]; };
+  });
 }
 
 // ---- curves ----
@@ -19,8 +22,9 @@ const svg = (tag, attributes) => {
 const readable = (v) => (v === null ? '∞' : v !== 0 && (Math.abs(v) < 0.001 || Math.abs(v) >= 10000) ? v.toExponential(1) : String(Number(v.toPrecision(3))));
 
 function drawCurves(value) {
-  curves = (value.curves || []).map((curve) => drawCurve(curve, value.frames, value.ends));
-  $('.curves').replaceChildren(...curves.map((c) => c.figure));
+  const drawn = (value.curves || []).map((curve) => drawCurve(curve, value.frames, value.ends));
+  $('.curves').replaceChildren(...drawn.map((curve) => curve.figure));
+  return drawn.map((curve) => curve.follow);
 }
 
 function drawCurve(curve, frames, ends) {
@@ -54,7 +58,7 @@ function drawCurve(curve, frames, ends) {
   };
   chart.addEventListener('pointerdown', (event) => { chart.setPointerCapture(event.pointerId); drag(event); });
   chart.addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
-  return {figure, show: (k) => { marker.setAttribute('x1', xOf(k)); marker.setAttribute('x2', xOf(k)); readouts.forEach((f) => f(k)); }};
+  return {figure, follow: (k) => { marker.setAttribute('x1', xOf(k)); marker.setAttribute('x2', xOf(k)); readouts.forEach((f) => f(k)); }};
 }
 
 // ---- the diagram: boxes and arrows, each box with what is in it now ----
@@ -62,7 +66,7 @@ function drawCurve(curve, frames, ends) {
 function drawDiagram(value) {
   const list = $('.diagram'), about = make('li', {className: 'about'});
   list.hidden = !value.diagram;
-  boxes = [];
+  const follow = [];
   const items = (value.diagram || []).map((box) => {
     const button = make('button', {type: 'button', title: box.about});
     button.setAttribute('aria-expanded', 'false');
@@ -71,13 +75,13 @@ function drawDiagram(value) {
       canvas.setAttribute('role', 'img');
       canvas.setAttribute('aria-label', `${box.name} now`);
       button.append(canvas);
-      boxes.push({show: thumbnail(canvas.getContext('2d', {alpha: false}), box, value)});
+      follow.push(thumbnail(canvas.getContext('2d', {alpha: false}), box, value));
     }
     button.append(box.name);
     if (box.number) {
       const number = make('b');
       button.append(number);
-      boxes.push({show: (k) => { number.textContent = value.numbers[box.number][k]; }});
+      follow.push((k) => { number.textContent = value.numbers[box.number][k]; });
     }
     button.addEventListener('click', () => {
       list.querySelectorAll('button').forEach((other) => other.setAttribute('aria-expanded', other === button));
@@ -85,15 +89,20 @@ function drawDiagram(value) {
     });
     return make('li', {}, button);
   });
+  about.setAttribute('aria-live', 'polite');
   list.replaceChildren(...items, about);
+  return follow;
 }
 
-const thumbnail = (context, box, value) => (k) => {      // the first picture of a strip, at this frame or the next
-  const [sheet, x, y] = place(Math.min(k + box.ahead, value.frames - 1));
+const thumbnail = (context, box, value) => (k) => {      // the last frame shows the step that led to it, as the formula does
+  const [sheet, x, y] = place(Math.min(k, value.frames - 2) + box.ahead);
   const [w, h] = value.tile;
   context.drawImage(value.strips[box.strip].bitmaps[sheet], x, y, w, h, 0, 0, w, h);
 };
 
+// ---- start ----
+
+new ResizeObserver(layOut).observe($('.strips'));
 busy(false);
 watch('value', load);
 load();                  // watch() is silent about the first value

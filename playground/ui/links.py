@@ -8,29 +8,35 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from playground.validation import UserError
+
 Settings = TypeVar("Settings")
 
 COPY = """async () => {
+  const button = document.activeElement, label = button.textContent;
   try { await navigator.clipboard.writeText(location.href); }
-  catch { window.prompt('Copy this link:', location.href); }
+  catch { window.prompt('Copy this link:', location.href); return; }
+  button.textContent = 'Copied';
+  setTimeout(() => { button.textContent = label; }, 1500);
 }"""
+EXPECTED = {int: "a whole number", float: "a number", bool: "0 or 1"}
 
 
-def query(tab: str, settings: Any) -> dict[str, str | None]:
-    """Parameters of the address for a run's settings; None takes a parameter out.
+def query(tab: str, settings: Any) -> dict[str, str]:
+    """Parameters of the address for a run's settings.
 
     Args:
         tab: the tab's name, with ".VIEW" for a view that is not its first.
     """
     given = dataclasses.asdict(settings)
-    return {"tab": tab} | {name: None if value is None else _written(value) for name, value in given.items()}
+    return {"tab": tab} | {name: _written(value) for name, value in given.items() if value is not None}
 
 
 def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Settings | None:
     """The settings in an address, or None if it holds none for this tab.
 
     Raises:
-        ValueError: a parameter is not what the settings allow.
+        UserError: a parameter is not what the settings allow.
     """
     if parameters.get("tab") != tab:
         return None
@@ -39,12 +45,13 @@ def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Se
     return kind(**{name: _read(name, types_of[name], parameters[name]) for name in names})
 
 
-def view(tab: str, default: str) -> Callable[[gr.Request], Any]:
-    """What selects the view of a tab that the address names as "TAB.VIEW"."""
+def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:
+    """What selects the tab (level 0), or the view within `tab` (level 1), that the address names as "TAB.VIEW"."""
 
     def select(request: gr.Request) -> Any:
-        name, _, asked = request.query_params.get("tab", "").partition(".")
-        return gr.Tabs(selected=asked or default) if name == tab else gr.skip()
+        names = request.query_params.get("tab", "").split(".")
+        ours = len(names) > level and (level == 0 or names[0] == tab)
+        return gr.Tabs(selected=names[level]) if ours and names[level] else gr.skip()
 
     return select
 
@@ -57,15 +64,13 @@ def copy_button() -> gr.Button:
 
 
 def _written(value: Any) -> str:
-    return str(int(value)) if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value) if isinstance(value, bool) else value)
 
 
 def _read(name: str, kind: Any, text: str) -> Any:
     if isinstance(kind, types.UnionType):  # such as int | None
         kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
-    if kind is bool:
-        return text not in ("0", "false")
     try:
-        return kind(text)
-    except ValueError:
-        raise ValueError(f"the link's {name} is no {kind.__name__}: {text[:40]!r}") from None
+        return {"0": False, "1": True}[text] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        raise UserError(f"the link's {name} must be {EXPECTED[kind]}, not {text[:40]!r}") from None

@@ -1,5 +1,5 @@
 // The scrubber: frames as sprite sheets on canvases, and everything that follows the frame shown.
-// `props.value` comes from scrubber.pack(), scrubber.live() or scrubber.STOPPED; see scrubber.py for its fields.
+// `props.value` comes from pack(), live(), message() or STOPPED of scrubber.py, which tells of its fields.
 // Nothing here asks the server for anything but the sheets themselves.
 const $ = (selector) => element.querySelector(selector);
 const make = (tag, properties = {}, ...children) => {
@@ -10,8 +10,7 @@ const make = (tag, properties = {}, ...children) => {
 const position = $('.position'), caption = $('.caption'), playButton = $('[data-do=play]');
 let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
-let curves = [];         // one a curve: {marker, readouts}
-let boxes = [];          // one a thumbnail of the diagram: {context, box}
+let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
 let index = 0, generation = 0, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
@@ -32,15 +31,13 @@ function show(k) {
   position.value = index;
   caption.value = run.captions[index];
   position.setAttribute('aria-valuetext', run.captions[index]);
-  for (const c of curves) c.show(index);
-  for (const b of boxes) b.show(index);
-  for (const [name, span] of numbers) span.textContent = run.numbers[name][index];
+  for (const follow of followers) follow(index);
   element.dataset.index = index;
 }
 
 // ---- canvases ----
 
-const LARGEST = 480, GAP = 12;       // CSS pixels: a strip's greatest width, and what lies between two
+const LARGEST = 480, GAP = 12;       // CSS pixels: a strip's greatest width, and what lies between two (--gap)
 
 function layOut() {                  // as many strips beside each other as fit at a whole number of device pixels a pixel
   if (!strips.length) return;
@@ -107,9 +104,9 @@ function finish(value) {
   adopt(value, value.start < 0 ? value.frames + value.start : value.start);
   if (before !== value) discard(before);
   busy(false);
-  if (value.query) {           // the address restores this run; what is not ours in it stays
-    const query = new URLSearchParams(location.search);
-    for (const [key, setting] of Object.entries(value.query)) setting === null ? query.delete(key) : query.set(key, setting);
+  if (value.query) {           // the address restores this run; Gradio's own parameters stay
+    const gradios = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
+    const query = new URLSearchParams([...gradios, ...Object.entries(value.query)]);
     history.replaceState(history.state, '', `?${query}${location.hash}`);
   }
   element.dataset.ready = value.id;
@@ -118,13 +115,14 @@ function finish(value) {
 function adopt(value, at) {
   run = value;
   canvasesFor(value);
-  drawFormula(value); drawCurves(value); drawDiagram(value);
+  followers = [...drawFormula(value), ...drawCurves(value), ...drawDiagram(value)];
   position.max = value.frames - 1;
   show(at);
 }
 
 function busy(yes, share = 0) {
   $('.progress').hidden = !yes; $('.progress').value = share;
+  $('.scrubber').classList.toggle('live', yes);   // what belongs to the run before is dimmed
   for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = yes || !run;
   element.dataset.live = yes;
 }
@@ -146,6 +144,7 @@ function tick(now) {
 
 function setPlaying(yes) {
   playing = yes && !!run;
+  caption.setAttribute('aria-live', playing ? 'off' : 'polite');
   playButton.textContent = playing ? 'Pause' : 'Play';
   playButton.setAttribute('aria-label', playing ? 'Pause' : 'Play');
   if (!playing) return;
@@ -166,6 +165,7 @@ element.addEventListener('click', (event) => {
 });
 position.addEventListener('input', () => { setPlaying(false); show(Number(position.value)); });
 element.addEventListener('keydown', (event) => {   // the range has its own arrow keys; these serve the rest
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.target.matches('select, .diagram button') || element.dataset.live === 'true') return;
   const key = {ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last', ' ': 'play'}[event.key];
   if (!key || (event.key === ' ' && event.target.matches('button, input[type=checkbox]'))) return;
@@ -174,4 +174,3 @@ element.addEventListener('keydown', (event) => {   // the range has its own arro
   if (key !== 'play') setPlaying(false);
   actions[key]();
 });
-new ResizeObserver(layOut).observe($('.strips'));

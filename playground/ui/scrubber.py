@@ -18,7 +18,6 @@ import numpy as np
 from gradio.data_classes import FileData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
-from PIL import Image
 
 from playground import pictures
 
@@ -73,11 +72,10 @@ class Box:
     number: str | None = None
 
 
-def build(label: str, elem_id: str, empty: str = "", value: dict[str, Any] | None = None) -> gr.HTML:
+def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
     """The component; `empty` says what to press while there is nothing to show."""
     read = lambda name: (_HERE / name).read_text(encoding="utf-8")  # noqa: E731
     return gr.HTML(
-        value=value,
         elem_id=elem_id,
         html_template=read("scrubber.html"),
         css_template=read("scrubber.css"),
@@ -97,7 +95,7 @@ def pack(
     formula: str = "",
     numbers: dict[str, list[str]] | None = None,
     diagram: Sequence[Box] = (),
-    query: dict[str, str | None] | None = None,
+    query: dict[str, str] | None = None,
     start: int = -1,
 ) -> dict[str, Any]:
     """The value of a finished run of F frames.
@@ -105,7 +103,7 @@ def pack(
     Args:
         captions: one a frame; ends: what the left and the right end of the curves are.
         formula: HTML in which `<b data-number="NAME">` shows `numbers[NAME]` of the frame shown.
-        query: parameters for the page's address (None removes one), so that a link restores the run.
+        query: parameters for the page's address, so that a link restores the run; None leaves the address as it is.
         start: the frame to show first; negative counts from the end.
     """
     grids = [np.stack([pictures.grid(frame) for frame in strip.frames]) for strip in strips]
@@ -177,7 +175,7 @@ def _sheets(frames: np.ndarray, columns: int, per_sheet: int) -> list[tuple[byte
 
 def _encode(image: np.ndarray, lossless: bool) -> bytes:
     buffer = io.BytesIO()
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    picture = pictures.image(image)
     if lossless:
         picture.save(buffer, "PNG", compress_level=1)
     else:

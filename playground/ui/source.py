@@ -7,25 +7,31 @@ from typing import Any, NamedTuple
 import gradio as gr
 from torch import Tensor
 
-from playground import pictures, validation
+from playground import pictures
 from playground.data import digits
 from playground.ui import drawing_pad
 from playground.ui.controls import unchecked
+from playground.validation import UserError
 
 MODEL, TEST, DRAWN, UPLOADED = "Model's digit", "Test digit", "Draw", "Upload"
 KINDS = (MODEL, TEST, DRAWN, UPLOADED)
 
 
 class Source(NamedTuple):
-    """The components of a source; `inputs` go to `picture`, and each of `changes` fires when the picture changes."""
+    """The components of a source: `inputs` go to `picture`.
+
+    `chosen` fires when another kind is chosen, each of `changes` when the picture of a kind changes.
+    """
 
     inputs: list[gr.components.Component]
+    chosen: Callable[..., Any]
     changes: list[Callable[..., Any]]
 
 
 def build(name: str) -> Source:
     """A choice of the four kinds, and under it the controls of the chosen one."""
-    kind = unchecked(gr.Radio(list(KINDS), value=MODEL, label="Picture", info="What the noise is added to."))
+    hint = "What the noise is added to. Test digits (MNIST, 11 MB) are fetched when first asked for."
+    kind = unchecked(gr.Radio(list(KINDS), value=MODEL, label="Picture", info=hint))
     number = unchecked(
         gr.Slider(0, 9_999, 0, step=1, label="Number of the test digit", info="One of MNIST's 10,000.", visible=False)
     )
@@ -38,12 +44,19 @@ def build(name: str) -> Source:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
     kind.change(reveal, kind, [number, drawn, upload], queue=False, show_progress="hidden", api_visibility="private")
-    return Source([kind, number, pad, upload], [kind.input, number.input, pad.change, upload.upload])
+    return Source([kind, number, pad, upload], kind.input, [number.input, pad.change, upload.upload])
 
 
-def picture(
-    kind: object, number: object, drawing: object, upload: object, data: Path, made: Callable[[], Tensor]
-) -> Tensor:
+def awaited(kind: object, drawing: object, upload: object) -> str | None:
+    """What the user has to do before there is a picture, if anything."""
+    if kind == DRAWN and not drawing:
+        return "Draw a digit on the pad."
+    if kind == UPLOADED and not upload:
+        return "Choose a picture to upload."
+    return None
+
+
+def picture(kind: str, number: int, drawing: object, upload: object, data: Path, made: Callable[[], Tensor]) -> Tensor:
     """The chosen picture as a digit, (1, 1, 32, 32) in [-1, 1].
 
     Args:
@@ -51,16 +64,14 @@ def picture(
         made: gives the model's picture.
 
     Raises:
-        ValueError, DataError: what to do, in one sentence.
+        UserError: what to do, in one sentence.
     """
-    chosen = validation.choice("picture", kind, KINDS)
-    if chosen == MODEL:
+    if kind == MODEL:
         return made()
-    if chosen == TEST:
-        index = validation.integer("number of the test digit", number, 0, 9_999)
-        return digits.load(data, "test", download=True)[0][index : index + 1]
-    if chosen == DRAWN:
+    if kind == TEST:
+        return digits.load(data, "test", download=True)[0][number : number + 1]
+    if kind == DRAWN:
         return digits.centred(drawing_pad.decode(drawing))
     if not isinstance(upload, str):
-        raise ValueError("no picture was uploaded yet: choose a file")
+        raise UserError("no picture was uploaded yet: choose a file")
     return digits.centred(pictures.open_grey(upload))

@@ -8,7 +8,7 @@ from playground.ui import links
 
 INTRO = (
     "Diffusion turns noise into pictures step by step: a network estimates the noise in what it sees, and a little of "
-    "it is taken away. **Drag the slider under the pictures** and watch the digits appear."
+    "it is taken away. **Press Play, or drag the slider under the pictures**, and watch digits come out of the noise."
 )
 
 
@@ -19,7 +19,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             reverse.build(page, places)
         with gr.Tab("Forward: digit to noise", id="forward"):
             forward.build(page, places)
-    page.load(links.view("ddpm", "reverse"), None, views, queue=False, api_visibility="private")
+    page.load(links.selector(1, "ddpm"), None, views, queue=False, api_visibility="private")
 
 
 TAB = Tab("DDPM / DDIM", 40, build)

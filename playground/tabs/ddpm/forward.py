@@ -15,6 +15,7 @@ from playground.tabs.ddpm import runs
 from playground.ui import controls, links, palette, scrubber, source
 from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Curve, Series, Strip
+from playground.validation import UserError
 
 T = 1000
 TIMES = list(range(0, T + 1, 4))
@@ -35,8 +36,13 @@ class Settings:
     number: int = 0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        validation.choice("picture", self.picture, source.KINDS)
+        object.__setattr__(self, "number", validation.integer("number of the test digit", self.number, 0, 9_999))
+        object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
-def describe(x0: Tensor, seed: int, query: dict[str, str | None] | None = None) -> dict[str, Any]:
+
+def describe(x0: Tensor, seed: int, query: dict[str, str] | None = None) -> dict[str, Any]:
     """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
     eps = torch.randn(x0.shape, generator=sampling.generator(seed))
     t = torch.tensor(TIMES)
@@ -45,8 +51,8 @@ def describe(x0: Tensor, seed: int, query: dict[str, str | None] | None = None) 
         Strip(f"x at time t, {name}", f"the {name} schedule", pictures.to_uint8(s.add_noise(x0, t, eps))[:, None])
         for name, s in both.items()
     ]
-    noise = pictures.to_uint8(eps / 3)
-    strips.append(Strip("ε, the noise", "the same at every time", noise[None].repeat(len(TIMES), axis=0)))
+    noise = pictures.noise_to_uint8(eps)
+    strips.append(Strip("ε, the noise", "the same at every time; grey is 0", noise[None].repeat(len(TIMES), axis=0)))
     colours = {"cosine": palette.DATA, "linear": palette.COMPARED}
 
     def curve(name: str, hint: str, values: dict[str, Tensor], log: bool = False) -> Curve:
@@ -69,7 +75,7 @@ def describe(x0: Tensor, seed: int, query: dict[str, str | None] | None = None) 
         ),
         formula=formulas.FORWARD_STEP,
         numbers={
-            f"{k}_{part}": [f"{values[k][time].item():.3f}" for time in TIMES]
+            f"{k}_{part}": [f"{values[k][time].item():.3g}" for time in TIMES]
             for k in both
             for part, values in (("signal", signal), ("sigma", sigma))
         },
@@ -84,45 +90,51 @@ def _ratio(snr: float) -> str:
 
 
 def build(page: gr.Blocks, places: Places) -> None:
+    """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             chosen = source.build("ddpm-forward")
             seed, dice = controls.seed()
-            links.copy_button()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
             with gr.Accordion("How it works", open=False):
                 gr.Markdown(HOW)
                 code = inspect.getsource(schedule.NoiseSchedule.add_noise)
                 gr.Code(code, language="python", label="The function that ran, playground/schedule.py")
-
-    def made() -> Tensor:
-        """A digit of the first run, as a picture; the seven, or the last there is."""
-        image = torch.from_numpy(runs.first(places).images[7])  # (H, W, C)
-        return image.permute(2, 0, 1)[None] / 127.5 - 1
+            links.copy_button()
 
     @answered
-    def noise(kind, number, drawing, upload, seed):  # type: ignore[no-untyped-def]
+    def noise(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> dict[str, Any]:
         """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
-        whole = validation.integer("seed", seed, 0, validation.MAX_SEED)
-        x0 = source.picture(kind, number, drawing, upload, places.data, made)
-        linked = kind in (source.MODEL, source.TEST)
-        return describe(x0, whole, links.query("ddpm.forward", Settings(kind, int(number), whole)) if linked else None)
+        settings = Settings(kind, number, seed)
+        linked = kind in (source.MODEL, source.TEST)  # a drawing fits into no link
+        x0 = source.picture(kind, settings.number, drawing, upload, places.data, lambda: models_digit(places))
+        return describe(x0, settings.seed, links.query("ddpm.forward", settings) if linked else {})
 
-    def opened(request: gr.Request):  # type: ignore[no-untyped-def]
+    def chose(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> dict[str, Any]:
+        wanted = source.awaited(kind, drawing, upload)
+        return scrubber.message(wanted) if wanted else noise(kind, number, drawing, upload, seed)
+
+    def opened(request: gr.Request) -> tuple[Any, ...]:
         """The first picture: what the address describes, or the model's digit."""
         try:
             asked = links.restore(Settings, "ddpm.forward", request.query_params) or Settings()
-            x0 = source.picture(asked.picture, asked.number, "", None, places.data, made)
+            x0 = source.picture(asked.picture, asked.number, "", None, places.data, lambda: models_digit(places))
             return describe(x0, asked.seed), asked.picture, asked.number, asked.seed
-        except controls.EXPECTED as error:
+        except UserError as error:
             return scrubber.message(sentence(error)), gr.skip(), gr.skip(), gr.skip()
 
     inputs = [*chosen.inputs, seed]
-    common: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model"}
+    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
+    private: dict[str, Any] = {"api_visibility": "private", **light}
     by_hand = [*chosen.changes, seed.input]  # not when a link sets them
-    gr.on(by_hand, noise, inputs, stage, api_name="ddpm_noise", trigger_mode="always_last", **common)
-    dice.click(None, None, seed, js=controls.ROLL, queue=False).then(
-        noise, inputs, stage, api_visibility="private", **common
-    )
-    page.load(opened, None, [stage, inputs[0], inputs[1], seed], api_visibility="private", **common)
+    gr.on(by_hand, noise, inputs, stage, api_name="ddpm_noise", trigger_mode="always_last", **light)
+    chosen.chosen(chose, inputs, stage, **private)
+    dice.click(None, None, seed, js=controls.ROLL, queue=False).then(chose, inputs, stage, **private)
+    page.load(opened, None, [stage, inputs[0], inputs[1], seed], **private)
+
+
+def models_digit(places: Places) -> Tensor:
+    """The seven of the first run, (1, 1, 32, 32)."""
+    image = torch.from_numpy(runs.first(places).images[7])  # (H, W, C)
+    return image.permute(2, 0, 1)[None] / 127.5 - 1

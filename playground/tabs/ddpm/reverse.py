@@ -1,24 +1,32 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
+import dataclasses
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from playground import checkpoint, sampling, validation
 from playground.models import ddpm
-from playground.recording import Recording
+from playground.recording import Recorder, Recording
 from playground.tabs import Places
 from playground.tabs.ddpm import runs
 from playground.ui import controls, export, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.export import Kept
+from playground.validation import UserError
 
 MAX_PICTURES = 64
 ALL = "all"  # the class control's value for the ten in turn
-FIELDS = ("n", "label", "sampler", "steps", "eta", "w", "clip", "seed")  # of ddpm.Settings: the order of the inputs
+SAMPLERS = [
+    ("DDIM: straight, few steps", "ddim"),
+    ("DDPM: fresh noise at every step", "ddpm"),
+    ("DDPM with the larger variance", "ddpm-large"),
+    ("DPM-Solver++: the fewest steps", "dpm-solver++"),
+]
 HOW = """
 The network sees the noisy picture x<sub>t</sub>, the time t and the class. From what it predicts follow two
 estimates: ε̂, the noise, and x̂<sub>0</sub>, the finished picture. The sampler moves to an earlier time s along them.
@@ -33,33 +41,42 @@ Guidance evaluates the network without and with the class and goes w times the w
 """
 
 
-def settings_of(*values: Any) -> ddpm.Settings:
-    """The controls' values, in the order of `FIELDS`, as settings; ValueError says which one is not allowed."""
-    given = dict(zip(FIELDS, values, strict=True))
+def settings_of(names: Iterable[str], values: Iterable[Any]) -> ddpm.Settings:
+    """The controls' values as settings.
+
+    Raises:
+        UserError: one of them is not allowed.
+    """
+    given = dict(zip(names, values, strict=True))
     given["label"] = None if given["label"] == ALL else given["label"]
     validation.integer("number of pictures", given["n"], 1, MAX_PICTURES)  # the command line makes more
     return ddpm.Settings(**given)
 
 
-def values_of(settings: ddpm.Settings) -> list[Any]:
+def values_of(names: Iterable[str], settings: ddpm.Settings) -> list[Any]:
     """The controls' values for some settings."""
-    values = [getattr(settings, field) for field in FIELDS]
-    return [ALL if field == "label" and value is None else value for field, value in zip(FIELDS, values, strict=True)]
+    given = {**dataclasses.asdict(settings), "label": ALL if settings.label is None else settings.label}
+    return [given[name] for name in names]
 
 
-def build_controls() -> tuple[list[gr.components.Component], gr.Button]:
-    """The controls in the order of `FIELDS`, and the dice."""
-    classes: list[tuple[str, Any]] = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
-    label = gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for.")
-    n = gr.Slider(1, MAX_PICTURES, 10, step=1, label="Pictures", info="How many at once.")
-    sampler = gr.Dropdown(list(sampling.SAMPLERS), value="ddim", label="Sampler", info="How a step is made.")
-    steps = gr.Slider(1, 1000, 50, step=1, label="Steps", info="More are slower, and nearer to the exact path.")
-    w = gr.Slider(0, 8, 1, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral, more insists on it.")
-    eta = gr.Slider(0, 1, 0, step=0.05, label="Noise eta", info="DDIM only: 0 adds no noise, 1 as much as DDPM.")
-    seed, dice = controls.seed()
+def build_controls() -> tuple[dict[str, gr.components.Component], gr.Button]:
+    """The controls by the names in `ddpm.Settings`, at its defaults, and the dice."""
+    default = ddpm.Settings()
+    classes = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
+    made: dict[str, gr.components.Component] = {
+        "label": gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for."),
+        "n": gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once."),
+        "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made."),
+        "steps": gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact."),
+        "w": gr.Slider(0, 8, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
+        "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="Of DDIM: 0 none, 1 as much as DDPM."),
+    }
+    made["seed"], dice = controls.seed()
     with gr.Accordion("More", open=False):
-        clip = gr.Checkbox(True, label="Clip x̂0", info="Keep every estimate between black and white.")
-    return [unchecked(control) for control in (n, label, sampler, steps, eta, w, clip, seed)], dice
+        made["clip"] = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
+    only_ddim = lambda name: gr.update(interactive=name == "ddim")  # noqa: E731
+    made["sampler"].change(only_ddim, made["sampler"], made["eta"], queue=False, api_visibility="private")
+    return {name: unchecked(control) for name, control in made.items()}, dice
 
 
 def source_code(sampler: str) -> str:
@@ -69,9 +86,9 @@ def source_code(sampler: str) -> str:
 
 
 class View(NamedTuple):
-    """The components of the view: the controls in the order of `FIELDS`, the buttons, and what a run fills."""
+    """The components of the view: the controls by name, the buttons, and what a run fills."""
 
-    inputs: list[gr.components.Component]
+    controls: dict[str, gr.components.Component]
     dice: gr.Button
     go: gr.Button
     stop: gr.Button
@@ -104,6 +121,7 @@ def lay_out() -> View:
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     view = lay_out()
+    names, inputs = list(view.controls), list(view.controls.values())
     outputs = [view.stage, view.kept, view.command, view.code]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
@@ -111,45 +129,50 @@ def build(page: gr.Blocks, places: Places) -> None:
         kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
         return runs.describe(model, settings, run, asked), kept, kept.command, source_code(settings.sampler)
 
-    def follow(model: ddpm.Model, settings: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
-        for state in runs.live(model, settings):
-            yield (state, *unchanged) if isinstance(state, dict) else finished(model, settings, state, asked=True)
-
     @answered
     def sample(*values: Any) -> Iterator[tuple[Any, ...]]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         try:
-            yield from follow(runs.load_model(places), settings_of(*values))
-        except controls.EXPECTED as error:
+            settings, model = settings_of(names, values), runs.load_model(places)
+            recorder = Recorder(settings.steps)
+            for preview in runs.live(model, settings, recorder):
+                yield preview, *unchanged
+            yield finished(model, settings, recorder.recording(), asked=True)
+        except Exception as error:
             yield scrubber.message(sentence(error)), *unchanged
             raise
 
-    def opened(request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """The first picture: the run that the address describes, or the default one."""
+    def opened(request: gr.Request) -> tuple[Any, ...]:
+        """The controls as the address sets them, and the first run if it asks for none."""
         try:
-            model, asked = runs.load_model(places), links.restore(ddpm.Settings, "ddpm", request.query_params)
-            if asked is None:
-                settings = ddpm.Settings()
-                yield *finished(model, settings, runs.first(places), asked=False), *values_of(settings)
-                return
-            values = values_of(asked)
-            for state in follow(model, settings_of(*values)):
-                yield *state, *values
-        except controls.EXPECTED as error:
-            yield scrubber.message(sentence(error)), *unchanged, *[gr.skip()] * len(view.inputs)
+            asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
+            settings = asked or ddpm.Settings()
+            shown = (
+                (scrubber.message("Sampling the run of this link …"), *unchanged)
+                if asked
+                else finished(runs.load_model(places), settings, runs.first(places), asked=False)
+            )
+            return *shown, *values_of(names, settings)
+        except UserError as error:
+            return scrubber.message(sentence(error)), *unchanged, *[gr.skip()] * len(names)
 
-    connect(page, view, sample, opened, outputs)
-    threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()
+    def linked(request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """The run that the address describes, if it does."""
+        with suppress(UserError):  # `opened` has said so
+            asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
+            if asked:
+                yield from sample(*values_of(names, asked))
 
-
-def connect(page: gr.Blocks, view: View, sample: Any, opened: Any, outputs: list[Any]) -> None:
-    """Buttons and opening start a run, one at a time for all visitors; Stop ends this visitor's."""
-    heavy: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
-    private: dict[str, Any] = {"api_visibility": "private"}
-    clicked = view.go.click(sample, view.inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
-    rolled = view.dice.click(None, None, view.inputs[-1], js=controls.ROLL, queue=False).then(
-        sample, view.inputs, outputs, **heavy, **private
+    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    heavy: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 1}
+    heavy_private: dict[str, Any] = {**heavy, "api_visibility": "private"}
+    view.go.click(lambda: scrubber.message("Waiting for the model …"), None, view.stage, queue=False, **common)
+    clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
+    rolled = view.dice.click(None, None, view.controls["seed"], js=controls.ROLL, queue=False).then(
+        sample, inputs, outputs, **heavy_private
     )
-    loaded = page.load(opened, None, [*outputs, *view.inputs], **heavy, **private)
-    started = [clicked, rolled, loaded]
-    view.stop.click(lambda: scrubber.STOPPED, None, view.stage, cancels=started, queue=False, **private)
+    loaded = page.load(opened, None, [*outputs, *inputs], concurrency_id="light", concurrency_limit=2, **common)
+    followed = loaded.then(linked, None, outputs, **heavy_private)
+    started = [clicked, rolled, followed]
+    view.stop.click(lambda: scrubber.STOPPED, None, view.stage, cancels=started, queue=False, **common)
+    threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()

@@ -14,8 +14,9 @@ from playground import checkpoint, formulas, pictures
 from playground.models import ddpm
 from playground.recording import Recorder, Recording, record
 from playground.tabs import Places
-from playground.ui import controls, links, palette, scrubber
+from playground.ui import links, palette, scrubber
 from playground.ui.scrubber import Box, Curve, Series, Strip
+from playground.validation import UserError
 
 NAME = "ddpm-digits"
 PAUSE = 0.1  # seconds between previews
@@ -25,7 +26,7 @@ DIAGRAM = (
     Box("ε̂", "Its estimate of the noise in the picture.", strip=2),
     Box("x̂0", "What remains when that noise is taken away: its estimate of the finished picture.", strip=1),
     Box("step to s =", "The sampler moves to an earlier time s along the estimates, by the formula above.", number="s"),
-    Box("x at s", "The picture after the step; it goes into the next one.", strip=0, ahead=1),
+    Box("next x", "The picture after the step (in long runs at the next kept frame).", strip=0, ahead=1),
 )
 
 
@@ -56,7 +57,7 @@ def first(places: Places) -> Recording:
 
 def warm_up(places: Places) -> None:
     """Make the first run before the first visitor asks; what is wrong, the page will say."""
-    with suppress(*controls.EXPECTED):
+    with suppress(UserError):
         first(places)
 
 
@@ -65,7 +66,7 @@ def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip
     return [
         Strip("x at time t", "the noisy pictures", x),
         Strip("x̂0, the predicted picture", "what the network expects in the end", x0_hat),
-        Strip("ε̂, the predicted noise", "what it would take away", eps_hat),
+        Strip("ε̂, the predicted noise", "what it would take away; grey is 0", eps_hat),
     ]
 
 
@@ -75,7 +76,7 @@ def captions(run: Recording, settings: ddpm.Settings, alpha_bar: list[float], sn
     rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_norm, run.x0_change, strict=True)
     return [
         f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
-        f"‖ε̂‖/√d = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
+        f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
         for step, t, a, s, e, c in rows
     ]
 
@@ -87,7 +88,11 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: 
     curves = (
         Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),
         Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", [Series("", palette.DATA, snr)], log=True),
-        Curve("‖ε̂‖/√d", "Size of the predicted noise; 1 is unit noise.", [Series("", palette.NOISE, run.eps_norm)]),
+        Curve(
+            "RMS of ε̂",
+            "Root mean square of the predicted noise; 1 is unit noise.",
+            [Series("", palette.NOISE, run.eps_norm)],
+        ),
         Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
     )
     return scrubber.pack(
@@ -95,16 +100,15 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: 
         captions(run, settings, alpha_bar, snr),
         (f"t = {times[0]}", "t = 0"),
         curves=curves,
-        formula=formulas.reverse_step(settings.sampler),
+        formula=formulas.reverse_step(settings.sampler, model.config.prediction),
         numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
         diagram=DIAGRAM,
         query=links.query("ddpm", settings) if asked else None,
     )
 
 
-def live(model: ddpm.Model, settings: ddpm.Settings) -> Iterator[dict[str, Any] | Recording]:
-    """Previews for the scrubber while a run is under way, at most one every `PAUSE`; the recording at the end."""
-    recorder = Recorder(settings.steps)
+def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
+    """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
     start = shown = time.monotonic()
     for frame in ddpm.sample(model, settings):
         recorder.add(frame)
@@ -112,7 +116,7 @@ def live(model: ddpm.Model, settings: ddpm.Settings) -> Iterator[dict[str, Any] 
         if frame.step == 1 or now - shown > PAUSE:
             shown = now
             left = (now - start) / max(frame.step, 1) * (settings.steps - frame.step)
-            images = (pictures.to_uint8(part)[None] for part in (frame.x, frame.x0_hat, frame.eps_hat / 3))
+            x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
+            images = strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
             caption = f"step {frame.step} of {settings.steps} · about {left:.0f} s left"
-            yield scrubber.live(strips(*images), frame.step, settings.steps + 1, caption)
-    yield recorder.recording()
+            yield scrubber.live(images, frame.step, settings.steps + 1, caption)
