@@ -58,9 +58,10 @@ class Noise:
 def generator(*key: int) -> torch.Generator:
     """A CPU generator for a key of non-negative integers, such as (seed, index).
 
-    torch keeps only 32 bits of a seed, so the key is hashed, not packed into them.
+    torch keeps only 32 bits of a seed, so the key is hashed into them: two of 100,000 keys may share a stream.
     """
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+    hashed = np.random.SeedSequence([*key, len(key)]).generate_state(1)  # else (s,) and (s, 0) would be one key
+    return torch.Generator().manual_seed(int(hashed[0]))
 
 
 class Sampler(Protocol):

@@ -50,14 +50,12 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
         data: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST by default.
     """
     run = loop.Run(recipe, lambda: ddpm.Model(recipe.config))
-    device = run.accelerator.device
-    images, labels = (part.to(device) for part in data or digits.load(recipe.data, "train", download=True))
+    images, labels = (
+        part.to(run.accelerator.device) for part in data or digits.load(recipe.data, "train", download=True)
+    )
 
     def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
-        accelerator = run.accelerator
-        index = loop.shuffled(
-            len(images), recipe.batch_size, step, recipe.seed, accelerator.process_index, accelerator.num_processes
-        ).to(device)
+        index = run.batch(len(images), step)
         return ddpm.loss(model, images[index], labels[index], generator, recipe.class_dropout)
 
     return loop.follow(run, run.train(loss), _picture)

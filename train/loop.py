@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from playground import checkpoint
 from playground.sampling import generator
+from playground.validation import UserError
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class Run:
 
     def __init__(self, options: Options, build: Callable[[], nn.Module]):
         self.options = options
-        self.accelerator = Accelerator(mixed_precision=options.precision, log_with=options.tracker)
+        self.accelerator = Accelerator(
+            mixed_precision=options.precision, log_with=options.tracker, project_dir=options.folder
+        )
         set_seed(options.seed)
         model = build()
         if options.precision != "no":
@@ -105,6 +108,7 @@ class Run:
         self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
         saved = sorted(options.folder.glob("step-*"))
         if saved:
+            same_experiment(options)
             self.accelerator.load_state(str(saved[-1]))
 
     @property
@@ -123,8 +127,15 @@ class Run:
             partial.replace(folder / f"step-{self.step:07d}")
             for path in older:
                 shutil.rmtree(path)
+            (folder / "experiment.json").write_text(json.dumps(experiment(self.options)))
             self.export(folder)
         self.accelerator.wait_for_everyone()
+
+    def batch(self, n: int, step: int) -> Tensor:
+        """The items of n that this process sees at a step, on its device."""
+        options, accelerator = self.options, self.accelerator
+        part = accelerator.process_index, accelerator.num_processes
+        return shuffled(n, options.batch_size, step, options.seed, *part).to(accelerator.device)
 
     def export(self, folder: Path) -> Path:
         """Write the averaged model as a checkpoint."""
@@ -165,20 +176,36 @@ def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, pr
     """The items of n that a process sees at a step: every epoch is a permutation, made of (seed, epoch)."""
     per_epoch = n // batch_size
     if per_epoch == 0:
-        raise ValueError(f"a batch of {batch_size} is more than the {n} items there are")
+        raise UserError(f"a batch of {batch_size} is more than the {n} items there are")
     epoch, index = divmod(step, per_epoch)
-    order = torch.randperm(n, generator=generator(seed, 1, epoch))
+    order = torch.randperm(n, generator=generator(seed, epoch))
     return order[index * batch_size : (index + 1) * batch_size][process::processes]
+
+
+# Flags that say where, how long at a time, and how watched, but change nothing in the result.
+CIRCUMSTANCES = {"data", "out", "runs", "minutes", "compile", "tracker", "save_every", "picture_every", "log_every"}
+
+
+def experiment(options: Options) -> dict[str, Any]:
+    """The flags that decide the result, as JSON."""
+    return json.loads(json.dumps({k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}))
+
+
+def same_experiment(options: Options) -> None:
+    """Refuse to continue a run with other flags than it was started with."""
+    started = options.folder / "experiment.json"
+    before = json.loads(started.read_text()) if started.exists() else experiment(options)
+    changed = [name for name, value in experiment(options).items() if before.get(name) != value]
+    if changed:
+        was = ", ".join(f"{name} {before.get(name)}" for name in changed)
+        raise UserError(f"the run in {options.folder} was started with {was}: delete it, or choose another --name")
 
 
 def provenance(options: Options, step: int) -> dict[str, Any]:
     """What the header of a checkpoint tells of its making."""
-    flags = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items() if k not in _PLACES}
-    return {"recipe": options.name.split("-")[0], "flags": flags, "seed": options.seed, "steps": step,
+    recipe = type(options).__module__.rpartition(".")[2]
+    return {"recipe": recipe, "flags": experiment(options), "seed": options.seed, "steps": step,
             "data": options.DATA, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
-
-
-_PLACES = {"data", "out", "runs", "minutes", "tracker", "save_every", "picture_every", "log_every"}
 
 
 def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], None] | None = None) -> Path | None:
@@ -186,7 +213,8 @@ def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], N
     options, main = run.options, run.accelerator.is_main_process
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.tracker:
-        run.accelerator.init_trackers(options.name, provenance(options, run.step)["flags"])
+        flags = {k: v if isinstance(v, (int, float, str)) else str(v) for k, v in experiment(options).items()}
+        run.accelerator.init_trackers(options.name, flags)
     start, first = time.monotonic(), run.step
     bar = tqdm(total=options.steps, initial=first, disable=not main, desc=options.name, mininterval=1)
     for record in records:
@@ -218,7 +246,7 @@ def _late(run: Run, start: float) -> bool:
 def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
     loss = float(record.loss)
     if loss != loss:
-        raise RuntimeError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
+        raise UserError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
     row = {
         "loss": loss,
         "grad_norm": float(record.grad_norm),

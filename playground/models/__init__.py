@@ -1,1 +1,11 @@
-"""One file a family of models; each holds `Config`, `Model`, its losses, `Settings` and `sample`."""
+"""One file a family of models. Its contract, with no base class:
+
+- `Config`: a frozen dataclass that JSON can hold; `Model(config)` rebuilds the network, with `model.config`.
+- its losses, plain functions.
+- `Settings`: a frozen dataclass of what a user may ask, `n` and `seed` among it; `UserError` refuses the rest.
+- `sample(model, settings, first=0)`: a generator of frames, whose last one's `x` is the pictures
+  first ... first + n - 1, uint8 only at the edges.
+- `labels(model, settings)`, where the family is conditional: the classes of those pictures.
+
+A family that makes no pictures (the judge) has neither `Settings` nor `sample`.
+"""

@@ -154,7 +154,7 @@ def test_a_link_restores_its_run(page: Page, address: str) -> None:
 
 def test_a_bad_link_says_so(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=ddpm&steps=many")
-    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("The link's steps is no int: 'many'")
+    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("The link's steps must be a whole number, not 'many'")
 
 
 def test_exports_hold_their_settings(page: Page) -> None:
