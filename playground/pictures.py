@@ -12,7 +12,7 @@ from playground.validation import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 16_000_000
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow refuses twice as many by itself, before it decodes any
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is ten times ours
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
@@ -33,17 +33,22 @@ def open_grey(path: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(path, formats=FORMATS) as picture:
-            pixels, frames = picture.width * picture.height, getattr(picture, "n_frames", 1)
-            grey = _grey(picture) if pixels <= MAX_PIXELS and frames == 1 else None
-    except Image.DecompressionBombError:
-        pixels, frames, grey = 2 * MAX_PIXELS, 1, None
+            objection = _objection(picture)
+            grey = None if objection else _grey(picture)
     except Exception as error:  # the decoders raise many kinds
         raise UserError(f"the file is no picture that can be read ({', '.join(FORMATS)}), or it is damaged") from error
-    if frames > 1:
-        raise UserError("the picture is an animation: upload a single frame of it")
     if grey is None:
-        raise UserError(f"the picture has more than {MAX_PIXELS / 1e6:.0f} million pixels: upload a smaller one")
+        raise UserError(f"the picture {objection}")
     return grey
+
+
+def _objection(picture: Image.Image) -> str | None:
+    """What speaks against reading a picture, by its header alone."""
+    if picture.width * picture.height > MAX_PIXELS:
+        return f"has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS / 1e6:.0f} million are read"
+    if getattr(picture, "n_frames", 1) > 1:
+        return "is an animation: upload a single frame of it"
+    return None
 
 
 def _grey(picture: Image.Image) -> np.ndarray:

@@ -182,7 +182,10 @@ BROKEN = {
     ),
     "unknown family": (lambda path: rewrite(path, family="wizard"), "there is no model family 'wizard'"),
     "a path as family": (lambda path: rewrite(path, family="../train/loop"), "there is no model family"),
-    "another family": (lambda path: rewrite(path, family="judge", config='{"width": 8}'), "judge"),
+    "another family": (
+        lambda path: rewrite(path, family="judge", config='{"width": 8}'),
+        "does not fit its own config",
+    ),
     "unknown field": (lambda path: with_config(path, depth=3), "depth"),
     "a tensor missing": (without_a_tensor, "does not fit its own config"),
     "a tensor of another shape": (with_another_shape, "does not fit its own config"),

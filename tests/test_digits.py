@@ -85,11 +85,11 @@ def ink_box(image: torch.Tensor) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 100), (200, 60), (7, 30)])
-@pytest.mark.parametrize("dark_ink", [False, True])
-def test_a_drawing_is_scaled_to_20_pixels_and_centred(height, width, dark_ink):
-    grey = np.zeros((300, 250), np.uint8)
-    grey[10 : 10 + height, 180 : 180 + width] = 255
-    image = digits.centred(255 - grey if dark_ink else grey)
+@pytest.mark.parametrize(("ground", "ink"), [(0, 255), (255, 0), (128, 255), (200, 120)])
+def test_a_drawing_is_scaled_to_20_pixels_and_centred(height, width, ground, ink):
+    grey = np.full((300, 250), ground, np.uint8)
+    grey[10 : 10 + height, 180 : 180 + width] = ink
+    image = digits.centred(grey)
     assert (image.shape, image.dtype) == ((1, 1, 32, 32), torch.float32)
     assert -1 <= image.min() <= image.max() <= 1
     top, bottom, left, right = ink_box(image)

@@ -25,7 +25,6 @@ RULES: dict[str, list[str]] = {
     "playground.ui.*": [
         "playground.ui.*",
         "playground.data.*",
-        "playground.checkpoint",
         "playground.validation",
         *OUTPUT,
     ],
@@ -46,14 +45,18 @@ RULES: dict[str, list[str]] = {
     ],
     "playground.models": [],
     "playground.models.*": BOTTOM,
-    "playground.checkpoint": ["playground.models"],  # the package, to list it; a family by its name, at call time
+    "playground.checkpoint": [
+        "playground.models",
+        "playground.validation",
+    ],  # the package, to list it; a family by its name, at call time
     # what a run becomes: pictures, recordings, files, formulas
     "playground.recording": ["playground.pictures", "playground.sampling"],
     "playground.exports": ["playground.pictures", "playground.recording"],
-    "playground.formulas": ["playground.schedule"],
-    # the bottom: third party only, with three exceptions
+    "playground.formulas": ["playground.schedule", "playground.prediction"],
+    "playground.pictures": ["playground.validation"],
+    # the bottom: third party only, but for the one kind of error that speaks to users
     "playground.sampling": ["playground.schedule"],
-    "playground.data.*": ["playground.data.*"],
+    "playground.data.*": ["playground.data.*", "playground.validation"],
     "playground.*": [],
     "playground": [],
 }

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from playground import checkpoint
 from playground.models import ddpm
+from playground.validation import UserError
 from train import __main__ as command_line
 from train import ddpm as recipe
 from train import loop
@@ -171,7 +172,7 @@ def test_pictures_are_drawn_now_and_then(tiny):
 def test_a_loss_that_is_not_a_number_stops_the_run_with_advice(tiny):
     run = loop.Run(tiny, lambda: ddpm.Model(TINY))
     records = run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8] * torch.nan, LABELS[:8], generator))
-    with pytest.raises(RuntimeError, match="not a number at step 1: lower --lr"):
+    with pytest.raises(UserError, match="not a number at step 1: lower --lr"):
         loop.follow(run, records)
 
 
@@ -213,6 +214,16 @@ def test_a_finished_run_writes_its_checkpoint_again(tiny):
     assert train(tiny) == path
     assert checkpoint.header(path) == header
     assert_same(load_file(path), tensors)
+
+
+@pytest.mark.parametrize(
+    ("change", "was"), [({"lr": 1.0}, "lr 0.0006"), ({"seed": 1}, "seed 0"), ({"steps": 20}, "steps 12")]
+)
+def test_a_run_is_not_continued_with_other_flags(tiny, change, was):
+    train_until_killed(tiny, 7)
+    with pytest.raises(UserError, match=f"was started with {was}: delete it, or choose another --name"):
+        train(replace(tiny, **change))
+    assert train(replace(tiny, save_every=1, log_every=2))  # these change nothing in the result
 
 
 def test_another_seed_makes_another_model(tiny, tmp_path):

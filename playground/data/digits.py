@@ -87,10 +87,9 @@ def pad(images: Tensor) -> Tensor:
 
 
 def _advice(root: Path, error: Exception) -> str:
-    raw = root / "MNIST" / "raw"
-    if len(list(raw.glob("*-ubyte"))) == 4:
-        return f"the MNIST files in {raw} are damaged: delete that folder and run again"
-    reason = str(error).strip().partition("\n")[0]
+    raw, reason = root / "MNIST" / "raw", str(error).strip().partition("\n")[0]
+    if any(raw.glob("*")):
+        return f"the MNIST files in {raw} are incomplete or damaged: delete that folder and run again ({reason})"
     return (
         f"MNIST is not in {root} and could not be fetched: check the network, or point --data to a folder that holds "
         f"MNIST/raw ({reason})"
