@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -79,7 +79,7 @@ class Recorder:
 
     def recording(self) -> Recording:
         """The frames so far."""
-        columns = {name: [getattr(kept, name) for kept in self._kept] for name in _Kept._fields}
+        columns: dict[str, Any] = {name: [getattr(kept, name) for kept in self._kept] for name in _Kept._fields}
         stacked = {name: np.stack(columns[name]) for name in ("x", "x0_hat", "eps_hat")}
         return Recording(**columns | stacked)
 

@@ -21,8 +21,8 @@ def noisy():
 @pytest.mark.parametrize("name", PREDICTIONS)
 def test_x0_hat_of_the_target_is_x0(name, noisy):
     x0, eps, a, s, xt = noisy
-    target, x0_hat = PREDICTIONS[name]
-    torch.testing.assert_close(x0_hat(target(x0, eps, a, s), xt, a, s), x0)
+    prediction = PREDICTIONS[name]
+    torch.testing.assert_close(prediction.x0_hat(prediction.target(x0, eps, a, s), xt, a, s), x0)
 
 
 def test_v_is_the_derivative_of_xt_on_the_circle(noisy):
@@ -46,8 +46,8 @@ def test_v_is_the_derivative_of_xt_on_the_circle(noisy):
 def test_squared_errors_weigh_that_of_x0_by_the_snr(name, weight, noisy):
     """Salimans and Ho 2022, section 4: |eps error|^2 = SNR |x0 error|^2 and |v error|^2 = (SNR + 1) |x0 error|^2."""
     x0, eps, a, s, xt = noisy
-    target, x0_hat = PREDICTIONS[name]
-    truth = target(x0, eps, a, s)
+    prediction = PREDICTIONS[name]
+    truth = prediction.target(x0, eps, a, s)
     error = torch.randn_like(truth)
-    in_x0 = x0_hat(truth + error, xt, a, s) - x0
+    in_x0 = prediction.x0_hat(truth + error, xt, a, s) - x0
     torch.testing.assert_close(error**2, weight((a / s) ** 2) * in_x0**2)
