@@ -87,13 +87,13 @@ def _place(flags: list[str]) -> Path:
     return parser.parse_known_args(flags)[0].weights
 
 
-def _options(settings: type[Any]) -> type[Any]:
+def _options(settings: Any) -> Any:
     """The flags of `sample`: a family's settings, the file to write, and the folder of the checkpoints."""
     return make_dataclass(
         "Options",
         [
             ("out", Path),
-            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[valid-type]
+            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),
             ("weights", Path, checkpoint.WEIGHTS),
         ],
         frozen=True,

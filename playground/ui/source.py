@@ -37,8 +37,8 @@ def build(name: str) -> Source:
     )
     with gr.Column(visible=False) as drawn:
         pad = drawing_pad.build(f"{name}-pad")
-    upload = gr.UploadButton("Choose a picture", file_types=["image"], visible=False)
-    upload.preprocess = lambda payload: payload and payload.path  # type: ignore[method-assign]
+    upload: Any = gr.UploadButton("Choose a picture", file_types=["image"], visible=False)
+    upload.preprocess = lambda payload: payload and payload.path
 
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]

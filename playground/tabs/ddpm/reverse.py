@@ -59,11 +59,11 @@ def values_of(names: Iterable[str], settings: ddpm.Settings) -> list[Any]:
     return [given[name] for name in names]
 
 
-def build_controls() -> tuple[dict[str, gr.components.Component], gr.Button]:
+def build_controls() -> tuple[dict[str, Any], gr.Button]:
     """The controls by the names in `ddpm.Settings`, at its defaults, and the dice."""
     default = ddpm.Settings()
-    classes = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
-    made: dict[str, gr.components.Component] = {
+    classes: list[tuple[str, Any]] = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
+    made: dict[str, Any] = {
         "label": gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for."),
         "n": gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once."),
         "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made."),
@@ -88,7 +88,7 @@ def source_code(sampler: str) -> str:
 class View(NamedTuple):
     """The components of the view: the controls by name, the buttons, and what a run fills."""
 
-    controls: dict[str, gr.components.Component]
+    controls: dict[str, Any]
     dice: gr.Button
     go: gr.Button
     stop: gr.Button
