@@ -23,7 +23,7 @@ class Source(NamedTuple):
     `chosen` fires when another kind is chosen, each of `changes` when the picture of a kind changes.
     """
 
-    inputs: list[gr.components.Component]
+    inputs: list[Any]
     chosen: Callable[..., Any]
     changes: list[Callable[..., Any]]
 
