@@ -16,8 +16,16 @@ import app
 from playground import checkpoint
 from playground.tabs import Places
 
-GOOD: list[Any] = [2, "all", "ddim", 3, 0, 1, True, 0]
-NAMES = ["n", "label", "sampler", "steps", "eta", "w", "clip", "seed"]
+GOOD: dict[str, Any] = {
+    "label": "all",
+    "n": 2,
+    "sampler": "ddim",
+    "steps": 3,
+    "w": 1,
+    "eta": 0,
+    "seed": 0,
+    "clip": True,
+}
 
 
 def call(address: str, endpoint: str, body: str) -> tuple[str, Any]:
@@ -33,8 +41,7 @@ def call(address: str, endpoint: str, body: str) -> tuple[str, Any]:
 
 
 def sample(address: str, **changed: Any) -> tuple[str, Any]:
-    values = [changed.get(name, value) for name, value in zip(NAMES, GOOD, strict=True)]
-    return call(address, "ddpm_sample", json.dumps({"data": values}))
+    return call(address, "ddpm_sample", json.dumps({"data": list((GOOD | changed).values())}))
 
 
 def test_good_input_is_sampled(address: str) -> None:
