@@ -93,7 +93,7 @@ def _options(settings: Any) -> Any:
         "Options",
         [
             ("out", Path),
-            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),
+            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[misc]
             ("weights", Path, checkpoint.WEIGHTS),
         ],
         frozen=True,

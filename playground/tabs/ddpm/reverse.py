@@ -158,6 +158,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def linked(request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """The run that the address describes, if it does."""
+        yield gr.skip(), *unchanged  # a generator that yields nothing would empty the stage
         with suppress(UserError):  # `opened` has said so
             asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
             if asked:
