@@ -99,7 +99,7 @@ def header(path: str | Path) -> Header:
         raise CheckpointError(f"the checkpoint {Path(path).name} is damaged ({error})") from None
     except (KeyError, ValueError, RecursionError):
         raise CheckpointError(
-            f"{Path(path).name} is not a checkpoint of this project: its header names no model"
+            f"the file {Path(path).name} is not a checkpoint of this project: its header names no model"
         ) from None
 
 
@@ -115,7 +115,7 @@ def load(path: str | Path, expect: str | None = None) -> nn.Module:
     path = Path(path)
     found = header(path)
     if expect is not None and found.family != expect:
-        raise CheckpointError(f"{path.name} holds a model of the family {found.family}, not {expect}")
+        raise CheckpointError(f"the checkpoint {path.name} holds a model of the family {found.family}, not {expect}")
     with _lock:  # two visitors at once load a model once
         return _load(path, path.stat().st_mtime_ns)
 
