@@ -115,17 +115,17 @@ def reverse_numbers(
     Args:
         times: all times of the run, N + 1 of them; steps: the numbers, 0 to N, of the frames shown.
     """
-    rows = [_numbers(sampler, schedule, times, min(k, len(times) - 2), eta) for k in steps]
+    alpha_bar = [schedule.alpha_bar[t].item() for t in times]
+    rows = [_numbers(sampler, alpha_bar, times, min(k, len(times) - 2), eta) for k in steps]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _numbers(sampler: str, schedule: NoiseSchedule, times: Sequence[int], k: int, eta: float) -> dict[str, str]:
-    t, s = times[k], times[k + 1]
-    alpha_bar = schedule.alpha_bar.tolist()
-    shown = {"signal": sqrt(alpha_bar[t]), "sigma": sqrt(1 - alpha_bar[t])}
-    before = alpha_bar[times[k - 1]] if k > 0 else None
-    shown |= FORMULAS[sampler].coefficients(alpha_bar[t], alpha_bar[s], eta, before)
-    return {name: f"{value:.3g}" for name, value in shown.items()} | {"t": str(t), "s": str(s)}
+def _numbers(sampler: str, alpha_bar: Sequence[float], times: Sequence[int], k: int, eta: float) -> dict[str, str]:
+    """The numbers of step k; alpha_bar at each of the run's times."""
+    shown = {"signal": sqrt(alpha_bar[k]), "sigma": sqrt(1 - alpha_bar[k])}
+    before = alpha_bar[k - 1] if k > 0 else None
+    shown |= FORMULAS[sampler].coefficients(alpha_bar[k], alpha_bar[k + 1], eta, before)
+    return {name: f"{value:.3g}" for name, value in shown.items()} | {"t": str(times[k]), "s": str(times[k + 1])}
 
 
 FORWARD_STEP = (
