@@ -93,6 +93,12 @@ def test_the_rate_rises_stays_and_falls_to_zero(tiny):
     assert rates[81:] == pytest.approx([(100 - step) / 20 for step in range(81, 101)])
 
 
+def test_each_cycle_takes_the_rate_through_the_same_course(tiny):
+    one = replace(tiny, steps=50, warmup=10, decay=0.2)
+    two = replace(one, steps=100, cycles=2)
+    assert [loop.rate(step, two) for step in range(100)] == 2 * [loop.rate(step, one) for step in range(50)]
+
+
 @pytest.mark.parametrize(("warmup", "decay"), [(0, 0.0), (1, 0.0), (0, 1.0)])
 def test_no_warm_up_and_no_decay_are_fine(tiny, warmup, decay):
     options = replace(tiny, steps=10, warmup=warmup, decay=decay)

@@ -16,7 +16,7 @@ from train import loop
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """Twenty-five epochs of 60,000 digits; v-prediction and a decayed rate are what lifts it over the plain defaults.
+    """Twice twenty-five epochs of 60,000 digits; v-prediction and a decayed rate lift it over the plain defaults.
 
     Attributes:
         config: of the model.
@@ -26,8 +26,9 @@ class Recipe(loop.Options):
     DATA: ClassVar[str] = digits.TRAINING
 
     name: str = "ddpm-digits"
-    steps: int = 11_700
+    steps: int = 23_400
     lr: float = 6e-4
+    cycles: int = 2
     config: ddpm.Config = field(default_factory=lambda: ddpm.Config(prediction="v"))
     class_dropout: float = 0.1
 

@@ -35,7 +35,8 @@ class Options:
         steps: optimiser steps of the whole run.
         batch_size: over all processes.
         lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
-            share `decay` of the run.
+            share `decay` of a cycle.
+        cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
         clip_norm: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what ships.
         precision: "bf16" or "no", Accelerate's mixed precision.
@@ -57,6 +58,7 @@ class Options:
     lr: float = 4e-4
     warmup: int = 500
     decay: float = 0.3
+    cycles: int = 1
     clip_norm: float = 1.0
     ema: float = 0.999
     precision: str = "bf16"
@@ -166,9 +168,11 @@ class Run:
 
 
 def rate(step: int, options: Options) -> float:
-    """The learning rate at a step, as a multiple of `lr`: warm-up, constant, linear decay to 0."""
-    warm = min(1.0, (step + 1) / max(options.warmup, 1))
-    left = min(1.0, (options.steps - step) / max(options.decay * options.steps, 1))
+    """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
+    length = options.steps / options.cycles
+    done = step % length
+    warm = min(1.0, (done + 1) / max(options.warmup, 1))
+    left = min(1.0, (length - done) / max(options.decay * length, 1))
     return warm * left
 
 
