@@ -170,7 +170,7 @@ class Run:
 def rate(step: int, options: Options) -> float:
     """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
     length = options.steps / options.cycles
-    done = step % length
+    done = step - length * min(step // length, options.cycles - 1)
     warm = min(1.0, (done + 1) / max(options.warmup, 1))
     left = min(1.0, (length - done) / max(options.decay * length, 1))
     return warm * left
