@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import dataclass, make_dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,10 +15,9 @@ from tqdm import tqdm
 
 from playground import checkpoint, exports, pictures
 from playground.recording import record
-from playground.sampling import last
+from playground.sampling import BATCH, finished
 from playground.validation import UserError
 
-BATCH = 250  # pictures sampled at once
 KINDS = (".png", ".npz", ".gif")
 
 
@@ -120,10 +120,9 @@ def sampled(family: ModuleType, model: nn.Module, settings: Any) -> np.ndarray:
     """The finished pictures, uint8 (N, H, W, C), made in batches under a progress bar."""
     parts = []
     with tqdm(total=settings.n, unit="picture") as bar:
-        for first in range(0, settings.n, BATCH):
-            part = replace(settings, n=min(BATCH, settings.n - first))
-            parts.append(pictures.to_uint8(last(family.sample(model, part, first)).x))
-            bar.update(part.n)
+        for x in finished(partial(family.sample, model), settings):
+            parts.append(pictures.to_uint8(x))
+            bar.update(len(x))
     return np.concatenate(parts)
 
 

@@ -8,16 +8,19 @@ of x0. The exact denoiser of a known density serves as well as a learned one.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from math import expm1, log, sqrt
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from playground.schedule import NoiseSchedule
+
+BATCH = 250  # pictures sampled at once, where more are asked for
 
 Denoiser = Callable[[Tensor, int], Tensor]  # xt (B, ...), t -> x0_hat (B, ...)
 
@@ -188,3 +191,16 @@ def guide(uncond: Tensor, cond: Tensor, w: float) -> Tensor:
 def last(frames: Iterable[Frame]) -> Frame:
     """Drain a sampler and keep its last frame, whose x is the picture."""
     return deque(frames, maxlen=1)[0]
+
+
+def finished(sample: Callable[[Any, int], Iterable[Frame]], settings: Any, first: int = 0) -> Iterator[Tensor]:
+    """The pictures of a run of any number, at most `BATCH` at a time: each (B, C, H, W).
+
+    Args:
+        sample: of a family, with its model: takes settings and the index of the first picture.
+        settings: of the family; `n` pictures are made.
+        first: index of the first picture of all.
+    """
+    for start in range(0, settings.n, BATCH):
+        part = replace(settings, n=min(BATCH, settings.n - start))
+        yield last(sample(part, first + start)).x

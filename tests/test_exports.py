@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from playground import __main__ as command_line
-from playground import checkpoint, exports
+from playground import checkpoint, exports, sampling
 from playground.models import ddpm
 
 SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
@@ -46,7 +46,7 @@ def test_batches_do_not_show(weights: Path, tmp_path: Path, monkeypatch: pytest.
     """Pictures made in batches of two are those made at once, and the classes come in turn."""
     flags = ["sample", "ddpm-tiny", "--n", "5", "--steps", "3", "--weights", str(weights), "--out"]
     assert command_line.main([*flags, str(tmp_path / "once.npz")]) == 0
-    monkeypatch.setattr(command_line, "BATCH", 2)
+    monkeypatch.setattr(sampling, "BATCH", 2)
     assert command_line.main([*flags, str(tmp_path / "parts.npz")]) == 0
     once, parts = np.load(tmp_path / "once.npz"), np.load(tmp_path / "parts.npz")
     assert np.abs(once["images"].astype(int) - parts["images"]).max() <= 2, "but for rounding"

@@ -39,7 +39,8 @@ def on_the_cpu(monkeypatch):
 @pytest.fixture
 def tiny(tmp_path) -> recipe.Recipe:
     return recipe.Recipe(name="ddpm-tiny", steps=12, cycles=1, batch_size=8, warmup=3, ema=0.5, precision="no",
-                         log_every=1, save_every=5, config=TINY, out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
+                         log_every=1, save_every=5, config=TINY, out=tmp_path / "weights",
+                         runs=tmp_path / "runs")  # fmt: skip
 
 
 def train(options: recipe.Recipe) -> Path | None:
@@ -256,7 +257,8 @@ def test_the_command_without_flags_is_the_recipe(monkeypatch):
 def train_without_noise(folder: Path, processes: int) -> None:
     """A run whose loss is without chance, so that the shares of the processes make the batch of one."""
     options = recipe.Recipe(name="ddpm-tiny", steps=6, cycles=1, batch_size=8, warmup=1, ema=0.5, precision="no",
-                            save_every=4, log_every=2, config=replace(TINY, width=16), out=folder, runs=folder / "runs")  # fmt: skip
+                            save_every=4, log_every=2, config=replace(TINY, width=16), out=folder,
+                            runs=folder / "runs")  # fmt: skip
     run = loop.Run(options, lambda: ddpm.Model(options.config))
     rank, ranks = run.accelerator.process_index, run.accelerator.num_processes
     assert ranks == processes

@@ -27,7 +27,8 @@ from tyro.conf import Positional
 
 from playground import checkpoint
 from playground.data import digits
-from playground.sampling import generator, last
+from playground.sampling import finished, generator
+from train.measures import frechet, neighbourhoods
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,6 @@ class Options:
         only: rows of the table `EVALUATED` in the family's recipe, such as ddim-50 or "dpm-*"; all by default.
         n: pictures in a set; the floor is of as many.
         seeds: sets of samples, whose mean and standard deviation are shown.
-        batch_size: samples drawn at a time.
         again: also judge what was judged before.
         data: the folder of the data sets.
         weights: the folder of the checkpoints.
@@ -51,7 +51,6 @@ class Options:
     only: tuple[str, ...] = ()
     n: int = 10_000
     seeds: int = 3
-    batch_size: int = 250
     again: bool = False
     data: Path = Path("data")
     weights: Path = checkpoint.WEIGHTS
@@ -77,9 +76,10 @@ class Entry(NamedTuple):
 def evaluate(options: Options) -> str:
     """Judge what is not judged yet; the table of all results, as Markdown."""
     judge = Judge(options.judge, digits.load(options.data, "test", download=True)[0])
-    entries = list(real_digits(*digits.load(options.data, "train", download=True), options.n))
+    images, labels = digits.load(options.data, "train", download=True)
+    entries = list(real_digits(images, labels, options.n))
     for path in checkpoints(options):
-        entries += sampled(path, options)
+        entries += sampled(path, options, labels)
     records = json.loads(options.out.read_text())["sets"] if options.out.exists() else []
     records = [record for record in records if record["judge"] == judge.sha256]
     for entry in tqdm(entries, desc="sets of pictures"):
@@ -147,8 +147,12 @@ def checkpoints(options: Options) -> list[Path]:
     return [path for path in found if hasattr(checkpoint.family(checkpoint.header(path).family), "sample")]
 
 
-def sampled(path: Path, options: Options) -> Iterator[Entry]:
-    """The rows of a checkpoint, some seeds each; which settings they stand for, its family's recipe says."""
+def sampled(path: Path, options: Options, labels: Tensor) -> Iterator[Entry]:
+    """The rows of a checkpoint, some seeds each; which settings they stand for, its family's recipe says.
+
+    Conditional models are asked for the classes of as many training digits: ten classes of equal numbers would be
+    two floors from the test digits even if every picture were real.
+    """
     table = import_module(f"train.{checkpoint.header(path).family}").EVALUATED
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     for row, settings in table.items():
@@ -158,21 +162,26 @@ def sampled(path: Path, options: Options) -> Iterator[Entry]:
         for seed in range(options.seeds):
             identity = {"checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown, "n": options.n}
             asked = replace(settings, n=options.n, seed=seed)
-            yield Entry({**identity, "seed": seed}, partial(draw, path, asked, options.batch_size))
+            classes = labels[torch.randperm(len(labels), generator=generator(seed))[: options.n]]
+            yield Entry({**identity, "seed": seed}, partial(draw, path, asked, classes))
 
 
-def draw(path: Path, settings: Any, batch_size: int) -> Pictures:
-    """The samples of a checkpoint, in batches; `settings` are of its family."""
+def draw(path: Path, settings: Any, classes: Tensor) -> Pictures:
+    """The samples of a checkpoint, class after class if it knows them; `settings` are of its family."""
     family: Any = checkpoint.family(checkpoint.header(path).family)
     model: Any = checkpoint.load(path).to(_device())
-    images, start = [], time.monotonic()
+    runs = [settings]
+    if hasattr(family, "labels") and model.config.classes:
+        runs = [replace(settings, label=y, n=n) for y, n in enumerate(classes.bincount().tolist()) if n]
+    images, labels, start = [], [], time.monotonic()
     with tqdm(total=settings.n, desc=f"samples, seed {settings.seed}", leave=False) as bar:
-        for first in range(0, settings.n, batch_size):
-            batch = replace(settings, n=min(batch_size, settings.n - first))
-            images.append(last(family.sample(model, batch, first)).x.cpu())
-            bar.update(batch.n)
+        for run in runs:
+            labels += [run.label] * run.n if run is not settings else []
+            for x in finished(partial(family.sample, model), run, first=bar.n):
+                images.append(x.cpu())
+                bar.update(len(x))
     seconds = time.monotonic() - start
-    return Pictures(torch.cat(images), family.labels(model, settings) if model.config.classes else None, seconds)
+    return Pictures(torch.cat(images), torch.tensor(labels) if labels else None, seconds)
 
 
 # How it is judged.
@@ -202,39 +211,6 @@ class Judge:
         if pictures.seconds is not None:
             figures["samples_per_second"] = len(read) / pictures.seconds
         return figures
-
-
-def frechet(real: Tensor, fake: Tensor) -> float:
-    """|mu_r - mu_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2)) of features (N, D) and (M, D). Heusel 2017 (FID), eq. 6."""
-    real, fake = real.double(), fake.double()
-    c_real, c_fake = real.T.cov(), fake.T.cov()
-    root = torch.linalg.eigvals(c_real @ c_fake).real.clamp(min=0).sqrt().sum()  # eigenvalues >= 0 but for rounding
-    return ((real.mean(0) - fake.mean(0)).square().sum() + c_real.trace() + c_fake.trace() - 2 * root).item()
-
-
-def neighbourhoods(real: Tensor, fake: Tensor, k: int = 5, chunk: int = 1000) -> dict[str, float]:
-    """How far each of two sets (N, D) and (M, D) lies in balls around the other's points, as wide as to the k-th
-    neighbour in their own set. Kynkaanniemi 2019, "Improved Precision and Recall", eq. 1; Naeem 2020, "Reliable
-    Fidelity and Diversity Metrics", eq. 2 and 3.
-    """
-    r_real, r_fake = radii(real, k, chunk), radii(fake, k, chunk)
-    balls = torch.zeros(len(fake), device=fake.device)  # around real points, in which each fake lies
-    recalled = covered = 0
-    for part, r_part in zip(real.split(chunk), r_real.split(chunk), strict=True):
-        distance = torch.cdist(part, fake)  # (chunk, M)
-        inside = distance <= r_part[:, None]
-        balls += inside.sum(0)
-        covered += int(inside.any(1).sum())
-        recalled += int((distance <= r_fake).any(1).sum())
-    precision, density = (balls > 0).float().mean().item(), balls.mean().item() / k
-    return {
-        "precision": precision, "recall": recalled / len(real), "density": density, "coverage": covered / len(real)
-    }  # fmt: skip
-
-
-def radii(x: Tensor, k: int, chunk: int = 1000) -> Tensor:
-    """The distance of each of x (N, D) to its k-th neighbour, itself not counted: (N,)."""
-    return torch.cat([torch.cdist(part, x).topk(k + 1, largest=False).values[:, -1] for part in x.split(chunk)])
 
 
 # What is shown.
