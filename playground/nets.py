@@ -32,24 +32,26 @@ def zero_init(layer: nn.Module) -> nn.Module:
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around an adaptive group norm: the embedding scales and shifts each channel.
 
-    Dhariwal and Nichol 2021, "Diffusion Models Beat GANs", section 3 (AdaGN).
+    Dhariwal and Nichol 2021, "Diffusion Models Beat GANs", section 3 (AdaGN). Without an embedding (emb_dim = 0)
+    the norm has a scale and shift of its own.
     """
 
-    def __init__(self, c_in: int, c_out: int, emb_dim: int, dropout: float = 0.0):
+    def __init__(self, c_in: int, c_out: int, emb_dim: int = 0, dropout: float = 0.0):
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
-        self.modulation = nn.Linear(emb_dim, 2 * c_out)
-        self.norm2 = nn.GroupNorm(GROUPS, c_out, affine=False)
+        self.modulation = nn.Linear(emb_dim, 2 * c_out) if emb_dim else None
+        self.norm2 = nn.GroupNorm(GROUPS, c_out, affine=not emb_dim)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = zero_init(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+    def forward(self, x: Tensor, emb: Tensor | None = None) -> Tensor:
         """x (B, c_in, H, W), emb (B, emb_dim) -> (B, c_out, H, W)."""
-        h = self.conv1(F.silu(self.norm1(x)))  # (B, c_out, H, W)
-        scale, shift = self.modulation(F.silu(emb))[:, :, None, None].chunk(2, dim=1)  # (B, c_out, 1, 1)
-        h = self.norm2(h) * (1 + scale) + shift
+        h = self.norm2(self.conv1(F.silu(self.norm1(x))))  # (B, c_out, H, W)
+        if self.modulation is not None and emb is not None:
+            scale, shift = self.modulation(F.silu(emb))[:, :, None, None].chunk(2, dim=1)  # (B, c_out, 1, 1)
+            h = h * (1 + scale) + shift
         h = self.conv2(self.dropout(F.silu(h)))
         return self.skip(x) + h
 

@@ -1,4 +1,7 @@
-"""python -m train NAME: run a recipe, or `evaluate` to judge what they made. `python -m train --help` lists them."""
+"""python -m train NAME: make the checkpoint of this name, or `evaluate` what was made. Add --help for the names.
+
+The name of a family stands for the first of its checkpoints.
+"""
 
 import importlib
 import pkgutil
@@ -14,14 +17,16 @@ from train import evaluate
 def main() -> None:
     names = [module.name for module in pkgutil.iter_modules(train.__path__) if module.name != "__main__"]
     modules = {name: importlib.import_module(f"train.{name}") for name in names}
-    recipes = {name: module for name, module in modules.items() if hasattr(module, "Recipe")}
-    subcommands = {name: module.Recipe for name, module in recipes.items()} | {"evaluate": evaluate.Options}
-    chosen = tyro.extras.subcommand_cli_from_dict(subcommands, description=__doc__)
+    families = {name: module for name, module in modules.items() if hasattr(module, "RECIPES")}
+    recipes = {recipe.name: recipe for module in families.values() for recipe in module.RECIPES}
+    first = {family: module.RECIPES[0] for family, module in families.items()}
+    commands = {**first, **recipes, "evaluate": evaluate.Options()}
+    chosen = tyro.cli(tyro.extras.subcommand_type_from_defaults(commands, prefix_names=False), description=__doc__)
     try:
         if isinstance(chosen, evaluate.Options):
             result = evaluate.evaluate(chosen)
         else:
-            result = recipes[type(chosen).__module__.rpartition(".")[2]].train(chosen)
+            result = families[type(chosen).__module__.rpartition(".")[2]].train(chosen)
     except UserError as error:
         sys.exit(str(error))
     if result:

@@ -33,6 +33,8 @@ class Recipe(loop.Options):
     class_dropout: float = 0.1
 
 
+RECIPES = [Recipe()]
+
 # The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
 EVALUATED = {
     "ddim-50": ddpm.Settings(sampler="ddim", steps=50),

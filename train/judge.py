@@ -34,6 +34,9 @@ class Recipe(loop.Options):
     config: judge.Config = field(default_factory=judge.Config)
 
 
+RECIPES = [Recipe()]
+
+
 def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) -> Path | None:
     """Train, or go on training; the path of the checkpoint when the last step is done.
 

@@ -86,6 +86,11 @@ def pad(images: Tensor) -> Tensor:
     return F.pad(images, (2, 2, 2, 2), value=-1.0)
 
 
+def crop(images: Tensor) -> Tensor:
+    """(B, 1, 32, 32) -> (B, 1, 28, 28), the inverse of `pad`."""
+    return images[..., 2:-2, 2:-2]
+
+
 def _advice(root: Path, error: Exception) -> str:
     raw, reason = root / "MNIST" / "raw", str(error).strip().partition("\n")[0]
     if any(raw.glob("*")):

@@ -1,0 +1,379 @@
+"""The variational autoencoder. Kingma and Welling 2014, "Auto-Encoding Variational Bayes".
+
+x is an image and z its latent code. The encoder gives q(z|x) = N(mu, diag(sigma^2)), the decoder p(x|z), and the prior
+is p(z) = N(0, I). Every bound and every term of it is in nats an image. Shapes: B batch, Z latent dimensions,
+K samples of z for an image.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground import compute, validation
+from playground.nets import GROUPS, ResidualBlock
+from playground.sampling import Noise
+from playground.validation import UserError
+
+LIKELIHOODS = ("bernoulli", "gaussian", "learned gaussian")
+PRIORS = ("normal", "mixture")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What rebuilds a model.
+
+    Attributes:
+        size: of the square images; channels: of them.
+        latent: dimensions of z.
+        width, multipliers: channels of each level; the resolution halves from a level to the next.
+        blocks: residual blocks of a level.
+        patch: pixels a side that the first convolution takes in one, see `playground.nets.UNet`.
+        likelihood: p(x|z): "bernoulli" (pixels as shares of white), "gaussian" with standard deviation `sigma`, or
+            "learned gaussian", whose one standard deviation starts there.
+        components: of the Gaussian mixture that may be fitted to the codes; 0 for none.
+    """
+
+    size: int = 28
+    channels: int = 1
+    latent: int = 20
+    width: int = 32
+    multipliers: Sequence[int] = (1, 2)
+    blocks: int = 1
+    patch: int = 2
+    likelihood: str = "bernoulli"
+    sigma: float = 1.0
+    components: int = 0
+
+    def __post_init__(self) -> None:
+        """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
+        for name, (low, high) in _BOUNDS.items():
+            object.__setattr__(self, name, validation.integer(name, getattr(self, name), low, high))
+        if not isinstance(self.multipliers, (list, tuple)) or not 1 <= len(self.multipliers) <= 6:
+            raise UserError("multipliers must be a list of 1 to 6 whole numbers")
+        multipliers = tuple(validation.integer("multipliers", m, 1, 16) for m in self.multipliers)
+        object.__setattr__(self, "multipliers", multipliers)
+        validation.choice("likelihood", self.likelihood, LIKELIHOODS)
+        validation.number("sigma", self.sigma, 1e-3, 10)
+        for name, factor in (("width", GROUPS), ("size", self.patch * 2 ** (len(multipliers) - 1))):
+            if getattr(self, name) % factor:
+                raise UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
+
+
+_BOUNDS = {"size": (1, 256), "channels": (1, 16), "latent": (1, 1024), "width": (8, 1024), "blocks": (1, 8),
+           "patch": (1, 32), "components": (0, 1000)}  # fmt: skip
+
+
+def encoder(config: Config) -> nn.Sequential:
+    """Images (B, C, H, W) -> mu and log sigma^2, side by side (B, 2 Z)."""
+    c = config.width
+    layers: list[nn.Module] = [
+        nn.PixelUnshuffle(config.patch),
+        nn.Conv2d(config.channels * config.patch**2, c, 3, padding=1),
+    ]
+    for level, multiplier in enumerate(config.multipliers):
+        if level:
+            layers.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
+        for _ in range(config.blocks):
+            layers.append(ResidualBlock(c, config.width * multiplier))
+            c = config.width * multiplier
+    return nn.Sequential(
+        *layers, nn.GroupNorm(GROUPS, c), nn.SiLU(), nn.Flatten(), nn.Linear(c * lowest(config) ** 2, 2 * config.latent)
+    )
+
+
+def decoder(config: Config) -> nn.Sequential:
+    """Codes (B, Z) -> the parameters of p(x|z) (B, C, H, W): logits for Bernoulli, means for Gaussian pixels."""
+    c = config.width * config.multipliers[-1]
+    layers: list[nn.Module] = [
+        nn.Linear(config.latent, c * lowest(config) ** 2),
+        nn.Unflatten(1, (c, lowest(config), lowest(config))),
+    ]
+    for level, multiplier in reversed(list(enumerate(config.multipliers))):
+        for _ in range(config.blocks):
+            layers.append(ResidualBlock(c, config.width * multiplier))
+            c = config.width * multiplier
+        if level:
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)]
+    return nn.Sequential(
+        *layers,
+        nn.GroupNorm(GROUPS, c),
+        nn.SiLU(),
+        nn.Conv2d(c, config.channels * config.patch**2, 3, padding=1),
+        nn.PixelShuffle(config.patch),
+    )
+
+
+def lowest(config: Config) -> int:
+    """The resolution at the lowest level."""
+    return config.size // config.patch // 2 ** (len(config.multipliers) - 1)
+
+
+class Pass(NamedTuple):
+    """One pass of images through the model.
+
+    Attributes:
+        mu, log_var: of q(z|x), (B, Z).
+        z: codes drawn from it (K, B, Z).
+        out: what the decoder makes of them (K, B, C, H, W).
+    """
+
+    mu: Tensor
+    log_var: Tensor
+    z: Tensor
+    out: Tensor
+
+
+class Model(nn.Module):
+    """Encoder and decoder, the standard deviation of Gaussian pixels, and perhaps a mixture fitted to the codes."""
+
+    mixture_weights: Tensor  # (M,)
+    mixture_means: Tensor  # (M, Z)
+    mixture_roots: Tensor  # (M, Z, Z), lower triangular: root @ root.T is the covariance
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        self.encoder = encoder(config)
+        self.decoder = decoder(config)
+        log_sigma = torch.tensor(math.log(config.sigma))
+        self.log_sigma = nn.Parameter(log_sigma, requires_grad=config.likelihood == "learned gaussian")
+        m, z = config.components, config.latent
+        self.register_buffer("mixture_weights", torch.full((m,), 1 / max(m, 1)))
+        self.register_buffer("mixture_means", torch.zeros(m, z))
+        self.register_buffer("mixture_roots", torch.eye(z).repeat(m, 1, 1))
+
+    def forward(self, x: Tensor, eps: Tensor) -> Pass:
+        """Images x (B, C, H, W) in [-1, 1] and noise eps (K, B, Z); z = mu + sigma eps, eq. 10."""
+        mu, log_var = self.encode(x)
+        z = mu + (log_var / 2).exp() * eps  # (K, B, Z)
+        return Pass(mu, log_var, z, self.decode(z))
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and log sigma^2 of q(z|x), each (B, Z)."""
+        mu, log_var = self.encoder(x).float().chunk(2, dim=1)
+        return mu, log_var
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (..., Z) -> parameters of p(x|z) (..., C, H, W)."""
+        return self.decoder(z.reshape(-1, z.shape[-1])).float().unflatten(0, z.shape[:-1])
+
+    def mean(self, out: Tensor) -> Tensor:
+        """E[x|z] in [-1, 1], which is what is shown, from what `decode` gives."""
+        return torch.tanh(out / 2) if self.config.likelihood == "bernoulli" else out
+
+    def log_likelihood(self, x: Tensor, out: Tensor) -> Tensor:
+        """log p(x|z) of images (B, C, H, W) for what `decode` gave (K, B, C, H, W): (K, B) nats.
+
+        Of grey pixels a Bernoulli likelihood is the mean over the binary images drawn from them.
+        """
+        if self.config.likelihood == "bernoulli":
+            target = ((x + 1) / 2).expand_as(out)
+            return -F.binary_cross_entropy_with_logits(out, target, reduction="none").flatten(2).sum(2)
+        return normal_log_density(x, out, 2 * self.log_sigma).flatten(2).sum(2)
+
+
+def normal_log_density(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log N(x; mean, exp(log_var)), item by item."""
+    return -(math.log(2 * math.pi) + log_var + (x - mean).square() * (-log_var).exp()) / 2
+
+
+# The bounds.
+
+
+class Terms(NamedTuple):
+    """What every bound is made of.
+
+    Attributes:
+        reconstruction: log p(x|z) (K, B).
+        kl: KL(q(z|x) || p(z)), analytic, of each dimension (B, Z). Kingma and Welling 2014, appendix B.
+        log_ratio: log p(z) - log q(z|x) at the codes drawn (K, B).
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    log_ratio: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """The evidence lower bound (B,). Kingma and Welling 2014, eq. 7."""
+        return self.reconstruction.mean(0) - self.kl.sum(1)
+
+    @property
+    def iwae(self) -> Tensor:
+        """The importance-weighted bound of K samples (B,). Burda 2016, eq. 8."""
+        return (self.reconstruction + self.log_ratio).logsumexp(0) - math.log(len(self.reconstruction))
+
+
+def terms(model: Model, x: Tensor, made: Pass) -> Terms:
+    """The terms for images x (B, C, H, W)."""
+    mu, log_var, z, out = made
+    kl = (mu.square() + log_var.exp() - log_var - 1) / 2
+    log_ratio = normal_log_density(z, torch.zeros_like(z), torch.zeros_like(z)) - normal_log_density(z, mu, log_var)
+    return Terms(model.log_likelihood(x, out), kl, log_ratio.sum(2))
+
+
+class Split(NamedTuple):
+    """The KL of the ELBO in three parts, scalars. Chen 2018, "Isolating Sources of Disentanglement", eq. 2.
+
+    Attributes:
+        index_code: mutual information of image and code.
+        total_correlation: how far the dimensions are from independent of each other.
+        dimension_wise: KL of each dimension to the prior, summed.
+    """
+
+    index_code: Tensor
+    total_correlation: Tensor
+    dimension_wise: Tensor
+
+
+def split(made: Pass, n: int) -> Split:
+    """The parts, from the first of the K codes; they sum to the Monte Carlo estimate of the KL exactly.
+
+    Args:
+        n: images in the data set. q(z) and q(z_j) are weighed over the batch: Chen 2018, eq. S6 (stratified sampling).
+    """
+    z, b = made.z[0], len(made.mu)
+    each = normal_log_density(z[:, None], made.mu[None], made.log_var[None])  # (B, B, Z): log q(z_i | x_j)
+    weights = stratified(b, n).to(z)[..., None]  # (B, B, 1)
+    log_qz = (weights[..., 0] + each.sum(2)).logsumexp(1)  # (B,)
+    log_qz_j = (weights + each).logsumexp(1).sum(1)
+    log_qzx = each.diagonal().sum(0)
+    log_pz = normal_log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
+    return Split((log_qzx - log_qz).mean(), (log_qz - log_qz_j).mean(), (log_qz_j - log_pz).mean())
+
+
+def stratified(b: int, n: int) -> Tensor:
+    """Logarithms of the weights with which a batch of b stands for n images, a row for each code: (B, B).
+
+    The image that the code came from counts 1/n; the others share what is left.
+    """
+    if b == 1:
+        return torch.zeros(1, 1)
+    log_weights = torch.full((b, b), math.log((n - 1) / (n * (b - 1))))
+    return log_weights.fill_diagonal_(-math.log(n))
+
+
+# The objectives: what training minimises, each of the terms and a pass.
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training minimises.
+
+    Attributes:
+        kind: "elbo", "tc" or "iwae", see `OBJECTIVES`.
+        beta: weight of the KL (Higgins 2017), or of its total correlation alone (kind "tc").
+        samples: codes drawn for an image, K.
+        free_bits: nats a dimension that cost nothing (Kingma 2016, "Inverse Autoregressive Flow", eq. 15).
+        warmup: steps over which beta rises from 0.
+        n: images in the data set (kind "tc").
+    """
+
+    kind: str = "elbo"
+    beta: float = 1.0
+    samples: int = 1
+    free_bits: float = 0.0
+    warmup: int = 0
+    n: int = 60_000
+
+
+def _elbo(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor:
+    kl = parts.kl.mean(0).clamp(min=objective.free_bits).sum()
+    return beta * kl - parts.reconstruction.mean()
+
+
+def _tc(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor:
+    kl = split(made, objective.n)
+    return kl.index_code + beta * kl.total_correlation + kl.dimension_wise - parts.reconstruction.mean()
+
+
+def _iwae(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor:
+    return -parts.iwae.mean()
+
+
+OBJECTIVES: dict[str, Callable[[Pass, Terms, Objective, float], Tensor]] = {"elbo": _elbo, "tc": _tc, "iwae": _iwae}
+
+
+def loss(
+    model: nn.Module, x: Tensor, generator: torch.Generator, objective: Objective | None = None, step: int = 0
+) -> Tensor:
+    """The negative objective of a batch, a scalar in nats an image.
+
+    Args:
+        model: a `Model`, or one wrapped for several processes.
+        x: images (B, C, H, W) in [-1, 1].
+        generator: on the CPU, the only source of randomness here.
+        step: of the training, for the warm-up.
+    """
+    inner, objective = cast(Model, getattr(model, "module", model)), objective or Objective()
+    eps = torch.randn(objective.samples, len(x), inner.config.latent, generator=generator).to(x.device)
+    made = Pass(*model(x, eps))
+    beta = objective.beta * min(1.0, (step + 1) / max(objective.warmup, 1))
+    return OBJECTIVES[objective.kind](made, terms(inner, x, made), objective, beta)
+
+
+# Samples.
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may ask of a run; checked when made, so that page, API and command line refuse alike.
+
+    Attributes:
+        n: number of pictures.
+        prior: where codes come from: "normal", N(0, I), or "mixture", the one fitted to the codes of the data.
+        temperature: multiplies the standard deviation of the codes.
+        seed: of the noise; picture i depends on (seed, i) alone.
+    """
+
+    n: int = 16
+    prior: str = "normal"
+    temperature: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        fix = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        fix("n", validation.integer("number of pictures", self.n, 1, 1_000_000))
+        fix("prior", validation.choice("prior", self.prior, PRIORS))
+        fix("temperature", validation.number("temperature", self.temperature, 0, 3))
+        fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+
+
+class Frame(NamedTuple):
+    """The only frame of a run: codes z (B, Z) and their pictures x (B, C, H, W)."""
+
+    z: Tensor
+    x: Tensor
+
+
+@torch.no_grad()
+def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
+    """Codes from the prior, decoded.
+
+    Args:
+        first: index of the first picture, for runs split into batches.
+    """
+    z = codes(model, settings, first).to(model.log_sigma.device)
+    with compute.fast(z):
+        x = model.mean(model.decode(z))
+    yield Frame(z, x.clamp(-1, 1))
+
+
+def codes(model: Model, settings: Settings, first: int = 0) -> Tensor:
+    """Codes from the prior (n, Z)."""
+    noise = Noise(settings.seed, settings.n, first)
+    eps = settings.temperature * noise((model.config.latent,))
+    if settings.prior == "normal":
+        return eps
+    if not model.config.components:
+        raise UserError("this model has no mixture fitted to its codes: choose the normal prior")
+    u = torch.stack([torch.rand((), generator=g) for g in noise.generators])
+    edges = model.mixture_weights.cpu().float().cumsum(0)
+    which = torch.searchsorted(edges / edges[-1], u).clamp(max=len(edges) - 1)
+    means, roots = model.mixture_means.cpu()[which], model.mixture_roots.cpu()[which]
+    return means + (roots @ eps[..., None])[..., 0]

@@ -1,0 +1,286 @@
+"""The variational autoencoder: its terms against closed forms, its bounds on a model whose likelihood is known."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from playground import checkpoint
+from playground.models import vae
+from playground.sampling import generator, last
+from playground.validation import UserError
+
+# The smallest model and its loss on one batch, for tests/test_contract.py.
+TINY = vae.Config(size=8, latent=2, width=8, multipliers=(1,))
+
+
+def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+    return vae.loss(model, tiny_images(), generator)
+
+
+def tiny_images() -> Tensor:
+    return torch.tensor([-1.0, 1.0]).repeat(6).view(-1, 1, 1, 1).expand(12, 1, 8, 8)
+
+
+def stirred(config: vae.Config = TINY) -> vae.Model:
+    """A model whose parameters are all off zero."""
+    torch.manual_seed(0)
+    model = vae.Model(config).requires_grad_(False).eval()
+    for parameter in model.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+def made(b: int = 4, k: int = 1, latent: int = 3, seed: int = 0) -> vae.Pass:
+    """A pass with posteriors of all widths; what was decoded does not matter."""
+    g = generator(seed)
+    mu, log_var = torch.randn(b, latent, generator=g), torch.randn(b, latent, generator=g)
+    z = mu + (log_var / 2).exp() * torch.randn(k, b, latent, generator=g)
+    return vae.Pass(mu, log_var, z, torch.zeros(k, b, 1, 2, 2))
+
+
+# --- the terms ------------------------------------------------------------------------------------
+
+
+def test_the_analytic_kl_is_that_of_torch_and_of_monte_carlo() -> None:
+    sample = made(k=200_000)
+    parts = vae.terms(stirred(), torch.zeros(4, 1, 2, 2), sample)
+    q = torch.distributions.Normal(sample.mu, (sample.log_var / 2).exp())
+    torch.testing.assert_close(parts.kl, torch.distributions.kl_divergence(q, torch.distributions.Normal(0, 1)))
+    torch.testing.assert_close(-parts.log_ratio.mean(1 - 1), parts.kl.sum(1), rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("likelihood", vae.LIKELIHOODS)
+def test_the_likelihood_is_that_of_torch(likelihood: str) -> None:
+    model = stirred(replace(TINY, likelihood=likelihood, sigma=0.3))
+    x = torch.rand(2, 1, 8, 8, generator=generator(0)).round() * 2 - 1
+    out = torch.randn(3, 2, 1, 8, 8, generator=generator(1))
+    if likelihood == "bernoulli":
+        expected = torch.distributions.Bernoulli(logits=out).log_prob(((x + 1) / 2).expand_as(out))
+    else:
+        expected = torch.distributions.Normal(out, model.log_sigma.exp()).log_prob(x)
+    torch.testing.assert_close(model.log_likelihood(x, out), expected.flatten(2).sum(2))
+
+
+def test_the_likelihood_of_grey_is_the_mean_over_its_binary_images() -> None:
+    model, g = stirred(), generator(0)
+    x, out = torch.rand(1, 1, 8, 8, generator=g) * 2 - 1, torch.randn(1, 1, 1, 8, 8, generator=g)
+    binary = torch.bernoulli(((x + 1) / 2).expand(100_000, 1, 8, 8), generator=g) * 2 - 1
+    mean = model.log_likelihood(binary, out.expand(1, 100_000, 1, 8, 8)).mean()
+    assert mean.item() == pytest.approx(model.log_likelihood(x, out).item(), rel=1e-3)
+
+
+def test_only_the_learned_standard_deviation_is_learned() -> None:
+    for likelihood in vae.LIKELIHOODS:
+        model = vae.Model(replace(TINY, likelihood=likelihood))
+        assert model.log_sigma.requires_grad == (likelihood == "learned gaussian")
+
+
+def test_gradients_flow_through_the_sample() -> None:
+    """The derivative of E[f(z)] with respect to mu and sigma, by the code drawn: eq. 10."""
+    model, x = vae.Model(TINY), tiny_images()
+    eps = torch.randn(1, 12, 2, generator=generator(0))
+    mu, log_var, z, _ = model(x, eps)
+    mu.retain_grad(), log_var.retain_grad()
+    z.square().sum().backward()
+    torch.testing.assert_close(mu.grad, 2 * z[0])
+    torch.testing.assert_close(log_var.grad, z[0] * (log_var / 2).exp() * eps[0])
+    assert all(parameter.grad is not None for parameter in model.encoder.parameters())
+
+
+# --- the bounds, on a linear Gaussian model -------------------------------------------------------
+
+
+class Linear(NamedTuple):
+    """x = A z + s n with z ~ N(0, I) and n ~ N(0, I): everything about it is known."""
+
+    a: Tensor  # (D, Z)
+    s: float
+
+    @property
+    def model(self) -> vae.Model:
+        return vae.Model(replace(TINY, likelihood="gaussian", sigma=self.s))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (B, Z) and covariance (Z, Z) of p(z|x)."""
+        covariance = torch.linalg.inv(torch.eye(self.a.shape[1]) + self.a.T @ self.a / self.s**2)
+        return x.flatten(1) @ self.a @ covariance / self.s**2, covariance
+
+    def log_evidence(self, x: Tensor) -> Tensor:
+        """log p(x) (B,)."""
+        covariance = self.a @ self.a.T + self.s**2 * torch.eye(len(self.a))
+        return torch.distributions.MultivariateNormal(torch.zeros(len(self.a)), covariance).log_prob(x.flatten(1))
+
+    def terms(self, x: Tensor, mu: Tensor, log_var: Tensor, k: int, seed: int = 0) -> vae.Terms:
+        z = mu + (log_var / 2).exp() * torch.randn(k, *mu.shape, generator=generator(seed))
+        out = (z @ self.a.T).reshape(k, *x.shape)
+        return vae.terms(self.model, x, vae.Pass(mu, log_var, z, out))
+
+
+@pytest.fixture
+def linear() -> Linear:
+    """Orthogonal columns, so that the true posterior is diagonal, as q(z|x) is."""
+    return Linear(
+        torch.tensor([[1.0, 1.0], [0.5, -0.5], [-1.0, 1.0], [2.0, 0.25]]) @ torch.diag(torch.tensor([1, 0.8])), 0.7
+    )
+
+
+@pytest.fixture
+def orthogonal() -> Linear:
+    return Linear(torch.tensor([[1.0, 1.0], [1.0, -1.0], [2.0, 0.0], [0.0, 0.5]]), 0.7)
+
+
+def images_of(linear: Linear, b: int = 5) -> Tensor:
+    z, n = torch.randn(b, 2, generator=generator(1)), torch.randn(b, 4, generator=generator(2))
+    return (z @ linear.a.T + linear.s * n).reshape(b, 1, 2, 2)
+
+
+def test_at_the_true_posterior_every_bound_is_the_evidence(orthogonal: Linear) -> None:
+    x = images_of(orthogonal)
+    mean, covariance = orthogonal.posterior(x)
+    assert covariance[0, 1].abs() < 1e-6
+    log_var = covariance.diagonal().log().expand_as(mean)
+    evidence = orthogonal.log_evidence(x)
+    one = orthogonal.terms(x, mean, log_var, 1)
+    torch.testing.assert_close(one.iwae, evidence, rtol=1e-4, atol=1e-4)  # with a single sample: the ratio is constant
+    many = orthogonal.terms(x, mean, log_var, 100_000)
+    torch.testing.assert_close(many.elbo, evidence, rtol=0, atol=0.02)
+
+
+def test_the_bound_rises_to_the_evidence_with_the_samples(linear: Linear) -> None:
+    """Away from the true posterior the ELBO lies below by the KL to it; samples close the gap (Burda 2016)."""
+    x = images_of(linear)
+    mean, covariance = linear.posterior(x)
+    mu, log_var = mean + 0.2, torch.full_like(mean, -1.0)
+    q = torch.distributions.MultivariateNormal(mu, torch.diag_embed(log_var.exp()))
+    gap = torch.distributions.kl_divergence(q, torch.distributions.MultivariateNormal(mean, covariance.expand(5, 2, 2)))
+    evidence = linear.log_evidence(x)
+    torch.testing.assert_close(linear.terms(x, mu, log_var, 400_000).elbo, evidence - gap, rtol=0, atol=0.02)
+    bounds = []
+    for k in (1, 4, 16, 256):
+        repeats = 200_000 // k
+        parts = linear.terms(x.repeat(repeats, 1, 1, 1), mu.repeat(repeats, 1), log_var.repeat(repeats, 1), k)
+        bounds.append(parts.iwae.mean().item())
+    assert bounds == sorted(bounds)
+    assert bounds[0] == pytest.approx((evidence - gap).mean().item(), abs=0.02)
+    assert bounds[-1] == pytest.approx(evidence.mean().item(), abs=0.02)
+
+
+# --- the split of the KL --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [16, 1000])
+def test_the_three_parts_sum_to_the_kl(n: int) -> None:
+    sample = made(b=16)
+    parts = vae.split(sample, n)
+    monte_carlo = -vae.terms(stirred(), torch.zeros(16, 1, 2, 2), sample).log_ratio.mean()
+    torch.testing.assert_close(sum(parts), monte_carlo)
+
+
+def test_the_weights_of_a_batch_are_those_of_the_whole_data_set() -> None:
+    weights = vae.stratified(8, 1000).exp()
+    torch.testing.assert_close(weights.sum(1), torch.ones(8))
+    torch.testing.assert_close(weights.diagonal(), torch.full((8,), 1 / 1000))
+
+
+def test_on_the_whole_data_set_the_parts_are_exact() -> None:
+    """Codes of two independent dimensions, but for narrow posteriors at the corners of a square: no total correlation.
+    On the diagonal alone each dimension tells the other: its entropy, log 2."""
+    corners = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).repeat(500, 1)
+    for mu, correlation, information in (
+        (corners, 0.0, math.log(4)),
+        (corners[[0, 3] * 1000], math.log(2), math.log(2)),
+    ):
+        log_var = torch.full_like(mu, -6.0)
+        z = mu + math.exp(-3) * torch.randn(mu.shape, generator=generator(0))
+        parts = vae.split(vae.Pass(mu, log_var, z[None], torch.zeros(1)), len(mu))
+        assert parts.total_correlation.item() == pytest.approx(correlation, abs=0.02)
+        assert parts.index_code.item() == pytest.approx(information, abs=0.02)
+
+
+# --- the objectives -------------------------------------------------------------------------------
+
+
+def value(seed: int = 0, step: int = 0, **objective: object) -> float:
+    return float(vae.loss(stirred(), tiny_images(), generator(seed), vae.Objective(**objective), step))  # type: ignore[arg-type]
+
+
+def test_every_objective_with_its_neutral_settings_is_the_bound() -> None:
+    eps = torch.randn(1, 12, 2, generator=generator(0))
+    model = stirred()
+    parts = vae.terms(model, tiny_images(), model(tiny_images(), eps))
+    assert value() == pytest.approx(-parts.elbo.mean().item(), rel=1e-5)
+    assert value(kind="iwae") == pytest.approx(-parts.iwae.mean().item(), rel=1e-5)
+    assert value(kind="tc") == pytest.approx(value(kind="iwae"), rel=1e-5)  # both with the sampled KL
+
+
+def test_beta_weighs_the_kl_and_warms_up() -> None:
+    reconstruction, kl = 2 * value(beta=1) - value(beta=2), value(beta=2) - value(beta=1)
+    assert value(beta=5) == pytest.approx(reconstruction + 5 * kl, rel=1e-5)
+    assert value(beta=4, warmup=100, step=24) == pytest.approx(value(beta=1), rel=1e-6)
+    assert value(beta=4, warmup=100, step=1000) == pytest.approx(value(beta=4), rel=1e-6)
+
+
+def test_free_bits_are_a_floor_of_the_kl() -> None:
+    model = stirred()
+    kl = vae.terms(model, tiny_images(), model(tiny_images(), torch.zeros(1, 12, 2))).kl.mean(0)
+    above = float(kl.max()) + 1
+    assert value(free_bits=above) == pytest.approx(value(beta=0) + 2 * above, rel=1e-5)
+    assert value(free_bits=float(kl.min()) / 2) == pytest.approx(value(), rel=1e-6)
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def test_codes_of_a_mixture_have_its_weights_means_and_covariances() -> None:
+    model = vae.Model(replace(TINY, components=2))
+    root = torch.tensor([[0.3, 0.0], [0.2, 0.1]])
+    model.mixture_weights[:] = torch.tensor([0.25, 0.75])
+    model.mixture_means[:] = torch.tensor([[-5.0, 0.0], [5.0, 1.0]])
+    model.mixture_roots[:] = torch.stack([root, 2 * root])
+    z = vae.codes(model, vae.Settings(n=4000, prior="mixture"))
+    right = z[:, 0] > 0
+    assert right.float().mean().item() == pytest.approx(0.75, abs=0.02)
+    for part, mean, factor in ((z[~right], [-5.0, 0.0], 1), (z[right], [5.0, 1.0], 4)):
+        torch.testing.assert_close(part.mean(0), torch.tensor(mean), rtol=0, atol=0.04)
+        torch.testing.assert_close(part.T.cov(), factor * root @ root.T, rtol=0.15, atol=0.005)
+
+
+def test_temperature_0_is_the_middle_of_the_prior() -> None:
+    frame = last(vae.sample(stirred(), vae.Settings(n=2, temperature=0)))
+    assert frame.z.abs().max() == 0
+    assert frame.x.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field in ("n", "temperature", "seed") for value in (math.nan, math.inf, "7", None, True, -1)]
+    + [("n", 0), ("n", 2.5), ("temperature", 4), ("prior", "vamp"), ("prior", None)],
+)
+def test_settings_refuse_what_makes_no_sense(field: str, value: object) -> None:
+    with pytest.raises(UserError):
+        vae.Settings(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("size", 30), ("width", 12), ("latent", 0), ("multipliers", []), ("likelihood", "beta"), ("sigma", 0.0)],
+)
+def test_a_config_refuses_what_cannot_be_built(field: str, value: object) -> None:
+    with pytest.raises(UserError):
+        vae.Config(**{field: value})  # type: ignore[arg-type]
+
+
+def test_a_prior_that_was_not_fitted_is_refused() -> None:
+    with pytest.raises(ValueError, match="no mixture"):
+        last(vae.sample(stirred(), vae.Settings(prior="mixture")))
+
+
+def test_a_mixture_survives_the_checkpoint(tmp_path) -> None:
+    model = stirred(replace(TINY, components=3))
+    model.mixture_means += 1
+    checkpoint.save(tmp_path / "vae.safetensors", model, {})
+    torch.testing.assert_close(checkpoint.load(tmp_path / "vae.safetensors").mixture_means, model.mixture_means)
