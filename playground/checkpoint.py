@@ -5,6 +5,7 @@ Reading the header reads no tensors.
 """
 
 import dataclasses
+import hashlib
 import importlib
 import json
 import pkgutil
@@ -73,6 +74,11 @@ def save(path: str | Path, model: nn.Module, provenance: dict[str, Any]) -> None
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata)
     partial.replace(path)
+
+
+def sha256(path: str | Path) -> str:
+    """What tells one file from another of the same name."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def find(weights: str | Path = WEIGHTS) -> list[Path]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from math import expm1, log, sqrt
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from playground.schedule import NoiseSchedule
 
 BATCH = 250  # pictures sampled at once, where more are asked for
 
+AnyFrame = TypeVar("AnyFrame")  # of any family; the picture is its x
 Denoiser = Callable[[Tensor, int], Tensor]  # xt (B, ...), t -> x0_hat (B, ...)
 
 
@@ -188,12 +189,12 @@ def guide(uncond: Tensor, cond: Tensor, w: float) -> Tensor:
     return uncond + w * (cond - uncond)
 
 
-def last(frames: Iterable[Frame]) -> Frame:
+def last(frames: Iterable[AnyFrame]) -> AnyFrame:
     """Drain a sampler and keep its last frame, whose x is the picture."""
     return deque(frames, maxlen=1)[0]
 
 
-def finished(sample: Callable[[Any, int], Iterable[Frame]], settings: Any, first: int = 0) -> Iterator[Tensor]:
+def finished(sample: Callable[[Any, int], Iterable[Any]], settings: Any, first: int = 0) -> Iterator[Tensor]:
     """The pictures of a run of any number, at most `BATCH` at a time: each (B, C, H, W).
 
     Args:

@@ -1,7 +1,6 @@
 """The table of results, on tiny models."""
 
 import json
-from math import sqrt
 
 import pytest
 import torch
@@ -10,23 +9,7 @@ from playground import checkpoint
 from playground.data import digits
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
-from train import evaluate
-
-
-def record(name: str, row: str, seed: int, frechet: float, coverage: float) -> dict:
-    figures = {"precision": 1.0, "recall": 1.0, "density": 1.0, "coverage": coverage, "frechet": frechet}
-    return {"checkpoint": name, "row": row, "n": 10, "seed": seed, **figures}
-
-
-def test_the_table_counts_in_floors_of_as_many_pictures() -> None:
-    records = [record("real digits", "floor", 0, 1.5, 0.9), record("real digits", "floor", 1, 2.5, 0.7)]
-    records += [record("model", "fast", 0, 4.0, 0.4), record("model", "fast", 1, 8.0, 0.4)]
-    floor, fast = evaluate.summary(records)
-    assert floor["frechet"]["mean"] == 1
-    assert fast["frechet"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
-    assert fast["coverage_of_floor"]["mean"] == pytest.approx(0.5)
-    assert fast["seeds"] == 2
-    assert "| model | fast | 10 | 2 | 3.00 ± 1.41 |" in evaluate.markdown([floor, fast])
+from train import evaluate, judging
 
 
 @pytest.fixture
@@ -55,13 +38,13 @@ def test_results_are_kept_until_the_checkpoint_changes(options, monkeypatch) -> 
     assert "| real digits | half resolution | 20 | 3 |" in table
     assert "| ddpm-digits | dpm-10 | 20 | 2 |" in table
     results = json.loads(options.out.read_text())
-    sets = [entry for entry in results["sets"] if entry["checkpoint"] == "ddpm-digits"]
+    sets = [entry for entry in results["measurements"] if entry["checkpoint"] == "ddpm-digits"]
     assert [entry["seed"] for entry in sets] == [0, 1]
-    assert all(0 <= entry["accuracy"] <= 1 and entry["samples_per_second"] > 0 for entry in sets)
+    assert all(0 <= entry["figures"]["accuracy"] <= 1 and entry["figures"]["samples_per_second"] > 0 for entry in sets)
 
     drawn = []
-    draw = evaluate.draw
-    monkeypatch.setattr(evaluate, "draw", lambda *args: drawn.append(args) or draw(*args))
+    draw = judging.draw
+    monkeypatch.setattr(judging, "draw", lambda *args: drawn.append(args) or draw(*args))
     assert evaluate.evaluate(options) == table
     assert not drawn
 
@@ -69,12 +52,12 @@ def test_results_are_kept_until_the_checkpoint_changes(options, monkeypatch) -> 
     checkpoint.save(path, checkpoint.load(path), {"seed": 1})
     evaluate.evaluate(options)
     assert len(drawn) == 2
-    assert len(json.loads(options.out.read_text())["sets"]) == len(results["sets"])
+    assert len(json.loads(options.out.read_text())["measurements"]) == len(results["measurements"])
 
 
 def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:
     classes = torch.tensor([2, 0, 2, 7, 2])
-    drawn = evaluate.draw(options.weights / "ddpm-digits.safetensors", ddpm.Settings(n=5, steps=2), classes)
+    drawn = judging.draw(options.weights / "ddpm-digits.safetensors", ddpm.Settings(n=5, steps=2), classes)
     assert drawn.labels is not None
     assert drawn.labels.tolist() == [0, 2, 2, 2, 7]
     model = checkpoint.load(options.weights / "ddpm-digits.safetensors")

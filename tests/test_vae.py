@@ -169,6 +169,15 @@ def test_the_bound_rises_to_the_evidence_with_the_samples(linear: Linear) -> Non
     assert bounds[-1] == pytest.approx(evidence.mean().item(), abs=0.02)
 
 
+def test_the_bound_of_many_samples_does_not_depend_on_how_many_at_once() -> None:
+    model, x = stirred(), tiny_images()
+    whole, parts = (vae.importance_bound(model, x, 30, generator(0), at_once=k) for k in (30, 7))
+    torch.testing.assert_close(whole, parts, rtol=0.05, atol=0.5)  # the noise falls to the images in another order
+    one = vae.importance_bound(model, x, 1, generator(0))
+    made_of = vae.terms(model, x, model(x, torch.randn(1, 12, 2, generator=generator(0))))
+    torch.testing.assert_close(one, made_of.iwae, rtol=0.02, atol=0.2)  # some CPUs evaluate in bfloat16
+
+
 # --- the split of the KL --------------------------------------------------------------------------
 
 

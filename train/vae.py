@@ -1,12 +1,14 @@
 """The recipes of the variational autoencoders of digits."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from playground import checkpoint, pictures
 from playground.data import digits
@@ -14,6 +16,7 @@ from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
 from train import loop
+from train.results import Entry
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ RECIPES = [
 
 # The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
 EVALUATED = {"normal": vae.Settings(), "mixture": vae.Settings(prior="mixture")}
+USED = 0.01  # nats of KL, above which a dimension is used (Burda 2016, section 5.2, has another measure)
+SAMPLES = 5_000  # of an image, for its likelihood
 
 
 def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
@@ -96,9 +101,7 @@ def _picture(model: vae.Model, path: Path) -> None:
 @torch.no_grad()
 def _fit_mixture(path: Path, images: Tensor, seed: int) -> None:
     """Fit a Gaussian mixture to codes of the images and keep it in the checkpoint. Ghosh 2020, section 4."""
-    model = checkpoint.load(path)
-    assert isinstance(model, vae.Model)
-    g = generator(seed)
+    model, g = cast(vae.Model, checkpoint.load(path)), generator(seed)
     parts = []
     for x in images.cpu().split(1000):
         mu, log_var = model.encode(x)
@@ -108,3 +111,30 @@ def _fit_mixture(path: Path, images: Tensor, seed: int) -> None:
     model.mixture_means.copy_(torch.from_numpy(mixture.means_))
     model.mixture_roots.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
     checkpoint.save(path, model, checkpoint.header(path).provenance)
+
+
+def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
+    """The likelihood of n test digits, of a model of binary images."""
+    header = checkpoint.header(path)
+    if not header.provenance["flags"]["binarize"]:
+        return
+    identity = {"table": "likelihood", "checkpoint": path.stem, "sha256": checkpoint.sha256(path)}
+    settings = f"test digits binarised once, seed 0, {SAMPLES} samples of each"
+    yield Entry(
+        {**identity, "row": "importance sampling", "settings": settings, "n": n, "seed": 0},
+        lambda: likelihood(path, digits.crop(digits.load(data, "test", download=True)[0][:n])),
+    )
+
+
+def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 50) -> dict[str, float]:
+    """Mean negative log-likelihood of binarised images, its bound and the terms of that, in nats an image."""
+    model = cast(vae.Model, checkpoint.load(path))
+    g = generator(0)
+    x = binarized(images, g)
+    nll = torch.cat([-vae.importance_bound(model, part, samples, g) for part in tqdm(x.split(batch), leave=False)])
+    with torch.no_grad():
+        eps = torch.randn(1, len(x), model.config.latent, generator=g)
+        parts = vae.terms(model, x, model(x, eps))
+    kl = parts.kl.mean(0)
+    return {"nll": nll.mean().item(), "elbo": parts.elbo.mean().item(), "kl": kl.sum().item(),
+            "used_dimensions": float((kl > USED).sum())}  # fmt: skip

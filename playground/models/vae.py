@@ -217,6 +217,24 @@ def terms(model: Model, x: Tensor, made: Pass) -> Terms:
     return Terms(model.log_likelihood(x, out), kl, log_ratio.sum(2))
 
 
+@torch.no_grad()
+def importance_bound(model: Model, x: Tensor, k: int, generator: torch.Generator, at_once: int = 100) -> Tensor:
+    """The importance-weighted bound of k samples, some at a time: (B,). For large k it is log p(x). Burda 2016, eq. 8.
+
+    Args:
+        x: images (B, C, H, W) in [-1, 1].
+        generator: on the CPU.
+    """
+    total = torch.full((len(x),), -torch.inf, device=x.device)
+    for start in range(0, k, at_once):
+        eps = torch.randn(min(at_once, k - start), len(x), model.config.latent, generator=generator).to(x.device)
+        with compute.fast(x):
+            made = model(x, eps)
+        parts = terms(model, x, made)
+        total = torch.logaddexp(total, (parts.reconstruction + parts.log_ratio).logsumexp(0))
+    return total - math.log(k)
+
+
 class Split(NamedTuple):
     """The KL of the ELBO in three parts, scalars. Chen 2018, "Isolating Sources of Disentanglement", eq. 2.
 

@@ -1,0 +1,62 @@
+"""What is kept of measurements, and their tables."""
+
+from math import sqrt
+
+import pytest
+
+from train import results
+from train.results import Entry
+
+
+def record(name: str, row: str, seed: int, frechet: float, coverage: float, **other: object) -> dict:
+    identity = {"table": "digits", "checkpoint": name, "sha256": "a", "row": row, "settings": "", "n": 10, "seed": seed}
+    return {**identity, "judge": "j", **other, "figures": {"frechet": frechet, "coverage": coverage}}
+
+
+def entry(record: dict) -> Entry:
+    return Entry({key: value for key, value in record.items() if key != "figures"}, dict)
+
+
+def test_the_table_counts_in_floors_of_as_many_pictures() -> None:
+    records = [record("real digits", "floor", 0, 1.5, 0.9), record("real digits", "floor", 1, 2.5, 0.7)]
+    records += [record("model", "fast", 0, 4.0, 0.4), record("model", "fast", 1, 8.0, 0.4)]
+    floor, fast = results.tables(records)["digits"]
+    assert floor["frechet"]["mean"] == 1
+    assert fast["frechet"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
+    assert fast["coverage"]["mean"] == pytest.approx(0.4)
+    assert fast["coverage_of_floor"]["mean"] == pytest.approx(0.5)
+    assert fast["seeds"] == 2
+    assert "| model | fast | 10 | 2 | 3.00 ± 1.41 |" in results.markdown({"digits": [floor, fast]})
+
+
+def test_a_table_without_a_floor_counts_as_it_is() -> None:
+    (row,) = results.tables([record("model", "fast", 0, 4.0, 0.4, table="other")])["other"]
+    assert row["frechet"] == {"mean": 4, "std": 0}
+    assert "coverage_of_floor" not in row
+
+
+OLD = record("model", "fast", 0, 4.0, 0.4)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"n": 20}, {"row": "slow"}, {"checkpoint": "other"}, {"table": "x"}])
+def test_another_measurement_stands_beside_the_old(change: dict) -> None:
+    new = entry({**OLD, **change})
+    assert not results.known(new, [OLD])
+    assert results.without(new, [OLD]) == [OLD]
+
+
+@pytest.mark.parametrize(
+    "change", [{"sha256": "b", "row": "slow"}, {"settings": "s", "seed": 1}, {"judge": "k", "row": "x"}]
+)
+def test_what_has_changed_since_goes(change: dict) -> None:
+    new = entry({**OLD, **change})
+    assert not results.known(new, [OLD])
+    assert results.without(new, [OLD]) == []
+
+
+def test_the_same_is_known_and_measured_again_replaces_itself(tmp_path) -> None:
+    assert results.known(entry(OLD), [OLD])
+    assert results.without(entry(OLD), [OLD]) == []
+    results.write(tmp_path / "results" / "evaluate.json", [OLD])
+    assert results.read(tmp_path / "results" / "evaluate.json") == [OLD]
+    assert results.read(tmp_path / "nothing.json") == []

@@ -1,0 +1,146 @@
+"""Samples of digits, and real digits beside them, judged in the features of a classifier.
+
+Sets of pictures are compared in the features of the judge (`playground.models.judge`), always with the test digits.
+Training digits give the floor, the figures of a perfect model. Others of them with noise, blurred, and at half
+resolution calibrate the judge: they show what a distance of so many floors looks like.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from playground import checkpoint
+from playground.data import digits
+from playground.sampling import finished, generator
+from train.measures import frechet, neighbourhoods
+from train.results import Entry
+
+TABLE = "digits"
+REAL_DIGITS = "real digits"  # where a checkpoint's name stands
+
+
+class Pictures(NamedTuple):
+    """A set of pictures (N, C, H, W), the classes asked for (N,) if any, and the seconds it took to sample them."""
+
+    images: Tensor
+    labels: Tensor | None = None
+    seconds: float | None = None
+
+
+def entries(paths: list[Path], judge: "Judge", data: Path, n: int, seeds: int) -> Iterator[Entry]:
+    """Real digits, and the rows of each checkpoint of digits."""
+    images, labels = digits.load(data, "train", download=True)
+    yield from real_digits(judge, images, labels, n)
+    for path in paths:
+        yield from sampled(judge, path, labels, n, seeds)
+
+
+def _noisy(sigma: float) -> Callable[[Tensor], Tensor]:
+    return lambda x: x + sigma * torch.randn(x.shape, generator=generator(0))
+
+
+REAL: dict[str, Callable[[Tensor], Tensor]] = {
+    "floor": lambda x: x,
+    "noise 0.02": _noisy(0.02),
+    "noise 0.05": _noisy(0.05),
+    "noise 0.1": _noisy(0.1),
+    "blurred 3x3": lambda x: F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False),
+    "half resolution": lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear"),
+}
+
+
+def real_digits(judge: "Judge", images: Tensor, labels: Tensor, n: int) -> Iterator[Entry]:
+    """Training digits as they are and disturbed: three sets of n each, those of the floor apart from the others."""
+    if 6 * n > len(images):
+        raise SystemExit(f"--n can be at most {len(images) // 6}: six sets of training digits are compared with")
+    parts = torch.randperm(len(images), generator=generator(0)).split(n)
+    for row, change in REAL.items():
+        for seed, part in enumerate(parts[:3] if row == "floor" else parts[3:6]):
+            identity = {"checkpoint": REAL_DIGITS, "sha256": "", "row": row, "settings": "", "n": n, "seed": seed}
+            yield judge.entry(identity, partial(_changed, change, images, labels, part))
+
+
+def _changed(change: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, part: Tensor) -> Pictures:
+    return Pictures(change(images[part]), labels[part])
+
+
+def sampled(judge: "Judge", path: Path, labels: Tensor, n: int, seeds: int) -> Iterator[Entry]:
+    """The rows of a checkpoint, some seeds each; which settings they stand for, its family's recipe says.
+
+    Conditional models are asked for the classes of as many training digits: ten classes of equal numbers would be
+    two floors from the test digits even if every picture were real.
+    """
+    table = import_module(f"train.{checkpoint.header(path).family}").EVALUATED
+    sha256 = checkpoint.sha256(path)
+    for row, settings in table.items():
+        shown = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "seed"))
+        for seed in range(seeds):
+            identity = {"checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown, "n": n}
+            asked = replace(settings, n=n, seed=seed)
+            classes = labels[torch.randperm(len(labels), generator=generator(seed))[:n]]
+            yield judge.entry({**identity, "seed": seed}, partial(draw, path, asked, classes))
+
+
+def draw(path: Path, settings: Any, classes: Tensor) -> Pictures:
+    """The samples of a checkpoint, class after class if it knows them; `settings` are of its family."""
+    family: Any = checkpoint.family(checkpoint.header(path).family)
+    model: Any = checkpoint.load(path).to(_device())
+    runs = [settings]
+    if hasattr(family, "labels") and model.config.classes:
+        runs = [replace(settings, label=y, n=n) for y, n in enumerate(classes.bincount().tolist()) if n]
+    images, labels, start = [], [], time.monotonic()
+    with tqdm(total=settings.n, desc=f"samples, seed {settings.seed}", leave=False) as bar:
+        for run in runs:
+            labels += [run.label] * run.n if run is not settings else []
+            for x in finished(partial(family.sample, model), run, first=bar.n):
+                images.append(x.cpu())
+                bar.update(len(x))
+    seconds = time.monotonic() - start
+    return Pictures(torch.cat(images), torch.tensor(labels) if labels else None, seconds)
+
+
+# How it is judged.
+
+
+class Judge:
+    """The classifier, the features of the test digits, and the figures of other pictures beside them."""
+
+    def __init__(self, path: Path, test: Tensor):
+        self.model: Any = checkpoint.load(path, expect="judge").to(_device())
+        self.sha256 = checkpoint.sha256(path)
+        self.real = self.look(test)[0]
+
+    def entry(self, identity: dict[str, Any], make: Callable[[], Pictures]) -> Entry:
+        """A set of pictures to judge: what it is, and what makes it."""
+        return Entry({"table": TABLE, **identity, "judge": self.sha256}, lambda: self.measure(make()))
+
+    @torch.no_grad()
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, D) and classes read (N,) of pictures as a file would hold them, in 256 levels."""
+        images = images if images.shape[-1] == digits.SIZE else digits.pad(images)
+        images = ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+        features = torch.cat([self.model.features(batch.to(_device())) for batch in images.split(500)])
+        return features, self.model.read(features).argmax(1).cpu()
+
+    def measure(self, pictures: Pictures) -> dict[str, float]:
+        """The figures of a set of pictures; `frechet` and `coverage_of_floor` in floors: see `train.results`."""
+        features, read = self.look(pictures.images)
+        figures = {"frechet": frechet(self.real, features), **neighbourhoods(self.real, features)}
+        if pictures.labels is not None:
+            figures["accuracy"] = (read == pictures.labels).float().mean().item()
+        if pictures.seconds is not None:
+            figures["samples_per_second"] = len(read) / pictures.seconds
+        return figures
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
