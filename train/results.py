@@ -56,7 +56,7 @@ def without(entry: Entry, records: Iterable[Record]) -> list[Record]:
 
 
 def tables(records: Iterable[Record]) -> dict[str, list[dict[str, Any]]]:
-    """For each table a line for each checkpoint, row and n: mean and standard deviation of the figures over the seeds."""
+    """For each table a line for each checkpoint, row and n: mean and standard deviation of its figures over seeds."""
     groups: dict[tuple[str, str, str, int], list[dict[str, float]]] = {}
     for record in records:
         key = (record["table"], record["checkpoint"], record["row"], record["n"])
