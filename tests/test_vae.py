@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +13,7 @@ from playground import checkpoint
 from playground.models import vae
 from playground.sampling import generator, last
 from playground.validation import UserError
+from train import vae as recipe
 
 # The smallest model and its loss on one batch, for tests/test_contract.py.
 TINY = vae.Config(size=8, latent=2, width=8, multipliers=(1,))
@@ -293,3 +295,62 @@ def test_a_mixture_survives_the_checkpoint(tmp_path) -> None:
     model.mixture_means += 1
     checkpoint.save(tmp_path / "vae.safetensors", model, {})
     torch.testing.assert_close(checkpoint.load(tmp_path / "vae.safetensors").mixture_means, model.mixture_means)
+
+
+# --- the recipes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path) -> recipe.Recipe:
+    return recipe.Recipe(name="vae-tiny", steps=4, batch_size=8, warmup=1, precision="no", config=TINY,
+                         out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
+
+
+def grey(n: int = 40) -> Tensor:
+    return torch.rand(n, 1, 8, 8, generator=generator(0)) * 2 - 1
+
+
+def test_a_run_fits_the_mixture_to_the_codes(tiny) -> None:
+    path = recipe.train(replace(tiny, config=replace(TINY, components=3)), grey())
+    model = checkpoint.load(path)
+    assert model.mixture_weights.sum().item() == pytest.approx(1, abs=1e-3)
+    x = torch.cat([grey()] * 50)
+    z = model(x, torch.randn(1, len(x), 2, generator=generator(1))).z[0].detach()
+    drawn = vae.codes(model, vae.Settings(n=2000, prior="mixture"))
+    torch.testing.assert_close(drawn.mean(0), z.mean(0), rtol=0, atol=0.1)
+    torch.testing.assert_close(drawn.T.cov(), z.T.cov(), rtol=0.1, atol=0.1)
+
+
+def test_binary_images_have_the_grey_of_their_mean() -> None:
+    x = grey(1)
+    drawn = recipe.binarized(x.expand(20_000, 1, 8, 8), generator(0))
+    assert set(drawn.unique().tolist()) == {-1, 1}
+    torch.testing.assert_close(drawn.mean(0, keepdim=True), x, rtol=0, atol=0.04)
+
+
+def test_the_likelihood_of_a_checkpoint_lies_above_its_bound(tiny) -> None:
+    path = recipe.train(replace(tiny, binarize=True, objective=vae.Objective("iwae", samples=3)), grey())
+    figures = recipe.likelihood(path, grey(10), samples=200, batch=4)
+    assert figures["elbo"] <= -figures["nll"] + 0.5
+    assert 0 < figures["nll"] < 200
+    (entry,) = recipe.entries(path, Path("nowhere"), 10)
+    assert entry.identity["table"] == "likelihood"
+
+
+def test_shapes_are_drawn_and_their_factors_measured(tiny) -> None:
+    config = vae.Config(size=64, channels=3, latent=3, width=8, multipliers=(1,), patch=16)
+    path = recipe.train(replace(tiny, name="vae-shapes-tiny", dataset="shapes", config=config))
+    figures = recipe.factors(path, n=2000, votes=200)
+    assert set(figures) == {"factor_vae", "dci", "mig"}
+    assert all(0 <= value <= 1 for value in figures.values())
+    (entry,) = recipe.entries(path, Path("nowhere"), 10)
+    assert entry.identity["table"] == "factors"
+
+
+@pytest.mark.parametrize("made", recipe.RECIPES, ids=lambda made: made.name)
+def test_every_recipe_can_be_built(made) -> None:
+    with torch.device("meta"):
+        model = vae.Model(made.config)
+    assert sum(parameter.numel() for parameter in model.parameters()) < 2e6
+    assert made.learns_from
+    assert made.objective.kind in vae.OBJECTIVES

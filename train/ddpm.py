@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,14 +22,16 @@ class Recipe(loop.Options):
         class_dropout: share of the classes hidden in training, for guidance.
     """
 
-    DATA: ClassVar[str] = digits.TRAINING
-
     name: str = "ddpm-digits"
     steps: int = 23_400
     lr: float = 6e-4
     cycles: int = 2
     config: ddpm.Config = field(default_factory=lambda: ddpm.Config(prediction="v"))
     class_dropout: float = 0.1
+
+    @property
+    def learns_from(self) -> str:
+        return digits.TRAINING
 
 
 RECIPES = [Recipe()]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +22,6 @@ class Recipe(loop.Options):
         config: of the model.
     """
 
-    DATA: ClassVar[str] = digits.TRAINING
-
     name: str = "judge-digits"
     steps: int = 4_680
     lr: float = 2e-3
@@ -32,6 +29,10 @@ class Recipe(loop.Options):
     decay: float = 0.7
     ema: float = 0.99
     config: judge.Config = field(default_factory=judge.Config)
+
+    @property
+    def learns_from(self) -> str:
+        return digits.TRAINING
 
 
 RECIPES = [Recipe()]

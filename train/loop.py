@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -50,8 +50,6 @@ class Options:
         tracker: one of Accelerate's trackers, such as trackio or tensorboard (to be installed).
     """
 
-    DATA: ClassVar[str] = ""  # what the recipe learns from, for the header of its checkpoint
-
     name: str
     steps: int
     batch_size: int = 128
@@ -72,6 +70,11 @@ class Options:
     picture_every: int = 1000
     log_every: int = 20
     tracker: str | None = None
+
+    @property
+    def learns_from(self) -> str:
+        """The data, in words, for the header of the checkpoint."""
+        raise NotImplementedError
 
     @property
     def folder(self) -> Path:
@@ -209,7 +212,7 @@ def provenance(options: Options, step: int) -> dict[str, Any]:
     """What the header of a checkpoint tells of its making."""
     recipe = type(options).__module__.rpartition(".")[2]
     return {"recipe": recipe, "flags": experiment(options), "seed": options.seed, "steps": step,
-            "data": options.DATA, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
+            "data": options.learns_from, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
 
 
 def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], None] | None = None) -> Path | None:

@@ -1,90 +1,127 @@
-"""The recipes of the variational autoencoders of digits."""
+"""The recipes of the variational autoencoders."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from playground import checkpoint, pictures
-from playground.data import digits
+from playground.data import digits, shapes
 from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
-from train import loop
+from train import disentanglement, loop
 from train.results import Entry
+
+Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
+DIGITS = Config(latent=20, width=64, multipliers=(1,), blocks=2, patch=4, components=100)
+SHAPES = Config(size=64, channels=3, latent=10, width=32, multipliers=(1, 2), patch=4)
 
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """A hundred epochs of 60,000 digits of 28x28.
+    """Fifty epochs of 60,000 digits of 28x28.
 
     Attributes:
+        dataset: one of `DATASETS`.
         config: of the model.
         objective: what is minimised.
         binarize: draw a binary image from each grey one, afresh each time (Burda 2016).
     """
 
-    DATA: ClassVar[str] = digits.TRAINING
-
     name: str = "vae-digits"
-    steps: int = 46_800
+    steps: int = 23_400
     lr: float = 1e-3
     decay: float = 0.5
-    config: Config = field(default_factory=lambda: Config(latent=20, components=100))
+    dataset: str = "digits"
+    config: Config = DIGITS
     objective: Objective = field(default_factory=Objective)
     binarize: bool = False
 
-
-def _beta(beta: float) -> Recipe:
-    return Recipe(name=f"vae-digits-beta{beta:g}", objective=Objective(beta=beta))
+    @property
+    def learns_from(self) -> str:
+        return DATASETS[self.dataset].about
 
 
 def _binary(latent: int) -> Recipe:
-    config = Config(latent=latent, width=64)
-    return Recipe(
-        name=f"vae-binary-{latent}", config=config, objective=Objective(kind="iwae", samples=8), binarize=True
-    )
+    config = replace(DIGITS, latent=latent, width=96, components=0)
+    return Recipe(name=f"vae-binary-{latent}", config=config, objective=Objective("iwae", samples=8), binarize=True)
 
 
+def _shapes(name: str, objective: Objective, seed: int = 0) -> Recipe:
+    return Recipe(name=name, dataset="shapes", config=SHAPES, objective=objective, seed=seed)
+
+
+PLAIN, SPLIT = Objective(n=shapes.N), Objective("tc", beta=6, n=shapes.N)
 RECIPES = [
     Recipe(),
-    Recipe(name="vae-digits-2d", config=Config(latent=2, components=100)),
-    *(_beta(beta) for beta in (0.5, 4, 10)),
+    Recipe(name="vae-digits-2d", config=replace(DIGITS, latent=2)),
+    *(Recipe(name=f"vae-digits-beta{beta:g}", objective=Objective(beta=beta)) for beta in (0.5, 4, 10)),
+    _shapes("vae-shapes", SPLIT),
+    # for the tables of weights/README.md only
     *(_binary(latent) for latent in (2, 5, 10, 20, 40)),
+    *(_shapes(f"vae-shapes-seed{seed}", SPLIT, seed) for seed in (1, 2)),
+    *(_shapes(f"vae-shapes-plain-seed{seed}", PLAIN, seed) for seed in (0, 1, 2)),
 ]
 
 # The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
 EVALUATED = {"normal": vae.Settings(), "mixture": vae.Settings(prior="mixture")}
 USED = 0.01  # nats of KL, above which a dimension is used (Burda 2016, section 5.2, has another measure)
 SAMPLES = 5_000  # of an image, for its likelihood
+FACTORED = 50_000  # pictures of known factors
+FITTED = 400  # batches whose codes the mixture is fitted to
 
 
 def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
     """Train, or go on training; the path of the checkpoint when the last step is done.
 
     Args:
-        images: (N, C, H, W) in [-1, 1]; MNIST's training digits by default.
+        images: (N, C, H, W) in [-1, 1]; those of the recipe's data set by default.
     """
     run = loop.Run(recipe, lambda: vae.Model(recipe.config))
-    if images is None:
-        images = digits.crop(digits.load(recipe.data, "train", download=True)[0]).contiguous()
-    images = images.to(run.accelerator.device)
+    batches = DATASETS[recipe.dataset].batches(recipe, run) if images is None else _batches_of(images, run)
 
     def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
-        x = images[run.batch(len(images), step)]
+        x = batches(step, generator)
         if recipe.binarize:
             x = binarized(x, generator)
         return vae.loss(model, x, generator, recipe.objective, step)
 
     path = loop.follow(run, run.train(loss), _picture)
     if path and recipe.config.components:
-        _fit_mixture(path, images, recipe.seed)
+        _fit_mixture(path, torch.cat([batches(step, generator(recipe.seed, step)) for step in range(FITTED)]))
     return path
+
+
+class Dataset(NamedTuple):
+    """What is learned from, in words, and what makes its batches."""
+
+    about: str
+    batches: Callable[[Recipe, loop.Run], Batches]
+
+
+def _digits(recipe: Recipe, run: loop.Run) -> Batches:
+    return _batches_of(digits.crop(digits.load(recipe.data, "train", download=True)[0]).contiguous(), run)
+
+
+def _drawn_shapes(recipe: Recipe, run: loop.Run) -> Batches:
+    """Pictures drawn as they are needed, each process its share."""
+    n = recipe.batch_size // run.accelerator.num_processes
+    return lambda step, g: shapes.draw(shapes.sample(n, g)).to(run.accelerator.device)
+
+
+def _batches_of(images: Tensor, run: loop.Run) -> Batches:
+    images = images.to(run.accelerator.device)
+    return lambda step, g: images[run.batch(len(images), step)]
+
+
+DATASETS = {"digits": Dataset(digits.TRAINING, _digits), "shapes": Dataset(shapes.ABOUT, _drawn_shapes)}
 
 
 def binarized(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -98,32 +135,37 @@ def _picture(model: vae.Model, path: Path) -> None:
     pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
 
 
-@torch.no_grad()
-def _fit_mixture(path: Path, images: Tensor, seed: int) -> None:
+def _fit_mixture(path: Path, images: Tensor) -> None:
     """Fit a Gaussian mixture to codes of the images and keep it in the checkpoint. Ghosh 2020, section 4."""
-    model, g = cast(vae.Model, checkpoint.load(path)), generator(seed)
-    parts = []
-    for x in images.cpu().split(1000):
-        mu, log_var = model.encode(x)
-        parts.append(mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=g))
-    mixture = GaussianMixture(model.config.components, random_state=seed).fit(torch.cat(parts).numpy())
+    model = cast(vae.Model, checkpoint.load(path))
+    mu, log_var = _encode(model, images)
+    z = mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=generator(0))
+    mixture = GaussianMixture(model.config.components, random_state=0).fit(z.numpy())
     model.mixture_weights.copy_(torch.from_numpy(mixture.weights_))
     model.mixture_means.copy_(torch.from_numpy(mixture.means_))
     model.mixture_roots.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
     checkpoint.save(path, model, checkpoint.header(path).provenance)
 
 
+@torch.no_grad()
+def _encode(model: vae.Model, images: Tensor) -> tuple[Tensor, Tensor]:
+    """mu and log sigma^2 of many images, each (N, Z)."""
+    parts = [torch.stack(model.encode(x)) for x in images.cpu().split(1000)]
+    mu, log_var = torch.cat(parts, dim=1)
+    return mu, log_var
+
+
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
-    """The likelihood of n test digits, of a model of binary images."""
-    header = checkpoint.header(path)
-    if not header.provenance["flags"]["binarize"]:
-        return
-    identity = {"table": "likelihood", "checkpoint": path.stem, "sha256": checkpoint.sha256(path)}
-    settings = f"test digits binarised once, seed 0, {SAMPLES} samples of each"
-    yield Entry(
-        {**identity, "row": "importance sampling", "settings": settings, "n": n, "seed": 0},
-        lambda: likelihood(path, digits.crop(digits.load(data, "test", download=True)[0][:n])),
-    )
+    """What is measured besides samples: the likelihood of binary digits, and how far a code is disentangled."""
+    flags = checkpoint.header(path).provenance["flags"]
+    identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "n": n, "seed": 0}
+    if flags["binarize"]:
+        settings = f"test digits binarised once, seed 0, {SAMPLES} samples of each"
+        identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings}
+        yield Entry(identity, lambda: likelihood(path, digits.crop(digits.load(data, "test", download=True)[0][:n])))
+    if flags["dataset"] == "shapes":
+        identity |= {"table": "factors", "row": "factors", "settings": f"{FACTORED} pictures"}
+        yield Entry(identity, lambda: factors(path))
 
 
 def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 50) -> dict[str, float]:
@@ -138,3 +180,17 @@ def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 
     kl = parts.kl.mean(0)
     return {"nll": nll.mean().item(), "elbo": parts.elbo.mean().item(), "kl": kl.sum().item(),
             "used_dimensions": float((kl > USED).sum())}  # fmt: skip
+
+
+def factors(path: Path, n: int = FACTORED, votes: int = 10_000) -> dict[str, float]:
+    """The three measures of disentanglement, on n pictures of known factors."""
+    model, true = cast(vae.Model, checkpoint.load(path)), shapes.sample(n, generator(1))
+    parts = (shapes.Factors(*part) for part in torch.stack(true).split(1000, dim=1))
+    codes = torch.cat([_encode(model, shapes.draw(part))[0] for part in parts]).numpy()
+    columns = np.stack(true, axis=1)
+    scores: dict[str, Any] = {
+        "factor_vae": disentanglement.factor_vae(codes, columns, votes),
+        "dci": disentanglement.dci(codes, columns),
+        "mig": disentanglement.mig(codes, columns),
+    }
+    return scores

@@ -31,6 +31,8 @@ RADII = torch.linspace(6, 11, 6)  # pixels
 ANGLES = torch.linspace(-40, 40, 9)  # degrees
 PLACES = torch.linspace(17, 46, 16)  # pixels, of the centre
 COUNTS = (len(SHAPES), len(HUES), len(RADII), len(ANGLES), len(PLACES), len(PLACES))
+N = math.prod(COUNTS)
+ABOUT = f"shapes, drawn from {len(COUNTS)} known factors: {N:,} pictures"
 
 
 def sample(n: int, generator: torch.Generator) -> Factors:
