@@ -39,6 +39,12 @@ class Options:
     data: Path = Path("data")
 
 
+# Gradio's own hints are too pale to read in light mode (2.6 : 1).
+THEME = gr.themes.Default(primary_hue="blue", neutral_hue="slate").set(
+    body_text_color_subdued="*neutral_600", block_info_text_color="*neutral_600", block_title_text_color="*neutral_700"
+)
+
+
 if spaces:
 
     @spaces.GPU(duration=1)
@@ -61,7 +67,7 @@ def build(places: Places) -> gr.Blocks:
 def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start serving, with the settings of this project."""
     return page.launch(
-        theme=gr.themes.Default(primary_hue="blue", neutral_hue="slate"),
+        theme=THEME,
         css_paths=CSS,
         max_file_size="20mb",
         show_error=False,

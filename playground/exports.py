@@ -35,18 +35,16 @@ def metadata(name: str, settings: Any, provenance: dict[str, Any]) -> dict[str, 
 
 
 def png(path: str | Path, image: np.ndarray, about: dict[str, str]) -> None:
-    """Write uint8 (H, W, C) with text chunks."""
+    """Write uint8 (H, W, C), magnified, with text chunks."""
     info = PngInfo()
     for key, value in about.items():
         info.add_itxt(key, value)
-    pictures.image(image).save(path, "PNG", pnginfo=info)
+    pictures.image(pictures.magnified(image)).save(path, "PNG", pnginfo=info)
 
 
-def gif(path: str | Path, frames: np.ndarray, about: dict[str, str], seconds: float = 4.0, scale: int = 4) -> None:
-    """Write uint8 (F, N, H, W, C) as an animation of so many seconds, resting at its end, magnified by `scale`."""
-    images = (
-        pictures.image(pictures.grid(frame).repeat(scale, 0).repeat(scale, 1)) for frame in frames
-    )  # one at a time
+def gif(path: str | Path, frames: np.ndarray, about: dict[str, str], seconds: float = 4.0) -> None:
+    """Write uint8 (F, N, H, W, C), magnified, as an animation of so many seconds that rests at its end."""
+    images = (pictures.image(pictures.magnified(pictures.grid(frame))) for frame in frames)  # one at a time
     pause = max(20, round(1000 * seconds / len(frames)))  # browsers slow down anything faster than 20 ms a frame
     durations = [pause] * (len(frames) - 1) + [1500]
     comment = json.dumps(about)

@@ -17,12 +17,14 @@ class Formula(NamedTuple):
     """A sampler's step from time t to time s, in symbols, in numbers, and where it comes from.
 
     Attributes:
+        where: what the symbols mean that are this step's own.
         coefficients: of (alpha_bar_t, alpha_bar_s, eta, alpha_bar of the step before or None) -> name: number.
     """
 
     symbols: str
     numbers: str
     source: str
+    where: str
     coefficients: Callable[[float, float, float, float | None], dict[str, float]]
 
 
@@ -50,7 +52,7 @@ def _ddpm(large: bool) -> Callable[[float, float, float, float | None], dict[str
 
 def _dpm_solver(alpha_bar_t: float, alpha_bar_s: float, _: float, before: float | None) -> dict[str, float]:
     if alpha_bar_s == 1:
-        return {"on_x": 0.0, "on_x0": 1.0, "on_x0_before": 0.0}
+        return {"on_x": 0.0, "on_x0": 1.0, "less_x0_before": 0.0}
     half_log_snr = lambda alpha_bar: log(alpha_bar / (1 - alpha_bar)) / 2  # noqa: E731
     h = half_log_snr(alpha_bar_s) - half_log_snr(alpha_bar_t)
     share = 0.0 if before is None else h / (2 * (half_log_snr(alpha_bar_t) - half_log_snr(before)))
@@ -58,7 +60,7 @@ def _dpm_solver(alpha_bar_t: float, alpha_bar_s: float, _: float, before: float 
     return {
         "on_x": sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t)),
         "on_x0": on_d * (1 + share),
-        "on_x0_before": -on_d * share,
+        "less_x0_before": on_d * share,
     }
 
 
@@ -66,44 +68,59 @@ _ANCESTRAL = (
     f"x<sub>s</sub> = (√ᾱ<sub>s</sub> β / (1 − ᾱ<sub>t</sub>)) {X0} + "
     "(√(1 − β) (1 − ᾱ<sub>s</sub>) / (1 − ᾱ<sub>t</sub>)) x<sub>t</sub> + σ z"
 )
+_Z = "z: fresh noise, its deviation 1"
 _ANCESTRAL_NUMBERS = f"{_number('on_x0')} {X0} + {_number('on_x')} x<sub>t</sub> + {_number('on_z')} z"
+_ANCESTRAL_WHERE = (
+    f"β = 1 − ᾱ<sub>t</sub> / ᾱ<sub>s</sub>: the noise that the step takes away · {_Z} · σ: how much of it comes back"
+)
 
 FORMULAS = {
     "ddim": Formula(
         f"x<sub>s</sub> = √ᾱ<sub>s</sub> {X0} + √(1 − ᾱ<sub>s</sub> − σ²) {EPS} + σ z",
         f"{_number('on_x0')} {X0} + {_number('on_eps')} {EPS} + {_number('on_z')} z",
         "Song 2021, eq. 12; σ is η times eq. 16",
+        f"{_Z} · σ: how much of it the step adds, none at η (Noise eta) 0",
         _ddim,
     ),
     "ddpm": Formula(
         _ANCESTRAL,
         _ANCESTRAL_NUMBERS,
         "Ho 2020, algorithm 2; σ² is the posterior's variance, eq. 7",
+        _ANCESTRAL_WHERE,
         _ddpm(large=False),
     ),
     "ddpm-large": Formula(
         _ANCESTRAL,
         _ANCESTRAL_NUMBERS,
-        "Ho 2020, algorithm 2; σ² is β = 1 − ᾱ<sub>t</sub> / ᾱ<sub>s</sub>",
+        "Ho 2020, algorithm 2; σ² is β",
+        _ANCESTRAL_WHERE,
         _ddpm(large=True),
     ),
     "dpm-solver++": Formula(
-        "x<sub>s</sub> = (σ<sub>s</sub> / σ<sub>t</sub>) x<sub>t</sub> − √ᾱ<sub>s</sub> (e<sup>−h</sup> − 1) D, "
-        f"D = {X0} + (h / 2h′) ({X0} − {X0}′)",
-        f"{_number('on_x')} x<sub>t</sub> + {_number('on_x0')} {X0} + {_number('on_x0_before')} {X0}′",
-        "Lu 2022, DPM-Solver++, algorithm 2; ′ marks the step before",
+        "x<sub>s</sub> = √((1 − ᾱ<sub>s</sub>) / (1 − ᾱ<sub>t</sub>)) x<sub>t</sub> − √ᾱ<sub>s</sub> "
+        f"(e<sup>−h</sup> − 1) D, D = {X0} + (h / 2h′) ({X0} − {X0}′)",
+        f"{_number('on_x')} x<sub>t</sub> + {_number('on_x0')} {X0} − {_number('less_x0_before')} {X0}′",
+        "Lu 2022, DPM-Solver++, algorithm 2",
+        f"h: growth of log(SNR) / 2 in the step · h′, {X0}′: those of the step before · D: {X0} carried on in a line",
         _dpm_solver,
     ),
 }
 
 
+_WHERE = (
+    "<i class=where>t: time, s: the next, earlier one · ᾱ: the signal's share in the power of x, 1 is clean and 0 is "
+    f"noise · {X0}, {EPS}: the network's estimates of picture and noise · "
+)
+
+
 def reverse_step(sampler: str, prediction: str) -> str:
-    """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it."""
+    """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it, and all symbols."""
     formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction].formula
     return (
         f"{X0} = {estimate.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
         f"= {estimate.format(a=_number('signal'), s=_number('sigma'))} <i>from the network's output</i><br>"
         f"{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
+        f"<br>{_WHERE}{PREDICTIONS[prediction].where}{formula.where}</i>"
     )
 
 
@@ -131,5 +148,7 @@ def _numbers(sampler: str, alpha_bar: Sequence[float], times: Sequence[int], k: 
 FORWARD_STEP = (
     "x<sub>t</sub> = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε <i>Ho 2020, eq. 4</i><br>"
     f"cosine: {_number('cosine_signal')} x<sub>0</sub> + {_number('cosine_sigma')} ε<br>"
-    f"linear: {_number('linear_signal')} x<sub>0</sub> + {_number('linear_sigma')} ε"
+    f"linear: {_number('linear_signal')} x<sub>0</sub> + {_number('linear_sigma')} ε<br>"
+    "<i class=where>x<sub>0</sub>: the picture · ε: noise, its deviation 1 · ᾱ: the signal's share in the power of x, "
+    "1 is clean and 0 is noise</i>"
 )

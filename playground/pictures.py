@@ -25,6 +25,12 @@ def image(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 
+def magnified(array: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, C) with each pixel four times as wide and high, less where that would be beyond 2048 pixels."""
+    factor = max(1, min(4, 2048 // max(array.shape[:2])))
+    return array.repeat(factor, 0).repeat(factor, 1)
+
+
 def open_grey(path: str | Path) -> np.ndarray:
     """An uploaded picture as uint8 (H, W), transparent parts white, at most 1024 pixels a side.
 

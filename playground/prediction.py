@@ -16,6 +16,7 @@ class Prediction(NamedTuple):
     target: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # x0, eps, a, s -> what the network learns
     x0_hat: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # network output, xt, a, s -> estimate of x0
     formula: str  # of x0_hat, in HTML; {a} and {s} stand for the two coefficients
+    where: str = ""  # what its symbol means, in HTML
 
 
 PREDICTIONS: dict[str, Prediction] = {
@@ -26,6 +27,9 @@ PREDICTIONS: dict[str, Prediction] = {
     "x0": Prediction(lambda x0, eps, a, s: x0, lambda out, xt, a, s: out, "the network's output"),
     # Salimans and Ho 2022, "Progressive Distillation", section 4
     "v": Prediction(
-        lambda x0, eps, a, s: a * eps - s * x0, lambda out, xt, a, s: a * xt - s * out, "{a} x<sub>t</sub> − {s} v"
+        lambda x0, eps, a, s: a * eps - s * x0,
+        lambda out, xt, a, s: a * xt - s * out,
+        "{a} x<sub>t</sub> − {s} v",
+        "v = √ᾱ ε − √(1 − ᾱ) x<sub>0</sub>: what this network predicts · ",
     ),
 }

@@ -40,6 +40,8 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 def _shown(value: object) -> str:
     """A short form of anything, fit for one line."""
+    if value is None:
+        return "empty"
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a number of many digits"
     text = " ".join(repr(value).split())

@@ -27,7 +27,7 @@ def test_the_coefficients_take_one_frame_to_the_next(name: str) -> None:
         on = formulas.FORMULAS[name].coefficients(alpha_bar[times[k]], alpha_bar[times[k + 1]], eta, before)
         expected = on.get("on_x", 0) * frames[k].x + on["on_x0"] * frames[k].x0_hat
         expected += on.get("on_eps", 0) * frames[k].eps_hat
-        expected += on.get("on_x0_before", 0) * frames[max(k - 1, 0)].x0_hat
+        expected -= on.get("less_x0_before", 0) * frames[max(k - 1, 0)].x0_hat
         if on.get("on_z", 0) > 0:
             expected += on["on_z"] * replay((5,))
         torch.testing.assert_close(frames[k + 1].x, expected, atol=1e-9, rtol=1e-9)

@@ -2,14 +2,12 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
 
 from playground.validation import MAX_SEED, UserError
-
-ROLL = f"() => Math.floor(Math.random() * {MAX_SEED})"  # JavaScript of the dice
 
 
 def unchecked(control: Any) -> Any:
@@ -21,14 +19,29 @@ def unchecked(control: Any) -> Any:
     return control
 
 
-def seed() -> tuple[gr.Number, gr.Button]:
-    """The seed, and a button that throws a new one: listen to it with `js=ROLL`."""
+def roll(place: int) -> str:
+    """JavaScript of the dice: a new seed among the inputs of its event, at this place."""
+    return f"(...values) => values.with({place}, Math.floor(Math.random() * {MAX_SEED}))"
+
+
+def in_sight(elem_id: str) -> str:
+    """JavaScript that scrolls to an element that cannot be seen, as on a phone."""
+    return f"""() => {{
+      const element = document.querySelector('#{elem_id}'), box = element.getBoundingClientRect();
+      if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();
+    }}"""
+
+
+def mark_stale(controls: Iterable[Any], scrubber_id: str) -> None:
+    """Let the scrubber say so while the controls are not those of the run that it shows."""
+    mark = f"() => {{ document.querySelector('#{scrubber_id} [data-ready]')?.setAttribute('data-stale', ''); }}"
+    gr.on([control.input for control in controls], None, None, None, js=mark)
+
+
+def seed(hint: str = "The same seed gives the same pictures.") -> tuple[gr.Number, gr.Button]:
+    """The seed, and a button that throws a new one: listen to it with `js=roll(...)`."""
     with gr.Row(equal_height=True, elem_classes="seed"):
-        number = unchecked(
-            gr.Number(
-                0, label="Seed", info="The same seed gives the same pictures.", precision=0, min_width=100, scale=3
-            )
-        )
+        number = unchecked(gr.Number(0, label="Seed", info=hint, precision=0, min_width=100, scale=3))
         dice = gr.Button("New seed", min_width=90, scale=1, elem_classes="dice")
     return number, dice
 

@@ -26,6 +26,6 @@ def build(elem_id: str) -> gr.HTML:
     return gr.HTML(elem_id=elem_id, html_template="<span></span>", js_on_load=_JS, apply_default_css=False)
 
 
-def file(path: str | Path, name: str) -> dict[str, Any]:
-    """The value that saves a file under a name."""
-    return {"file": FileData(path=str(path), orig_name=name).model_dump(), "name": name}
+def file(path: Path) -> dict[str, Any]:
+    """The value that saves a file under its name."""
+    return {"file": FileData(path=str(path), orig_name=path.name).model_dump(), "name": path.name}

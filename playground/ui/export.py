@@ -53,28 +53,27 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
 
 def save_animation(kept: Kept | None) -> dict[str, Any]:
     """The run as a GIF."""
-    path = _path("gif")
+    path = _path(f"{_stem(kept)}.gif")
     exports.gif(path, _present(kept).recording.x, _present(kept).about)
-    return download.file(path, f"{_stem(kept)}.gif")
+    return download.file(path)
 
 
 def save_frame(kept: Kept | None, index: float) -> dict[str, Any]:
     """The three strips of one frame, side by side."""
     run = _present(kept).recording
     at = int(min(max(index, 0), len(run.steps) - 1))
-    grids = [pictures.grid(strip[at]) for strip in (run.x, run.x0_hat, run.eps_hat)]
-    path = _path("png")
-    exports.png(
-        path, np.concatenate(grids, axis=1), _present(kept).about | {"step": str(run.steps[at]), "t": str(run.t[at])}
-    )
-    return download.file(path, f"{_stem(kept)}-t{run.t[at]}.png")
+    grids = np.stack([pictures.grid(strip[at]) for strip in (run.x, run.x0_hat, run.eps_hat)])
+    path = _path(f"{_stem(kept)}-t{run.t[at]}.png")
+    about = _present(kept).about | {"step": str(run.steps[at]), "t": str(run.t[at])}
+    exports.png(path, pictures.grid(grids, columns=3, gap=4), about)
+    return download.file(path)
 
 
 def save_pictures(kept: Kept | None) -> dict[str, Any]:
     """The finished pictures."""
-    path = _path("png")
+    path = _path(f"{_stem(kept)}.png")
     exports.png(path, pictures.grid(_present(kept).recording.images), _present(kept).about)
-    return download.file(path, f"{_stem(kept)}.png")
+    return download.file(path)
 
 
 def _present(kept: Kept | None) -> Kept:
@@ -87,7 +86,6 @@ def _stem(kept: Kept | None) -> str:
     return f"{_present(kept).checkpoint}-seed{_present(kept).settings.seed}"
 
 
-def _path(kind: str) -> Path:
+def _path(name: str) -> Path:
     """A file in the folder that Gradio serves from and clears."""
-    folder = Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder()))
-    return folder / f"export.{kind}"
+    return Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder())) / name

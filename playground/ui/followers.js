@@ -46,11 +46,14 @@ function drawCurve(curve, frames, ends) {
   const readouts = curve.series.map((series) => {
     const key = make('span', {className: 'key'}), number = make('b');
     key.style.background = series.colour;
-    caption.append(key, series.name ? `${series.name} ` : '', number);
+    caption.append(make('span', {className: 'series'}, key, series.name ? `${series.name} ` : '', number), ' ');
     return (k) => { number.textContent = readable(series.values[k]); };
   });
   const footer = make('div', {className: 'ends'}, make('span', {textContent: ends[0]}), make('span', {textContent: ends[1]}));
-  const figure = make('figure', {className: 'curve'}, caption, chart, footer);
+  const value = curve.log ? (v) => 10 ** v : (v) => v;
+  const scale = [high, low].map((v) => make('span', {className: 'scale', textContent: readable(value(v))}));
+  const plot = make('div', {className: 'plot'}, chart, ...(finite.length && high > low ? scale : []));
+  const figure = make('figure', {className: 'curve'}, caption, plot, footer, make('small', {textContent: curve.hint}));
   const drag = (event) => {
     const box = chart.getBoundingClientRect();
     setPlaying(false);

@@ -13,11 +13,14 @@ from playground.validation import UserError
 Settings = TypeVar("Settings")
 
 COPY = """async () => {
-  const button = document.activeElement, label = button.textContent;
-  try { await navigator.clipboard.writeText(location.href); }
-  catch { window.prompt('Copy this link:', location.href); return; }
-  button.textContent = 'Copied';
-  setTimeout(() => { button.textContent = label; }, 1500);
+  const button = document.activeElement;
+  const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 1500); };
+  const query = document.querySelector('#SCRUBBER [data-query]')?.dataset.query;
+  if (!query) return say('No link can hold this');
+  const link = `${location.origin}${location.pathname}?${query}`;
+  try { await navigator.clipboard.writeText(link); }
+  catch { window.prompt('Copy this link:', link); return; }
+  say('Copied');
 }"""
 EXPECTED = {int: "a whole number", float: "a number", bool: "0 or 1"}
 
@@ -56,10 +59,10 @@ def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:
     return select
 
 
-def copy_button() -> gr.Button:
-    """A button that copies the address, which holds the settings of the run on show."""
+def copy_button(scrubber_id: str) -> gr.Button:
+    """A button that copies a link to the run that a scrubber shows."""
     button = gr.Button("Copy link", size="sm", elem_classes="link")
-    button.click(None, None, None, js=COPY)
+    button.click(None, None, None, js=COPY.replace("SCRUBBER", scrubber_id))
     return button
 
 

@@ -1,5 +1,5 @@
 // The scrubber: frames as sprite sheets on canvases, and everything that follows the frame shown.
-// `props.value` comes from pack(), live(), message() or STOPPED of scrubber.py, which tells of its fields.
+// `props.value` comes from pack(), live(), message() or stopped() of scrubber.py, which tells of its fields.
 // Nothing here asks the server for anything but the sheets themselves.
 const $ = (selector) => element.querySelector(selector);
 const make = (tag, properties = {}, ...children) => {
@@ -11,7 +11,7 @@ const position = $('.position'), caption = $('.caption'), playButton = $('[data-
 let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let index = 0, generation = 0, playing = false, clock = 0, owed = 0;
+let index = 0, generation = 0, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -72,12 +72,15 @@ const discard = (value) => value?.strips?.forEach((s) => s.bitmaps?.forEach((b) 
 // ---- a new value ----
 
 async function load() {
-  const value = props.value && structuredClone(props.value), mine = ++generation;
+  const value = props.value && structuredClone(props.value);
   if (!value) return;
+  if (value.stopped) stoppedAt = value.at;
+  if (value.live && value.started <= stoppedAt) return;     // it was on its way when its run was stopped
+  const mine = ++generation;
   if (value.stopped || value.message) {
     if (run) adopt(run, index);
     busy(false);
-    caption.value = value.message || (run ? caption.value : 'Stopped. Press Sample to start again.');
+    caption.value = value.message || (run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
     return;
   }
   try {
@@ -100,14 +103,17 @@ function preview(value) {      // the newest frame of a run under way; the finis
 }
 
 function finish(value) {
-  const before = run;
-  adopt(value, value.start < 0 ? value.frames + value.start : value.start);
+  const before = run, start = value.start < 0 ? value.frames + value.start : value.start;
+  adopt(value, value.keep && before?.frames === value.frames ? index : start);
   if (before !== value) discard(before);
   busy(false);
-  if (value.query) {           // the address restores this run; Gradio's own parameters stay
+  if (value.notice) caption.value = value.notice;
+  const query = new URLSearchParams(value.query);
+  element.dataset.query = query;       // for the button that copies a link
+  delete element.dataset.stale;
+  if (value.address) {         // the address restores this run; Gradio's own parameters stay
     const gradios = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
-    const query = new URLSearchParams([...gradios, ...Object.entries(value.query)]);
-    history.replaceState(history.state, '', `?${query}${location.hash}`);
+    history.replaceState(history.state, '', `?${new URLSearchParams([...gradios, ...query])}${location.hash}`);
   }
   element.dataset.ready = value.id;
 }

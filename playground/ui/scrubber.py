@@ -7,6 +7,7 @@ an error. The frames travel once, as sprite sheets; scrubbing happens in the bro
 import base64
 import io
 import math
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +24,6 @@ from playground import pictures
 
 MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
 LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
-STOPPED = {"stopped": True}  # the value after Stop: back to the run before
 _HERE = Path(__file__).parent
 
 
@@ -96,15 +96,21 @@ def pack(
     numbers: dict[str, list[str]] | None = None,
     diagram: Sequence[Box] = (),
     query: dict[str, str] | None = None,
+    address: bool = True,
     start: int = -1,
+    keep: bool = False,
+    notice: str = "",
 ) -> dict[str, Any]:
     """The value of a finished run of F frames.
 
     Args:
         captions: one a frame; ends: what the left and the right end of the curves are.
         formula: HTML in which `<b data-number="NAME">` shows `numbers[NAME]` of the frame shown.
-        query: parameters for the page's address, so that a link restores the run; None leaves the address as it is.
+        query: parameters of a link that restores the run; none if no link can.
+        address: put them into the page's address.
         start: the frame to show first; negative counts from the end.
+        keep: show the frame that the run before showed instead, if it had as many.
+        notice: said until another frame is shown.
     """
     grids = [np.stack([pictures.grid(frame) for frame in strip.frames]) for strip in strips]
     n, height, width = grids[0].shape[:3]
@@ -129,25 +135,37 @@ def pack(
         "formula": formula,
         "numbers": numbers or {},
         "diagram": [asdict(box) for box in diagram] or None,
-        "query": query,
+        "query": query or {},
+        "address": address,
         "start": start,
+        "keep": keep,
+        "notice": notice,
     }
 
 
-def live(strips: Sequence[Strip], index: int, frames: int, caption: str) -> dict[str, Any]:
-    """The value while a run is under way: strips of one frame each, the position, and what to say of it."""
+def live(strips: Sequence[Strip], index: int, frames: int, caption: str, started: float) -> dict[str, Any]:
+    """The value while a run is under way: strips of one frame each, the position, and what to say of it.
+
+    Args:
+        started: when the run did, by `time.monotonic`.
+    """
     grids = [pictures.grid(strip.frames[0]) for strip in strips]
     shown = [
         {"name": s.name, "hint": s.hint, "sheets": [data_url(grid)]} for s, grid in zip(strips, grids, strict=True)
     ]
     height, width = grids[0].shape[:2]
-    return {"live": True, "id": uuid.uuid4().hex, "strips": shown, "width": width, "height": height,
+    return {"live": True, "id": uuid.uuid4().hex, "strips": shown, "width": width, "height": height, "started": started,
             "vacant": _vacant(strips[0]), "index": index, "frames": frames, "caption": caption}  # fmt: skip
 
 
 def message(text: str) -> dict[str, Any]:
     """The value that says something, and leaves the run on show as it is."""
     return {"message": text, "id": uuid.uuid4().hex}
+
+
+def stopped() -> dict[str, Any]:
+    """The value after Stop: back to the run before; previews that are still on their way are dropped."""
+    return {"stopped": True, "at": time.monotonic()}
 
 
 def data_url(image: np.ndarray) -> str:

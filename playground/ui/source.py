@@ -13,7 +13,7 @@ from playground.ui import drawing_pad
 from playground.ui.controls import unchecked
 from playground.validation import UserError
 
-MODEL, TEST, DRAWN, UPLOADED = "Model's digit", "Test digit", "Draw", "Upload"
+MODEL, TEST, DRAWN, UPLOADED = "Model's 7", "Test digit", "Draw", "Upload"
 KINDS = (MODEL, TEST, DRAWN, UPLOADED)
 
 
@@ -37,13 +37,15 @@ def build(name: str) -> Source:
     )
     with gr.Column(visible=False) as drawn:
         pad = drawing_pad.build(f"{name}-pad")
-    upload: Any = gr.UploadButton("Choose a picture", file_types=["image"], visible=False)
+    with gr.Column(visible=False) as uploaded:
+        upload: Any = gr.UploadButton("Choose a picture", file_types=["image"])
+        gr.Markdown("Best is one handwritten digit: it is made grey, cut out, centred and scaled as MNIST's are.")
     upload.preprocess = lambda payload: payload and payload.path
 
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
-    kind.change(reveal, kind, [number, drawn, upload], queue=False, show_progress="hidden", api_visibility="private")
+    kind.change(reveal, kind, [number, drawn, uploaded], queue=False, show_progress="hidden", api_visibility="private")
     return Source([kind, number, pad, upload], kind.input, [number.input, pad.change, upload.upload])
 
 

@@ -117,7 +117,7 @@ def peak_memory() -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_a_huge_picture_is_refused_before_it_is_decoded(address: str, tmp_path: Path) -> None:
-    assert noise(address, "Model's digit")[0] == "complete"
+    assert noise(address, "Model's 7")[0] == "complete"
     path = bomb(tmp_path / "bomb.png")
     assert path.stat().st_size < 64 * 1024
     Path("/proc/self/clear_refs").write_text("5")  # start the peak anew
@@ -168,8 +168,8 @@ def test_broken_uploads(address: str, tmp_path: Path, name: str, sentence: str) 
         ({"kind": None}, "must be one of"),
         ({"kind": "Test digit", "number": 10_000}, "from 0 to 9999"),
         ({"kind": "Test digit", "number": "first"}, "from 0 to 9999"),
-        ({"kind": "Model's digit", "seed": float("nan")}, "seed must be"),
-        ({"kind": "Model's digit", "number": None}, "from 0 to 9999"),
+        ({"kind": "Model's 7", "seed": float("nan")}, "seed must be"),
+        ({"kind": "Model's 7", "number": None}, "from 0 to 9999"),
     ],
 )
 def test_bad_pictures(address: str, arguments: dict[str, Any], sentence: str) -> None:

@@ -134,8 +134,53 @@ def test_stop_ends_a_run_and_keeps_the_one_before(page: Page) -> None:
     page.locator("#ddpm-stop").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=false]", state="attached", timeout=5_000)
     assert ready(page) == before
-    assert "of 50" in caption(page)
+    assert "the run before is shown" in caption(page)
     assert page.locator(f"{SCRUBBER} .position").is_enabled()
+
+
+def test_stop_at_any_moment_never_leaves_a_preview(page: Page) -> None:
+    ready(page)
+    set_control(page, "Steps", "300")
+    for milliseconds in (0, 120, 250, 400, 600):
+        page.locator("#ddpm-sample").click()
+        page.wait_for_timeout(milliseconds)
+        page.locator("#ddpm-stop").click()
+        expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("the run before is shown")
+        page.wait_for_timeout(500)  # what was on its way has come
+        assert page.locator(f"{SCRUBBER} .position").is_enabled()
+
+
+def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
+    before = ready(page)
+    set_control(page, "Steps", "20")
+    expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)  # and the page says so
+    dice = page.get_by_role("button", name="New seed").first
+    dice.click()
+    dice.click()
+    next_run(page, before)
+    page.wait_for_timeout(1000)  # a second run would have begun
+    shown = page.get_by_label("Seed").first.input_value()
+    assert shown != "0"
+    assert f"seed={shown}" in page.url
+    expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(0)
+
+
+def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ready(page)
+
+    def copied() -> str:
+        page.get_by_role("button", name="Copy link").locator("visible=true").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        return page.evaluate("navigator.clipboard.readText()")
+
+    assert copied().startswith(f"{address}?tab=ddpm&n=10")
+    page.get_by_role("tab", name="Forward").click()
+    ready(page, FORWARD)
+    assert "?tab=ddpm.forward&" in copied()
+    page.get_by_role("tab", name="Reverse").click()
+    page.wait_for_timeout(1600)  # the button says "Copied" for a while
+    assert "?tab=ddpm&" in copied()
 
 
 def test_a_link_restores_its_run(page: Page, address: str) -> None:
@@ -155,6 +200,7 @@ def test_a_link_restores_its_run(page: Page, address: str) -> None:
 def test_a_bad_link_says_so(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=ddpm&steps=many")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("The link's steps must be a whole number, not 'many'")
+    assert strip(page, 0).shape == (96, 128), "the first run is there all the same"
 
 
 def test_exports_hold_their_settings(page: Page) -> None:
@@ -163,13 +209,14 @@ def test_exports_hold_their_settings(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Pictures (PNG)").click()
     picture = saved(download.value)
-    assert picture.size == (128, 96)
+    assert picture.size == (4 * 128, 4 * 96)
     assert json.loads(picture.text["settings"])["steps"] == 50
     assert picture.text["command"].startswith("python -m playground sample ddpm-digits --n 10 --sampler ddim")
     page.get_by_role("button", name="First frame").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="This frame (PNG)").click()
     assert saved(download.value).text["t"] == "1000"
+    assert download.value.suggested_filename == "ddpm-digits-seed0-t1000.png"
     with page.expect_download() as download:
         page.get_by_role("button", name="Animation (GIF)").click()
     assert saved(download.value).n_frames == 51

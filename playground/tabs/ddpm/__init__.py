@@ -7,8 +7,8 @@ from playground.tabs.ddpm import forward, reverse
 from playground.ui import links
 
 INTRO = (
-    "Diffusion turns noise into pictures step by step: a network estimates the noise in what it sees, and a little of "
-    "it is taken away. **Press Play, or drag the slider under the pictures**, and watch digits come out of the noise."
+    "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, step "
+    "by step, until digits come out of nothing but noise. **Press Play, or drag the slider under the pictures.**"
 )
 
 

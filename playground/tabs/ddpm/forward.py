@@ -1,6 +1,7 @@
 """Forward: noise added to a digit, t from 0 to T, under both schedules."""
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from math import log10
 from typing import Any
@@ -42,8 +43,8 @@ class Settings:
         object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 
-def describe(x0: Tensor, seed: int, query: dict[str, str] | None = None) -> dict[str, Any]:
-    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
+def describe(x0: Tensor, seed: int, query: dict[str, str], address: bool = True, notice: str = "") -> dict[str, Any]:
+    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise; no link can hold one without a query."""
     eps = torch.randn(x0.shape, generator=sampling.generator(seed))
     t = torch.tensor(TIMES)
     both = {name: make(T) for name, make in schedule.SCHEDULES.items()}
@@ -81,6 +82,9 @@ def describe(x0: Tensor, seed: int, query: dict[str, str] | None = None) -> dict
         },
         start=len(TIMES) // 4,
         query=query,
+        address=address,
+        keep=True,
+        notice=notice,
     )
 
 
@@ -91,17 +95,17 @@ def _ratio(snr: float) -> str:
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
-    with gr.Row(elem_classes="tab-body"):
+    with gr.Row(elem_classes=["tab-body", "controls-first"]):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             chosen = source.build("ddpm-forward")
-            seed, dice = controls.seed()
+            seed, dice = controls.seed("The same seed gives the same noise.")
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
             with gr.Accordion("How it works", open=False):
                 gr.Markdown(HOW)
                 code = inspect.getsource(schedule.NoiseSchedule.add_noise)
                 gr.Code(code, language="python", label="The function that ran, playground/schedule.py")
-            links.copy_button()
+            links.copy_button("ddpm-forward-scrubber")
 
     @answered
     def noise(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> dict[str, Any]:
@@ -115,13 +119,21 @@ def build(page: gr.Blocks, places: Places) -> None:
         wanted = source.awaited(kind, drawing, upload)
         return scrubber.message(wanted) if wanted else noise(kind, number, drawing, upload, seed)
 
+    def chose_rolled(*values: Any) -> tuple[Any, Any]:
+        return chose(*values), values[-1]
+
+    def first(asked: Settings, notice: str = "") -> tuple[Any, ...]:
+        x0 = source.picture(asked.picture, asked.number, "", None, places.data, lambda: models_digit(places))
+        shown = describe(x0, asked.seed, links.query("ddpm.forward", asked), address=False, notice=notice)
+        return shown, asked.picture, asked.number, asked.seed
+
     def opened(request: gr.Request) -> tuple[Any, ...]:
         """The first picture: what the address describes, or the model's digit."""
         try:
-            asked = links.restore(Settings, "ddpm.forward", request.query_params) or Settings()
-            x0 = source.picture(asked.picture, asked.number, "", None, places.data, lambda: models_digit(places))
-            return describe(x0, asked.seed), asked.picture, asked.number, asked.seed
+            return first(links.restore(Settings, "ddpm.forward", request.query_params) or Settings())
         except UserError as error:
+            with suppress(UserError):
+                return first(Settings(), notice=sentence(error))
             return scrubber.message(sentence(error)), gr.skip(), gr.skip(), gr.skip()
 
     inputs = [*chosen.inputs, seed]
@@ -130,7 +142,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     by_hand = [*chosen.changes, seed.input]  # not when a link sets them
     gr.on(by_hand, noise, inputs, stage, api_name="ddpm_noise", trigger_mode="always_last", **light)
     chosen.chosen(chose, inputs, stage, **private)
-    dice.click(None, None, seed, js=controls.ROLL, queue=False).then(chose, inputs, stage, **private)
+    dice.click(chose_rolled, inputs, [stage, seed], js=controls.roll(len(inputs) - 1), **private)
     page.load(opened, None, [stage, inputs[0], inputs[1], seed], **private)
 
 

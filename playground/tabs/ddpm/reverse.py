@@ -24,7 +24,7 @@ ALL = "all"  # the class control's value for the ten in turn
 SAMPLERS = [
     ("DDIM: straight, few steps", "ddim"),
     ("DDPM: fresh noise at every step", "ddpm"),
-    ("DDPM with the larger variance", "ddpm-large"),
+    ("DDPM, the larger of its two variances", "ddpm-large"),
     ("DPM-Solver++: the fewest steps", "dpm-solver++"),
 ]
 HOW = """
@@ -62,14 +62,15 @@ def values_of(names: Iterable[str], settings: ddpm.Settings) -> list[Any]:
 def build_controls() -> tuple[dict[str, Any], gr.Button]:
     """The controls by the names in `ddpm.Settings`, at its defaults, and the dice."""
     default = ddpm.Settings()
+    fixed: dict[str, Any] = {"filterable": False}  # a list that was typed in stays open when the focus moves on
     classes: list[tuple[str, Any]] = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
     made: dict[str, Any] = {
-        "label": gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for."),
+        "label": gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for.", **fixed),
         "n": gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once."),
-        "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made."),
+        "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made.", **fixed),
         "steps": gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact."),
         "w": gr.Slider(0, 8, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
-        "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="Of DDIM: 0 none, 1 as much as DDPM."),
+        "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="η of DDIM: 0 none, 1 as much as DDPM."),
     }
     made["seed"], dice = controls.seed()
     with gr.Accordion("More", open=False):
@@ -114,7 +115,7 @@ def lay_out() -> View:
                 code = gr.Code(source_code("ddim"), language="python", label=label)
             kept = gr.State(None, time_to_live=3600)
             command = export.build(kept, "ddpm-scrubber")
-            links.copy_button()
+            links.copy_button("ddpm-scrubber")
     return View(inputs, dice, go, stop, stage, kept, command, code)
 
 
@@ -125,9 +126,11 @@ def build(page: gr.Blocks, places: Places) -> None:
     outputs = [view.stage, view.kept, view.command, view.code]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
-    def finished(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool) -> tuple[Any, ...]:
+    def finished(
+        model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
+    ) -> tuple[Any, ...]:
         kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
-        return runs.describe(model, settings, run, asked), kept, kept.command, source_code(settings.sampler)
+        return runs.describe(model, settings, run, asked, notice), kept, kept.command, source_code(settings.sampler)
 
     @answered
     def sample(*values: Any) -> Iterator[tuple[Any, ...]]:
@@ -142,19 +145,28 @@ def build(page: gr.Blocks, places: Places) -> None:
             yield scrubber.message(sentence(error)), *unchanged
             raise
 
+    def sample_rolled(*values: Any) -> Iterator[tuple[Any, ...]]:
+        for shown in sample(*values):
+            yield *shown, values[names.index("seed")]
+
+    def first_run(notice: str = "") -> tuple[Any, ...]:
+        """The run with the default settings and the controls that say so, or what is wrong with the model."""
+        settings = ddpm.Settings()
+        try:
+            shown = finished(runs.load_model(places), settings, runs.first(places), asked=False, notice=notice)
+        except UserError as error:
+            shown = scrubber.message(notice or sentence(error)), *unchanged
+        return *shown, *values_of(names, settings)
+
     def opened(request: gr.Request) -> tuple[Any, ...]:
         """The controls as the address sets them, and the first run if it asks for none."""
         try:
             asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
-            settings = asked or ddpm.Settings()
-            shown = (
-                (scrubber.message("Sampling the run of this link …"), *unchanged)
-                if asked
-                else finished(runs.load_model(places), settings, runs.first(places), asked=False)
-            )
-            return *shown, *values_of(names, settings)
+            if not asked:
+                return first_run()
+            return scrubber.message("Sampling the run of this link …"), *unchanged, *values_of(names, asked)
         except UserError as error:
-            return scrubber.message(sentence(error)), *unchanged, *[gr.skip()] * len(names)
+            return first_run(sentence(error))
 
     def linked(request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """The run that the address describes, if it does."""
@@ -167,13 +179,15 @@ def build(page: gr.Blocks, places: Places) -> None:
     common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     heavy: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 1}
     heavy_private: dict[str, Any] = {**heavy, "api_visibility": "private"}
-    view.go.click(lambda: scrubber.message("Waiting for the model …"), None, view.stage, queue=False, **common)
+    waiting = lambda: scrubber.message("Waiting for the model …")  # noqa: E731
+    view.go.click(waiting, None, view.stage, js=controls.in_sight("ddpm-scrubber"), queue=False, **common)
+    controls.mark_stale(inputs, "ddpm-scrubber")
     clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
-    rolled = view.dice.click(None, None, view.controls["seed"], js=controls.ROLL, queue=False).then(
-        sample, inputs, outputs, **heavy_private
-    )
+    dice = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
+    rolled = view.dice.click(sample_rolled, inputs, [*outputs, view.controls["seed"]], **dice, **heavy_private)
+    view.dice.click(None, None, None, js=controls.in_sight("ddpm-scrubber"))
     loaded = page.load(opened, None, [*outputs, *inputs], concurrency_id="light", concurrency_limit=2, **common)
     followed = loaded.then(linked, None, outputs, **heavy_private)
     started = [clicked, rolled, followed]
-    view.stop.click(lambda: scrubber.STOPPED, None, view.stage, cancels=started, queue=False, **common)
+    view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **common)
     threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()

@@ -70,18 +70,23 @@ def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip
     ]
 
 
-def captions(run: Recording, settings: ddpm.Settings, alpha_bar: list[float], snr: list[float]) -> list[str]:
-    """The numbers of each frame, in words."""
+def captions(
+    run: Recording, settings: ddpm.Settings, alpha_bar: list[float], snr: list[float], before: int
+) -> list[str]:
+    """The numbers of each frame, in words; `before` is the time from which the last step was made."""
     kept = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
     rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_norm, run.x0_change, strict=True)
     return [
         f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
         f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
+        + (f" · formula and diagram: the step that led here, from t = {before}" if t == 0 else "")
         for step, t, a, s, e, c in rows
     ]
 
 
-def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool) -> dict[str, Any]:
+def describe(
+    model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
+) -> dict[str, Any]:
     """The scrubber's value for a finished run; one that was asked for goes into the page's address."""
     alpha_bar, snr = (values[run.t].tolist() for values in (model.schedule.alpha_bar, model.schedule.snr))
     times = model.schedule.steps(settings.steps)
@@ -97,26 +102,30 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: 
     )
     return scrubber.pack(
         strips(run.x, run.x0_hat, run.eps_hat),
-        captions(run, settings, alpha_bar, snr),
+        captions(run, settings, alpha_bar, snr, times[-2]),
         (f"t = {times[0]}", "t = 0"),
         curves=curves,
         formula=formulas.reverse_step(settings.sampler, model.config.prediction),
         numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
         diagram=DIAGRAM,
-        query=links.query("ddpm", settings) if asked else None,
+        query=links.query("ddpm", settings),
+        address=asked,
+        notice=notice,
     )
 
 
 def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
     """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
-    start = shown = time.monotonic()
+    start = shown = first = sure = time.monotonic()
     for frame in ddpm.sample(model, settings):
         recorder.add(frame)
         now = time.monotonic()
+        if frame.step == 1:
+            first, sure = now, now + 0.5  # the first step takes longer, and a single one tells little
         if frame.step == 1 or now - shown > PAUSE:
             shown = now
-            left = (now - start) / max(frame.step, 1) * (settings.steps - frame.step)
+            left = (now - first) / max(frame.step - 1, 1) * (settings.steps - frame.step)
             x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
             images = strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
-            caption = f"step {frame.step} of {settings.steps} · about {left:.0f} s left"
-            yield scrubber.live(images, frame.step, settings.steps + 1, caption)
+            caption = f"step {frame.step} of {settings.steps}" + (f" · about {left:.0f} s left" if now > sure else "")
+            yield scrubber.live(images, frame.step, settings.steps + 1, caption, start)
