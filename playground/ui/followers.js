@@ -50,7 +50,7 @@ function drawCurve(curve, frames, ends) {
     return (k) => { number.textContent = readable(series.values[k]); };
   });
   const footer = make('div', {className: 'ends'}, make('span', {textContent: ends[0]}), make('span', {textContent: ends[1]}));
-  const value = curve.log ? (v) => 10 ** v : (v) => v;
+  const value = curve.log ? (v) => 10 ** v : (v) => (Math.abs(v) < span / 1000 ? 0 : v);
   const scale = [high, low].map((v) => make('span', {className: 'scale', textContent: readable(value(v))}));
   const plot = make('div', {className: 'plot'}, chart, ...(finite.length && high > low ? scale : []));
   const figure = make('figure', {className: 'curve'}, caption, plot, footer, make('small', {textContent: curve.hint}));
