@@ -310,9 +310,13 @@ def grey(n: int = 40) -> Tensor:
     return torch.rand(n, 1, 8, 8, generator=generator(0)) * 2 - 1
 
 
-def test_a_run_fits_the_mixture_to_the_codes(tiny) -> None:
-    path = recipe.train(replace(tiny, config=replace(TINY, components=3)), grey())
+def test_a_run_fits_the_mixture_to_the_codes_and_keeps_some(tiny) -> None:
+    path = recipe.train(replace(tiny, config=replace(TINY, components=3, kept=20)), grey())
     model = checkpoint.load(path)
+    mu, log_var = model.encode(grey()[:20])
+    torch.testing.assert_close(model.kept_mu, mu, rtol=0.01, atol=0.01)
+    torch.testing.assert_close(model.kl, ((mu**2 + log_var.exp() - log_var - 1) / 2).mean(0), rtol=0.02, atol=0.01)
+    assert (model.kept_elbo < 0).all()
     assert model.mixture_weights.sum().item() == pytest.approx(1, abs=1e-3)
     x = torch.cat([grey()] * 50)
     z = model(x, torch.randn(1, len(x), 2, generator=generator(1))).z[0].detach()

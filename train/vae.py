@@ -20,8 +20,8 @@ from train import disentanglement, loop
 from train.results import Entry
 
 Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
-DIGITS = Config(latent=20, width=64, multipliers=(1,), blocks=2, patch=4, components=100)
-SHAPES = Config(size=64, channels=3, latent=10, width=32, multipliers=(1, 2), patch=4)
+DIGITS = Config(latent=20, width=64, multipliers=(1,), blocks=2, patch=4, components=100, kept=2000)
+SHAPES = Config(size=64, channels=3, latent=10, width=32, multipliers=(1, 2), patch=4, kept=2000)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Recipe(loop.Options):
 
 
 def _binary(latent: int) -> Recipe:
-    config = replace(DIGITS, latent=latent, width=96, components=0)
+    config = replace(DIGITS, latent=latent, width=96, components=0, kept=0)
     return Recipe(name=f"vae-binary-{latent}", config=config, objective=Objective("iwae", samples=8), binarize=True)
 
 
@@ -94,20 +94,28 @@ def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
         return vae.loss(model, x, generator, recipe.objective, step)
 
     path = loop.follow(run, run.train(loss), _picture)
-    if path and recipe.config.components:
-        _fit_mixture(path, torch.cat([batches(step, generator(recipe.seed, step)) for step in range(FITTED)]))
+    if path:
+        some = torch.cat([batches(step, generator(recipe.seed, step)) for step in range(FITTED)])
+        test = (images, torch.zeros(len(images))) if images is not None else DATASETS[recipe.dataset].test(recipe)
+        complete(path, some, *test)
     return path
 
 
 class Dataset(NamedTuple):
-    """What is learned from, in words, and what makes its batches."""
+    """What is learned from, in words, what makes its batches, and test images with their classes."""
 
     about: str
     batches: Callable[[Recipe, loop.Run], Batches]
+    test: Callable[[Recipe], tuple[Tensor, Tensor]]
 
 
 def _digits(recipe: Recipe, run: loop.Run) -> Batches:
     return _batches_of(digits.crop(digits.load(recipe.data, "train", download=True)[0]).contiguous(), run)
+
+
+def _test_digits(recipe: Recipe) -> tuple[Tensor, Tensor]:
+    images, labels = digits.load(recipe.data, "test", download=True)
+    return digits.crop(images), labels
 
 
 def _drawn_shapes(recipe: Recipe, run: loop.Run) -> Batches:
@@ -116,12 +124,20 @@ def _drawn_shapes(recipe: Recipe, run: loop.Run) -> Batches:
     return lambda step, g: shapes.draw(shapes.sample(n, g)).to(run.accelerator.device)
 
 
+def _test_shapes(recipe: Recipe) -> tuple[Tensor, Tensor]:
+    factors = shapes.sample(recipe.config.kept, generator(1))
+    return shapes.draw(factors), factors.shape
+
+
 def _batches_of(images: Tensor, run: loop.Run) -> Batches:
     images = images.to(run.accelerator.device)
     return lambda step, g: images[run.batch(len(images), step)]
 
 
-DATASETS = {"digits": Dataset(digits.TRAINING, _digits), "shapes": Dataset(shapes.ABOUT, _drawn_shapes)}
+DATASETS = {
+    "digits": Dataset(digits.TRAINING, _digits, _test_digits),
+    "shapes": Dataset(shapes.ABOUT, _drawn_shapes, _test_shapes),
+}
 
 
 def binarized(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -135,16 +151,32 @@ def _picture(model: vae.Model, path: Path) -> None:
     pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
 
 
-def _fit_mixture(path: Path, images: Tensor) -> None:
-    """Fit a Gaussian mixture to codes of the images and keep it in the checkpoint. Ghosh 2020, section 4."""
+@torch.no_grad()
+def complete(path: Path, images: Tensor, test: Tensor, classes: Tensor) -> None:
+    """Put into a checkpoint what is measured after training: the mixture, and the codes and bounds of test images."""
     model = cast(vae.Model, checkpoint.load(path))
+    if model.config.components:
+        _fit_mixture(model, images)
+    kept = model.config.kept
+    if kept:
+        x, g = test[:kept], generator(0)
+        parts = [vae.terms(model, b, model(b, torch.randn(1, len(b), model.config.latent, generator=g)))
+                 for b in x.split(500)]  # fmt: skip
+        model.kl.copy_(torch.cat([part.kl for part in parts]).mean(0))
+        model.kept_elbo.copy_(torch.cat([part.elbo for part in parts]))
+        model.kept_mu.copy_(_encode(model, x)[0])
+        model.kept_class.copy_(classes[:kept])
+    checkpoint.save(path, model, checkpoint.header(path).provenance)
+
+
+def _fit_mixture(model: vae.Model, images: Tensor) -> None:
+    """Fit a Gaussian mixture to codes of the images. Ghosh 2020, "From Variational to Deterministic", section 4."""
     mu, log_var = _encode(model, images)
     z = mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=generator(0))
     mixture = GaussianMixture(model.config.components, random_state=0).fit(z.numpy())
     model.mixture_weights.copy_(torch.from_numpy(mixture.weights_))
     model.mixture_means.copy_(torch.from_numpy(mixture.means_))
     model.mixture_roots.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
-    checkpoint.save(path, model, checkpoint.header(path).provenance)
 
 
 @torch.no_grad()

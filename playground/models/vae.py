@@ -36,6 +36,7 @@ class Config:
         likelihood: p(x|z): "bernoulli" (pixels as shares of white), "gaussian" with standard deviation `sigma`, or
             "learned gaussian", whose one standard deviation starts there.
         components: of the Gaussian mixture that may be fitted to the codes; 0 for none.
+        kept: codes of test images that the checkpoint keeps, for maps and histograms without the data.
     """
 
     size: int = 28
@@ -48,6 +49,7 @@ class Config:
     likelihood: str = "bernoulli"
     sigma: float = 1.0
     components: int = 0
+    kept: int = 0
 
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
@@ -65,7 +67,7 @@ class Config:
 
 
 _BOUNDS = {"size": (1, 256), "channels": (1, 16), "latent": (1, 1024), "width": (8, 1024), "blocks": (1, 8),
-           "patch": (1, 32), "components": (0, 1000)}  # fmt: skip
+           "patch": (1, 32), "components": (0, 1000), "kept": (0, 100_000)}  # fmt: skip
 
 
 def encoder(config: Config) -> nn.Sequential:
@@ -129,11 +131,17 @@ class Pass(NamedTuple):
 
 
 class Model(nn.Module):
-    """Encoder and decoder, the standard deviation of Gaussian pixels, and perhaps a mixture fitted to the codes."""
+    """Encoder and decoder, the standard deviation of Gaussian pixels, and what was measured of them after training:
+    perhaps a mixture fitted to the codes, and the codes, classes and bounds of some test images.
+    """
 
     mixture_weights: Tensor  # (M,)
     mixture_means: Tensor  # (M, Z)
     mixture_roots: Tensor  # (M, Z, Z), lower triangular: root @ root.T is the covariance
+    kl: Tensor  # (Z,), mean over test images, in nats
+    kept_mu: Tensor  # (N, Z)
+    kept_class: Tensor  # (N,), uint8
+    kept_elbo: Tensor  # (N,), nats
 
     def __init__(self, config: Config):
         super().__init__()
@@ -146,6 +154,10 @@ class Model(nn.Module):
         self.register_buffer("mixture_weights", torch.full((m,), 1 / max(m, 1)))
         self.register_buffer("mixture_means", torch.zeros(m, z))
         self.register_buffer("mixture_roots", torch.eye(z).repeat(m, 1, 1))
+        self.register_buffer("kl", torch.zeros(z))
+        self.register_buffer("kept_mu", torch.zeros(config.kept, z))
+        self.register_buffer("kept_class", torch.zeros(config.kept, dtype=torch.uint8))
+        self.register_buffer("kept_elbo", torch.zeros(config.kept))
 
     def forward(self, x: Tensor, eps: Tensor) -> Pass:
         """Images x (B, C, H, W) in [-1, 1] and noise eps (K, B, Z); z = mu + sigma eps, eq. 10."""

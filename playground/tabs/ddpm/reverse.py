@@ -183,7 +183,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     view.go.click(waiting, None, view.stage, js=controls.in_sight("ddpm-scrubber"), queue=False, **common)
     controls.mark_stale(inputs, "ddpm-scrubber")
     clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
-    dice = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
+    dice: dict[str, Any] = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
     rolled = view.dice.click(sample_rolled, inputs, [*outputs, view.controls["seed"]], **dice, **heavy_private)
     view.dice.click(None, None, None, js=controls.in_sight("ddpm-scrubber"))
     loaded = page.load(opened, None, [*outputs, *inputs], concurrency_id="light", concurrency_limit=2, **common)
