@@ -30,7 +30,9 @@ class Tab:
 
 
 def discover() -> dict[str, Tab]:
-    """Every tab by the name of its file, in order."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    tabs = {name: importlib.import_module(f"{__name__}.{name}").TAB for name in names}
+    """Every tab by the name of its file, in order; one that is still being built has no `TAB` yet."""
+    modules = {
+        module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
+    }
+    tabs = {name: module.TAB for name, module in modules.items() if hasattr(module, "TAB")}
     return dict(sorted(tabs.items(), key=lambda item: item[1].order))

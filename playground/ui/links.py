@@ -12,17 +12,48 @@ from playground.validation import UserError
 
 Settings = TypeVar("Settings")
 
-COPY = """async () => {
-  const button = document.activeElement;
-  const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 1500); };
-  const query = document.querySelector('#SCRUBBER [data-query]')?.dataset.query;
+_JS = """
+const button = element.querySelector('button');
+const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 1500); };
+function hold() {
+  if (!props.value?.address) return;
+  const gradios = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
+  const query = new URLSearchParams([...gradios, ...Object.entries(props.value.query)]);
+  history.replaceState(history.state, '', `?${query}${location.hash}`);
+}
+button.addEventListener('click', async () => {
+  const query = new URLSearchParams(props.value?.query || {}).toString();
   if (!query) return say('No link can hold this');
   const link = `${location.origin}${location.pathname}?${query}`;
   try { await navigator.clipboard.writeText(link); }
   catch { window.prompt('Copy this link:', link); return; }
   say('Copied');
-}"""
+});
+watch('value', hold);
+hold();
+"""
 EXPECTED = {int: "a whole number", float: "a number", bool: "0 or 1"}
+
+
+def build() -> gr.HTML:
+    """A button that copies the link in its value."""
+    return gr.HTML(
+        html_template='<button type="button">Copy link</button>',
+        js_on_load=_JS,
+        apply_default_css=False,
+        css_template="button { cursor: pointer; }",
+        elem_classes="link",
+    )
+
+
+def value(tab: str, settings: Any, address: bool = True) -> dict[str, Any]:
+    """The value of the button for a run's settings; no settings if no link can hold the run.
+
+    Args:
+        tab: the tab's name, with ".VIEW" for a view that is not its first.
+        address: put them into the page's address too, so that a reload restores the run.
+    """
+    return {"query": query(tab, settings) if settings else {}, "address": address}
 
 
 def query(tab: str, settings: Any) -> dict[str, str]:
@@ -57,13 +88,6 @@ def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:
         return gr.Tabs(selected=names[level]) if ours and names[level] else gr.skip()
 
     return select
-
-
-def copy_button(scrubber_id: str) -> gr.Button:
-    """A button that copies a link to the run that a scrubber shows."""
-    button = gr.Button("Copy link", size="sm", elem_classes="link")
-    button.click(None, None, None, js=COPY.replace("SCRUBBER", scrubber_id))
-    return button
 
 
 def _written(value: Any) -> str:

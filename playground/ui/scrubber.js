@@ -108,13 +108,7 @@ function finish(value) {
   if (before !== value) discard(before);
   busy(false);
   if (value.notice) caption.value = value.notice;
-  const query = new URLSearchParams(value.query);
-  element.dataset.query = query;       // for the button that copies a link
   delete element.dataset.stale;
-  if (value.address) {         // the address restores this run; Gradio's own parameters stay
-    const gradios = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
-    history.replaceState(history.state, '', `?${new URLSearchParams([...gradios, ...query])}${location.hash}`);
-  }
   element.dataset.ready = value.id;
 }
 

@@ -95,8 +95,6 @@ def pack(
     formula: str = "",
     numbers: dict[str, list[str]] | None = None,
     diagram: Sequence[Box] = (),
-    query: dict[str, str] | None = None,
-    address: bool = True,
     start: int = -1,
     keep: bool = False,
     notice: str = "",
@@ -106,8 +104,6 @@ def pack(
     Args:
         captions: one a frame; ends: what the left and the right end of the curves are.
         formula: HTML in which `<b data-number="NAME">` shows `numbers[NAME]` of the frame shown.
-        query: parameters of a link that restores the run; none if no link can.
-        address: put them into the page's address.
         start: the frame to show first; negative counts from the end.
         keep: show the frame that the run before showed instead, if it had as many.
         notice: said until another frame is shown.
@@ -135,8 +131,6 @@ def pack(
         "formula": formula,
         "numbers": numbers or {},
         "diagram": [asdict(box) for box in diagram] or None,
-        "query": query or {},
-        "address": address,
         "start": start,
         "keep": keep,
         "notice": notice,

@@ -1,6 +1,6 @@
-"""Where a picture comes from: a test digit, the drawing pad, an upload, or a picture the model made."""
+"""Where a picture comes from: a test digit, the drawing pad, an upload, or what else a tab offers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,7 @@ from playground.ui import drawing_pad
 from playground.ui.controls import unchecked
 from playground.validation import UserError
 
-MODEL, TEST, DRAWN, UPLOADED = "Model's 7", "Test digit", "Draw", "Upload"
-KINDS = (MODEL, TEST, DRAWN, UPLOADED)
+TEST, DRAWN, UPLOADED = "Test digit", "Draw", "Upload"
 
 
 class Source(NamedTuple):
@@ -28,10 +27,10 @@ class Source(NamedTuple):
     changes: list[Callable[..., Any]]
 
 
-def build(name: str) -> Source:
-    """A choice of the four kinds, and under it the controls of the chosen one."""
-    hint = "What the noise is added to. Test digits (MNIST, 11 MB) are fetched when first asked for."
-    kind = unchecked(gr.Radio(list(KINDS), value=MODEL, label="Picture", info=hint))
+def build(name: str, kinds: Sequence[str], hint: str) -> Source:
+    """A choice of kinds, the first by default, and under it the controls of the chosen one."""
+    hint += " Test digits (MNIST, 11 MB) are fetched when first asked for."
+    kind = unchecked(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint))
     number = unchecked(
         gr.Slider(0, 9_999, 0, step=1, label="Number of the test digit", info="One of MNIST's 10,000.", visible=False)
     )
@@ -58,18 +57,15 @@ def awaited(kind: object, drawing: object, upload: object) -> str | None:
     return None
 
 
-def picture(kind: str, number: int, drawing: object, upload: object, data: Path, made: Callable[[], Tensor]) -> Tensor:
+def picture(kind: str, number: int, drawing: object, upload: object, data: Path) -> Tensor:
     """The chosen picture as a digit, (1, 1, 32, 32) in [-1, 1].
 
     Args:
         data: the folder of MNIST, fetched there when first needed.
-        made: gives the model's picture.
 
     Raises:
         UserError: what to do, in one sentence.
     """
-    if kind == MODEL:
-        return made()
     if kind == TEST:
         return digits.load(data, "test", download=True)[0][number : number + 1]
     if kind == DRAWN:

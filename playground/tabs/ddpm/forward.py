@@ -19,6 +19,8 @@ from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
 
 T = 1000
+MODEL = "Model's 7"  # of the first run
+KINDS = (MODEL, source.TEST, source.DRAWN, source.UPLOADED)
 TIMES = list(range(0, T + 1, 4))
 HOW = """
 No network is at work here: at time t the picture is a fixed mixture of the original and one and the same noise ε. The
@@ -33,18 +35,18 @@ the cosine schedule spends more of its time where something can still be seen, w
 class Settings:
     """What a link restores: the picture and the seed of the noise. A drawing or an upload fits into no link."""
 
-    picture: str = source.MODEL
+    picture: str = MODEL
     number: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        validation.choice("picture", self.picture, source.KINDS)
+        validation.choice("picture", self.picture, KINDS)
         object.__setattr__(self, "number", validation.integer("number of the test digit", self.number, 0, 9_999))
         object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 
-def describe(x0: Tensor, seed: int, query: dict[str, str], address: bool = True, notice: str = "") -> dict[str, Any]:
-    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise; no link can hold one without a query."""
+def describe(x0: Tensor, seed: int, notice: str = "") -> dict[str, Any]:
+    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
     eps = torch.randn(x0.shape, generator=sampling.generator(seed))
     t = torch.tensor(TIMES)
     both = {name: make(T) for name, make in schedule.SCHEDULES.items()}
@@ -81,8 +83,6 @@ def describe(x0: Tensor, seed: int, query: dict[str, str], address: bool = True,
             for part, values in (("signal", signal), ("sigma", sigma))
         },
         start=len(TIMES) // 4,
-        query=query,
-        address=address,
         keep=True,
         notice=notice,
     )
@@ -97,7 +97,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes=["tab-body", "controls-first"]):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            chosen = source.build("ddpm-forward")
+            chosen = source.build("ddpm-forward", KINDS, "What the noise is added to.")
             seed, dice = controls.seed("The same seed gives the same noise.")
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
@@ -105,27 +105,30 @@ def build(page: gr.Blocks, places: Places) -> None:
                 gr.Markdown(HOW)
                 code = inspect.getsource(schedule.NoiseSchedule.add_noise)
                 gr.Code(code, language="python", label="The function that ran, playground/schedule.py")
-            links.copy_button("ddpm-forward-scrubber")
+            link = links.build()
+
+    def picture(settings: Settings, drawing: Any = "", upload: Any = None) -> Tensor:
+        if settings.picture == MODEL:
+            return models_digit(places)
+        return source.picture(settings.picture, settings.number, drawing, upload, places.data)
 
     @answered
-    def noise(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> dict[str, Any]:
+    def noise(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> tuple[Any, Any]:
         """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
         settings = Settings(kind, number, seed)
-        linked = kind in (source.MODEL, source.TEST)  # a drawing fits into no link
-        x0 = source.picture(kind, settings.number, drawing, upload, places.data, lambda: models_digit(places))
-        return describe(x0, settings.seed, links.query("ddpm.forward", settings) if linked else {})
+        linked = settings if kind in (MODEL, source.TEST) else None  # a drawing fits into no link
+        return describe(picture(settings, drawing, upload), settings.seed), links.value("ddpm.forward", linked)
 
-    def chose(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> dict[str, Any]:
+    def chose(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> tuple[Any, Any]:
         wanted = source.awaited(kind, drawing, upload)
-        return scrubber.message(wanted) if wanted else noise(kind, number, drawing, upload, seed)
+        return (scrubber.message(wanted), gr.skip()) if wanted else noise(kind, number, drawing, upload, seed)
 
-    def chose_rolled(*values: Any) -> tuple[Any, Any]:
-        return chose(*values), values[-1]
+    def chose_rolled(*values: Any) -> tuple[Any, ...]:
+        return *chose(*values), values[-1]
 
     def first(asked: Settings, notice: str = "") -> tuple[Any, ...]:
-        x0 = source.picture(asked.picture, asked.number, "", None, places.data, lambda: models_digit(places))
-        shown = describe(x0, asked.seed, links.query("ddpm.forward", asked), address=False, notice=notice)
-        return shown, asked.picture, asked.number, asked.seed
+        link = links.value("ddpm.forward", asked, address=False)
+        return describe(picture(asked), asked.seed, notice), link, asked.picture, asked.number, asked.seed
 
     def opened(request: gr.Request) -> tuple[Any, ...]:
         """The first picture: what the address describes, or the model's digit."""
@@ -134,16 +137,16 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             with suppress(UserError):
                 return first(Settings(), notice=sentence(error))
-            return scrubber.message(sentence(error)), gr.skip(), gr.skip(), gr.skip()
+            return scrubber.message(sentence(error)), *[gr.skip()] * 4
 
-    inputs = [*chosen.inputs, seed]
+    inputs, shown = [*chosen.inputs, seed], [stage, link]
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
     private: dict[str, Any] = {"api_visibility": "private", **light}
     by_hand = [*chosen.changes, seed.input]  # not when a link sets them
-    gr.on(by_hand, noise, inputs, stage, api_name="ddpm_noise", trigger_mode="always_last", **light)
-    chosen.chosen(chose, inputs, stage, **private)
-    dice.click(chose_rolled, inputs, [stage, seed], js=controls.roll(len(inputs) - 1), **private)
-    page.load(opened, None, [stage, inputs[0], inputs[1], seed], **private)
+    gr.on(by_hand, noise, inputs, shown, api_name="ddpm_noise", trigger_mode="always_last", **light)
+    chosen.chosen(chose, inputs, shown, **private)
+    dice.click(chose_rolled, inputs, [*shown, seed], js=controls.roll(len(inputs) - 1), **private)
+    page.load(opened, None, [*shown, inputs[0], inputs[1], seed], **private)
 
 
 def models_digit(places: Places) -> Tensor:

@@ -97,6 +97,7 @@ class View(NamedTuple):
     kept: gr.State
     command: gr.Code
     code: gr.Code
+    link: gr.HTML
 
 
 def lay_out() -> View:
@@ -115,22 +116,23 @@ def lay_out() -> View:
                 code = gr.Code(source_code("ddim"), language="python", label=label)
             kept = gr.State(None, time_to_live=3600)
             command = export.build(kept, "ddpm-scrubber")
-            links.copy_button("ddpm-scrubber")
-    return View(inputs, dice, go, stop, stage, kept, command, code)
+            link = links.build()
+    return View(inputs, dice, go, stop, stage, kept, command, code, link)
 
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     view = lay_out()
     names, inputs = list(view.controls), list(view.controls.values())
-    outputs = [view.stage, view.kept, view.command, view.code]
+    outputs = [view.stage, view.kept, view.command, view.code, view.link]
     unchanged = [gr.skip()] * (len(outputs) - 1)
 
     def finished(
         model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
     ) -> tuple[Any, ...]:
         kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
-        return runs.describe(model, settings, run, asked, notice), kept, kept.command, source_code(settings.sampler)
+        shown = runs.describe(model, settings, run, notice)
+        return shown, kept, kept.command, source_code(settings.sampler), links.value("ddpm", settings, address=asked)
 
     @answered
     def sample(*values: Any) -> Iterator[tuple[Any, ...]]:

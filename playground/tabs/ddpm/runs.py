@@ -14,7 +14,7 @@ from playground import checkpoint, formulas, pictures
 from playground.models import ddpm
 from playground.recording import Recorder, Recording, record
 from playground.tabs import Places
-from playground.ui import links, palette, scrubber
+from playground.ui import palette, scrubber
 from playground.ui.scrubber import Box, Curve, Series, Strip
 from playground.validation import UserError
 
@@ -84,10 +84,8 @@ def captions(
     ]
 
 
-def describe(
-    model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
-) -> dict[str, Any]:
-    """The scrubber's value for a finished run; one that was asked for goes into the page's address."""
+def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "") -> dict[str, Any]:
+    """The scrubber's value for a finished run."""
     alpha_bar, snr = (values[run.t].tolist() for values in (model.schedule.alpha_bar, model.schedule.snr))
     times = model.schedule.steps(settings.steps)
     curves = (
@@ -108,8 +106,6 @@ def describe(
         formula=formulas.reverse_step(settings.sampler, model.config.prediction),
         numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
         diagram=DIAGRAM,
-        query=links.query("ddpm", settings),
-        address=asked,
         notice=notice,
     )
 

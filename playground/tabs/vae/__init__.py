@@ -1,0 +1,105 @@
+"""The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from playground import validation
+from playground.tabs import Places
+from playground.tabs.vae import codes, traverse
+from playground.ui import controls, links, source
+from playground.ui.controls import sentence
+from playground.validation import UserError
+
+INTRO = (
+    "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them. "
+    "**Move a slider**, and see what that number means."
+)
+VIEWS = {"traverse": traverse}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a link restores: the model, the image and the seed. A drawing or an upload fits into no link."""
+
+    model: str = next(iter(codes.MODELS))
+    picture: str = codes.PRIOR
+    number: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.choice("model", self.model, codes.MODELS)
+        validation.choice("picture", self.picture, codes.KINDS)
+        object.__setattr__(self, "number", validation.integer("number of the test image", self.number, 0, 9_999))
+        object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+
+
+def build(page: gr.Blocks, places: Places) -> None:
+    """The controls, which all views share, beside the views."""
+    gr.Markdown(INTRO)
+    with gr.Row(elem_classes=["tab-body", "controls-first"]):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            choices = [(title, name) for name, title in codes.MODELS.items()]
+            model: Any = controls.unchecked(
+                gr.Dropdown(choices, label="Model", info="Each learned its own code.", filterable=False)
+            )
+            chosen = source.build("vae", codes.KINDS, "What is encoded.")
+            seed, dice = controls.seed("The same seed gives the same code from the prior.")
+            link = links.build()
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"), gr.Tabs() as views:
+            shown = {}
+            for name, view in VIEWS.items():
+                with gr.Tab(view.TITLE, id=name) as tab:
+                    shown[name] = (tab, view.build(places))
+    selected = gr.State(next(iter(VIEWS)))
+    inputs = [model, *chosen.inputs, seed]
+    outputs = [link, *(component for _, components in shown.values() for component in components)]
+
+    def show(name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> list[Any]:
+        """The link, and the values of a view for the chosen image; the other views stay as they are."""
+        wanted = source.awaited(kind, drawing, upload)
+        try:
+            if wanted:
+                raise UserError(wanted)
+            settings = Settings(model, kind, number, seed)
+            values = VIEWS[name].show(places, codes.start(places, settings, drawing, upload))
+            linked = settings if kind in (codes.PRIOR, source.TEST) else None
+            first = links.value(f"vae.{name}", linked)
+        except UserError as error:
+            values, first = VIEWS[name].message(sentence(error)), gr.skip()
+        made = {other: [gr.skip()] * len(components) for other, (_, components) in shown.items()} | {name: values}
+        return [first, *(value for values in made.values() for value in values)]
+
+    def opened(request: gr.Request) -> list[Any]:
+        """What the address describes, or the first image."""
+        name = request.query_params.get("tab", "").removeprefix("vae.")
+        name = name if name in VIEWS else next(iter(VIEWS))
+        try:
+            asked = links.restore(Settings, f"vae.{name}", request.query_params) or Settings()
+        except UserError as error:
+            gr.Warning(sentence(error))
+            asked = Settings()
+        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed)
+        value = {**value, "address": False} if isinstance(value, dict) else value
+        return [value, *values, *dataclasses.astuple(asked), name]
+
+    def turn(name: str, *values: Any) -> list[Any]:
+        return [*show(name, *values), name]
+
+    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
+                             "api_visibility": "private"}  # fmt: skip
+    changed = [model.input, seed.input, *chosen.changes]
+    gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
+    chosen.chosen(show, [selected, *inputs], outputs, **light)
+
+    def rolled(*values: Any) -> list[Any]:
+        return [*show(*values), values[-1]]
+
+    dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(len(inputs)), **light)
+    for name, (tab, _) in shown.items():
+        tab.select(partial(turn, name), inputs, [*outputs, selected], **light)
+    page.load(opened, None, [*outputs, model, inputs[1], inputs[2], seed, selected], **light)
+    page.load(links.selector(1, "vae"), None, views, queue=False, api_visibility="private")

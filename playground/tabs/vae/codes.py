@@ -1,0 +1,148 @@
+"""What the views of the VAE tab share: its models, the image that is looked at, and what the decoder makes of codes."""
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground import checkpoint, pictures, sampling, validation
+from playground.data import digits, shapes
+from playground.models import vae
+from playground.tabs import Places
+from playground.ui import source
+from playground.ui.controls import sentence
+from playground.validation import UserError
+
+MODELS = {
+    "vae-digits": "Digits, 20 dimensions",
+    "vae-digits-2d": "Digits, 2 dimensions",
+    "vae-shapes": "Shapes of six known factors",
+}
+BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, "vae-digits-beta10": 10.0}
+PRIOR = "From the prior"
+KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
+LIMIT = 6.0  # how far a coordinate may be moved; the prior's standard deviation is 1
+DEAD = 0.05  # nats of KL, below which a dimension says nothing of the image
+
+
+class Start(NamedTuple):
+    """The image that is looked at.
+
+    Attributes:
+        name: of the checkpoint.
+        x: the image (1, C, H, W).
+        mu, log_var: of q(z|x), (Z,).
+        z: the code that is shown first (Z,): mu, or the code that the prior gave.
+    """
+
+    name: str
+    x: Tensor
+    mu: Tensor
+    log_var: Tensor
+    z: Tensor
+
+
+def load(places: Places, name: object) -> vae.Model:
+    """A model of this tab."""
+    name = validation.choice("model", name, [*MODELS, *BETAS])
+    return cast(vae.Model, checkpoint.load(places.weights / f"{name}.safetensors", expect="vae"))
+
+
+@torch.no_grad()
+def start(places: Places, settings: Any, drawing: object, upload: object) -> Start:
+    """The chosen image with its code; `settings` are the tab's."""
+    model = load(places, settings.model)
+    z = None
+    if settings.picture == PRIOR:
+        z = vae.codes(model, vae.Settings(n=1, seed=settings.seed))
+        x = model.mean(model.decode(z)).clamp(-1, 1)
+    elif model.config.channels == 1:
+        x = digits.crop(source.picture(settings.picture, settings.number, drawing, upload, places.data))
+    else:
+        x = _shape(settings.picture, settings.number)
+    mu, log_var = model.encode(x)
+    return Start(settings.model, x, mu[0], log_var[0], (mu if z is None else z)[0])
+
+
+def _shape(kind: str, number: int) -> Tensor:
+    """A picture of shapes: its factors are drawn from its number."""
+    if kind != source.TEST:
+        raise UserError(f"the model of shapes knows no digits: choose {source.TEST} or {PRIOR}")
+    return shapes.draw(shapes.sample(1, sampling.generator(1, number)))
+
+
+def order(model: vae.Model) -> list[int]:
+    """The dimensions, those that say most of the images first."""
+    return model.kl.argsort(descending=True).tolist()
+
+
+def pixels(images: np.ndarray) -> dict[str, Any]:
+    """uint8 (H, W, C) as the browser's canvases take it."""
+    height, width, channels = images.shape
+    data = base64.b64encode(images.tobytes()).decode()
+    return {"pixels": data, "height": height, "width": width, "channels": channels}
+
+
+def image(x: Tensor) -> dict[str, Any]:
+    """An image (1, C, H, W) as pixels."""
+    return pixels(pictures.to_uint8(x)[0])
+
+
+@torch.no_grad()
+def picture(model: vae.Model, z: Tensor) -> dict[str, Any]:
+    """What the decoder makes of a code (Z,)."""
+    return image(model.mean(model.decode(z[None])))
+
+
+COLUMNS = 11  # of a traversal, from -3 to 3
+ROWS = 10  # of a traversal at most
+
+
+@torch.no_grad()
+def traversal(model: vae.Model, z: Tensor) -> dict[str, Any]:
+    """A row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,)."""
+    rows = order(model)[:ROWS]
+    moved = z.repeat(len(rows), COLUMNS, 1)  # (rows, columns, Z)
+    for row, dimension in enumerate(rows):
+        moved[row, :, dimension] = torch.linspace(-3, 3, COLUMNS)
+    made = pictures.to_uint8(model.mean(model.decode(moved.flatten(0, 1))))
+    return pixels(pictures.grid(made, columns=COLUMNS))
+
+
+def code(model: vae.Model, values: object) -> Tensor:
+    """A code that came from outside, (Z,)."""
+    wanted = model.config.latent
+    if not isinstance(values, (list, tuple)) or len(values) != wanted:
+        raise UserError(f"a code of this model is a list of {wanted} numbers")
+    return torch.tensor([validation.number(f"z{i + 1}", value, -LIMIT, LIMIT) for i, value in enumerate(values)])
+
+
+def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]], Any]) -> Callable[[Any], Any]:
+    """A function of a model as the browser calls it: with one object that names the model, past every queue and check.
+
+    What is wrong with it comes back as {"error": one sentence}.
+    """
+
+    def answer(request: Any) -> Any:
+        try:
+            if not isinstance(request, Mapping):
+                raise UserError("ask with an object that names the model")
+            return function(load(places, request.get("model")), request)
+        except UserError as error:
+            return {"error": sentence(error)}
+
+    answer.__name__ = function.__name__
+    return answer
+
+
+def decode(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The picture of a code: {"model", "z"} -> its pixels."""
+    return picture(model, code(model, request.get("z")))
+
+
+def traverse(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The traversal at a code: {"model", "z"} -> its pixels."""
+    return traversal(model, code(model, request.get("z")))

@@ -1,0 +1,74 @@
+// The latent explorer. `props.value` comes from pack() or message() of explorer.py.
+const $ = (selector) => element.querySelector(selector);
+const make = (tag, properties = {}, ...children) => {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+};
+let shown = null, z = [], sliders = [];
+
+const say = (answer) => { if (answer.error) $('.caption').value = answer.error; return !answer.error; };
+const decode = newestOf((question) => server.decode(question), (answer) => {
+  if (!say(answer)) return;
+  paint($('.decoded'), answer);
+  element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
+});
+const traverse = newestOf((question) => server.traverse(question), (answer) => { if (say(answer)) paint($('.traversal canvas'), answer); });
+
+function moved(settled) {
+  const question = {model: shown.model, z};
+  decode(question);
+  if (settled) traverse(question);
+}
+
+function set(values, settled = true) {
+  z = [...values];
+  sliders.forEach((slider) => slider.follow());
+  moved(settled);
+}
+
+function sliderFor(dimension) {
+  const range = make('input', {type: 'range', min: -4, max: 4, step: 0.01});
+  const number = make('output');
+  const label = make('label', {className: dimension.dead ? 'dead' : ''}, make('span', {textContent: dimension.label}), range, number);
+  const follow = () => { range.value = z[dimension.index]; number.value = z[dimension.index].toFixed(2); };
+  range.addEventListener('input', () => { z[dimension.index] = Number(range.value); follow(); moved(false); });
+  range.addEventListener('change', () => moved(true));
+  return {label, follow};
+}
+
+function load() {
+  const value = props.value;
+  if (!value) return;
+  if (value.message) { $('.caption').value = value.message; return; }
+  shown = structuredClone(value);
+  z = [...shown.z];
+  sliders = shown.dimensions.map(sliderFor);
+  $('.sliders').replaceChildren(...sliders.map((slider) => slider.label));
+  sliders.forEach((slider) => slider.follow());
+  const rows = shown.traversal.height / shown.decoded.height;
+  $('.names').replaceChildren(...shown.dimensions.slice(0, rows).map((d) => make('span', {textContent: d.label})));
+  paint($('.image'), shown.image);
+  paint($('.decoded'), shown.decoded);
+  paint($('.traversal canvas'), shown.traversal);
+  $('.caption').value = 'Move a slider: the picture follows.';
+  element.dataset.ready = shown.id;
+}
+
+element.addEventListener('click', (event) => {
+  if (!shown) return;
+  const action = event.target.dataset?.do;
+  if (action === 'back') set(shown.z);
+  if (action === 'zero') set(shown.z.map(() => 0));
+});
+$('.traversal canvas').addEventListener('click', (event) => {
+  if (!shown) return;
+  const box = event.target.getBoundingClientRect(), rows = shown.traversal.height / shown.decoded.height;
+  const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
+  const column = Math.floor(((event.clientX - box.left) / box.width) * shown.columns.length);
+  const values = [...z];
+  values[shown.dimensions[row].index] = shown.columns[column];
+  set(values);
+});
+watch('value', load);
+load();

@@ -1,0 +1,69 @@
+"""The latent explorer: a slider for each dimension of a code, the picture that follows it, and a traversal figure."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One coordinate: its place in the code, what is said of it, and whether it says nothing of the image."""
+
+    index: int
+    label: str
+    dead: bool
+
+
+def build(elem_id: str, decode: Callable[[Any], Any], traverse: Callable[[Any], Any]) -> gr.HTML:
+    """The component.
+
+    Args:
+        decode, traverse: take {"model", "z"} and give {"pixels", "height", "width", "channels"} or {"error"}.
+    """
+    read = lambda kind: (_HERE / f"explorer.{kind}").read_text(encoding="utf-8")  # noqa: E731
+    return gr.HTML(
+        elem_id=elem_id,
+        html_template=read("html"),
+        css_template=read("css"),
+        js_on_load=(_HERE / "pixels.js").read_text(encoding="utf-8") + read("js"),
+        server_functions=[decode, traverse],
+        apply_default_css=False,
+    )
+
+
+def pack(
+    model: str,
+    z: Sequence[float],
+    dimensions: Sequence[Dimension],
+    image: dict[str, Any],
+    decoded: dict[str, Any],
+    traversal: dict[str, Any],
+    columns: Sequence[float],
+) -> dict[str, Any]:
+    """The value: a code (Z,), its dimensions in the order of their sliders, and three pictures as pixels.
+
+    Args:
+        image: what was encoded; decoded: what became of it; traversal: a row for each of the first dimensions.
+        columns: the values of the traversal's columns.
+    """
+    return {
+        "id": uuid.uuid4().hex,
+        "model": model,
+        "z": list(z),
+        "dimensions": [asdict(dimension) for dimension in dimensions],
+        "image": image,
+        "decoded": decoded,
+        "traversal": traversal,
+        "columns": list(columns),
+    }
+
+
+def message(text: str) -> dict[str, Any]:
+    """The value that says something, and leaves what is shown."""
+    return {"id": uuid.uuid4().hex, "message": text}
