@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground import validation
 from playground.tabs import Places
-from playground.tabs.vae import codes, traverse
+from playground.tabs.vae import codes, latent_map, traverse
 from playground.ui import controls, links, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
@@ -18,7 +18,7 @@ INTRO = (
     "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them. "
     "**Move a slider**, and see what that number means."
 )
-VIEWS = {"traverse": traverse}
+VIEWS = {"traverse": traverse, "map": latent_map}
 
 
 @dataclass(frozen=True)
