@@ -77,12 +77,11 @@ def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
     read = lambda name: (_HERE / name).read_text(encoding="utf-8")  # noqa: E731
     return gr.HTML(
         elem_id=elem_id,
-        html_template=read("scrubber.html"),
+        # Not as properties of the component: Gradio 6.31 loses those of one that is updated before it is first shown.
+        html_template=read("scrubber.html").replace("LABEL", label).replace("EMPTY", empty),
         css_template=read("scrubber.css"),
         js_on_load=read("scrubber.js") + read("followers.js"),
         apply_default_css=False,
-        label=label,
-        empty=empty,
     )
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground import validation
 from playground.tabs import Places
-from playground.tabs.vae import codes, latent_map, traverse
+from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, traverse
 from playground.ui import controls, links, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
@@ -18,7 +18,8 @@ INTRO = (
     "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them. "
     "**Move a slider**, and see what that number means."
 )
-VIEWS = {"traverse": traverse, "map": latent_map}
+VIEWS: dict[str, Any] = {"traverse": traverse, "map": latent_map, "interpolate": interpolate, "beta": betas,
+                         "elbo": meter, "nearest": nearest}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,35 @@ def build(page: gr.Blocks, places: Places) -> None:
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
             link = links.build()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"), gr.Tabs() as views:
-            shown = {}
+            tabs, shown, own = {}, {}, {}
             for name, view in VIEWS.items():
-                with gr.Tab(view.TITLE, id=name) as tab:
-                    shown[name] = (tab, view.build(places))
+                with gr.Tab(view.TITLE, id=name) as tabs[name]:
+                    shown[name], own[name] = view.build(places)
     selected = gr.State(next(iter(VIEWS)))
-    inputs = [model, *chosen.inputs, seed]
-    outputs = [link, *(component for _, components in shown.values() for component in components)]
+    inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
+    outputs = [link, *(component for components in shown.values() for component in components)]
 
-    def show(name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> list[Any]:
+    def own_of(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values of a view's own controls, among those of all views."""
+        start = sum(len(own[other]) for other in list(VIEWS)[: list(VIEWS).index(name)])
+        return values[start : start + len(own[name])]
+
+    def show(
+        name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, *more: Any
+    ) -> list[Any]:
         """The link, and the values of a view for the chosen image; the other views stay as they are."""
         wanted = source.awaited(kind, drawing, upload)
         try:
             if wanted:
                 raise UserError(wanted)
             settings = Settings(model, kind, number, seed)
-            values = VIEWS[name].show(places, codes.start(places, settings, drawing, upload))
+            start = codes.start(places, settings, drawing, upload)
+            values = VIEWS[name].show(places, start, *own_of(name, more))
             linked = settings if kind in (codes.PRIOR, source.TEST) else None
             first = links.value(f"vae.{name}", linked)
         except UserError as error:
             values, first = VIEWS[name].message(sentence(error)), gr.skip()
-        made = {other: [gr.skip()] * len(components) for other, (_, components) in shown.items()} | {name: values}
+        made = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: values}
         return [first, *(value for values in made.values() for value in values)]
 
     def opened(request: gr.Request) -> list[Any]:
@@ -82,7 +91,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             gr.Warning(sentence(error))
             asked = Settings()
-        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed)
+        defaults = [control.value for controls in own.values() for control in controls]
+        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed, *defaults)
         value = {**value, "address": False} if isinstance(value, dict) else value
         return [value, *values, *dataclasses.astuple(asked), name]
 
@@ -91,15 +101,16 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
                              "api_visibility": "private"}  # fmt: skip
-    changed = [model.input, seed.input, *chosen.changes]
+    changed = [model.input, seed.input, *chosen.changes, *(control.input for each in own.values() for control in each)]
     gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
     chosen.chosen(show, [selected, *inputs], outputs, **light)
 
     def rolled(*values: Any) -> list[Any]:
-        return [*show(*values), values[-1]]
+        return [*show(*values), values[place]]
 
-    dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(len(inputs)), **light)
-    for name, (tab, _) in shown.items():
+    place = 1 + inputs.index(seed)
+    dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(place), **light)
+    for name, tab in tabs.items():
         tab.select(partial(turn, name), inputs, [*outputs, selected], **light)
     page.load(opened, None, [*outputs, model, inputs[1], inputs[2], seed, selected], **light)
     page.load(links.selector(1, "vae"), None, views, queue=False, api_visibility="private")

@@ -31,8 +31,8 @@ random code, it is written as z = μ + σ ε with ε ~ N(0, 1): the randomness i
 """
 
 
-def build(places: Places) -> list[Any]:
-    """The components of the view."""
+def build(places: Places) -> tuple[list[Any], list[Any]]:
+    """The components of the view, and its own controls."""
 
     def point(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
         return kept_image(places, model, request)
@@ -41,7 +41,7 @@ def build(places: Places) -> list[Any]:
     stage = plane.build("vae-map", functions)
     with gr.Accordion("How it works", open=False):
         gr.Markdown(HOW)
-    return [stage]
+    return [stage], []
 
 
 def show(places: Places, start: Start) -> list[Any]:

@@ -23,14 +23,14 @@ dead: its KL is 0, and moving it changes nothing.
 """
 
 
-def build(places: Places) -> list[Any]:
-    """The components of the view."""
+def build(places: Places) -> tuple[list[Any], list[Any]]:
+    """The components of the view, and its own controls."""
     stage = explorer.build(
         "vae-traverse", codes.answering(places, codes.decode), codes.answering(places, codes.traverse)
     )
     with gr.Accordion("How it works", open=False):
         gr.Markdown(HOW)
-    return [stage]
+    return [stage], []
 
 
 def show(places: Places, start: Start) -> list[Any]:

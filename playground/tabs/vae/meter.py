@@ -1,0 +1,76 @@
+"""ELBO: the bound of the chosen image, its two terms, and how more samples raise it."""
+
+import math
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+import torch
+
+from playground import sampling
+from playground.models import vae
+from playground.tabs import Places
+from playground.tabs.vae import codes
+from playground.tabs.vae.codes import Start
+from playground.ui import palette, plots
+
+TITLE = "ELBO"
+COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
+DRAWS = 4 * COUNTS[-1]  # codes in all: the bound of k is the mean over groups of k
+HOW = """
+log p(x) cannot be computed, but bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x), minus
+KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises to log p(x) as k grows. Grey pixels
+count as the mean over the binary images drawn from them. Bits per dimension: nats / (pixels · ln 2).
+
+[Kingma and Welling 2014](https://arxiv.org/abs/1312.6114), eq. 7 · [Burda 2016](https://arxiv.org/abs/1509.00519),
+eq. 8 (the importance-weighted bound)
+"""
+
+
+def build(places: Places) -> tuple[list[Any], list[Any]]:
+    """The components of the view, and its own controls."""
+    numbers = gr.Markdown(elem_id="vae-meter")
+    with gr.Row():
+        bound = gr.Plot(show_label=False)
+        where = gr.Plot(show_label=False)
+    with gr.Accordion("How it works", open=False):
+        gr.Markdown(HOW)
+    return [numbers, bound, where], []
+
+
+@torch.no_grad()
+def show(places: Places, start: Start) -> list[Any]:
+    """The values of the components for an image."""
+    model = codes.load(places, start.name)
+    eps = torch.randn(DRAWS, 1, model.config.latent, generator=sampling.generator(0))
+    parts = vae.terms(model, start.x, model(start.x, eps))
+    reconstruction, kl = parts.reconstruction.mean().item(), parts.kl.sum().item()
+    log_weights = (parts.reconstruction + parts.log_ratio)[:, 0]
+    bounds = [(log_weights.view(-1, k).logsumexp(1) - math.log(k)).mean().item() for k in COUNTS]
+    elbo, per_bit = reconstruction - kl, start.x.numel() * math.log(2)
+    rows = {"log p(x given z): what the drawing is worth": reconstruction, "− KL(q ‖ p): what the code costs": -kl,
+            "**ELBO**, their sum": elbo, f"bound of {COUNTS[-1]:,} samples": bounds[-1]}  # fmt: skip
+    lines = [f"| {name} | {value:.1f} | {value / per_bit:.3f} |" for name, value in rows.items()]
+    text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
+    below = (model.kept_elbo < elbo).float().mean().item()
+    text += f"\n\n{below:.0%} of the test images have a lower ELBO."
+    return [text, _curve(bounds), _histogram(model, elbo)]
+
+
+def message(text: str) -> list[Any]:
+    """The values that say something, and leave what is shown."""
+    return [text, gr.skip(), gr.skip()]
+
+
+def _curve(bounds: list[float]) -> go.Figure:
+    line = {"color": palette.DATA}
+    made = plots.figure("samples k", "bound, nats", go.Scatter(x=COUNTS, y=bounds, mode="lines+markers", line=line))
+    made.update_xaxes(type="log")
+    return made
+
+
+def _histogram(model: vae.Model, elbo: float) -> go.Figure:
+    bars = go.Histogram(x=model.kept_elbo.tolist(), nbinsx=50, marker={"color": palette.DATA}, name="test images")
+    made = plots.figure("ELBO, nats", "test images", bars)
+    made.add_vline(x=elbo, line={"color": palette.NOISE, "width": 3}, annotation_text="this image")
+    return made
