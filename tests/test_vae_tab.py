@@ -1,0 +1,193 @@
+"""What the views of the VAE tab compute, on a tiny model; what the browser may ask of the server."""
+
+import base64
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from playground import checkpoint
+from playground.models import vae
+from playground.sampling import generator
+from playground.tabs import Places
+from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, traverse
+from playground.tabs.vae.codes import Start
+
+CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """A folder with the tab's checkpoints, tiny."""
+    for seed, name in enumerate(codes.BETAS):
+        torch.manual_seed(seed)
+        model = vae.Model(CONFIG).requires_grad_(False)
+        model.kl.copy_(torch.tensor([0.5, 2.0, 0.01]))
+        model.kept_mu.copy_(torch.randn(50, 3, generator=generator(seed)) @ torch.diag(torch.tensor([1.0, 3.0, 0.2])))
+        model.kept_class.copy_(torch.arange(50) % 10)
+        model.kept_elbo.copy_(-torch.linspace(50, 150, 50))
+        checkpoint.save(tmp_path / f"{name}.safetensors", model, {})
+    return Places(tmp_path, tmp_path)
+
+
+@pytest.fixture
+def start(places: Places) -> Start:
+    model = codes.load(places, "vae-digits")
+    x = torch.rand(1, 1, 28, 28, generator=generator(0)) * 2 - 1
+    mu, log_var = model.encode(x)
+    return Start("vae-digits", x, mu[0].detach(), log_var[0].detach(), mu[0].detach())
+
+
+def array(picture: dict) -> np.ndarray:
+    shape = (picture["height"], picture["width"], picture["channels"])
+    return np.frombuffer(base64.b64decode(picture["pixels"]), np.uint8).reshape(shape)
+
+
+def test_dimensions_come_by_their_kl_and_the_dead_are_marked(places: Places) -> None:
+    model = codes.load(places, "vae-digits")
+    assert codes.order(model) == [1, 0, 2]
+    made = traverse.dimensions(model)
+    assert [dimension.index for dimension in made] == [1, 0, 2]
+    assert [dimension.dead for dimension in made] == [False, False, True]
+
+
+def test_a_traversal_moves_one_dimension_a_row(places: Places) -> None:
+    model, z = codes.load(places, "vae-digits"), torch.tensor([0.3, -0.2, 0.1])
+    sheet = array(codes.traversal(model, z))
+    assert sheet.shape == (3 * 28, codes.COLUMNS * 28, 1)
+    moved = z.clone()
+    moved[1] = 3  # the first row is the dimension that says most, its last column 3
+    assert np.abs(sheet[:28, -28:].astype(int) - array(codes.picture(model, moved))).max() <= 1
+
+
+def test_every_value_of_a_view_is_json(places: Places, start: Start) -> None:
+    for view, own in ((traverse, ()), (latent_map, ()), (interpolate, (1,))):
+        assert json.dumps(view.show(places, start, *own)[0], allow_nan=False)
+
+
+# --- the map --------------------------------------------------------------------------------------
+
+
+def test_the_plane_passes_through_the_image_and_holds_its_gaussian(places: Places, start: Start) -> None:
+    model = codes.load(places, "vae-digits")
+    made = latent_map.plan(model, start.mu, start.log_var, ["z2", "z1"])
+    basis, ellipse = torch.tensor(made["basis"]), torch.tensor(made["ellipse"])
+    torch.testing.assert_close(torch.tensor(made["mu"]), basis @ start.mu)
+    torch.testing.assert_close(ellipse.T @ ellipse, basis @ torch.diag(start.log_var.exp()) @ basis.T)
+    assert len(made["points"]) == 50
+    torch.testing.assert_close(torch.tensor(made["points"])[:, :2], model.kept_mu @ basis.T, rtol=0, atol=1e-3)
+
+
+def test_principal_axes_are_those_of_the_codes(places: Places) -> None:
+    model = codes.load(places, "vae-digits")
+    first, second = latent_map.direction(model, "p1"), latent_map.direction(model, "p2")
+    assert abs(first[1]) > 0.95, "the second dimension varies most"
+    assert abs(torch.dot(first, second)) < 1e-5
+    variance = [(model.kept_mu @ axis).var().item() for axis in (first, second)]
+    assert variance == sorted(variance, reverse=True)
+
+
+def test_axes_that_are_not_at_a_right_angle_are_refused(places: Places, start: Start) -> None:
+    model = codes.load(places, "vae-digits")
+    for axes in (["z1", "z1"], ["p1", "z2"]):
+        with pytest.raises(ValueError, match="right angle"):
+            latent_map.plan(model, start.mu, start.log_var, axes)
+
+
+def test_the_reparameterisation_is_mu_plus_sigma_eps(places: Places) -> None:
+    model = codes.load(places, "vae-digits")
+    request = {"mu": [0.1, 0.2, 0.3], "log_var": [-2.0, -1.0, 0.0], "seed": 5}
+    drawn = torch.tensor([latent_map.reparameterise(model, {**request, "press": k})["z"] for k in range(2000)])
+    torch.testing.assert_close(drawn.mean(0), torch.tensor([0.1, 0.2, 0.3]), rtol=0, atol=0.08)
+    torch.testing.assert_close(drawn.var(0).log(), torch.tensor([-2.0, -1.0, 0.0]), rtol=0, atol=0.1)
+    again = latent_map.reparameterise(model, {**request, "press": 3})
+    assert again["z"] == drawn[3].tolist()
+
+
+# --- the meter and the betas ----------------------------------------------------------------------
+
+
+def test_the_meter_shows_the_terms_and_a_bound_that_rises(places: Places, start: Start) -> None:
+    text, curve, _ = meter.show(places, start)
+    values = [float(line.split("|")[2]) for line in text.splitlines()[2:6]]
+    assert values[2] == pytest.approx(values[0] + values[1], abs=0.11)
+    assert values[1] == pytest.approx(
+        -0.5 * float((start.mu**2 + start.log_var.exp() - start.log_var - 1).sum()), abs=0.06
+    )
+    bounds = list(curve.data[0].y)
+    assert bounds == sorted(bounds)
+    assert values[3] == pytest.approx(bounds[-1], abs=0.06)
+
+
+def test_rate_and_distortion_sum_to_the_bound(places: Places, start: Start) -> None:
+    seen = {beta: betas.look(codes.load(places, name), start.x) for name, beta in codes.BETAS.items()}
+    test, own = betas.rate_distortion(seen).data
+    for rate, distortion in zip(test.x, test.y, strict=True):
+        assert rate + distortion == pytest.approx(100, abs=0.1)  # minus the mean of kept_elbo
+    assert list(own.x) == pytest.approx([float(each.kl.sum()) for each in seen.values()])
+
+
+# --- what a browser may ask -----------------------------------------------------------------------
+
+GOOD = {"model": "vae-digits", "z": [0.0, 0.0, 0.0]}
+BAD = [
+    (None, "names the model"),
+    ("vae-digits", "names the model"),
+    ({}, "Model must be one of"),
+    ({**GOOD, "model": "../judge-digits"}, "Model must be one of"),
+    ({**GOOD, "model": ["vae-digits"]}, "Model must be one of"),
+    ({**GOOD, "z": None}, "list of 3 numbers"),
+    ({**GOOD, "z": [0.0] * 4}, "list of 3 numbers"),
+    ({**GOOD, "z": [0.0] * 1_000_000}, "list of 3 numbers"),
+    *(({**GOOD, "z": [0.0, value, 0.0]}, "Z2 must be a number") for value in (math.nan, math.inf, 7.0, "1", None, [1])),
+]
+
+
+@pytest.mark.parametrize(("request_", "sentence"), BAD)
+@pytest.mark.parametrize("function", [codes.decode, codes.traverse])
+def test_a_bad_question_is_answered_with_a_sentence(places: Places, function, request_, sentence: str) -> None:
+    answer = codes.answering(places, function)(request_)
+    assert sentence in answer["error"]
+    assert len(answer["error"]) < 200
+
+
+@pytest.mark.parametrize(
+    ("function", "request_", "sentence"),
+    [
+        (latent_map.chart, {"axes": "z1"}, "two axes"),
+        (latent_map.chart, {"axes": ["z1", "z9"], "mu": [0.0] * 3, "log_var": [0.0] * 3}, "Axis must be one of"),
+        (latent_map.chart, {"axes": ["z1", "z2"], "mu": [0.0] * 3, "log_var": [math.nan] * 3}, "Log_var must be"),
+        (latent_map.chart, {"axes": ["z1", "z2"], "mu": [0.0] * 3, "log_var": 3}, "list of 3 numbers"),
+        (latent_map.reparameterise, {"mu": [0.0] * 3, "log_var": [0.0] * 3, "seed": 0, "press": 0.5}, "Press must be"),
+    ],
+)
+def test_a_bad_question_to_the_map_too(places: Places, function, request_, sentence: str) -> None:
+    assert sentence in codes.answering(places, function)({"model": "vae-digits", **request_})["error"]
+
+
+def test_a_missing_checkpoint_names_its_recipe(places: Places) -> None:
+    (places.weights / "vae-digits.safetensors").unlink()
+    assert "vae-digits" in codes.answering(places, codes.decode)(GOOD)["error"]
+
+
+def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> None:
+    model = codes.load(places, "vae-digits")
+    assert "as the model draws it" in latent_map.kept_image(places, model, {"index": 12})["caption"]
+    for index in (-1, 50, 1.5, None):
+        with pytest.raises(ValueError, match="index must be"):
+            latent_map.kept_image(places, model, {"index": index})
+
+
+def test_a_model_of_colour_has_no_digits(places: Places) -> None:
+    settings = type("S", (), {"model": "vae-shapes", "picture": "Draw", "number": 0, "seed": 0})
+    torch.manual_seed(0)
+    config = replace(CONFIG, size=64, channels=3, patch=16)
+    checkpoint.save(places.weights / "vae-shapes.safetensors", vae.Model(config), {})
+    with pytest.raises(ValueError, match="knows no digits"):
+        codes.start(places, settings, "", None)
+    settings.picture = "Test digit"
+    assert codes.start(places, settings, "", None).x.shape == (1, 3, 64, 64)
