@@ -1,6 +1,7 @@
 """Checks of what comes from outside: each returns the clean value or raises UserError with one sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 MAX_SEED = 2**32 - 1
 
@@ -36,6 +37,24 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in names:
         raise UserError(f"{name} must be one of {', '.join(names)}, not {_shown(value)}")
     return value
+
+
+def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) -> None:
+    """Check the config (a frozen dataclass) of a network of levels, and write its clean values back.
+
+    Args:
+        bounds: of each of its whole numbers.
+        groups: of its group normalisations, which must divide the width.
+    """
+    for name, (low, high) in bounds.items():
+        object.__setattr__(config, name, integer(name, getattr(config, name), low, high))
+    if not isinstance(config.multipliers, (list, tuple)) or not 1 <= len(config.multipliers) <= 6:
+        raise UserError("multipliers must be a list of 1 to 6 whole numbers")
+    multipliers = tuple(integer("multipliers", m, 1, 16) for m in config.multipliers)
+    object.__setattr__(config, "multipliers", multipliers)
+    for name, factor in (("width", groups), ("size", config.patch * 2 ** (len(multipliers) - 1))):
+        if getattr(config, name) % factor:
+            raise UserError(f"{name} must be a multiple of {factor}, not {getattr(config, name)}")
 
 
 def _shown(value: object) -> str:

@@ -53,17 +53,9 @@ class Config:
 
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
-        for name, (low, high) in _BOUNDS.items():
-            object.__setattr__(self, name, validation.integer(name, getattr(self, name), low, high))
-        if not isinstance(self.multipliers, (list, tuple)) or not 1 <= len(self.multipliers) <= 6:
-            raise UserError("multipliers must be a list of 1 to 6 whole numbers")
-        multipliers = tuple(validation.integer("multipliers", m, 1, 16) for m in self.multipliers)
-        object.__setattr__(self, "multipliers", multipliers)
+        validation.levelled(self, _BOUNDS, GROUPS)
         validation.choice("likelihood", self.likelihood, LIKELIHOODS)
         validation.number("sigma", self.sigma, 1e-3, 10)
-        for name, factor in (("width", GROUPS), ("size", self.patch * 2 ** (len(multipliers) - 1))):
-            if getattr(self, name) % factor:
-                raise UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
 
 
 _BOUNDS = {"size": (1, 256), "channels": (1, 16), "latent": (1, 1024), "width": (8, 1024), "blocks": (1, 8),

@@ -82,7 +82,7 @@ function fit() {
 
 // ---- moving ----
 
-function go(place, settled = false) {
+function go(place) {
   cursor = place.map(bounded);
   decode({model: shown.model, z: codeAt(cursor)});
   $('.caption').value = `${chart.titles[0]} = ${cursor[0].toFixed(2)}, ${chart.titles[1]} = ${cursor[1].toFixed(2)}`;
