@@ -98,9 +98,7 @@ def header(path: str | Path) -> Header:
         return Header(metadata["family"], json.loads(metadata["config"]), json.loads(metadata["provenance"]))
     except FileNotFoundError:
         name = Path(path).stem
-        raise CheckpointError(
-            f"the checkpoint {name} is missing: `python -m train {name.split('-')[0]}` makes it"
-        ) from None
+        raise CheckpointError(f"the checkpoint {name} is missing: `python -m train {name}` makes it") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"the checkpoint {Path(path).name} is damaged ({error})") from None
     except (KeyError, ValueError, RecursionError):

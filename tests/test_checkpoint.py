@@ -163,7 +163,7 @@ def folder(path: Path) -> None:
 
 
 BROKEN = {
-    "missing": (Path.unlink, "is missing: `python -m train ddpm` makes it"),
+    "missing": (Path.unlink, "is missing: `python -m train ddpm-[a-z-]+` makes it"),
     "a folder": (folder, "ddpm-tiny"),
     "empty": (cut(0), "damaged"),
     "cut in the header": (cut(0.001), "damaged"),

@@ -1,6 +1,7 @@
 """MNIST from its four files, and what is said when they are not there."""
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,10 @@ SPECKS[1, 1] = SPECKS[-2, -2] = 255  # nothing is left of them when the box shri
 def test_a_blank_drawing_is_refused(grey):
     with pytest.raises(ValueError, match="blank"):
         digits.centred(grey)
+
+
+def test_two_first_visitors_share_what_is_read_once(tmp_path, fake):
+    write_idx(tmp_path, "t10k", *fake)
+    with ThreadPoolExecutor(2) as pool:
+        (one, _), (other, _) = pool.map(lambda download: digits.load(tmp_path, "test", download), [False, True])
+    assert one is other

@@ -36,14 +36,14 @@ def test_a_perfect_code_scores_1() -> None:
     codes = np.concatenate([perfect[:, ::-1], dead], axis=1)  # in another order, with dead dimensions
     assert disentanglement.factor_vae(codes, true, votes=1000) == 1
     assert disentanglement.mig(codes, true) > 0.97
-    assert disentanglement.dci(codes, true, train=1000) > 0.95
+    assert disentanglement.dci(codes, true, train=1000, trees=10) > 0.95
 
 
 def test_a_rotated_code_scores_near_nothing() -> None:
     true = factors(12_000, (6, 6, 6, 6, 6, 6))
     codes = rotated(standardised(true))
     assert disentanglement.mig(codes, true) < 0.02
-    assert disentanglement.dci(codes, true, train=1000) < 0.25
+    assert disentanglement.dci(codes, true, train=1000, trees=10) < 0.25
     assert disentanglement.factor_vae(codes, true, votes=2000) < 0.35  # six factors: chance is 0.17
 
 
@@ -59,6 +59,12 @@ def test_a_factor_that_no_dimension_knows_costs_its_share() -> None:
     codes = standardised(true)[:, :3]
     assert disentanglement.mig(codes, true) == pytest.approx(0.75, abs=0.02)
     assert disentanglement.factor_vae(codes, true, votes=4000) == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_single_dimension_has_a_gap_and_a_code_without_any_no_votes() -> None:
+    true = factors(2000, (4,))
+    assert disentanglement.mig(standardised(true), true) == pytest.approx(1, abs=0.01)
+    assert disentanglement.factor_vae(np.zeros((2000, 3)), true, votes=10) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app", "playground", "train")
 BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation",
-          "playground.compute", "playground.sampling"]  # fmt: skip
+          "playground.compute", "playground.sampling", "playground.elbo"]  # fmt: skip
 OUTPUT = ["playground.pictures", "playground.recording", "playground.exports", "playground.formulas"]
 
 RULES: dict[str, list[str]] = {

@@ -171,16 +171,35 @@ def test_the_average_is_that_of_the_weights(tiny):
         torch.testing.assert_close(tensor, expected[name])
 
 
+def test_what_ships_is_the_mean_of_the_average_at_the_ends_of_the_cycles(tiny):
+    options = replace(tiny, cycles=3, save_every=1)
+    run, ends = loop.Run(options, lambda: ddpm.Model(TINY)), []
+    for record in run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator)):
+        if record.step in (4, 8, 12):
+            ends.append({name: tensor.clone() for name, tensor in run.ema.module.state_dict().items()})
+        if record.step > 10:
+            run.save()
+            shipped = load_file(run.exported)
+            if record.step == 11:
+                assert_same(shipped, {name: tensor.half() for name, tensor in run.ema.module.state_dict().items()})
+    for name, tensor in shipped.items():
+        torch.testing.assert_close(tensor, (sum(end[name] for end in ends) / 3).half())
+    assert len({float(end["net.head.2.weight"].sum()) for end in ends}) == 3
+
+
 def test_pictures_are_drawn_now_and_then(tiny):
     train(replace(tiny, picture_every=6))
     assert sorted(path.name for path in tiny.folder.glob("*.png")) == ["picture-0000006.png", "picture-0000012.png"]
 
 
-def test_a_loss_that_is_not_a_number_stops_the_run_with_advice(tiny):
+@pytest.mark.parametrize("log_every", [1, 1000])
+def test_a_loss_that_is_not_a_number_stops_the_run_with_advice_before_its_state_is_kept(tiny, log_every):
+    tiny = replace(tiny, log_every=log_every)
     run = loop.Run(tiny, lambda: ddpm.Model(TINY))
     records = run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8] * torch.nan, LABELS[:8], generator))
-    with pytest.raises(UserError, match="not a number at step 1: lower --lr"):
+    with pytest.raises(UserError, match=r"not a number at step \d+: lower --lr"):
         loop.follow(run, records)
+    assert not list(tiny.folder.glob("step-*"))
 
 
 # --- stopped and resumed --------------------------------------------------------------------------
@@ -214,13 +233,25 @@ def test_minutes_stop_a_run_and_the_same_command_continues_it(tiny, tmp_path):
     assert_same(results(tiny), results(slow))
 
 
-def test_a_finished_run_writes_its_checkpoint_again(tiny):
+def test_a_finished_run_writes_the_very_same_checkpoint_again(tiny, monkeypatch):
     path = train(tiny)
-    header, tensors = checkpoint.header(path), load_file(path)
+    before = path.read_bytes()
     path.unlink()
+    monkeypatch.setattr(loop, "date", None)  # even on another day
     assert train(tiny) == path
-    assert checkpoint.header(path) == header
-    assert_same(load_file(path), tensors)
+    assert path.read_bytes() == before
+
+
+def test_what_completes_a_checkpoint_is_done_before_it_is_published(tiny):
+    def complete(path: Path) -> None:
+        assert not tiny.out.exists()
+        checkpoint.save(path, checkpoint.load(path), {"completed": True})
+
+    run = loop.Run(tiny, lambda: ddpm.Model(TINY))
+    records = run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator))
+    path = loop.follow(run, records, complete=complete)
+    assert path
+    assert checkpoint.header(path).provenance == {"completed": True}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is kept of measurements, and their tables."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 
 import pytest
@@ -21,18 +22,20 @@ def test_the_table_counts_in_floors_of_as_many_pictures() -> None:
     records = [record("real digits", "floor", 0, 1.5, 0.9), record("real digits", "floor", 1, 2.5, 0.7)]
     records += [record("model", "fast", 0, 4.0, 0.4), record("model", "fast", 1, 8.0, 0.4)]
     floor, fast = results.tables(records)["digits"]
-    assert floor["frechet"]["mean"] == 1
-    assert fast["frechet"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
+    assert floor["frechet_in_floors"]["mean"] == 1
+    assert fast["frechet"]["mean"] == 6
+    assert fast["frechet_in_floors"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
     assert fast["coverage"]["mean"] == pytest.approx(0.4)
     assert fast["coverage_of_floor"]["mean"] == pytest.approx(0.5)
     assert fast["seeds"] == 2
-    assert "| model | fast | 10 | 2 | 3.00 ± 1.41 |" in results.markdown({"digits": [floor, fast]})
+    assert "| 0.4000 ± 0.0000 | 3.00 ± 1.41 |" in results.markdown({"digits": [floor, fast]})
 
 
-def test_a_table_without_a_floor_counts_as_it_is() -> None:
+def test_a_table_without_a_floor_counts_as_it_is_and_one_seed_has_no_spread() -> None:
     (row,) = results.tables([record("model", "fast", 0, 4.0, 0.4, table="other")])["other"]
-    assert row["frechet"] == {"mean": 4, "std": 0}
-    assert "coverage_of_floor" not in row
+    assert row["frechet"] == {"mean": 4}
+    assert not {"frechet_in_floors", "coverage_of_floor"} & row.keys()
+    assert "| model | fast | 10 | 1 | 4.00 | 0.4000 |" in results.markdown({"other": [row]})
 
 
 OLD = record("model", "fast", 0, 4.0, 0.4)
@@ -57,6 +60,15 @@ def test_what_has_changed_since_goes(change: dict) -> None:
 def test_the_same_is_known_and_measured_again_replaces_itself(tmp_path) -> None:
     assert results.known(entry(OLD), [OLD])
     assert results.without(entry(OLD), [OLD]) == []
-    results.write(tmp_path / "results" / "evaluate.json", [OLD])
-    assert results.read(tmp_path / "results" / "evaluate.json") == [OLD]
-    assert results.read(tmp_path / "nothing.json") == []
+    path = tmp_path / "results" / "evaluate.json"
+    assert results.read(path) == []
+    for frechet in (3.0, 4.0):
+        results.keep(path, entry(OLD), {"frechet": frechet, "coverage": 0.4})
+    assert results.read(path) == [OLD]
+
+
+def test_two_processes_lose_none_of_each_other(tmp_path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for seed in range(40):
+            pool.submit(results.keep, tmp_path / "evaluate.json", entry({**OLD, "seed": seed}), OLD["figures"])
+    assert {record["seed"] for record in results.read(tmp_path / "evaluate.json")} == set(range(40))

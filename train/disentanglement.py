@@ -19,7 +19,9 @@ def factor_vae(codes: Array, factors: Array, votes: int = 10_000, batch: int = 6
     drawn from the pictures given.
     """
     rng = np.random.default_rng(seed)
-    used = codes.var(0) > 0.05 * codes.var(0).max()  # a dimension that hardly varies would win every vote
+    used = codes.std(0) > 0.05  # as in Locatello 2019: a dimension that hardly varies would win every vote
+    if not used.any():
+        return 0.0
     scaled = codes[:, used] / codes[:, used].std(0)
     members = [[np.flatnonzero(column == value) for value in np.unique(column)] for column in factors.T]
     table = np.zeros((2, scaled.shape[1], factors.shape[1]), int)  # learned from, tested on
@@ -31,14 +33,14 @@ def factor_vae(codes: Array, factors: Array, votes: int = 10_000, batch: int = 6
     return float(table[1][np.arange(len(rule)), rule].sum() / table[1].sum())
 
 
-def dci(codes: Array, factors: Array, train: int = 10_000, seed: int = 0) -> float:
+def dci(codes: Array, factors: Array, train: int = 10_000, trees: int = 100, seed: int = 0) -> float:
     """The disentanglement of Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation", section 3.
 
     Importances are those of boosted trees that tell each factor from the codes, as in Locatello 2019.
     """
-    trees = [GradientBoostingClassifier(n_estimators=30, random_state=seed) for _ in factors.T]
-    fitted = [tree.fit(codes[:train], column[:train]) for tree, column in zip(trees, factors.T, strict=True)]
-    return disentanglement(np.stack([tree.feature_importances_ for tree in fitted], axis=1))
+    boosted = [GradientBoostingClassifier(n_estimators=trees, random_state=seed) for _ in factors.T]
+    fitted = [each.fit(codes[:train], column[:train]) for each, column in zip(boosted, factors.T, strict=True)]
+    return disentanglement(np.stack([each.feature_importances_ for each in fitted], axis=1))
 
 
 def disentanglement(importance: Array) -> float:
@@ -57,7 +59,7 @@ def mig(codes: Array, factors: Array, bins: int = 20) -> float:
     cut = np.stack([np.digitize(z, np.histogram_bin_edges(z, bins)[:-1]) for z in codes.T], axis=1)
     gaps = []
     for factor in factors.T:
-        information = sorted(mutual_information(z, factor) for z in cut.T)
+        information = sorted([0.0, *(mutual_information(z, factor) for z in cut.T)])
         gaps.append((information[-1] - information[-2]) / entropy(np.unique(factor, return_counts=True)[1]))
     return float(np.mean(gaps))
 

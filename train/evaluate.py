@@ -49,13 +49,10 @@ class Options:
 
 def evaluate(options: Options) -> str:
     """Measure what is not measured yet; the tables of all results, as Markdown."""
-    records = results.read(options.out)
     for entry in tqdm([entry for entry in entries(options) if _wanted(entry, options)], desc="measurements"):
-        if options.again or not results.known(entry, records):
-            records = results.without(entry, records)
-            records.append({**entry.identity, "figures": entry.measure()})
-            results.write(options.out, records)
-    return results.markdown(results.tables(records))
+        if options.again or not results.known(entry, results.read(options.out)):
+            results.keep(options.out, entry, entry.measure())
+    return results.markdown(results.tables(results.read(options.out)))
 
 
 def _wanted(entry: Entry, options: Options) -> bool:

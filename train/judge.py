@@ -53,10 +53,10 @@ def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) ->
         index = run.batch(len(images), step)
         return judge.loss(model, images[index], labels[index], generator)
 
-    path = loop.follow(run, run.train(loss))
-    if path:
+    def examine(path: Path) -> None:
         _examine(path, *(test or digits.load(recipe.data, "test", download=True)))
-    return path
+
+    return loop.follow(run, run.train(loss), complete=examine)
 
 
 def _examine(path: Path, images: Tensor, labels: Tensor) -> None:

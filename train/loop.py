@@ -7,6 +7,7 @@ Every random number of a step comes from a generator made of (seed, step, proces
 import json
 import shutil
 import time
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -38,7 +39,8 @@ class Options:
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
         clip_norm: largest norm of the gradient.
-        ema: decay of the moving average of the weights, which is what ships.
+        ema: decay of the moving average of the weights. What ships is that average as it was at the end of each
+            cycle, averaged in turn (Izmailov 2018, "Averaging Weights Leads to Wider Optima").
         precision: "bf16" or "no", Accelerate's mixed precision.
         compile: use torch.compile (a minute to start, then faster).
         minutes: stop after so long, keep the state, and continue when called again.
@@ -91,7 +93,7 @@ class Record(NamedTuple):
 
 
 class Run:
-    """A model in training: prepared for its devices, with its average, and resumed if it was stopped before."""
+    """A model in training: prepared for its devices, with its averages, and resumed if it was stopped before."""
 
     def __init__(self, options: Options, build: Callable[[], nn.Module]):
         self.options = options
@@ -105,21 +107,37 @@ class Run:
         self.ema = AveragedModel(
             model.to(self.accelerator.device), multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
         ).eval()
+        self.ends = AveragedModel(self.ema.module, use_buffers=True).eval()  # of the average, over the ends of cycles
         if options.compile:
             model.compile()
         optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
         self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
+        self.accelerator.register_for_checkpointing(self.scheduler, self.ema, self.ends)
         saved = sorted(options.folder.glob("step-*"))
         if saved:
             same_experiment(options)
             self.accelerator.load_state(str(saved[-1]))
+        elif self.accelerator.is_main_process:
+            options.folder.mkdir(parents=True, exist_ok=True)
+            (options.folder / "experiment.json").write_text(json.dumps(experiment(options)))
 
     @property
     def step(self) -> int:
         """Optimiser steps taken so far."""
         return self.scheduler.last_epoch
+
+    @property
+    def exported(self) -> Path:
+        """The averaged model as a checkpoint, as of the last `save`."""
+        return self.options.folder / f"{self.options.name}.safetensors"
+
+    def publish(self) -> Path:
+        """Put the checkpoint where checkpoints are read from; never half a file."""
+        path = self.options.out / self.exported.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = shutil.copyfile(self.exported, path.with_suffix(".partial"))
+        return partial.replace(path)
 
     def save(self) -> None:
         """Keep the whole state on disk; a kill at any moment leaves this one or the one before."""
@@ -128,12 +146,12 @@ class Run:
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()  # each process writes a part of it
         if self.accelerator.is_main_process:
+            average = self.ends if self.step == self.options.steps else self.ema
+            checkpoint.save(self.exported, average.module, provenance(self.options, self.step))
             older = sorted(folder.glob("step-*"))
             partial.replace(folder / f"step-{self.step:07d}")
             for path in older:
                 shutil.rmtree(path)
-            (folder / "experiment.json").write_text(json.dumps(experiment(self.options)))
-            self.export(folder)
         self.accelerator.wait_for_everyone()
 
     def batch(self, n: int, step: int) -> Tensor:
@@ -141,12 +159,6 @@ class Run:
         options, accelerator = self.options, self.accelerator
         part = accelerator.process_index, accelerator.num_processes
         return shuffled(n, options.batch_size, step, options.seed, *part).to(accelerator.device)
-
-    def export(self, folder: Path) -> Path:
-        """Write the averaged model as a checkpoint."""
-        path = folder / f"{self.options.name}.safetensors"
-        checkpoint.save(path, self.ema.module, provenance(self.options, self.step))
-        return path
 
     def train(self, loss: Callable[[nn.Module, int, torch.Generator], Tensor]) -> Iterator[Record]:
         """Yield a record after each step until the last.
@@ -167,13 +179,21 @@ class Run:
             lr = float(self.scheduler.get_last_lr()[0])
             self.scheduler.step()
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
+            if step + 1 in ends_of_cycles(self.options):
+                self.ends.update_parameters(self.ema.module)
             yield Record(step + 1, self.accelerator.reduce(value.detach(), "mean"), norm, lr)
+
+
+def ends_of_cycles(options: Options) -> list[int]:
+    """The steps that each cycle ends with."""
+    return [round(options.steps * (cycle + 1) / options.cycles) for cycle in range(options.cycles)]
 
 
 def rate(step: int, options: Options) -> float:
     """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
-    length = options.steps / options.cycles
-    done = step - length * min(step // length, options.cycles - 1)
+    ends = [0, *ends_of_cycles(options)]
+    cycle = bisect(ends, min(step, options.steps - 1))
+    length, done = ends[cycle] - ends[cycle - 1], step - ends[cycle - 1]
     warm = min(1.0, (done + 1) / max(options.warmup, 1))
     left = min(1.0, (length - done) / max(options.decay * length, 1))
     return warm * left
@@ -215,10 +235,19 @@ def provenance(options: Options, step: int) -> dict[str, Any]:
             "data": options.learns_from, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
 
 
-def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], None] | None = None) -> Path | None:
-    """Drive a run to its end or its time: progress bar, log, pictures, state. The checkpoint's path when finished."""
+def follow(
+    run: Run,
+    records: Iterator[Record],
+    picture: Callable[[Any, Path], None] | None = None,
+    complete: Callable[[Path], None] | None = None,
+) -> Path | None:
+    """Drive a run to its end or its time: progress bar, log, pictures, state. The checkpoint's path when finished.
+
+    Args:
+        picture: draws a picture of the averaged model into a file.
+        complete: adds to a finished checkpoint what is measured after training, before it is published.
+    """
     options, main = run.options, run.accelerator.is_main_process
-    options.folder.mkdir(parents=True, exist_ok=True)
     if options.tracker:
         flags = {k: v if isinstance(v, (int, float, str)) else str(v) for k, v in experiment(options).items()}
         run.accelerator.init_trackers(options.name, flags)
@@ -233,6 +262,7 @@ def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], N
             picture(run.ema.module, options.folder / f"picture-{record.step:07d}.png")
         late = options.minutes is not None and record.step % options.log_every == 0 and _late(run, start)
         if late or record.step % options.save_every == 0 or record.step == options.steps:
+            _number(record)
             run.save()
         if late:
             break
@@ -241,7 +271,11 @@ def follow(run: Run, records: Iterator[Record], picture: Callable[[Any, Path], N
     if run.step < options.steps:
         run.accelerator.print(f"stopped at step {run.step} of {options.steps}; the same command continues it")
         return None
-    return run.export(options.out) if main else None
+    if not main:
+        return None
+    if complete:
+        complete(run.exported)
+    return run.publish()
 
 
 def _late(run: Run, start: float) -> bool:
@@ -250,10 +284,16 @@ def _late(run: Run, start: float) -> bool:
     return bool(run.accelerator.reduce(torch.tensor(float(over), device=run.accelerator.device), "sum"))
 
 
-def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
+def _number(record: Record) -> float:
+    """The loss, if it is a number: a state without one is not worth keeping."""
     loss = float(record.loss)
     if loss != loss:
         raise UserError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
+    return loss
+
+
+def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
+    loss = _number(record)
     row = {
         "loss": loss,
         "grad_norm": float(record.grad_norm),

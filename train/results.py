@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
 Record = dict[str, Any]  # the identity of an entry, and its "figures"
 
-# Figures given as multiples of what the row "floor" of the same n has, each of which other figure.
-OF_FLOOR = {"frechet": "frechet", "coverage_of_floor": "coverage"}
+# Figures that tables add, as multiples of what the row "floor" of the same n has: each of which other figure.
+OF_FLOOR = {"frechet_in_floors": "frechet", "coverage_of_floor": "coverage"}
 
 
 class Entry(NamedTuple):
@@ -29,12 +31,14 @@ def read(path: Path) -> list[Record]:
     return json.loads(path.read_text())["measurements"] if path.exists() else []
 
 
-def write(path: Path, records: list[Record]) -> None:
-    """Keep the measurements, and their tables; never half a file."""
+def keep(path: Path, entry: Entry, figures: dict[str, float]) -> None:
+    """Add a measurement to those in a file, and their tables; never half a file, and none of another process lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
-    unfinished.write_text(json.dumps({"tables": tables(records), "measurements": records}, indent=1) + "\n")
-    unfinished.replace(path)
+    with FileLock(path.with_suffix(".lock")):
+        records = [*without(entry, read(path)), {**entry.identity, "figures": figures}]
+        unfinished = path.with_suffix(".partial")
+        unfinished.write_text(json.dumps({"tables": tables(records), "measurements": records}, indent=1) + "\n")
+        unfinished.replace(path)
 
 
 def known(entry: Entry, records: Iterable[Record]) -> bool:
@@ -71,7 +75,7 @@ def tables(records: Iterable[Record]) -> dict[str, list[dict[str, Any]]]:
 
 
 def in_floors(figures: dict[str, float], floor: list[dict[str, float]]) -> dict[str, float]:
-    """The figures, those of `OF_FLOOR` as multiples of the floor's mean, if there is a floor."""
+    """The figures, and those of `OF_FLOOR` as multiples of the floor's mean if there is a floor."""
     if not floor:
         return figures
     relative = {name: figures[of] / statistics.mean(each[of] for each in floor) for name, of in OF_FLOOR.items()}
@@ -79,7 +83,8 @@ def in_floors(figures: dict[str, float], floor: list[dict[str, float]]) -> dict[
 
 
 def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": statistics.mean(values), "std": statistics.stdev(values) if len(values) > 1 else 0.0}
+    mean = {"mean": statistics.mean(values)}
+    return {**mean, "std": statistics.stdev(values)} if len(values) > 1 else mean  # one value has no spread
 
 
 def markdown(made: dict[str, list[dict[str, Any]]]) -> str:
@@ -98,4 +103,4 @@ def _cell(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     places = 4 if value["mean"] <= 1.5 else 2
-    return f"{value['mean']:.{places}f} ± {value['std']:.{places}f}"
+    return " ± ".join(f"{part:.{places}f}" for part in value.values())

@@ -93,12 +93,12 @@ def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
             x = binarized(x, generator)
         return vae.loss(model, x, generator, recipe.objective, step)
 
-    path = loop.follow(run, run.train(loss), _picture)
-    if path:
-        some = torch.cat([batches(step, generator(recipe.seed, step)) for step in range(FITTED)])
+    def finish(path: Path) -> None:
+        some = (batches(step, generator(recipe.seed, step)) for step in range(FITTED))
         test = (images, torch.zeros(len(images))) if images is not None else DATASETS[recipe.dataset].test(recipe)
         complete(path, some, *test)
-    return path
+
+    return loop.follow(run, run.train(loss), _picture, finish)
 
 
 class Dataset(NamedTuple):
@@ -152,11 +152,16 @@ def _picture(model: vae.Model, path: Path) -> None:
 
 
 @torch.no_grad()
-def complete(path: Path, images: Tensor, test: Tensor, classes: Tensor) -> None:
-    """Put into a checkpoint what is measured after training: the mixture, and the codes and bounds of test images."""
+def complete(path: Path, batches: Iterator[Tensor], test: Tensor, classes: Tensor) -> None:
+    """Put into a checkpoint what is measured after training: the mixture, and the codes and bounds of test images.
+
+    Args:
+        batches: of training images, that the mixture is fitted to.
+        test, classes: test images (N, C, H, W) and their classes (N,).
+    """
     model = cast(vae.Model, checkpoint.load(path))
     if model.config.components:
-        _fit_mixture(model, images)
+        _fit_mixture(model, torch.cat(list(batches)))
     kept = model.config.kept
     if kept:
         x, g = test[:kept], generator(0)
@@ -190,13 +195,14 @@ def _encode(model: vae.Model, images: Tensor) -> tuple[Tensor, Tensor]:
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
     """What is measured besides samples: the likelihood of binary digits, and how far a code is disentangled."""
     flags = checkpoint.header(path).provenance["flags"]
-    identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "n": n, "seed": 0}
+    identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0}
     if flags["binarize"]:
         settings = f"test digits binarised once, seed 0, {SAMPLES} samples of each"
-        identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings}
+        n = min(n, digits.COUNTS["test"])
+        identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings, "n": n}
         yield Entry(identity, lambda: likelihood(path, digits.crop(digits.load(data, "test", download=True)[0][:n])))
     if flags["dataset"] == "shapes":
-        identity |= {"table": "factors", "row": "factors", "settings": f"{FACTORED} pictures"}
+        identity |= {"table": "factors", "row": "factors", "settings": "pictures drawn with seed 1", "n": FACTORED}
         yield Entry(identity, lambda: factors(path))
 
 

@@ -1,6 +1,6 @@
 """MNIST digits (LeCun 1998), padded to 32x32: 60,000 to train on, 10,000 to test."""
 
-from functools import lru_cache
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,15 @@ from playground.validation import UserError
 SIZE = 32
 CLASSES = 10
 TRAINING = "MNIST (LeCun 1998), the 60,000 training digits"
-_COUNTS = {"train": 60_000, "test": 10_000}
+COUNTS = {"train": 60_000, "test": 10_000}
+_kept: dict[tuple[Path, str], tuple[Tensor, Tensor]] = {}
+_lock = threading.Lock()
 
 
 class DataError(UserError):
     """The data set is missing or damaged; the message says what to do."""
 
 
-@lru_cache(maxsize=4)
 def load(root: str | Path, split: str = "train", download: bool = False) -> tuple[Tensor, Tensor]:
     """Images (N, 1, 32, 32) float32 in [-1, 1], black is -1, and labels (N,) int64.
 
@@ -35,15 +36,23 @@ def load(root: str | Path, split: str = "train", download: bool = False) -> tupl
     Raises:
         DataError: missing or damaged files, or a failed download.
     """
+    key = Path(root).resolve(), split
+    with _lock:  # two first visitors fetch and read once
+        if key not in _kept:
+            _kept[key] = _read(Path(root), split, download)
+        return _kept[key]
+
+
+def _read(root: Path, split: str, download: bool) -> tuple[Tensor, Tensor]:
     from torchvision.datasets import MNIST  # slow to import, and the app can start without it
 
     try:
         data = MNIST(str(root), train=split == "train", download=download)
         images, labels = data.data, data.targets
-        if images.shape != (_COUNTS[split], 28, 28) or labels.shape != (_COUNTS[split],):
+        if images.shape != (COUNTS[split], 28, 28) or labels.shape != (COUNTS[split],):
             raise UserError(f"unexpected shape {tuple(images.shape)}")
     except Exception as error:
-        raise DataError(_advice(Path(root), error)) from error
+        raise DataError(_advice(root, error)) from error
     return pad(images[:, None].float() / 127.5 - 1), labels
 
 

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground import compute, validation
+from playground import compute, elbo, validation
+from playground.elbo import Pass, Terms
 from playground.nets import GROUPS, ResidualBlock
 from playground.sampling import Noise
 from playground.validation import UserError
@@ -107,21 +108,6 @@ def lowest(config: Config) -> int:
     return config.size // config.patch // 2 ** (len(config.multipliers) - 1)
 
 
-class Pass(NamedTuple):
-    """One pass of images through the model.
-
-    Attributes:
-        mu, log_var: of q(z|x), (B, Z).
-        z: codes drawn from it (K, B, Z).
-        out: what the decoder makes of them (K, B, C, H, W).
-    """
-
-    mu: Tensor
-    log_var: Tensor
-    z: Tensor
-    out: Tensor
-
-
 class Model(nn.Module):
     """Encoder and decoder, the standard deviation of Gaussian pixels, and what was measured of them after training:
     perhaps a mixture fitted to the codes, and the codes, classes and bounds of some test images.
@@ -178,52 +164,22 @@ class Model(nn.Module):
         if self.config.likelihood == "bernoulli":
             target = ((x + 1) / 2).expand_as(out)
             return -F.binary_cross_entropy_with_logits(out, target, reduction="none").flatten(2).sum(2)
-        return normal_log_density(x, out, 2 * self.log_sigma).flatten(2).sum(2)
-
-
-def normal_log_density(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
-    """log N(x; mean, exp(log_var)), item by item."""
-    return -(math.log(2 * math.pi) + log_var + (x - mean).square() * (-log_var).exp()) / 2
+        return elbo.normal_log_density(x, out, 2 * self.log_sigma).flatten(2).sum(2)
 
 
 # The bounds.
 
 
-class Terms(NamedTuple):
-    """What every bound is made of.
-
-    Attributes:
-        reconstruction: log p(x|z) (K, B).
-        kl: KL(q(z|x) || p(z)), analytic, of each dimension (B, Z). Kingma and Welling 2014, appendix B.
-        log_ratio: log p(z) - log q(z|x) at the codes drawn (K, B).
-    """
-
-    reconstruction: Tensor
-    kl: Tensor
-    log_ratio: Tensor
-
-    @property
-    def elbo(self) -> Tensor:
-        """The evidence lower bound (B,). Kingma and Welling 2014, eq. 7."""
-        return self.reconstruction.mean(0) - self.kl.sum(1)
-
-    @property
-    def iwae(self) -> Tensor:
-        """The importance-weighted bound of K samples (B,). Burda 2016, eq. 8."""
-        return (self.reconstruction + self.log_ratio).logsumexp(0) - math.log(len(self.reconstruction))
-
-
 def terms(model: Model, x: Tensor, made: Pass) -> Terms:
-    """The terms for images x (B, C, H, W)."""
-    mu, log_var, z, out = made
-    kl = (mu.square() + log_var.exp() - log_var - 1) / 2
-    log_ratio = normal_log_density(z, torch.zeros_like(z), torch.zeros_like(z)) - normal_log_density(z, mu, log_var)
-    return Terms(model.log_likelihood(x, out), kl, log_ratio.sum(2))
+    """The terms of the bounds for images x (B, C, H, W) and a pass of them."""
+    return elbo.terms(made, model.log_likelihood(x, made.out))
 
 
 @torch.no_grad()
 def importance_bound(model: Model, x: Tensor, k: int, generator: torch.Generator, at_once: int = 100) -> Tensor:
     """The importance-weighted bound of k samples, some at a time: (B,). For large k it is log p(x). Burda 2016, eq. 8.
+
+    In single precision: what is lost of each sample in half precision would be found in the bound.
 
     Args:
         x: images (B, C, H, W) in [-1, 1].
@@ -232,52 +188,9 @@ def importance_bound(model: Model, x: Tensor, k: int, generator: torch.Generator
     total = torch.full((len(x),), -torch.inf, device=x.device)
     for start in range(0, k, at_once):
         eps = torch.randn(min(at_once, k - start), len(x), model.config.latent, generator=generator).to(x.device)
-        with compute.fast(x):
-            made = model(x, eps)
-        parts = terms(model, x, made)
+        parts = terms(model, x, model(x, eps))
         total = torch.logaddexp(total, (parts.reconstruction + parts.log_ratio).logsumexp(0))
     return total - math.log(k)
-
-
-class Split(NamedTuple):
-    """The KL of the ELBO in three parts, scalars. Chen 2018, "Isolating Sources of Disentanglement", eq. 2.
-
-    Attributes:
-        index_code: mutual information of image and code.
-        total_correlation: how far the dimensions are from independent of each other.
-        dimension_wise: KL of each dimension to the prior, summed.
-    """
-
-    index_code: Tensor
-    total_correlation: Tensor
-    dimension_wise: Tensor
-
-
-def split(made: Pass, n: int) -> Split:
-    """The parts, from the first of the K codes; they sum to the Monte Carlo estimate of the KL exactly.
-
-    Args:
-        n: images in the data set. q(z) and q(z_j) are weighed over the batch: Chen 2018, eq. S6 (stratified sampling).
-    """
-    z, b = made.z[0], len(made.mu)
-    each = normal_log_density(z[:, None], made.mu[None], made.log_var[None])  # (B, B, Z): log q(z_i | x_j)
-    weights = stratified(b, n).to(z)[..., None]  # (B, B, 1)
-    log_qz = (weights[..., 0] + each.sum(2)).logsumexp(1)  # (B,)
-    log_qz_j = (weights + each).logsumexp(1).sum(1)
-    log_qzx = each.diagonal().sum(0)
-    log_pz = normal_log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
-    return Split((log_qzx - log_qz).mean(), (log_qz - log_qz_j).mean(), (log_qz_j - log_pz).mean())
-
-
-def stratified(b: int, n: int) -> Tensor:
-    """Logarithms of the weights with which a batch of b stands for n images, a row for each code: (B, B).
-
-    The image that the code came from counts 1/n; the others share what is left.
-    """
-    if b == 1:
-        return torch.zeros(1, 1)
-    log_weights = torch.full((b, b), math.log((n - 1) / (n * (b - 1))))
-    return log_weights.fill_diagonal_(-math.log(n))
 
 
 # The objectives: what training minimises, each of the terms and a pass.
@@ -310,7 +223,7 @@ def _elbo(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor
 
 
 def _tc(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor:
-    kl = split(made, objective.n)
+    kl = elbo.split(made, objective.n)
     return kl.index_code + beta * kl.total_correlation + kl.dimension_wise - parts.reconstruction.mean()
 
 

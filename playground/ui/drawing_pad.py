@@ -2,28 +2,19 @@
 
 import base64
 import binascii
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
+from playground.ui import component
 from playground.validation import UserError
 
 SIZE = 28
-_HERE = Path(__file__).parent
 
 
 def build(elem_id: str) -> gr.HTML:
     """The component; listen to its `change`, and `decode` its value."""
-    read = lambda kind: (_HERE / f"drawing_pad.{kind}").read_text(encoding="utf-8")  # noqa: E731
-    return gr.HTML(
-        value="",
-        elem_id=elem_id,
-        html_template=read("html"),
-        css_template=read("css"),
-        js_on_load=read("js"),
-        apply_default_css=False,
-    )
+    return component.build("drawing_pad", value="", elem_id=elem_id)
 
 
 def decode(value: object) -> np.ndarray:

@@ -1,22 +1,21 @@
 // The latent explorer. `props.value` comes from pack() or message() of explorer.py.
 const $ = (selector) => element.querySelector(selector);
-const make = (tag, properties = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-};
 let shown = null, z = [], sliders = [];
 
-const say = (answer) => { if (answer.error) $('.caption').value = answer.error; return !answer.error; };
-const decode = newestOf((question) => server.decode(question), (answer) => {
-  if (!say(answer)) return;
+const say = (text) => { $('.caption').value = text; };
+// Asks about what is shown; an answer that comes when another image is shown is dropped.
+const asking = (name, use) => newestOf((question) => server[name](question), (answer, asked) => {
+  if (asked.about !== shown.id) return;
+  if (answer.error) say(answer.error); else use(answer);
+});
+const decode = asking('decode', (answer) => {
   paint($('.decoded'), answer);
   element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
 });
-const traverse = newestOf((question) => server.traverse(question), (answer) => { if (say(answer)) paint($('.traversal canvas'), answer); });
+const traverse = asking('traverse', (answer) => paint($('.traversal canvas'), answer));
 
 function moved(settled) {
-  const question = {model: shown.model, z};
+  const question = {about: shown.id, model: shown.model, z};
   decode(question);
   if (settled) traverse(question);
 }
@@ -40,7 +39,7 @@ function sliderFor(dimension) {
 function load() {
   const value = props.value;
   if (!value) return;
-  if (value.message) { $('.caption').value = value.message; return; }
+  if (value.message) return say(value.message);
   shown = structuredClone(value);
   z = [...shown.z];
   sliders = shown.dimensions.map(sliderFor);
@@ -51,7 +50,7 @@ function load() {
   paint($('.image'), shown.image);
   paint($('.decoded'), shown.decoded);
   paint($('.traversal canvas'), shown.traversal);
-  $('.caption').value = 'Move a slider: the picture follows.';
+  say('Move a slider: the picture follows.');
   element.dataset.ready = shown.id;
 }
 

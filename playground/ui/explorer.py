@@ -3,12 +3,11 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-_HERE = Path(__file__).parent
+from playground.ui import component
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,7 @@ def build(elem_id: str, decode: Callable[[Any], Any], traverse: Callable[[Any], 
     Args:
         decode, traverse: take {"model", "z"} and give {"pixels", "height", "width", "channels"} or {"error"}.
     """
-    read = lambda kind: (_HERE / f"explorer.{kind}").read_text(encoding="utf-8")  # noqa: E731
-    return gr.HTML(
-        elem_id=elem_id,
-        html_template=read("html"),
-        css_template=read("css"),
-        js_on_load=(_HERE / "pixels.js").read_text(encoding="utf-8") + read("js"),
-        server_functions=[decode, traverse],
-        apply_default_css=False,
-    )
+    return component.build("explorer", ["elements", "pixels"], elem_id=elem_id, server_functions=[decode, traverse])
 
 
 def pack(

@@ -102,10 +102,3 @@ const thumbnail = (context, box, value) => (k) => {      // the last frame shows
   const [w, h] = value.tile;
   context.drawImage(value.strips[box.strip].bitmaps[sheet], x, y, w, h, 0, 0, w, h);
 };
-
-// ---- start ----
-
-new ResizeObserver(layOut).observe($('.strips'));
-busy(false);
-watch('value', load);
-load();                  // watch() is silent about the first value

@@ -4,7 +4,7 @@ const canvas = $('.plane'), context = canvas.getContext('2d');
 const NEAR = 8, STEP = 0.1;          // CSS pixels to a point that is touched; how far an arrow key goes
 let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, press = 0;
 
-const say = (answer) => { if (answer.error) $('.caption').value = answer.error; return !answer.error; };
+const say = (text) => { $('.caption').value = text; };
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const onto = (z) => chart.basis.map((axis) => dot(axis, z));
 const codeAt = ([u, v]) => {         // the image's code, moved within the plane
@@ -13,25 +13,31 @@ const codeAt = ([u, v]) => {         // the image's code, moved within the plane
 };
 const bounded = (x) => Math.max(-chart.span, Math.min(chart.span, x));
 
-const decode = newestOf((question) => server.decode(question), (answer) => {
-  if (!say(answer)) return;
-  paint($('.decoded'), answer);
-  element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
+// Questions about what is shown: {how: the function that answers, ...}. All go through one line, so that no answer
+// is overtaken by an older one; what comes when another image is shown is dropped.
+const ask = newestOf(({how, ...question}) => server[how](question), (answer, {how, about}) => {
+  if (about !== shown.id) return;
+  if (answer.error) say(answer.error); else answered[how](answer);
 });
-const lookAt = newestOf((question) => server.point(question), (answer) => {
-  if (!say(answer)) return;
-  paint($('.decoded'), answer);
-  $('.caption').value = answer.caption;
-});
-const redraw = newestOf((question) => server.chart(question), (answer) => { if (say(answer)) adopt(answer); });
-const sample = newestOf((question) => server.reparameterise(question), (answer) => {
-  if (!say(answer)) return;
-  cursor = onto(answer.z);
-  drawn.push(cursor);
-  paint($('.decoded'), answer.picture);
-  $('.numbers').value = answer.numbers;
-  draw();
-});
+const answered = {
+  decode: (answer) => {
+    see(answer, 'drawn by the decoder');
+    element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
+  },
+  point: (answer) => see(answer, answer.caption),
+  chart: adopt,
+  reparameterise: (answer) => {
+    cursor = onto(answer.z);
+    drawn.push(cursor);
+    $('.numbers').value = answer.numbers;
+    whereabouts();
+    see(answer.picture, 'drawn by the decoder');
+    draw();
+  },
+};
+const about = () => ({about: shown.id, model: shown.model});
+const gaussian = () => ({...about(), mu: shown.mu, log_var: shown.log_var});
+const see = (picture, caption) => { paint($('.decoded'), picture); $('figcaption').textContent = caption; };
 
 // ---- drawing ----
 
@@ -84,10 +90,12 @@ function fit() {
 
 function go(place) {
   cursor = place.map(bounded);
-  decode({model: shown.model, z: codeAt(cursor)});
-  $('.caption').value = `${chart.titles[0]} = ${cursor[0].toFixed(2)}, ${chart.titles[1]} = ${cursor[1].toFixed(2)}`;
+  ask({...about(), how: 'decode', z: codeAt(cursor)});
+  whereabouts();
   draw();
 }
+
+const whereabouts = () => say(chart.titles.map((title, k) => `${title} = ${cursor[k].toFixed(2)}`).join(', '));
 
 const at = (event) => {
   const box = canvas.getBoundingClientRect();
@@ -109,7 +117,7 @@ canvas.addEventListener('pointermove', (event) => {
   if (!chart) return;
   if (event.buttons) return go(at(event));
   const index = $('.points').checked ? touched(event) : -1;
-  if (index >= 0) lookAt({model: shown.model, index});
+  if (index >= 0) ask({...about(), how: 'point', index});
 });
 canvas.addEventListener('keydown', (event) => {
   const move = {ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP]}[event.key];
@@ -121,11 +129,11 @@ element.addEventListener('click', (event) => {
   if (!chart) return;
   const action = event.target.dataset?.do;
   if (action === 'back') { drawn = []; $('.numbers').value = ''; go(chart.mu); }
-  if (action === 'draw') sample({model: shown.model, mu: shown.mu, log_var: shown.log_var, seed: shown.seed, press: ++press});
+  if (action === 'draw') ask({...gaussian(), how: 'reparameterise', seed: shown.seed, press: ++press});
 });
-for (const name of ['.across', '.up']) $(name).addEventListener('change', () => ask());
+for (const name of ['.across', '.up']) $(name).addEventListener('change', turn);
 for (const name of ['.pictures', '.points']) $(name).addEventListener('change', draw);
-const ask = () => redraw({model: shown.model, mu: shown.mu, log_var: shown.log_var, axes: [$('.across').value, $('.up').value]});
+function turn() { ask({...gaussian(), how: 'chart', axes: [$('.across').value, $('.up').value]}); }
 
 // ---- a new value ----
 
@@ -141,7 +149,7 @@ function adopt(answer) {
 function load() {
   const value = props.value;
   if (!value) return;
-  if (value.message) { $('.caption').value = value.message; return; }
+  if (value.message) return say(value.message);
   shown = structuredClone(value);
   press = 0;
   for (const [k, name] of ['.across', '.up'].entries()) {
@@ -149,10 +157,9 @@ function load() {
     $(name).value = shown.chart.axes[k];
   }
   $('.legend').replaceChildren(...shown.names.map((name, i) => {
-    const item = document.createElement('span'), colour = document.createElement('i');
+    const colour = make('i');
     colour.style.background = shown.colours[i];
-    item.append(colour, name);
-    return item;
+    return make('span', {}, colour, name);
   }));
   $('.numbers').value = '';
   adopt(shown.chart);

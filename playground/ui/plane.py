@@ -2,14 +2,11 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from playground.ui import palette
-
-_HERE = Path(__file__).parent
+from playground.ui import component, palette
 
 
 def build(elem_id: str, functions: Sequence[Callable[[Any], Any]]) -> gr.HTML:
@@ -18,15 +15,7 @@ def build(elem_id: str, functions: Sequence[Callable[[Any], Any]]) -> gr.HTML:
     Args:
         functions: decode, chart, point and reparameterise; each takes one object and gives one, or {"error"}.
     """
-    read = lambda name: (_HERE / name).read_text(encoding="utf-8")  # noqa: E731
-    return gr.HTML(
-        elem_id=elem_id,
-        html_template=read("plane.html"),
-        css_template=read("plane.css"),
-        js_on_load=read("pixels.js") + read("plane.js"),
-        server_functions=list(functions),
-        apply_default_css=False,
-    )
+    return component.build("plane", ["elements", "pixels"], elem_id=elem_id, server_functions=list(functions))
 
 
 def pack(

@@ -30,3 +30,8 @@ def picture(image: np.ndarray, about: str, width: int) -> str:
         f'<img src="{data_url(image)}" alt="{html.escape(about)}" title="{html.escape(about)}" '
         f'style="width:{width}px;image-rendering:pixelated;border-radius:4px;display:inline-block">'
     )
+
+
+def paragraph(text: str) -> str:
+    """Text, of anyone, as HTML."""
+    return f"<p>{html.escape(text)}</p>"

@@ -2,11 +2,6 @@
 // `props.value` comes from pack(), live(), message() or stopped() of scrubber.py, which tells of its fields.
 // Nothing here asks the server for anything but the sheets themselves.
 const $ = (selector) => element.querySelector(selector);
-const make = (tag, properties = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-};
 const position = $('.position'), caption = $('.caption'), playButton = $('[data-do=play]');
 let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
@@ -174,3 +169,10 @@ element.addEventListener('keydown', (event) => {   // the range has its own arro
   if (key !== 'play') setPlaying(false);
   actions[key]();
 });
+
+// ---- start ----
+
+new ResizeObserver(layOut).observe($('.strips'));
+busy(false);
+watch('value', load);
+load();                  // watch() is silent about the first value

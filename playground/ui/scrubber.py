@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -21,10 +20,10 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from playground import pictures
+from playground.ui import component
 
 MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
 LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
-_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,9 @@ class Box:
 
 def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
     """The component; `empty` says what to press while there is nothing to show."""
-    read = lambda name: (_HERE / name).read_text(encoding="utf-8")  # noqa: E731
-    return gr.HTML(
-        elem_id=elem_id,
-        # Not as properties of the component: Gradio 6.31 loses those of one that is updated before it is first shown.
-        html_template=read("scrubber.html").replace("LABEL", label).replace("EMPTY", empty),
-        css_template=read("scrubber.css"),
-        js_on_load=read("scrubber.js") + read("followers.js"),
-        apply_default_css=False,
-    )
+    # Words of the HTML, not properties: Gradio 6.31 loses those of one that is updated before it is first shown.
+    words = {"LABEL": label, "EMPTY": empty}
+    return component.build("scrubber", ["elements", "followers"], words, elem_id=elem_id)
 
 
 def pack(

@@ -19,7 +19,8 @@ TITLE = "Beta"
 HOW = """
 β is the price of a nat of the code. At a low price the code tells much and the drawing is faithful; at a high one only
 what pays for itself is told, few dimensions stay alive, and the drawing is blurred. Rate is the KL divergence, what
-the code costs; distortion is −log p(x|z), what is missing from the drawing. Their sum at β = 1 is the negative ELBO.
+the code costs; distortion is −log p(x|z), what is missing from the drawing. Their sum is −ELBO,
+whatever β was in training.
 
 [Higgins 2017](https://openreview.net/forum?id=Sy2fzU9gl) · [Alemi 2018](https://arxiv.org/abs/1711.00464) (rate and
 distortion)
@@ -56,7 +57,7 @@ def show(places: Places, start: Start) -> list[Any]:
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [f"<p>{text}</p>", gr.skip()]
+    return [plots.paragraph(text), gr.skip()]
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """What the views of the VAE tab share: its models, the image that is looked at, and what the decoder makes of codes."""
 
 import base64
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -120,6 +121,10 @@ def code(model: vae.Model, values: object) -> Tensor:
     return torch.tensor([validation.number(f"z{i + 1}", value, -LIMIT, LIMIT) for i, value in enumerate(values)])
 
 
+_slots = threading.BoundedSemaphore(2)  # answers under way, of all visitors: they pass Gradio's queue by
+PATIENCE = 2.0  # seconds that a question waits for one
+
+
 def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]], Any]) -> Callable[[Any], Any]:
     """A function of a model as the browser calls it: with one object that names the model, past every queue and check.
 
@@ -130,7 +135,12 @@ def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]],
         try:
             if not isinstance(request, Mapping):
                 raise UserError("ask with an object that names the model")
-            return function(load(places, request.get("model")), request)
+            if not _slots.acquire(timeout=PATIENCE):
+                raise UserError("too many visitors are moving sliders: try again in a moment")
+            try:
+                return function(load(places, request.get("model")), request)
+            finally:
+                _slots.release()
         except UserError as error:
             return {"error": sentence(error)}
 

@@ -49,7 +49,7 @@ def show(places: Places, start: Start) -> list[Any]:
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [f"<p>{text}</p>"]
+    return [plots.paragraph(text)]
 
 
 def _cell(image: Any, about: str, caption: str) -> str:
