@@ -252,6 +252,19 @@ def test_free_bits_are_a_floor_of_the_kl() -> None:
     assert value(free_bits=float(kl.min()) / 2) == pytest.approx(value(), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ({"kind": "best"}, "objective"),
+        ({"kind": "tc", "free_bits": 1.0}, "'tc' takes no free_bits"),
+        ({"kind": "iwae", "beta": 2.0}, "'iwae' takes no beta"),
+    ],
+)
+def test_an_objective_refuses_what_it_would_ignore(objective: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        vae.Objective(**objective)
+
+
 # --- samples --------------------------------------------------------------------------------------
 
 

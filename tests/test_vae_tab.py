@@ -15,7 +15,7 @@ from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
 from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, traverse
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.codes import Settings, Start
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
 
@@ -39,7 +39,7 @@ def start(places: Places) -> Start:
     model = codes.load(places, "vae-digits")
     x = torch.rand(1, 1, 28, 28, generator=generator(0)) * 2 - 1
     mu, log_var = model.encode(x)
-    return Start("vae-digits", x, mu[0].detach(), log_var[0].detach(), mu[0].detach())
+    return Start(Settings(), x, mu[0].detach(), log_var[0].detach(), mu[0].detach())
 
 
 def array(picture: dict) -> np.ndarray:
@@ -65,8 +65,8 @@ def test_a_traversal_moves_one_dimension_a_row(places: Places) -> None:
 
 
 def test_every_value_of_a_view_is_json(places: Places, start: Start) -> None:
-    for view, own in ((traverse, ()), (latent_map, ()), (interpolate, (1,))):
-        assert json.dumps(view.show(places, start, *own)[0], allow_nan=False)
+    for view in (traverse, latent_map, interpolate):
+        assert json.dumps(view.show(places, start)[0], allow_nan=False)
 
 
 # --- the map --------------------------------------------------------------------------------------
@@ -91,11 +91,13 @@ def test_principal_axes_are_those_of_the_codes(places: Places) -> None:
     assert variance == sorted(variance, reverse=True)
 
 
-def test_axes_that_are_not_at_a_right_angle_are_refused(places: Places, start: Start) -> None:
+def test_the_second_axis_is_made_normal_to_the_first(places: Places, start: Start) -> None:
     model = codes.load(places, "vae-digits")
-    for axes in (["z1", "z1"], ["p1", "z2"]):
-        with pytest.raises(ValueError, match="right angle"):
-            latent_map.plan(model, start.mu, start.log_var, axes)
+    basis = torch.tensor(latent_map.plan(model, start.mu, start.log_var, ["p1", "z1"])["basis"])
+    torch.testing.assert_close(basis @ basis.T, torch.eye(2))
+    torch.testing.assert_close(basis[0], latent_map.direction(model, "p1"))
+    with pytest.raises(ValueError, match="choose another one"):
+        latent_map.plan(model, start.mu, start.log_var, ["z1", "z1"])
 
 
 def test_the_reparameterisation_is_mu_plus_sigma_eps(places: Places) -> None:
@@ -143,7 +145,10 @@ BAD = [
     ({**GOOD, "z": None}, "list of 3 numbers"),
     ({**GOOD, "z": [0.0] * 4}, "list of 3 numbers"),
     ({**GOOD, "z": [0.0] * 1_000_000}, "list of 3 numbers"),
-    *(({**GOOD, "z": [0.0, value, 0.0]}, "Z2 must be a number") for value in (math.nan, math.inf, 7.0, "1", None, [1])),
+    *(
+        ({**GOOD, "z": [0.0, value, 0.0]}, "Z2 must be a number")
+        for value in (math.nan, math.inf, 11.0, "1", None, [1])
+    ),
 ]
 
 
@@ -169,6 +174,13 @@ def test_a_bad_question_to_the_map_too(places: Places, function, request_, sente
     assert sentence in codes.answering(places, function)({"model": "vae-digits", **request_})["error"]
 
 
+def test_a_question_waits_for_its_turn_and_is_then_turned_away(places: Places, monkeypatch) -> None:
+    monkeypatch.setattr(codes, "PATIENCE", 0.01)
+    with codes._slots, codes._slots:
+        assert "too many visitors" in codes.answering(places, codes.decode)(GOOD)["error"].lower()
+    assert "pixels" in codes.answering(places, codes.decode)(GOOD)
+
+
 def test_a_missing_checkpoint_names_its_recipe(places: Places) -> None:
     (places.weights / "vae-digits.safetensors").unlink()
     assert "vae-digits" in codes.answering(places, codes.decode)(GOOD)["error"]
@@ -183,11 +195,10 @@ def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> No
 
 
 def test_a_model_of_colour_has_no_digits(places: Places) -> None:
-    settings = type("S", (), {"model": "vae-shapes", "picture": "Draw", "number": 0, "seed": 0})
+    settings = Settings(model="vae-shapes", picture="Draw")
     torch.manual_seed(0)
     config = replace(CONFIG, size=64, channels=3, patch=16)
     checkpoint.save(places.weights / "vae-shapes.safetensors", vae.Model(config), {})
     with pytest.raises(ValueError, match="knows no digits"):
         codes.start(places, settings, "", None)
-    settings.picture = "Test digit"
-    assert codes.start(places, settings, "", None).x.shape == (1, 3, 64, 64)
+    assert codes.start(places, replace(settings, picture="Test digit"), "", None).x.shape == (1, 3, 64, 64)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from playground import checkpoint
 from playground.data import digits
 from playground.sampling import finished, generator
+from train import device
 from train.measures import frechet, neighbourhoods
 from train.results import Entry
 
@@ -93,7 +94,7 @@ def sampled(judge: "Judge", path: Path, labels: Tensor, n: int, seeds: int) -> I
 def draw(path: Path, settings: Any, classes: Tensor) -> Pictures:
     """The samples of a checkpoint, class after class if it knows them; `settings` are of its family."""
     family: Any = checkpoint.family(checkpoint.header(path).family)
-    model: Any = checkpoint.load(path).to(_device())
+    model = device.load(path)
     runs = [settings]
     if hasattr(family, "labels") and model.config.classes:
         runs = [replace(settings, label=y, n=n) for y, n in enumerate(classes.bincount().tolist()) if n]
@@ -115,7 +116,7 @@ class Judge:
     """The classifier, the features of the test digits, and the figures of other pictures beside them."""
 
     def __init__(self, path: Path, test: Tensor):
-        self.model: Any = checkpoint.load(path, expect="judge").to(_device())
+        self.model = device.load(path, expect="judge")
         self.sha256 = checkpoint.sha256(path)
         self.real = self.look(test)[0]
 
@@ -128,7 +129,7 @@ class Judge:
         """Features (N, D) and classes read (N,) of pictures as a file would hold them, in 256 levels."""
         images = images if images.shape[-1] == digits.SIZE else digits.pad(images)
         images = ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-        features = torch.cat([self.model.features(batch.to(_device())) for batch in images.split(500)])
+        features = torch.cat([self.model.features(batch.to(device.DEVICE)) for batch in images.split(500)])
         return features, self.model.read(features).argmax(1).cpu()
 
     def measure(self, pictures: Pictures) -> dict[str, float]:
@@ -140,7 +141,3 @@ class Judge:
         if pictures.seconds is not None:
             figures["samples_per_second"] = len(read) / pictures.seconds
         return figures
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from playground.data import digits, shapes
 from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
-from train import disentanglement, loop
+from train import device, disentanglement, loop
 from train.results import Entry
 
 Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
@@ -58,7 +58,7 @@ def _shapes(name: str, objective: Objective, seed: int = 0) -> Recipe:
     return Recipe(name=name, dataset="shapes", config=SHAPES, objective=objective, seed=seed)
 
 
-PLAIN, SPLIT = Objective(n=shapes.N), Objective("tc", beta=6, n=shapes.N)
+PLAIN, SPLIT = Objective(), Objective("tc", beta=6, n=shapes.N)
 RECIPES = [
     Recipe(),
     Recipe(name="vae-digits-2d", config=replace(DIGITS, latent=2)),
@@ -159,17 +159,15 @@ def complete(path: Path, batches: Iterator[Tensor], test: Tensor, classes: Tenso
         batches: of training images, that the mixture is fitted to.
         test, classes: test images (N, C, H, W) and their classes (N,).
     """
-    model = cast(vae.Model, checkpoint.load(path))
+    model: vae.Model = device.load(path)
     if model.config.components:
         _fit_mixture(model, torch.cat(list(batches)))
     kept = model.config.kept
     if kept:
-        x, g = test[:kept], generator(0)
-        parts = [vae.terms(model, b, model(b, torch.randn(1, len(b), model.config.latent, generator=g)))
-                 for b in x.split(500)]  # fmt: skip
-        model.kl.copy_(torch.cat([part.kl for part in parts]).mean(0))
-        model.kept_elbo.copy_(torch.cat([part.elbo for part in parts]))
-        model.kept_mu.copy_(_encode(model, x)[0])
+        kl, elbo = _bound(model, test[:kept], generator(0))
+        model.kl.copy_(kl.mean(0))
+        model.kept_elbo.copy_(elbo)
+        model.kept_mu.copy_(_encode(model, test[:kept])[0])
         model.kept_class.copy_(classes[:kept])
     checkpoint.save(path, model, checkpoint.header(path).provenance)
 
@@ -186,10 +184,20 @@ def _fit_mixture(model: vae.Model, images: Tensor) -> None:
 
 @torch.no_grad()
 def _encode(model: vae.Model, images: Tensor) -> tuple[Tensor, Tensor]:
-    """mu and log sigma^2 of many images, each (N, Z)."""
-    parts = [torch.stack(model.encode(x)) for x in images.cpu().split(1000)]
+    """mu and log sigma^2 of many images, each (N, Z), on the CPU."""
+    parts = [torch.stack(model.encode(x.to(device.DEVICE))).cpu() for x in images.split(1000)]
     mu, log_var = torch.cat(parts, dim=1)
     return mu, log_var
+
+
+@torch.no_grad()
+def _bound(model: vae.Model, images: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """KL of each dimension (N, Z) and ELBO (N,) of many images, from one code each, on the CPU."""
+    parts = []
+    for x in images.split(500):
+        x, eps = (part.to(device.DEVICE) for part in (x, torch.randn(1, len(x), model.config.latent, generator=g)))
+        parts.append(vae.terms(model, x, model(x, eps)))
+    return torch.cat([part.kl for part in parts]).cpu(), torch.cat([part.elbo for part in parts]).cpu()
 
 
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
@@ -208,21 +216,18 @@ def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
 
 def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 50) -> dict[str, float]:
     """Mean negative log-likelihood of binarised images, its bound and the terms of that, in nats an image."""
-    model = cast(vae.Model, checkpoint.load(path))
-    g = generator(0)
+    model, g = device.load(path), generator(0)
     x = binarized(images, g)
-    nll = torch.cat([-vae.importance_bound(model, part, samples, g) for part in tqdm(x.split(batch), leave=False)])
-    with torch.no_grad():
-        eps = torch.randn(1, len(x), model.config.latent, generator=g)
-        parts = vae.terms(model, x, model(x, eps))
-    kl = parts.kl.mean(0)
-    return {"nll": nll.mean().item(), "elbo": parts.elbo.mean().item(), "kl": kl.sum().item(),
-            "used_dimensions": float((kl > USED).sum())}  # fmt: skip
+    parts = tqdm(x.split(batch), leave=False)
+    nll = -torch.cat([vae.importance_bound(model, part.to(device.DEVICE), samples, g).cpu() for part in parts])
+    kl, elbo = _bound(model, x, g)
+    return {"nll": nll.mean().item(), "elbo": elbo.mean().item(), "kl": kl.sum(1).mean().item(),
+            "used_dimensions": float((kl.mean(0) > USED).sum())}  # fmt: skip
 
 
 def factors(path: Path, n: int = FACTORED, votes: int = 10_000) -> dict[str, float]:
     """The three measures of disentanglement, on n pictures of known factors."""
-    model, true = cast(vae.Model, checkpoint.load(path)), shapes.sample(n, generator(1))
+    model, true = device.load(path), shapes.sample(n, generator(1))
     parts = (shapes.Factors(*part) for part in torch.stack(true).split(1000, dim=1))
     codes = torch.cat([_encode(model, shapes.draw(part))[0] for part in parts]).numpy()
     columns = np.stack(true, axis=1)

@@ -7,7 +7,7 @@ K samples of z for an image.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple, cast
 
 import torch
@@ -215,6 +215,13 @@ class Objective:
     free_bits: float = 0.0
     warmup: int = 0
     n: int = 60_000
+
+    def __post_init__(self) -> None:
+        validation.choice("objective", self.kind, OBJECTIVES)
+        idle = {"elbo": [], "tc": ["free_bits"], "iwae": ["beta", "free_bits", "warmup"]}[self.kind]
+        for field in fields(self):
+            if field.name in idle and getattr(self, field.name) != field.default:
+                raise UserError(f"the objective {self.kind!r} takes no {field.name}")
 
 
 def _elbo(made: Pass, parts: Terms, objective: Objective, beta: float) -> Tensor:

@@ -27,7 +27,7 @@ function set(values, settled = true) {
 }
 
 function sliderFor(dimension) {
-  const range = make('input', {type: 'range', min: -4, max: 4, step: 0.01});
+  const range = make('input', {type: 'range', min: -shown.limit, max: shown.limit, step: 0.01});
   const number = make('output');
   const label = make('label', {className: dimension.dead ? 'dead' : ''}, make('span', {textContent: dimension.label}), range, number);
   const follow = () => { range.value = z[dimension.index]; number.value = z[dimension.index].toFixed(2); };

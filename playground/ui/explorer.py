@@ -36,12 +36,13 @@ def pack(
     decoded: dict[str, Any],
     traversal: dict[str, Any],
     columns: Sequence[float],
+    limit: float,
 ) -> dict[str, Any]:
     """The value: a code (Z,), its dimensions in the order of their sliders, and three pictures as pixels.
 
     Args:
         image: what was encoded; decoded: what became of it; traversal: a row for each of the first dimensions.
-        columns: the values of the traversal's columns.
+        columns: the values of the traversal's columns; limit: of the sliders, in both directions.
     """
     return {
         "id": uuid.uuid4().hex,
@@ -52,6 +53,7 @@ def pack(
         "decoded": decoded,
         "traversal": traversal,
         "columns": list(columns),
+        "limit": limit,
     }
 
 

@@ -22,20 +22,19 @@ def pack(
     model: str,
     mu: Sequence[float],
     log_var: Sequence[float],
-    z: Sequence[float],
     axes: Sequence[tuple[str, str]],
     names: Sequence[str],
     chart: dict[str, Any],
     seed: int,
 ) -> dict[str, Any]:
-    """The value: an image's Gaussian (Z,), the code that is shown first (Z,), and the plane it lies in.
+    """The value: an image's Gaussian (Z,), and the plane through its mean.
 
     Args:
         axes: name and title of all that can be chosen; names: of the classes.
         chart: what the function chart gives.
         seed: of the noise of the reparameterisation.
     """
-    return {"id": uuid.uuid4().hex, "model": model, "mu": list(mu), "log_var": list(log_var), "z": list(z),
+    return {"id": uuid.uuid4().hex, "model": model, "mu": list(mu), "log_var": list(log_var),
             "axes": [list(axis) for axis in axes], "names": list(names), "colours": palette.CLASSES,
             "chart": chart, "seed": seed}  # fmt: skip
 

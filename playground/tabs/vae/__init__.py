@@ -1,15 +1,14 @@
 """The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
 
 import dataclasses
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from playground import validation
 from playground.tabs import Places
 from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, traverse
+from playground.tabs.vae.codes import Settings
 from playground.ui import controls, links, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
@@ -20,22 +19,6 @@ INTRO = (
 )
 VIEWS: dict[str, Any] = {"traverse": traverse, "map": latent_map, "interpolate": interpolate, "beta": betas,
                          "elbo": meter, "nearest": nearest}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a link restores: the model, the image and the seed. A drawing or an upload fits into no link."""
-
-    model: str = next(iter(codes.MODELS))
-    picture: str = codes.PRIOR
-    number: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        validation.choice("model", self.model, codes.MODELS)
-        validation.choice("picture", self.picture, codes.KINDS)
-        object.__setattr__(self, "number", validation.integer("number of the test image", self.number, 0, 9_999))
-        object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 
 def build(page: gr.Blocks, places: Places) -> None:
@@ -56,25 +39,21 @@ def build(page: gr.Blocks, places: Places) -> None:
                 with gr.Tab(view.TITLE, id=name) as tabs[name]:
                     shown[name], own[name] = view.build(places)
     selected = gr.State(next(iter(VIEWS)))
-    inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
+    (other,) = [control for controls in own.values() for control in controls]  # Interpolate's
+    inputs = [model, *chosen.inputs, seed, other]
     outputs = [link, *(component for components in shown.values() for component in components)]
 
-    def own_of(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The values of a view's own controls, among those of all views."""
-        start = sum(len(own[other]) for other in list(VIEWS)[: list(VIEWS).index(name)])
-        return values[start : start + len(own[name])]
-
     def show(
-        name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, *more: Any
+        name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, other: Any
     ) -> list[Any]:
         """The link, and the values of a view for the chosen image; the other views stay as they are."""
         wanted = source.awaited(kind, drawing, upload)
         try:
             if wanted:
                 raise UserError(wanted)
-            settings = Settings(model, kind, number, seed)
+            settings = Settings(model, kind, number, seed, other)
             start = codes.start(places, settings, drawing, upload)
-            values = VIEWS[name].show(places, start, *own_of(name, more))
+            values = VIEWS[name].show(places, start)
             linked = settings if kind in (codes.PRIOR, source.TEST) else None
             first = links.value(f"vae.{name}", linked)
         except UserError as error:
@@ -91,9 +70,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             gr.Warning(sentence(error))
             asked = Settings()
-        defaults = [control.value for controls in own.values() for control in controls]
-        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed, *defaults)
-        value = {**value, "address": False} if isinstance(value, dict) else value
+        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed, asked.other)
+        value = {**value, "address": False} if "query" in value else value  # else it is a gr.skip()
         return [value, *values, *dataclasses.astuple(asked), name]
 
     def turn(name: str, *values: Any) -> list[Any]:
@@ -101,7 +79,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
                              "api_visibility": "private"}  # fmt: skip
-    changed = [model.input, seed.input, *chosen.changes, *(control.input for each in own.values() for control in each)]
+    changed = [model.input, seed.input, *chosen.changes, other.input]
     gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
     chosen.chosen(show, [selected, *inputs], outputs, **light)
 
@@ -112,5 +90,5 @@ def build(page: gr.Blocks, places: Places) -> None:
     dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(place), **light)
     for name, tab in tabs.items():
         tab.select(partial(turn, name), inputs, [*outputs, selected], **light)
-    page.load(opened, None, [*outputs, model, inputs[1], inputs[2], seed, selected], **light)
+    page.load(opened, None, [*outputs, model, *chosen.inputs[:2], seed, other, selected], **light)
     page.load(links.selector(1, "vae"), None, views, queue=False, api_visibility="private")

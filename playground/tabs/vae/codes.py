@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -25,21 +26,42 @@ MODELS = {
 BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, "vae-digits-beta10": 10.0}
 PRIOR = "From the prior"
 KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
-LIMIT = 6.0  # how far a coordinate may be moved; the prior's standard deviation is 1
+LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 DEAD = 0.05  # nats of KL, below which a dimension says nothing of the image
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a link restores: the model, the image, the seed of a code from the prior, and that of another code to
+    interpolate to. A drawing or an upload fits into no link.
+    """
+
+    model: str = next(iter(MODELS))
+    picture: str = PRIOR
+    number: int = 0
+    seed: int = 0
+    other: int = 1
+
+    def __post_init__(self) -> None:
+        fix = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        validation.choice("model", self.model, MODELS)
+        validation.choice("picture", self.picture, KINDS)
+        fix("number", validation.integer("number of the test image", self.number, 0, 9_999))
+        fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        fix("other", validation.integer("seed of the other code", self.other, 0, validation.MAX_SEED))
 
 
 class Start(NamedTuple):
     """The image that is looked at.
 
     Attributes:
-        name: of the checkpoint.
+        settings: what was chosen.
         x: the image (1, C, H, W).
-        mu, log_var: of q(z|x), (Z,).
+        mu, log_var: of q(z|x), (Z,); mu is kept within `LIMIT`.
         z: the code that is shown first (Z,): mu, or the code that the prior gave.
     """
 
-    name: str
+    settings: Settings
     x: Tensor
     mu: Tensor
     log_var: Tensor
@@ -53,8 +75,8 @@ def load(places: Places, name: object) -> vae.Model:
 
 
 @torch.no_grad()
-def start(places: Places, settings: Any, drawing: object, upload: object) -> Start:
-    """The chosen image with its code; `settings` are the tab's."""
+def start(places: Places, settings: Settings, drawing: object, upload: object) -> Start:
+    """The chosen image with its code."""
     model = load(places, settings.model)
     z = None
     if settings.picture == PRIOR:
@@ -65,7 +87,8 @@ def start(places: Places, settings: Any, drawing: object, upload: object) -> Sta
     else:
         x = _shape(settings.picture, settings.number)
     mu, log_var = model.encode(x)
-    return Start(settings.model, x, mu[0], log_var[0], (mu if z is None else z)[0])
+    mu = mu.clamp(-LIMIT, LIMIT)
+    return Start(settings, x, mu[0], log_var[0], (mu if z is None else z)[0])
 
 
 def _shape(kind: str, number: int) -> Tensor:

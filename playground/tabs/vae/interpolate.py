@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 import torch
 
-from playground import interpolation, pictures, validation
+from playground import interpolation, pictures
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
@@ -25,7 +25,7 @@ middle, where there are no images; the arc stays outside.
 def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
     other = controls.unchecked(
-        gr.Slider(0, 9_999, 1, step=1, label="To", info="Seed of the other code, which comes from the prior.")
+        gr.Number(1, label="To", info="Seed of the other code, which comes from the prior.", precision=0)
     )
     stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     with gr.Accordion("How it works", open=False):
@@ -34,11 +34,10 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 
 
 @torch.no_grad()
-def show(places: Places, start: Start, other: Any) -> list[Any]:
+def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.name)
-    seed = validation.integer("the other seed", other, 0, 9_999)
-    end = vae.codes(model, vae.Settings(n=1, seed=seed))[0]
+    model = codes.load(places, start.settings.model)
+    end = vae.codes(model, vae.Settings(n=1, seed=start.settings.other))[0]
     ways = {"straight": interpolation.straight(start.z, end, FRAMES)}
     ways["arc"] = interpolation.spherical(start.z, end, FRAMES)
     drawn = {name: model.mean(model.decode(way)).clamp(-1, 1) for name, way in ways.items()}

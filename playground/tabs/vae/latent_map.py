@@ -46,12 +46,12 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.name)
+    model = codes.load(places, start.settings.model)
     names = [str(digit) for digit in range(10)] if model.config.channels == 1 else list(shapes.SHAPES)
     axes = axes_of(model)
     made = plan(model, start.mu, start.log_var, [axes[0][0], axes[1][0]])
-    mu, log_var, z = (part.tolist() for part in (start.mu, start.log_var, start.z))
-    return [plane.pack(start.name, mu, log_var, z, axes, names, made, seed=0)]
+    mu, log_var = start.mu.tolist(), start.log_var.tolist()
+    return [plane.pack(start.settings.model, mu, log_var, axes, names, made, seed=0)]
 
 
 def message(text: str) -> list[Any]:
@@ -75,10 +75,12 @@ def direction(model: vae.Model, name: object) -> Tensor:
 
 @torch.no_grad()
 def plan(model: vae.Model, mu: Tensor, log_var: Tensor, axes: list[str]) -> dict[str, Any]:
-    """The map in the plane of two axes through an image's code mu (Z,)."""
-    basis = torch.stack([direction(model, name) for name in axes])  # (2, Z)
-    if (basis @ basis.T - torch.eye(2)).abs().max() > 1e-3:
-        raise UserError("choose two axes at a right angle: two principal ones, or two dimensions of z")
+    """The map in the plane of two axes through an image's code mu (Z,); the second is made normal to the first."""
+    across, up = (direction(model, name) for name in axes)
+    up = up - (up @ across) * across
+    if up.norm() < 1e-3:
+        raise UserError("a map has two axes: choose another one")
+    basis = torch.stack([across, up / up.norm()])  # (2, Z)
     steps = SPAN * (2 * (torch.arange(TILES) + 0.5) / TILES - 1)
     v, u = torch.meshgrid(-steps, steps, indexing="ij")
     here = basis @ mu

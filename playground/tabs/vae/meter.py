@@ -42,7 +42,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 @torch.no_grad()
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.name)
+    model = codes.load(places, start.settings.model)
     eps = torch.randn(DRAWS, 1, model.config.latent, generator=sampling.generator(0))
     parts = vae.terms(model, start.x, model(start.x, eps))
     reconstruction, kl = parts.reconstruction.mean().item(), parts.kl.sum().item()

@@ -1,5 +1,6 @@
 """Traverse: one slider a dimension, and the picture that follows it."""
 
+import math
 from typing import Any
 
 import gradio as gr
@@ -35,13 +36,13 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.name)
+    model = codes.load(places, start.settings.model)
     columns = [-3 + 6 * i / (codes.COLUMNS - 1) for i in range(codes.COLUMNS)]
     z = start.z.clamp(-codes.LIMIT, codes.LIMIT)
     return [
         explorer.pack(
-            start.name, z.tolist(), dimensions(model), codes.image(start.x), codes.picture(model, z),
-            codes.traversal(model, z), columns
+            start.settings.model, z.tolist(), dimensions(model), codes.image(start.x), codes.picture(model, z),
+            codes.traversal(model, z), columns, max(4, math.ceil(z.abs().max()))
         )
     ]  # fmt: skip
 
