@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from playground import checkpoint
+from playground.data import emoji
 from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
@@ -187,18 +189,25 @@ def test_a_missing_checkpoint_names_its_recipe(places: Places) -> None:
 
 
 def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> None:
-    model = codes.load(places, "vae-digits")
-    assert "as the model draws it" in latent_map.kept_image(places, model, {"index": 12})["caption"]
+    answer = codes.answering(places, partial(latent_map.test_image, places))
+    assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2, as the model draws it"
     for index in (-1, 50, 1.5, None):
-        with pytest.raises(ValueError, match="index must be"):
-            latent_map.kept_image(places, model, {"index": index})
+        assert "Index must be" in answer({"model": "vae-digits", "index": index})["error"]
 
 
-def test_a_model_of_colour_has_no_digits(places: Places) -> None:
-    settings = Settings(model="vae-shapes", picture="Draw")
+@pytest.mark.parametrize("name", ["vae-shapes", "vae-emoji"])
+def test_a_model_of_colour_reads_no_drawings(places: Places, name: str, monkeypatch) -> None:
+    glyphs = emoji.Glyphs([f"emoji {i}" for i in range(40)], torch.full((40, 4, 64, 64), 0.5), "")
+    monkeypatch.setattr(emoji, "load", lambda root: glyphs)
     torch.manual_seed(0)
     config = replace(CONFIG, size=64, channels=3, patch=16)
-    checkpoint.save(places.weights / "vae-shapes.safetensors", vae.Model(config), {})
-    with pytest.raises(ValueError, match="knows no digits"):
+    checkpoint.save(places.weights / f"{name}.safetensors", vae.Model(config), {})
+    settings = Settings(model=name, picture="Draw")
+    with pytest.raises(ValueError, match="reads drawings"):
         codes.start(places, settings, "", None)
-    assert codes.start(places, replace(settings, picture="Test digit"), "", None).x.shape == (1, 3, 64, 64)
+    one, same, other = (
+        codes.start(places, replace(settings, picture="Test image", number=number), "", None).x for number in (3, 3, 4)
+    )
+    assert one.shape == (1, 3, 64, 64)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from playground import checkpoint, pictures
-from playground.data import digits, shapes
+from playground.data import digits, emoji, shapes
 from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
@@ -20,8 +20,10 @@ from train import device, disentanglement, loop
 from train.results import Entry
 
 Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
-DIGITS = Config(latent=20, width=64, multipliers=(1,), blocks=2, patch=4, components=100, kept=2000)
+DIGITS = Config(latent=20, width=48, multipliers=(1,), blocks=2, patch=4, components=100, kept=2000)
 SHAPES = Config(size=64, channels=3, latent=10, width=32, multipliers=(1, 2), patch=4, kept=2000)
+EMOJI = Config(size=64, channels=3, latent=48, width=48, multipliers=(1, 1), blocks=2, patch=4,
+               likelihood="learned gaussian", kept=1000)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ PLAIN, SPLIT = Objective(), Objective("tc", beta=6, n=shapes.N)
 RECIPES = [
     Recipe(),
     Recipe(name="vae-digits-2d", config=replace(DIGITS, latent=2)),
-    *(Recipe(name=f"vae-digits-beta{beta:g}", objective=Objective(beta=beta)) for beta in (0.5, 4, 10)),
+    *(
+        Recipe(name=f"vae-digits-beta{beta:g}", config=replace(DIGITS, components=0), objective=Objective(beta=beta))
+        for beta in (0.5, 4, 10)
+    ),
     _shapes("vae-shapes", SPLIT),
+    Recipe(name="vae-emoji", dataset="emoji", config=EMOJI),
     # for the tables of weights/README.md only
     *(_binary(latent) for latent in (2, 5, 10, 20, 40)),
     *(_shapes(f"vae-shapes-seed{seed}", SPLIT, seed) for seed in (1, 2)),
@@ -125,8 +131,23 @@ def _drawn_shapes(recipe: Recipe, run: loop.Run) -> Batches:
 
 
 def _test_shapes(recipe: Recipe) -> tuple[Tensor, Tensor]:
-    factors = shapes.sample(recipe.config.kept, generator(1))
+    factors = shapes.tests(slice(recipe.config.kept))
     return shapes.draw(factors), factors.shape
+
+
+def _drawn_emoji(recipe: Recipe, run: loop.Run) -> Batches:
+    """Pictures drawn as they are needed, each process its share; of pairs that are not held out."""
+    n = recipe.batch_size // run.accelerator.num_processes
+    glyphs = emoji.load(recipe.data)
+    pairs = ~emoji.held_out(glyphs.names)
+    glyphs = glyphs._replace(colours=glyphs.colours.to(run.accelerator.device))
+    return lambda step, g: emoji.draw(emoji.sample(n, g, pairs), glyphs)
+
+
+def _test_emoji(recipe: Recipe) -> tuple[Tensor, Tensor]:
+    glyphs = emoji.load(recipe.data)
+    scenes = emoji.tests(glyphs, slice(recipe.config.kept))
+    return emoji.draw(scenes, glyphs), scenes.ground
 
 
 def _batches_of(images: Tensor, run: loop.Run) -> Batches:
@@ -137,6 +158,7 @@ def _batches_of(images: Tensor, run: loop.Run) -> Batches:
 DATASETS = {
     "digits": Dataset(digits.TRAINING, _digits, _test_digits),
     "shapes": Dataset(shapes.ABOUT, _drawn_shapes, _test_shapes),
+    "emoji": Dataset(emoji.ABOUT, _drawn_emoji, _test_emoji),
 }
 
 

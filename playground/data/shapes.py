@@ -40,6 +40,11 @@ def sample(n: int, generator: torch.Generator) -> Factors:
     return Factors(*(torch.randint(count, (n,), generator=generator) for count in COUNTS))
 
 
+def tests(part: slice) -> Factors:
+    """Factors of some of the 10,000 test pictures, which are always the same."""
+    return Factors(*(factor[part] for factor in sample(10_000, torch.Generator().manual_seed(1))))
+
+
 def draw(factors: Factors) -> Tensor:
     """The pictures (n, 3, 64, 64) in [-1, 1], with smooth edges."""
     device = factors.shape.device

@@ -13,7 +13,7 @@ from playground.ui import drawing_pad
 from playground.ui.controls import unchecked
 from playground.validation import UserError
 
-TEST, DRAWN, UPLOADED = "Test digit", "Draw", "Upload"
+TEST, DRAWN, UPLOADED = "Test image", "Draw", "Upload"
 
 
 class Source(NamedTuple):
@@ -32,7 +32,7 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
     hint += " Test digits (MNIST, 11 MB) are fetched when first asked for."
     kind = unchecked(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint))
     number = unchecked(
-        gr.Slider(0, 9_999, 0, step=1, label="Number of the test digit", info="One of MNIST's 10,000.", visible=False)
+        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info="One of 10,000.", visible=False)
     )
     with gr.Column(visible=False) as drawn:
         pad = drawing_pad.build(f"{name}-pad")

@@ -41,7 +41,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         validation.choice("picture", self.picture, KINDS)
-        object.__setattr__(self, "number", validation.integer("number of the test digit", self.number, 0, 9_999))
+        object.__setattr__(self, "number", validation.integer("number of the test image", self.number, 0, 9_999))
         object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 

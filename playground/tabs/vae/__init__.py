@@ -26,7 +26,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     gr.Markdown(INTRO)
     with gr.Row(elem_classes=["tab-body", "controls-first"]):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            choices = [(title, name) for name, title in codes.MODELS.items()]
+            choices = [(about.title, name) for name, about in codes.MODELS.items()]
             model: Any = controls.unchecked(
                 gr.Dropdown(choices, label="Model", info="Each learned its own code.", filterable=False)
             )

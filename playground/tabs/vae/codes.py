@@ -10,19 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground import checkpoint, pictures, sampling, validation
-from playground.data import digits, shapes
+from playground import checkpoint, pictures, validation
+from playground.data import digits, emoji, shapes
 from playground.models import vae
 from playground.tabs import Places
 from playground.ui import source
 from playground.ui.controls import sentence
 from playground.validation import UserError
 
-MODELS = {
-    "vae-digits": "Digits, 20 dimensions",
-    "vae-digits-2d": "Digits, 2 dimensions",
-    "vae-shapes": "Shapes of six known factors",
-}
 BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, "vae-digits-beta10": 10.0}
 PRIOR = "From the prior"
 KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
@@ -36,7 +31,7 @@ class Settings:
     interpolate to. A drawing or an upload fits into no link.
     """
 
-    model: str = next(iter(MODELS))
+    model: str = "vae-digits"
     picture: str = PRIOR
     number: int = 0
     seed: int = 0
@@ -82,20 +77,50 @@ def start(places: Places, settings: Settings, drawing: object, upload: object) -
     if settings.picture == PRIOR:
         z = vae.codes(model, vae.Settings(n=1, seed=settings.seed))
         x = model.mean(model.decode(z)).clamp(-1, 1)
-    elif model.config.channels == 1:
-        x = digits.crop(source.picture(settings.picture, settings.number, drawing, upload, places.data))
     else:
-        x = _shape(settings.picture, settings.number)
+        x = MODELS[settings.model].image(places, settings, drawing, upload)
     mu, log_var = model.encode(x)
     mu = mu.clamp(-LIMIT, LIMIT)
     return Start(settings, x, mu[0], log_var[0], (mu if z is None else z)[0])
 
 
-def _shape(kind: str, number: int) -> Tensor:
-    """A picture of shapes: its factors are drawn from its number."""
-    if kind != source.TEST:
-        raise UserError(f"the model of shapes knows no digits: choose {source.TEST} or {PRIOR}")
-    return shapes.draw(shapes.sample(1, sampling.generator(1, number)))
+# What the models of this tab learned from: the images that can be chosen, (1, C, H, W).
+
+
+def _digit(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
+    return digits.crop(source.picture(settings.picture, settings.number, drawing, upload, places.data))
+
+
+def _shape(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
+    return shapes.draw(shapes.tests(_numbered(settings)))
+
+
+def _emoji(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
+    glyphs = emoji.load(places.data)
+    return emoji.draw(emoji.tests(glyphs, _numbered(settings)), glyphs)
+
+
+def _numbered(settings: Settings) -> slice:
+    if settings.picture != source.TEST:
+        raise UserError(f"only a model of digits reads drawings and uploads: choose {source.TEST} or {PRIOR}")
+    return slice(settings.number, settings.number + 1)
+
+
+class About(NamedTuple):
+    """A model of this tab: its title, the classes of its test images, and what makes the chosen one."""
+
+    title: str
+    classes: tuple[str, ...]
+    image: Callable[[Places, Settings, object, object], Tensor]
+
+
+_DIGITS = tuple(str(digit) for digit in range(10))
+MODELS = {
+    "vae-digits": About("Digits, 20 dimensions", _DIGITS, _digit),
+    "vae-digits-2d": About("Digits, 2 dimensions", _DIGITS, _digit),
+    "vae-shapes": About("Shapes of six known factors", shapes.SHAPES, _shape),
+    "vae-emoji": About("Emoji, 48 dimensions", tuple(emoji.GROUNDS), _emoji),
+}
 
 
 def order(model: vae.Model) -> list[int]:
@@ -167,7 +192,7 @@ def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]],
         except UserError as error:
             return {"error": sentence(error)}
 
-    answer.__name__ = function.__name__
+    answer.__name__ = getattr(function, "__name__", "answer")
     return answer
 
 

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from playground import pictures, sampling, validation
-from playground.data import digits, shapes
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import plane
+from playground.ui import plane, source
 from playground.ui.scrubber import data_url
 from playground.validation import UserError
 
@@ -35,7 +34,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
 
     def point(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-        return kept_image(places, model, request)
+        return test_image(places, model, request)
 
     functions = [codes.answering(places, function) for function in (codes.decode, chart, point, reparameterise)]
     stage = plane.build("vae-map", functions)
@@ -47,7 +46,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
     model = codes.load(places, start.settings.model)
-    names = [str(digit) for digit in range(10)] if model.config.channels == 1 else list(shapes.SHAPES)
+    names = codes.MODELS[start.settings.model].classes
     axes = axes_of(model)
     made = plan(model, start.mu, start.log_var, [axes[0][0], axes[1][0]])
     mu, log_var = start.mu.tolist(), start.log_var.tolist()
@@ -130,14 +129,14 @@ def reparameterise(model: vae.Model, request: Mapping[str, Any]) -> dict[str, An
     return {"z": z.tolist(), "picture": codes.picture(model, z), "numbers": "\n".join(["z = μ + σ ε:", *lines])}
 
 
-def kept_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A test image on the map: {"model", "index"}; without the data set, what the decoder makes of its code."""
+def test_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A test image on the map: {"model", "index"}; without its data, what the decoder makes of its code."""
     index = validation.integer("index", request.get("index"), 0, model.config.kept - 1)
-    made = f"test image {index}, a {int(model.kept_class[index])}"
-    if model.config.channels == 3:
-        return codes.picture(model, model.kept_mu[index]) | {"caption": f"test image {index}, as the model draws it"}
+    settings = codes.Settings(str(request["model"]), source.TEST, index)
+    about = codes.MODELS[settings.model]
+    caption = f"test image {index}: {about.classes[int(model.kept_class[index])]}"
     try:
-        x = digits.crop(digits.load(places.data, "test")[0][index : index + 1])
-        return codes.image(x) | {"caption": made}
+        x = about.image(places, settings, None, None)
+        return codes.image(x) | {"caption": caption}
     except UserError:
-        return codes.picture(model, model.kept_mu[index]) | {"caption": f"{made}, as the model draws it"}
+        return codes.picture(model, model.kept_mu[index]) | {"caption": f"{caption}, as the model draws it"}
