@@ -38,12 +38,11 @@ RECIPES = [Recipe()]
 
 # The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
 EVALUATED = {
-    "ddim-50": ddpm.Settings(sampler="ddim", steps=50),
+    "ddim-12-eta1": ddpm.Settings(sampler="ddim", steps=12, eta=1.0),
+    "ddim-20-eta1": ddpm.Settings(sampler="ddim", steps=20, eta=1.0),
     "ddim-50-eta1": ddpm.Settings(sampler="ddim", steps=50, eta=1.0),
     "ddim-20": ddpm.Settings(sampler="ddim", steps=20),
-    "ddim-20-eta1": ddpm.Settings(sampler="ddim", steps=20, eta=1.0),
     "ddim-20-eta1-w1.5": ddpm.Settings(sampler="ddim", steps=20, eta=1.0, w=1.5),
-    "ddim-20-w2": ddpm.Settings(sampler="ddim", steps=20, w=2.0),
     "dpm-10": ddpm.Settings(sampler="dpm-solver++", steps=10),
     "dpm-50": ddpm.Settings(sampler="dpm-solver++", steps=50),
 }

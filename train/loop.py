@@ -7,7 +7,6 @@ Every random number of a step comes from a generator made of (seed, step, proces
 import json
 import shutil
 import time
-from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -39,8 +38,7 @@ class Options:
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
         clip_norm: largest norm of the gradient.
-        ema: decay of the moving average of the weights. What ships is that average as it was at the end of each
-            cycle, averaged in turn (Izmailov 2018, "Averaging Weights Leads to Wider Optima").
+        ema: decay of the moving average of the weights, which is what ships.
         precision: "bf16" or "no", Accelerate's mixed precision.
         compile: use torch.compile (a minute to start, then faster).
         minutes: stop after so long, keep the state, and continue when called again.
@@ -93,7 +91,7 @@ class Record(NamedTuple):
 
 
 class Run:
-    """A model in training: prepared for its devices, with its averages, and resumed if it was stopped before."""
+    """A model in training: prepared for its devices, with its average, and resumed if it was stopped before."""
 
     def __init__(self, options: Options, build: Callable[[], nn.Module]):
         self.options = options
@@ -107,13 +105,12 @@ class Run:
         self.ema = AveragedModel(
             model.to(self.accelerator.device), multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
         ).eval()
-        self.ends = AveragedModel(self.ema.module, use_buffers=True).eval()  # of the average, over the ends of cycles
         if options.compile:
             model.compile()
         optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
         self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.accelerator.register_for_checkpointing(self.scheduler, self.ema, self.ends)
+        self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
         saved = sorted(options.folder.glob("step-*"))
         if saved:
             same_experiment(options)
@@ -146,8 +143,7 @@ class Run:
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()  # each process writes a part of it
         if self.accelerator.is_main_process:
-            average = self.ends if self.step == self.options.steps else self.ema
-            checkpoint.save(self.exported, average.module, provenance(self.options, self.step))
+            checkpoint.save(self.exported, self.ema.module, provenance(self.options, self.step))
             older = sorted(folder.glob("step-*"))
             partial.replace(folder / f"step-{self.step:07d}")
             for path in older:
@@ -179,21 +175,13 @@ class Run:
             lr = float(self.scheduler.get_last_lr()[0])
             self.scheduler.step()
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
-            if step + 1 in ends_of_cycles(self.options):
-                self.ends.update_parameters(self.ema.module)
             yield Record(step + 1, self.accelerator.reduce(value.detach(), "mean"), norm, lr)
-
-
-def ends_of_cycles(options: Options) -> list[int]:
-    """The steps that each cycle ends with."""
-    return [round(options.steps * (cycle + 1) / options.cycles) for cycle in range(options.cycles)]
 
 
 def rate(step: int, options: Options) -> float:
     """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
-    ends = [0, *ends_of_cycles(options)]
-    cycle = bisect(ends, min(step, options.steps - 1))
-    length, done = ends[cycle] - ends[cycle - 1], step - ends[cycle - 1]
+    length = options.steps / options.cycles
+    done = step - length * min(step // length, options.cycles - 1)
     warm = min(1.0, (done + 1) / max(options.warmup, 1))
     left = min(1.0, (length - done) / max(options.decay * length, 1))
     return warm * left
