@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import tyro
 
-from playground import checkpoint
+from playground import checkpoint, compute
 from playground.tabs import Places, discover
 from playground.ui import links
 
@@ -54,6 +54,7 @@ if spaces:
 
 def build(places: Places) -> gr.Blocks:
     """The page: one tab for each file in playground/tabs."""
+    compute.keep_to_one_thread()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
         gr.Markdown(f"# {TITLE}", elem_classes="title")
         with gr.Tabs(overflow_behavior="wrap") as tabs:

@@ -3,18 +3,43 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-THREADS = torch.get_num_threads()  # as torch found the machine, or as OMP_NUM_THREADS says
-SMALL_BATCH = 4  # below this, half precision and a second thread cost more than they save
+Item = TypeVar("Item")
+
+SMALL_BATCH = 4  # below this, half precision and a second core cost more than they save
+_openmp = ThreadpoolController().select(user_api="openmp")  # sets the cores of the calling thread, unlike torch
+_thread = ThreadPoolExecutor(1, "compute")
+
+
+def keep_to_one_thread() -> None:
+    """Let only one thread of this process, that of `one_by_one`, use more than one core.
+
+    As soon as a second thread does, OpenMP counts more threads than cores, lets them sleep instead of spin between
+    two operations, and a step of a sampler takes twice as long.
+    """
+    cores = torch.get_num_threads()
+    for function, *arguments in ((torch.get_num_threads,), (torch.set_num_threads, cores)):
+        _thread.submit(function, *arguments).result()  # a thread's first question sets it to what all have
+    torch.set_num_threads(1)  # of this thread, and of those that are yet to come
+
+
+def one_by_one(items: Iterator[Item]) -> Iterator[Item]:
+    """The items of a generator, each made in the thread that has the cores; in between it serves others."""
+    end: Any = object()
+    while (item := _thread.submit(next, items, end).result()) is not end:
+        yield item
 
 
 @contextlib.contextmanager
 def fast(x: Tensor) -> Iterator[None]:
-    """A context for one evaluation of a network on x (B, ...): bfloat16 where it is faster, threads to suit.
+    """A context for one evaluation of a network on x (B, ...): bfloat16 where it is faster, one core if it is small.
 
     It must be left before a generator yields: the next step may run in another thread, and autocast belongs to one.
     """
@@ -22,10 +47,9 @@ def fast(x: Tensor) -> Iterator[None]:
         yield
         return
     small = len(x) < SMALL_BATCH
-    torch.set_num_threads(1 if small else THREADS)
-    with torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster()):
+    one_core = _openmp.limit(limits=1) if small else contextlib.nullcontext()
+    with one_core, torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster()):
         yield
-    torch.set_num_threads(THREADS)
 
 
 @lru_cache

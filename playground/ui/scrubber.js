@@ -5,8 +5,9 @@ const $ = (selector) => element.querySelector(selector);
 const position = $('.position'), caption = $('.caption'), playButton = $('[data-do=play]');
 let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
+let shapeOfStrips = '';  // what their canvases were made for
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let index = 0, generation = 0, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
+let seen = null, index = 0, generation = 0, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -46,7 +47,9 @@ function layOut() {                  // as many strips beside each other as fit 
 }
 
 function canvasesFor(value) {
-  const wrap = $('.strips');
+  const wrap = $('.strips'), shape = JSON.stringify([value.width, value.height, value.strips.map((s) => [s.name, s.hint])]);
+  if (shape === shapeOfStrips) return value.strips.forEach((strip, k) => { strips[k].sheets = strip.bitmaps; });
+  shapeOfStrips = shape;
   strips = value.strips.map((strip) => {
     const canvas = make('canvas', {width: value.width, height: value.height});
     canvas.setAttribute('role', 'img');
@@ -67,8 +70,9 @@ const discard = (value) => value?.strips?.forEach((s) => s.bitmaps?.forEach((b) 
 // ---- a new value ----
 
 async function load() {
-  const value = props.value && structuredClone(props.value);
-  if (!value) return;
+  if (!props.value || props.value.id === seen) return;      // Gradio tells of most values twice
+  seen = props.value.id;
+  const value = structuredClone(props.value);
   if (value.stopped) stoppedAt = value.at;
   if (value.live && value.started <= stoppedAt) return;     // it was on its way when its run was stopped
   const mine = ++generation;

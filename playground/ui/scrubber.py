@@ -151,7 +151,7 @@ def message(text: str) -> dict[str, Any]:
 
 def stopped() -> dict[str, Any]:
     """The value after Stop: back to the run before; previews that are still on their way are dropped."""
-    return {"stopped": True, "at": time.monotonic()}
+    return {"stopped": True, "id": uuid.uuid4().hex, "at": time.monotonic()}
 
 
 def data_url(image: np.ndarray) -> str:

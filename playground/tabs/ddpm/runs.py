@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from playground import checkpoint, formulas, pictures
+from playground import checkpoint, compute, formulas, pictures
 from playground.models import ddpm
 from playground.recording import Recorder, Recording, record
 from playground.tabs import Places
@@ -19,7 +19,7 @@ from playground.ui.scrubber import Box, Curve, Series, Strip
 from playground.validation import UserError
 
 NAME = "ddpm-digits"
-PAUSE = 0.1  # seconds between previews
+PAUSE = 0.25  # seconds between previews
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
     Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
@@ -45,7 +45,8 @@ _sampling_first = threading.Lock()  # two visitors at once wait for one run
 
 @lru_cache(maxsize=2)
 def _first_run(places: Places, modified_ns: int) -> Recording:
-    return record(ddpm.sample(load_model(places), ddpm.Settings()), ddpm.Settings().steps)
+    frames = ddpm.sample(load_model(places), ddpm.Settings())
+    return record(compute.one_by_one(frames), ddpm.Settings().steps)
 
 
 def first(places: Places) -> Recording:
@@ -113,7 +114,7 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice:
 def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
     """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
     start = shown = first = sure = time.monotonic()
-    for frame in ddpm.sample(model, settings):
+    for frame in compute.one_by_one(ddpm.sample(model, settings)):
         recorder.add(frame)
         now = time.monotonic()
         if frame.step == 1:
