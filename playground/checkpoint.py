@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 import playground.models
 from playground.validation import UserError
@@ -124,12 +125,21 @@ def load(path: str | Path, expect: str | None = None) -> nn.Module:
         return _load(path, path.stat().st_mtime_ns)
 
 
+class _Uninitialised(TorchFunctionMode):
+    """Modules built in it leave their parameters as they are; to draw random ones on `meta` torch imports for 1.5 s."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **(kwargs or {}))
+
+
 @lru_cache(maxsize=32)
 def _load(path: Path, mtime_ns: int) -> nn.Module:
     found = header(path)
     module = family(found.family)
     try:
-        with torch.device("meta"):  # shapes only: an absurd config costs no memory
+        with torch.device("meta"), _Uninitialised():  # shapes only: an absurd config costs no memory
             model = module.Model(module.Config(**found.config))
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

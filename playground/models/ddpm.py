@@ -150,7 +150,7 @@ class Settings:
     n: int = 10
     label: int | None = None
     sampler: str = "ddim"
-    steps: int = 50
+    steps: int = 20
     eta: float = 0.0
     w: float = 1.0
     clip: bool = True

@@ -24,10 +24,11 @@ def roll(place: int) -> str:
     return f"(...values) => values.with({place}, Math.floor(Math.random() * {MAX_SEED}))"
 
 
-def in_sight(elem_id: str) -> str:
-    """JavaScript that scrolls to an element that cannot be seen, as on a phone."""
+def await_run(elem_id: str) -> str:
+    """JavaScript that lets a scrubber say that it waits, and scrolls to it where it cannot be seen, as on a phone."""
     return f"""() => {{
       const element = document.querySelector('#{elem_id}'), box = element.getBoundingClientRect();
+      element.querySelector('.caption').value = 'Waiting for the model …';
       if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();
     }}"""
 

@@ -72,7 +72,7 @@ const discard = (value) => value?.strips?.forEach((s) => s.bitmaps?.forEach((b) 
 async function load() {
   if (!props.value || props.value.id === seen) return;      // Gradio tells of most values twice
   seen = props.value.id;
-  const value = structuredClone(props.value);
+  const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) stoppedAt = value.at;
   if (value.live && value.started <= stoppedAt) return;     // it was on its way when its run was stopped
   const mine = ++generation;

@@ -6,6 +6,7 @@ an error. The frames travel once, as sprite sheets; scrubbing happens in the bro
 
 import base64
 import io
+import json
 import math
 import time
 import uuid
@@ -104,6 +105,13 @@ def pack(
     n, height, width = grids[0].shape[:3]
     columns = max(1, min(MAX_SIDE // width, math.ceil(math.sqrt(n))))
     per_sheet = columns * max(1, MAX_SIDE // height)
+    following = {
+        "captions": list(captions),
+        "curves": [_finite(asdict(curve)) for curve in curves],
+        "formula": formula,
+        "numbers": numbers or {},
+        "diagram": [asdict(box) for box in diagram] or None,
+    }
     return {
         "id": uuid.uuid4().hex,  # an equal value would not be noticed
         "frames": n,
@@ -117,12 +125,10 @@ def pack(
             {"name": strip.name, "hint": strip.hint, "sheets": [_file(s) for s in _sheets(grid, columns, per_sheet)]}
             for strip, grid in zip(strips, grids, strict=True)
         ],
-        "captions": list(captions),
+        "following": json.dumps(
+            following
+        ),  # as one string: Gradio's page copies values number by number, several times
         "ends": list(ends),
-        "curves": [_finite(asdict(curve)) for curve in curves],
-        "formula": formula,
-        "numbers": numbers or {},
-        "diagram": [asdict(box) for box in diagram] or None,
         "start": start,
         "keep": keep,
         "notice": notice,

@@ -52,7 +52,7 @@ def saved(download: Download) -> Image.Image:
 
 def test_a_finished_run_is_there_without_a_click(page: Page) -> None:
     ready(page)
-    assert "step 50 of 50" in caption(page)
+    assert "step 20 of 20" in caption(page)
     digits = strip(page, 0)
     assert digits.shape == (96, 128)
     assert 0.05 < (digits > 128).mean() < 0.4, "ink on a dark ground"
@@ -76,14 +76,14 @@ def test_scrubbing_repaints_within_a_frame_and_asks_the_server_for_nothing(page:
           return times.sort((a, b) => a - b);
         }}"""
     )
-    assert len(milliseconds) == 51
+    assert len(milliseconds) == 21
     assert milliseconds[len(milliseconds) // 2] < 16.7
     page.locator(f"{SCRUBBER} .position").press("Home")
-    assert "step 0 of 50 · t = 1000" in caption(page)
+    assert "step 0 of 20 · t = 1000" in caption(page)
     noise = strip(page, 0)
     assert np.abs(noise.astype(int) - final).mean() > 20
     page.locator(f"{SCRUBBER} .position").press("ArrowRight")
-    assert "step 1 of 50 · t = 980" in caption(page)
+    assert "step 1 of 20 · t = 950" in caption(page)
     assert not requests
 
 
@@ -99,8 +99,8 @@ def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:
     chart = page.locator(f"{SCRUBBER} .curve svg").first
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] / 2, "y": 20})
-    assert "step 25 of 50" in caption(page)
-    assert page.locator(f"{SCRUBBER} .formula [data-number=s]").inner_text() == "480"
+    assert "step 10 of 20" in caption(page)
+    assert page.locator(f"{SCRUBBER} .formula [data-number=s]").inner_text() == "450"
 
 
 def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
@@ -210,7 +210,7 @@ def test_exports_hold_their_settings(page: Page) -> None:
         page.get_by_role("button", name="Pictures (PNG)").click()
     picture = saved(download.value)
     assert picture.size == (4 * 128, 4 * 96)
-    assert json.loads(picture.text["settings"])["steps"] == 50
+    assert json.loads(picture.text["settings"])["steps"] == 20
     assert picture.text["command"].startswith("python -m playground sample ddpm-digits --n 10 --sampler ddim")
     page.get_by_role("button", name="First frame").click()
     with page.expect_download() as download:

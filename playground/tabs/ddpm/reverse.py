@@ -181,13 +181,12 @@ def build(page: gr.Blocks, places: Places) -> None:
     common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     heavy: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 1}
     heavy_private: dict[str, Any] = {**heavy, "api_visibility": "private"}
-    waiting = lambda: scrubber.message("Waiting for the model …")  # noqa: E731
-    view.go.click(waiting, None, view.stage, js=controls.in_sight("ddpm-scrubber"), queue=False, **common)
+    for button in (view.go, view.dice):
+        button.click(None, None, None, js=controls.await_run("ddpm-scrubber"))
     controls.mark_stale(inputs, "ddpm-scrubber")
     clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
     dice: dict[str, Any] = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
     rolled = view.dice.click(sample_rolled, inputs, [*outputs, view.controls["seed"]], **dice, **heavy_private)
-    view.dice.click(None, None, None, js=controls.in_sight("ddpm-scrubber"))
     loaded = page.load(opened, None, [*outputs, *inputs], concurrency_id="light", concurrency_limit=2, **common)
     followed = loaded.then(linked, None, outputs, **heavy_private)
     started = [clicked, rolled, followed]

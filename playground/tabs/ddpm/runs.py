@@ -19,7 +19,7 @@ from playground.ui.scrubber import Box, Curve, Series, Strip
 from playground.validation import UserError
 
 NAME = "ddpm-digits"
-PAUSE = 0.25  # seconds between previews
+PAUSE = 0.4  # seconds between previews
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
     Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
@@ -45,8 +45,8 @@ _sampling_first = threading.Lock()  # two visitors at once wait for one run
 
 @lru_cache(maxsize=2)
 def _first_run(places: Places, modified_ns: int) -> Recording:
-    frames = ddpm.sample(load_model(places), ddpm.Settings())
-    return record(compute.one_by_one(frames), ddpm.Settings().steps)
+    # On one core, unlike `live`: the other opens the page.
+    return record(ddpm.sample(load_model(places), ddpm.Settings()), ddpm.Settings().steps)
 
 
 def first(places: Places) -> Recording:
