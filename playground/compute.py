@@ -16,6 +16,7 @@ Item = TypeVar("Item")
 SMALL_BATCH = 4  # below this, half precision and a second core cost more than they save
 _openmp = ThreadpoolController().select(user_api="openmp")  # sets the cores of the calling thread, unlike torch
 _thread = ThreadPoolExecutor(1, "compute")
+_cores = torch.get_num_threads()  # as torch found the machine, or as OMP_NUM_THREADS says
 
 
 def keep_to_one_thread() -> None:
@@ -24,9 +25,8 @@ def keep_to_one_thread() -> None:
     As soon as a second thread does, OpenMP counts more threads than cores, lets them sleep instead of spin between
     two operations, and a step of a sampler takes twice as long.
     """
-    cores = torch.get_num_threads()
-    for function, *arguments in ((torch.get_num_threads,), (torch.set_num_threads, cores)):
-        _thread.submit(function, *arguments).result()  # a thread's first question sets it to what all have
+    _thread.submit(torch.get_num_threads).result()  # a thread's first question sets it to what all have
+    _thread.submit(torch.set_num_threads, _cores).result()
     torch.set_num_threads(1)  # of this thread, and of those that are yet to come
 
 

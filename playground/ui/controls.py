@@ -39,10 +39,10 @@ def mark_stale(controls: Iterable[Any], scrubber_id: str) -> None:
     gr.on([control.input for control in controls], None, None, None, js=mark)
 
 
-def seed(hint: str = "The same seed gives the same pictures.") -> tuple[gr.Number, gr.Button]:
+def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
     """The seed, and a button that throws a new one: listen to it with `js=roll(...)`."""
     with gr.Row(equal_height=True, elem_classes="seed"):
-        number = unchecked(gr.Number(0, label="Seed", info=hint, precision=0, min_width=100, scale=3))
+        number = unchecked(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
         dice = gr.Button("New seed", min_width=90, scale=1, elem_classes="dice")
     return number, dice
 

@@ -216,10 +216,10 @@ def test_exports_hold_their_settings(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="This frame (PNG)").click()
     assert saved(download.value).text["t"] == "1000"
-    assert download.value.suggested_filename == "ddpm-digits-seed0-t1000.png"
+    assert download.value.suggested_filename == "ddpm-digits-seed8-t1000.png"
     with page.expect_download() as download:
         page.get_by_role("button", name="Animation (GIF)").click()
-    assert saved(download.value).n_frames == 51
+    assert saved(download.value).n_frames == 21
 
 
 def test_forward_noises_a_drawing_and_an_upload(page: Page, broken_picture: Path, tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def values_of(names: Iterable[str], settings: ddpm.Settings) -> list[Any]:
 
 
 def build_controls() -> tuple[dict[str, Any], gr.Button]:
-    """The controls by the names in `ddpm.Settings`, at its defaults, and the dice."""
-    default = ddpm.Settings()
+    """The controls by the names in `ddpm.Settings`, as the first run has them, and the dice."""
+    default = runs.FIRST
     fixed: dict[str, Any] = {"filterable": False}  # a list that was typed in stays open when the focus moves on
     classes: list[tuple[str, Any]] = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
     made: dict[str, Any] = {
@@ -72,7 +72,7 @@ def build_controls() -> tuple[dict[str, Any], gr.Button]:
         "w": gr.Slider(0, 8, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
         "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="η of DDIM: 0 none, 1 as much as DDPM."),
     }
-    made["seed"], dice = controls.seed()
+    made["seed"], dice = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
         made["clip"] = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
     only_ddim = lambda name: gr.update(interactive=name == "ddim")  # noqa: E731
@@ -152,8 +152,8 @@ def build(page: gr.Blocks, places: Places) -> None:
             yield *shown, values[names.index("seed")]
 
     def first_run(notice: str = "") -> tuple[Any, ...]:
-        """The run with the default settings and the controls that say so, or what is wrong with the model."""
-        settings = ddpm.Settings()
+        """The run that greets and the controls that say so, or what is wrong with the model."""
+        settings = runs.FIRST
         try:
             shown = finished(runs.load_model(places), settings, runs.first(places), asked=False, notice=notice)
         except UserError as error:
