@@ -65,5 +65,5 @@ def bfloat16_is_faster() -> bool:
             return time.perf_counter() - start
 
     pairs = [(seconds(True), seconds(False)) for _ in range(25)]  # in turn: a busy moment hits both
-    fast, plain = map(min, zip(*pairs, strict=True))
-    return fast < 0.8 * plain
+    half, single = map(min, zip(*pairs, strict=True))
+    return half < 0.8 * single

@@ -4,7 +4,6 @@ import base64
 import json
 import math
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +188,10 @@ def test_a_missing_checkpoint_names_its_recipe(places: Places) -> None:
 
 
 def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> None:
-    answer = codes.answering(places, partial(latent_map.test_image, places))
+    def point(model: vae.Model, request: dict) -> dict:
+        return latent_map.test_image(places, model, request)
+
+    answer = codes.answering(places, point)
     assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2, as the model draws it"
     for index in (-1, 50, 1.5, None):
         assert "Index must be" in answer({"model": "vae-digits", "index": index})["error"]

@@ -7,6 +7,7 @@ Unicode's CLDR, from the package `emoji`. Some pairs of emoji and ground are hel
 import hashlib
 import io
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,7 +114,11 @@ def _glyph(font: ImageFont.FreeTypeFont, characters: str) -> np.ndarray:
 
 def held_out(names: list[str]) -> Tensor:
     """Which pairs of emoji and ground are for tests, chosen by a hash of their names: bool (N, grounds)."""
+    return _held_out(tuple(names))
 
+
+@lru_cache(maxsize=4)
+def _held_out(names: tuple[str, ...]) -> Tensor:
     def chosen(name: str, ground: str) -> bool:
         return int(hashlib.sha256(f"{name} on {ground}".encode()).hexdigest(), 16) % HELD_OUT == 0
 

@@ -192,7 +192,7 @@ def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]],
         except UserError as error:
             return {"error": sentence(error)}
 
-    answer.__name__ = getattr(function, "__name__", "answer")
+    answer.__name__ = function.__name__
     return answer
 
 
