@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import playground.models
@@ -60,12 +60,11 @@ def family(name: str) -> ModuleType:
 
 
 def save(path: str | Path, model: nn.Module, provenance: dict[str, Any]) -> None:
-    """Write a model in half precision, with its `config` and provenance in the header; never half a file."""
+    """Write a model, its matrices in half precision, with `config` and provenance in the header; never half a file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
-        name: tensor.detach().cpu().half().contiguous() if tensor.is_floating_point() else tensor.cpu()
-        for name, tensor in model.state_dict().items()
+        name: tensor.detach().cpu().to(_kept(tensor)).contiguous() for name, tensor in model.state_dict().items()
     }
     metadata = {
         "family": type(model).__module__.rpartition(".")[2],
@@ -75,6 +74,11 @@ def save(path: str | Path, model: nn.Module, provenance: dict[str, Any]) -> None
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata)
     partial.replace(path)
+
+
+def _kept(tensor: Tensor) -> torch.dtype:
+    """The precision in a file: half, but for whole numbers, and for vectors: small, and perhaps measurements."""
+    return torch.half if tensor.is_floating_point() and tensor.dim() > 1 else tensor.dtype
 
 
 def sha256(path: str | Path) -> str:

@@ -86,7 +86,8 @@ def split(made: Pass, n: int) -> Split:
     """The parts, from the first of the K codes; they sum to the Monte Carlo estimate of the KL exactly.
 
     Args:
-        n: images in the data set. q(z) and q(z_j) are weighed over the batch: Chen 2018, eq. S6 (stratified sampling).
+        n: images in the data set. q(z) and q(z_j) are weighed over the batch: Chen 2018, eq. S6 (stratified sampling),
+            made symmetric. For small batches they are far from exact: an objective, not a measurement.
     """
     z, b = made.z[0], len(made.mu)
     each = normal_log_density(z[:, None], made.mu[None], made.log_var[None])  # (B, B, Z): log q(z_i | x_j)

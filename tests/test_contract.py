@@ -95,7 +95,8 @@ def test_a_saved_model_comes_back_up_to_half_precision(family, tmp_path):
     assert loaded.config == family.tests.TINY
     assert not loaded.training
     for name, tensor in family.model.state_dict().items():
-        torch.testing.assert_close(loaded.state_dict()[name], tensor.half().to(tensor.dtype), rtol=0, atol=0)
+        kept = tensor.half().to(tensor.dtype) if tensor.dim() > 1 else tensor
+        torch.testing.assert_close(loaded.state_dict()[name], kept, rtol=0, atol=0)
     family.model.eval()
     torch.testing.assert_close(family.loss(loaded), family.loss(family.model).detach(), rtol=1e-2, atol=1e-3)
     if hasattr(family.module, "sample"):

@@ -7,7 +7,7 @@ import pytest
 
 from train import disentanglement
 
-COUNTS = (3, 6, 6, 9, 16, 16)
+COUNTS = (3, 6, 6, 7, 16, 16)
 
 
 def factors(n: int, counts: tuple[int, ...] = COUNTS, seed: int = 0) -> np.ndarray:

@@ -36,7 +36,6 @@ class Recipe(loop.Options):
 
 RECIPES = [Recipe()]
 
-# The rows that `train.evaluate` fills in for this family: each names the settings that it samples with.
 EVALUATED = {
     "ddim-12-eta1": ddpm.Settings(sampler="ddim", steps=12, eta=1.0),
     "ddim-20-eta1": ddpm.Settings(sampler="ddim", steps=20, eta=1.0),
@@ -46,6 +45,11 @@ EVALUATED = {
     "dpm-10": ddpm.Settings(sampler="dpm-solver++", steps=10),
     "dpm-50": ddpm.Settings(sampler="dpm-solver++", steps=50),
 }
+
+
+def evaluated(config: ddpm.Config) -> dict[str, ddpm.Settings]:
+    """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
+    return EVALUATED
 
 
 def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:

@@ -63,7 +63,7 @@ def _wanted(entry: Entry, options: Options) -> bool:
 def entries(options: Options) -> Iterator[Entry]:
     """All that there is to measure."""
     found = {path: _recipe(path) for path in _checkpoints(options)}
-    judged = [path for path, recipe in found.items() if hasattr(recipe, "EVALUATED") and "-digits" in path.stem]
+    judged = [path for path, recipe in found.items() if hasattr(recipe, "evaluated") and "-digits" in path.stem]
     if judged or not options.names:
         judge = judging.Judge(options.judge, digits.load(options.data, "test", download=True)[0])
         yield from judging.entries(judged, judge, options.data, options.n, options.seeds)

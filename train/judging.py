@@ -80,9 +80,10 @@ def sampled(judge: "Judge", path: Path, labels: Tensor, n: int, seeds: int) -> I
     Conditional models are asked for the classes of as many training digits: ten classes of equal numbers would be
     two floors from the test digits even if every picture were real.
     """
-    table = import_module(f"train.{checkpoint.header(path).family}").EVALUATED
+    name, config, _ = checkpoint.header(path)
+    rows = import_module(f"train.{name}").evaluated(checkpoint.family(name).Config(**config))
     sha256 = checkpoint.sha256(path)
-    for row, settings in table.items():
+    for row, settings in rows.items():
         shown = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "seed"))
         for seed in range(seeds):
             identity = {"checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown, "n": n}

@@ -1,7 +1,8 @@
 """Pictures drawn from known factors: a square, an ellipse or a heart, of one colour, somewhere on black.
 
 Made for measuring disentanglement, like dSprites (Matthey 2017), but in colour. No two combinations of the factors
-make the same picture: rotations stop short of the square's symmetry.
+make the same picture, and no factor closes to a circle, which one dimension could not follow without a tear: rotations
+stop well short of the square's symmetry, and colours before they come back to red.
 """
 
 import math
@@ -26,9 +27,9 @@ class Factors(NamedTuple):
 
 
 NAMES = Factors._fields
-HUES = torch.linspace(0, 270, 6)  # degrees, red to violet: no way round
+HUES = torch.linspace(0, 240, 6)  # degrees, red to blue
 RADII = torch.linspace(6, 11, 6)  # pixels
-ANGLES = torch.linspace(-40, 40, 9)  # degrees
+ANGLES = torch.linspace(-30, 30, 7)  # degrees; the gap across the square's symmetry is 3 steps
 PLACES = torch.linspace(17, 46, 16)  # pixels, of the centre
 COUNTS = (len(SHAPES), len(HUES), len(RADII), len(ANGLES), len(PLACES), len(PLACES))
 N = math.prod(COUNTS)

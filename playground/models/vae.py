@@ -22,6 +22,7 @@ from playground.validation import UserError
 
 LIKELIHOODS = ("bernoulli", "gaussian", "learned gaussian")
 PRIORS = ("normal", "mixture")
+DEAD = 0.05  # nats of KL, below which a dimension says nothing of the image
 
 
 @dataclass(frozen=True)

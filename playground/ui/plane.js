@@ -2,7 +2,7 @@
 const $ = (selector) => element.querySelector(selector);
 const canvas = $('.plane'), context = canvas.getContext('2d');
 const NEAR = 8, STEP = 0.1;          // CSS pixels to a point that is touched; how far an arrow key goes
-let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, press = 0;
+let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, presses = 0;
 
 const say = (text) => { $('.caption').value = text; };
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
@@ -13,12 +13,13 @@ const codeAt = ([u, v]) => {         // the image's code, moved within the plane
 };
 const bounded = (x) => Math.max(-chart.span, Math.min(chart.span, x));
 
-// Questions about what is shown: {how: the function that answers, ...}. All go through one line, so that no answer
-// is overtaken by an older one; what comes when another image is shown is dropped.
-const ask = newestOf(({how, ...question}) => server[how](question), (answer, {how, about}) => {
+// Questions about what is shown: {how: the function that answers, ...}; what comes when another image is shown is
+// dropped. What the pointer asks as it moves goes through one line, what is pressed or chosen through another.
+const line = () => newestOf(({how, ...question}) => server[how](question), (answer, {how, about}) => {
   if (about !== shown.id) return;
   if (answer.error) say(answer.error); else answered[how](answer);
 });
+const ask = line(), press = line();
 const answered = {
   decode: (answer) => {
     see(answer, 'drawn by the decoder');
@@ -129,11 +130,11 @@ element.addEventListener('click', (event) => {
   if (!chart) return;
   const action = event.target.dataset?.do;
   if (action === 'back') { drawn = []; $('.numbers').value = ''; go(chart.mu); }
-  if (action === 'draw') ask({...gaussian(), how: 'reparameterise', seed: shown.seed, press: ++press});
+  if (action === 'draw') press({...gaussian(), how: 'reparameterise', seed: shown.seed, press: ++presses});
 });
 for (const name of ['.across', '.up']) $(name).addEventListener('change', turn);
 for (const name of ['.pictures', '.points']) $(name).addEventListener('change', draw);
-function turn() { ask({...gaussian(), how: 'chart', axes: [$('.across').value, $('.up').value]}); }
+function turn() { press({...gaussian(), how: 'chart', axes: [$('.across').value, $('.up').value]}); }
 
 // ---- a new value ----
 
@@ -151,7 +152,7 @@ function load() {
   if (!value) return;
   if (value.message) return say(value.message);
   shown = structuredClone(value);
-  press = 0;
+  presses = 0;
   for (const [k, name] of ['.across', '.up'].entries()) {
     $(name).replaceChildren(...shown.axes.map(([axis, title]) => new Option(title, axis)));
     $(name).value = shown.chart.axes[k];

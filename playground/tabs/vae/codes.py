@@ -22,7 +22,6 @@ BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, 
 PRIOR = "From the prior"
 KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
-DEAD = 0.05  # nats of KL, below which a dimension says nothing of the image
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
     if start.x.shape[1] != 1:
-        raise UserError("shapes are drawn afresh, never stored: choose a model of digits")
+        raise UserError("this model saw every picture once, and none is kept: choose a model of digits")
     model = codes.load(places, start.settings.model)
     drawn = model.mean(model.decode(start.z[None])).clamp(-1, 1)
     images, labels = digits.load(places.data, "train", download=True)

@@ -55,7 +55,7 @@ def message(text: str) -> list[Any]:
 def dimensions(model: vae.Model) -> list[Dimension]:
     """Every dimension with its KL, those that say most first."""
     return [
-        Dimension(i, f"z{i + 1} · dead" if model.kl[i] < codes.DEAD else f"z{i + 1} · {model.kl[i]:.2f} nats",
-                  bool(model.kl[i] < codes.DEAD))
+        Dimension(i, f"z{i + 1} · dead" if model.kl[i] < vae.DEAD else f"z{i + 1} · {model.kl[i]:.2f} nats",
+                  bool(model.kl[i] < vae.DEAD))
         for i in codes.order(model)
     ]  # fmt: skip
