@@ -177,19 +177,26 @@ def terms(model: Model, x: Tensor, made: Pass) -> Terms:
 
 
 @torch.no_grad()
-def importance_bound(model: Model, x: Tensor, k: int, generator: torch.Generator, at_once: int = 100) -> Tensor:
-    """The importance-weighted bound of k samples, some at a time: (B,). For large k it is log p(x). Burda 2016, eq. 8.
+def sampled_terms(model: Model, x: Tensor, k: int, generator: torch.Generator, at_once: int = 20) -> Iterator[Terms]:
+    """The terms of the bounds at k codes of each image x (B, C, H, W), some at a time.
 
-    In single precision: what is lost of each sample in half precision would be found in the bound.
+    In single precision: what is lost of each sample in half precision would be found in the importance-weighted bound.
 
     Args:
-        x: images (B, C, H, W) in [-1, 1].
         generator: on the CPU.
     """
-    total = torch.full((len(x),), -torch.inf, device=x.device)
     for start in range(0, k, at_once):
         eps = torch.randn(min(at_once, k - start), len(x), model.config.latent, generator=generator).to(x.device)
-        parts = terms(model, x, model(x, eps))
+        yield terms(model, x, model(x, eps))
+
+
+def importance_bound(model: Model, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """The importance-weighted bound of k samples (B,), of images x (B, C, H, W) in [-1, 1]. Burda 2016, eq. 8.
+
+    For large k it is log p(x). The generator is on the CPU.
+    """
+    total = torch.full((len(x),), -torch.inf, device=x.device)
+    for parts in sampled_terms(model, x, k, generator):
         total = torch.logaddexp(total, (parts.reconstruction + parts.log_ratio).logsumexp(0))
     return total - math.log(k)
 

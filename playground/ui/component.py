@@ -13,7 +13,7 @@ def build(stem: str, scripts: Sequence[str] = (), words: dict[str, str] | None =
     """The component of `<stem>.html`, `<stem>.css` and `<stem>.js`; buttons and such look alike (`component.css`).
 
     Args:
-        scripts: others that its script stands on; they come first.
+        scripts: others that its script stands on, perhaps with a style of their own; they come first.
         words: what replaces words of its HTML in capitals.
         properties: of gr.HTML.
     """
@@ -22,11 +22,15 @@ def build(stem: str, scripts: Sequence[str] = (), words: dict[str, str] | None =
         html = html.replace(word, text)
     return gr.HTML(
         html_template=html,
-        css_template=_read("component.css") + _read(f"{stem}.css"),
+        css_template="".join(_read(f"{style}.css") for style in ("component", *scripts, stem) if _has(f"{style}.css")),
         js_on_load="".join(_read(f"{script}.js") for script in (*scripts, stem)),
         apply_default_css=False,
         **properties,
     )
+
+
+def _has(name: str) -> bool:
+    return (_HERE / name).exists()
 
 
 def _read(name: str) -> str:

@@ -1,5 +1,6 @@
 """One invisible component through which a function hands the browser a file to save."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ watch('value', () => {
 def build(elem_id: str) -> gr.HTML:
     """The component; give it the value of `file` and the browser saves it."""
     return gr.HTML(elem_id=elem_id, html_template="<span></span>", js_on_load=_JS, apply_default_css=False)
+
+
+def path(name: str) -> Path:
+    """A new file of this name in the folder that Gradio serves from and clears."""
+    return Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder())) / name
 
 
 def file(path: Path) -> dict[str, Any]:

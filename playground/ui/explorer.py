@@ -11,6 +11,15 @@ from playground.ui import component
 
 
 @dataclass(frozen=True)
+class Box:
+    """A box of the diagram: what it says when touched, and what is in it: image, posterior, code, decoded or None."""
+
+    name: str
+    about: str
+    shows: str | None = None
+
+
+@dataclass(frozen=True)
 class Dimension:
     """One coordinate: its place in the code, what is said of it, and whether it says nothing of the image."""
 
@@ -19,28 +28,38 @@ class Dimension:
     dead: bool
 
 
-def build(elem_id: str, decode: Callable[[Any], Any], traverse: Callable[[Any], Any]) -> gr.HTML:
+def build(elem_id: str, formula: str, decode: Callable[[Any], Any], traverse: Callable[[Any], Any]) -> gr.HTML:
     """The component.
 
     Args:
+        formula: HTML in which `<b data-number="NAME">` shows a number of the dimension that was moved last: i, mu,
+            sigma, z, kl.
         decode, traverse: take {"model", "z"} and give {"pixels", "height", "width", "channels"} or {"error"}.
     """
-    return component.build("explorer", ["elements", "pixels"], elem_id=elem_id, server_functions=[decode, traverse])
+    functions = [decode, traverse]
+    words = {"FORMULA": formula}
+    return component.build(
+        "explorer", ["elements", "pixels", "diagram"], words, elem_id=elem_id, server_functions=functions
+    )
 
 
 def pack(
     model: str,
     z: Sequence[float],
+    mu: Sequence[float],
+    log_var: Sequence[float],
     dimensions: Sequence[Dimension],
     image: dict[str, Any],
     decoded: dict[str, Any],
     traversal: dict[str, Any],
     columns: Sequence[float],
     limit: float,
+    diagram: Sequence[Box],
 ) -> dict[str, Any]:
-    """The value: a code (Z,), its dimensions in the order of their sliders, and three pictures as pixels.
+    """The value: a code z (Z,), its dimensions in the order of their sliders, and three pictures as pixels.
 
     Args:
+        mu, log_var: of the Gaussian of codes that the image has, (Z,).
         image: what was encoded; decoded: what became of it; traversal: a row for each of the first dimensions.
         columns: the values of the traversal's columns; limit: of the sliders, in both directions.
     """
@@ -48,12 +67,15 @@ def pack(
         "id": uuid.uuid4().hex,
         "model": model,
         "z": list(z),
+        "mu": list(mu),
+        "log_var": list(log_var),
         "dimensions": [asdict(dimension) for dimension in dimensions],
         "image": image,
         "decoded": decoded,
         "traversal": traversal,
         "columns": list(columns),
         "limit": limit,
+        "diagram": [asdict(box) for box in diagram],
     }
 
 

@@ -1,7 +1,5 @@
 """The export panel: the animation, the frame on show, the pictures, and the command that makes them again."""
 
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -53,7 +51,7 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
 
 def save_animation(kept: Kept | None) -> dict[str, Any]:
     """The run as a GIF."""
-    path = _path(f"{_stem(kept)}.gif")
+    path = download.path(f"{_stem(kept)}.gif")
     exports.gif(path, _present(kept).recording.x, _present(kept).about)
     return download.file(path)
 
@@ -63,7 +61,7 @@ def save_frame(kept: Kept | None, index: float) -> dict[str, Any]:
     run = _present(kept).recording
     at = int(min(max(index, 0), len(run.steps) - 1))
     grids = np.stack([pictures.grid(strip[at]) for strip in (run.x, run.x0_hat, run.eps_hat)])
-    path = _path(f"{_stem(kept)}-t{run.t[at]}.png")
+    path = download.path(f"{_stem(kept)}-t{run.t[at]}.png")
     about = _present(kept).about | {"step": str(run.steps[at]), "t": str(run.t[at])}
     exports.png(path, pictures.grid(grids, columns=3, gap=4), about)
     return download.file(path)
@@ -71,7 +69,7 @@ def save_frame(kept: Kept | None, index: float) -> dict[str, Any]:
 
 def save_pictures(kept: Kept | None) -> dict[str, Any]:
     """The finished pictures."""
-    path = _path(f"{_stem(kept)}.png")
+    path = download.path(f"{_stem(kept)}.png")
     exports.png(path, pictures.grid(_present(kept).recording.images), _present(kept).about)
     return download.file(path)
 
@@ -84,8 +82,3 @@ def _present(kept: Kept | None) -> Kept:
 
 def _stem(kept: Kept | None) -> str:
     return f"{_present(kept).checkpoint}-seed{_present(kept).settings.seed}"
-
-
-def _path(name: str) -> Path:
-    """A file in the folder that Gradio serves from and clears."""
-    return Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder())) / name

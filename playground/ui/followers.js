@@ -64,37 +64,14 @@ function drawCurve(curve, frames, ends) {
   return {figure, follow: (k) => { marker.setAttribute('x1', xOf(k)); marker.setAttribute('x2', xOf(k)); readouts.forEach((f) => f(k)); }};
 }
 
-// ---- the diagram: boxes and arrows, each box with what is in it now ----
+// ---- the diagram ----
 
-function drawDiagram(value) {
-  const list = $('.diagram'), about = make('li', {className: 'about'});
-  list.hidden = !value.diagram;
-  const follow = [];
-  const items = (value.diagram || []).map((box) => {
-    const button = make('button', {type: 'button', title: box.about});
-    button.setAttribute('aria-expanded', 'false');
-    if (box.strip !== null) {
-      const canvas = make('canvas', {width: value.tile[0], height: value.tile[1]});
-      canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', `${box.name} now`);
-      button.append(canvas);
-      follow.push(thumbnail(canvas.getContext('2d', {alpha: false}), box, value));
-    }
-    button.append(box.name);
-    if (box.number) {
-      const number = make('b');
-      button.append(number);
-      follow.push((k) => { number.textContent = value.numbers[box.number][k]; });
-    }
-    button.addEventListener('click', () => {
-      list.querySelectorAll('button').forEach((other) => other.setAttribute('aria-expanded', other === button));
-      about.textContent = box.about;
-    });
-    return make('li', {}, button);
-  });
-  about.setAttribute('aria-live', 'polite');
-  list.replaceChildren(...items, about);
-  return follow;
+function followDiagram(value) {
+  const boxes = value.diagram.map((box) => ({...box, pictured: box.strip !== null, numbered: box.number !== null}));
+  return drawDiagram($('.diagram'), boxes, ...value.tile).flatMap(({canvas, number}, i) => [
+    ...(canvas ? [thumbnail(canvas.getContext('2d', {alpha: false}), boxes[i], value)] : []),
+    ...(number ? [(k) => { number.textContent = value.numbers[boxes[i].number][k]; }] : []),
+  ]);
 }
 
 const thumbnail = (context, box, value) => (k) => {      // the last frame shows the step that led to it, as the formula does

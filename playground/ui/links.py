@@ -67,7 +67,7 @@ def query(tab: str, settings: Any) -> dict[str, str]:
 
 
 def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Settings | None:
-    """The settings in an address, or None if it holds none for this tab.
+    """The settings in an address, or None if it holds none for this tab, or nothing but the tab.
 
     Raises:
         UserError: a parameter is not what the settings allow.
@@ -76,7 +76,7 @@ def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Se
         return None
     types_of = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name in parameters]  # type: ignore[arg-type]
-    return kind(**{name: _read(name, types_of[name], parameters[name]) for name in names})
+    return kind(**{name: _read(name, types_of[name], parameters[name]) for name in names}) if names else None
 
 
 def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:

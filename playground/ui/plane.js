@@ -55,7 +55,7 @@ function draw() {
   const ratio = canvas.width / canvas.clientWidth || 1;
   if ($('.points').checked) {
     for (const [u, v, label] of chart.points) {
-      context.fillStyle = shown.colours[label % shown.colours.length];
+      context.fillStyle = shown.colours[label];
       circle([u, v], 2.2 * ratio);
     }
   }

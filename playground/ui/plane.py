@@ -1,12 +1,12 @@
 """A plane through the latent space: codes of test images on it, and a point to drag whose picture follows."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from playground.ui import component, palette
+from playground.ui import component
 
 
 def build(elem_id: str, functions: Sequence[Callable[[Any], Any]]) -> gr.HTML:
@@ -23,19 +23,19 @@ def pack(
     mu: Sequence[float],
     log_var: Sequence[float],
     axes: Sequence[tuple[str, str]],
-    names: Sequence[str],
+    classes: Mapping[str, str],
     chart: dict[str, Any],
     seed: int,
 ) -> dict[str, Any]:
     """The value: an image's Gaussian (Z,), and the plane through its mean.
 
     Args:
-        axes: name and title of all that can be chosen; names: of the classes.
+        axes: name and title of all that can be chosen; classes: their names and colours.
         chart: what the function chart gives.
         seed: of the noise of the reparameterisation.
     """
     return {"id": uuid.uuid4().hex, "model": model, "mu": list(mu), "log_var": list(log_var),
-            "axes": [list(axis) for axis in axes], "names": list(names), "colours": palette.CLASSES,
+            "axes": [list(axis) for axis in axes], "names": list(classes), "colours": list(classes.values()),
             "chart": chart, "seed": seed}  # fmt: skip
 
 

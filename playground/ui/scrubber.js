@@ -114,7 +114,7 @@ function finish(value) {
 function adopt(value, at) {
   run = value;
   canvasesFor(value);
-  followers = [...drawFormula(value), ...drawCurves(value), ...drawDiagram(value)];
+  followers = [...drawFormula(value), ...drawCurves(value), ...followDiagram(value)];
   position.max = value.frames - 1;
   show(at);
 }

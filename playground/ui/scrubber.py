@@ -76,7 +76,7 @@ def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
     """The component; `empty` says what to press while there is nothing to show."""
     # Words of the HTML, not properties: Gradio 6.31 loses those of one that is updated before it is first shown.
     words = {"LABEL": label, "EMPTY": empty}
-    return component.build("scrubber", ["elements", "followers"], words, elem_id=elem_id)
+    return component.build("scrubber", ["elements", "diagram", "followers"], words, elem_id=elem_id)
 
 
 def pack(
@@ -110,7 +110,7 @@ def pack(
         "curves": [_finite(asdict(curve)) for curve in curves],
         "formula": formula,
         "numbers": numbers or {},
-        "diagram": [asdict(box) for box in diagram] or None,
+        "diagram": [asdict(box) for box in diagram],
     }
     return {
         "id": uuid.uuid4().hex,  # an equal value would not be noticed
@@ -125,9 +125,8 @@ def pack(
             {"name": strip.name, "hint": strip.hint, "sheets": [_file(s) for s in _sheets(grid, columns, per_sheet)]}
             for strip, grid in zip(strips, grids, strict=True)
         ],
-        "following": json.dumps(
-            following
-        ),  # as one string: Gradio's page copies values number by number, several times
+        # As one string: Gradio's page copies values number by number, several times.
+        "following": json.dumps(following),
         "ends": list(ends),
         "start": start,
         "keep": keep,

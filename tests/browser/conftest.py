@@ -56,12 +56,12 @@ def watch(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """A visitor on a desktop; the test fails if the browser finds anything wrong."""
+def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A visitor on a desktop, on the tab `TAB` of the test's file; it fails if the browser finds anything wrong."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
     wrong = watch(page)
-    page.goto(address)
+    page.goto(f"{address}?tab={request.module.TAB}")
     yield page
     context.close()
     assert not wrong, wrong

@@ -1,6 +1,5 @@
 """A visitor on the diffusion tab, in a real browser."""
 
-import io
 import json
 import re
 from pathlib import Path
@@ -8,62 +7,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Browser, Page, expect
+from visitor import caption, control, nameless, next_value, pixels, ready, saved, set_control, upload
 
+TAB = "ddpm"
 SCRUBBER = "#ddpm-scrubber"
 FORWARD = "#ddpm-forward-scrubber"
 
 
-def ready(page: Page, scrubber: str = SCRUBBER) -> str:
-    """Wait for a finished run; its id."""
-    return page.wait_for_selector(f"{scrubber} [data-ready]", state="attached").get_attribute("data-ready")
-
-
-def next_run(page: Page, before: str, scrubber: str = SCRUBBER) -> None:
-    """Wait for another finished run than the one with the id `before`."""
-    page.wait_for_selector(f"{scrubber} [data-ready]:not([data-ready='{before}'])", state="attached", timeout=60_000)
-
-
-def strip(page: Page, number: int, scrubber: str = SCRUBBER) -> np.ndarray:
-    """The pixels of a strip's canvas, (H, W)."""
-    canvas = f"document.querySelectorAll('{scrubber} .strips canvas')[{number}]"
-    width, values = page.evaluate(
-        f"(() => {{ const c = {canvas}; return [c.width, "
-        "[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 0)]; })()"
-    )
-    return np.array(values, np.uint8).reshape(-1, width)
-
-
-def set_control(page: Page, label: str, value: str) -> None:
-    """Type a number into a slider's box."""
-    box = page.get_by_label(f"number input for {label}").first
-    box.fill(value)
-    box.press("Enter")
-
-
-def caption(page: Page, scrubber: str = SCRUBBER) -> str:
-    return page.locator(f"{scrubber} .caption").inner_text()
-
-
-def saved(download: Download) -> Image.Image:
-    """A picture that the page handed out."""
-    return Image.open(io.BytesIO(Path(download.path()).read_bytes()))
+def strip(page: Page, scrubber: str, number: int) -> np.ndarray:
+    """The pixels of a strip, (H, W)."""
+    return pixels(page, f"{scrubber} .strips canvas", number)
 
 
 def test_a_finished_run_is_there_without_a_click(page: Page) -> None:
-    ready(page)
-    assert "step 20 of 20" in caption(page)
-    digits = strip(page, 0)
+    ready(page, SCRUBBER)
+    assert "step 20 of 20" in caption(page, SCRUBBER)
+    digits = strip(page, SCRUBBER, 0)
     assert digits.shape == (96, 128)
     assert 0.05 < (digits > 128).mean() < 0.4, "ink on a dark ground"
 
 
 def test_scrubbing_repaints_within_a_frame_and_asks_the_server_for_nothing(page: Page) -> None:
-    ready(page)
+    ready(page, SCRUBBER)
     page.wait_for_timeout(1000)  # the page has loaded all that it loads by itself
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    final = strip(page, 0)
+    final = strip(page, SCRUBBER, 0)
     milliseconds = page.evaluate(
         f"""() => {{
           const range = document.querySelector('{SCRUBBER} .position'), times = [];
@@ -79,67 +49,67 @@ def test_scrubbing_repaints_within_a_frame_and_asks_the_server_for_nothing(page:
     assert len(milliseconds) == 21
     assert milliseconds[len(milliseconds) // 2] < 16.7
     page.locator(f"{SCRUBBER} .position").press("Home")
-    assert "step 0 of 20 · t = 1000" in caption(page)
-    noise = strip(page, 0)
+    assert "step 0 of 20 · t = 1000" in caption(page, SCRUBBER)
+    noise = strip(page, SCRUBBER, 0)
     assert np.abs(noise.astype(int) - final).mean() > 20
     page.locator(f"{SCRUBBER} .position").press("ArrowRight")
-    assert "step 1 of 20 · t = 950" in caption(page)
+    assert "step 1 of 20 · t = 950" in caption(page, SCRUBBER)
     assert not requests
 
 
 def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:
-    ready(page)
+    ready(page, SCRUBBER)
     page.get_by_role("button", name="First frame").click()
-    assert "step 0 of" in caption(page)
+    assert "step 0 of" in caption(page, SCRUBBER)
     page.get_by_role("button", name="One frame on").click()
-    assert "step 1 of" in caption(page)
+    assert "step 1 of" in caption(page, SCRUBBER)
     page.get_by_role("button", name="Play", exact=True).first.click()
     page.wait_for_function(f"Number(document.querySelector('{SCRUBBER} [data-index]').dataset.index) > 4")
     page.get_by_role("button", name="Pause", exact=True).first.click()
     chart = page.locator(f"{SCRUBBER} .curve svg").first
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] / 2, "y": 20})
-    assert "step 10 of 20" in caption(page)
+    assert "step 10 of 20" in caption(page, SCRUBBER)
     assert page.locator(f"{SCRUBBER} .formula [data-number=s]").inner_text() == "450"
 
 
 def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
-    before = ready(page)
+    before = ready(page, SCRUBBER)
     set_control(page, "Pictures", "4")
     set_control(page, "Steps", "120")
     page.locator("#ddpm-sample").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=true]", state="attached")
-    next_run(page, before)
-    assert "step 120 of 120" in caption(page)
-    assert strip(page, 1).shape == (64, 64)
+    next_value(page, before, SCRUBBER)
+    assert "step 120 of 120" in caption(page, SCRUBBER)
+    assert strip(page, SCRUBBER, 1).shape == (64, 64)
     assert re.search(r"[?&]tab=ddpm&n=4&.*steps=120", page.url)
 
 
 def test_long_runs_keep_an_even_subset_and_say_so(page: Page) -> None:
-    before = ready(page)
+    before = ready(page, SCRUBBER)
     set_control(page, "Pictures", "1")
     set_control(page, "Steps", "400")
     page.locator("#ddpm-sample").click()
-    next_run(page, before)
-    assert "251 of 401 frames kept" in caption(page)
+    next_value(page, before, SCRUBBER)
+    assert "251 of 401 frames kept" in caption(page, SCRUBBER)
     assert page.locator(f"{SCRUBBER} .position").get_attribute("max") == "250"
 
 
 def test_stop_ends_a_run_and_keeps_the_one_before(page: Page) -> None:
-    before = ready(page)
+    before = ready(page, SCRUBBER)
     set_control(page, "Pictures", "64")
     set_control(page, "Steps", "1000")
     page.locator("#ddpm-sample").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=true]", state="attached")
     page.locator("#ddpm-stop").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=false]", state="attached", timeout=5_000)
-    assert ready(page) == before
-    assert "the run before is shown" in caption(page)
+    assert ready(page, SCRUBBER) == before
+    assert "the run before is shown" in caption(page, SCRUBBER)
     assert page.locator(f"{SCRUBBER} .position").is_enabled()
 
 
 def test_stop_at_any_moment_never_leaves_a_preview(page: Page) -> None:
-    ready(page)
+    ready(page, SCRUBBER)
     set_control(page, "Steps", "300")
     for milliseconds in (0, 120, 250, 400, 600):
         page.locator("#ddpm-sample").click()
@@ -151,15 +121,15 @@ def test_stop_at_any_moment_never_leaves_a_preview(page: Page) -> None:
 
 
 def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
-    before = ready(page)
+    before = ready(page, SCRUBBER)
     set_control(page, "Steps", "20")
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)  # and the page says so
     dice = page.get_by_role("button", name="New seed").first
     dice.click()
     dice.click()
-    next_run(page, before)
+    next_value(page, before, SCRUBBER)
     page.wait_for_timeout(1000)  # a second run would have begun
-    shown = page.get_by_label("Seed").first.input_value()
+    shown = control(page, "Seed").input_value()
     assert shown != "0"
     assert f"seed={shown}" in page.url
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(0)
@@ -167,7 +137,7 @@ def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
 
 def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    ready(page)
+    ready(page, SCRUBBER)
 
     def copied() -> str:
         page.get_by_role("button", name="Copy link").locator("visible=true").click()
@@ -186,25 +156,27 @@ def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
 def test_a_link_restores_its_run(page: Page, address: str) -> None:
     link = f"{address}?tab=ddpm&n=3&label=4&sampler=dpm-solver%2B%2B&steps=7&eta=0.5&w=2.5&clip=0&seed=11"
     page.goto(link)
-    ready(page)
-    assert "step 7 of 7" in caption(page)
-    first = strip(page, 0)
-    assert page.get_by_label("number input for Steps").first.input_value() == "7"
-    assert page.get_by_label("number input for Guidance w").first.input_value() == "2.5"
-    assert page.get_by_label("Seed").first.input_value() == "11"
+    ready(page, SCRUBBER)
+    assert "step 7 of 7" in caption(page, SCRUBBER)
+    first = strip(page, SCRUBBER, 0)
+    assert control(page, "number input for Steps").input_value() == "7"
+    assert control(page, "number input for Guidance w").input_value() == "2.5"
+    assert control(page, "Seed").input_value() == "11"
     page.goto(link)
-    ready(page)
-    assert np.abs(strip(page, 0).astype(int) - first).mean() < 2, "the same pictures, but for the sheets' encoding"
+    ready(page, SCRUBBER)
+    assert np.abs(strip(page, SCRUBBER, 0).astype(int) - first).mean() < 2, (
+        "the same pictures, but for the sheets' encoding"
+    )
 
 
 def test_a_bad_link_says_so(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=ddpm&steps=many")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("The link's steps must be a whole number, not 'many'")
-    assert strip(page, 0).shape == (96, 128), "the first run is there all the same"
+    assert strip(page, SCRUBBER, 0).shape == (96, 128), "the first run is there all the same"
 
 
 def test_exports_hold_their_settings(page: Page) -> None:
-    ready(page)
+    ready(page, SCRUBBER)
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Pictures (PNG)").click()
@@ -225,31 +197,30 @@ def test_exports_hold_their_settings(page: Page) -> None:
 def test_forward_noises_a_drawing_and_an_upload(page: Page, broken_picture: Path, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Forward").click()
     before = ready(page, FORWARD)
-    page.get_by_label("Draw").click()
+    control(page, "Draw").click()
     pad = page.locator("#ddpm-forward-pad canvas")
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 140, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 140, box["y"] + 220, steps=5)
     page.mouse.up()
-    next_run(page, before, FORWARD)
+    next_value(page, before, FORWARD)
     page.locator(f"{FORWARD} .position").press("Home")
-    drawn = strip(page, 0, FORWARD)
+    drawn = strip(page, FORWARD, 0)
     assert drawn[:, 15:17].max() == 255, "one stroke, centred"
     assert drawn[:, :8].max() == 0
 
     before = ready(page, FORWARD)
-    page.get_by_label("Upload", exact=True).click()
+    page.get_by_label("Upload", exact=True).locator("visible=true").click()
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     ink = np.full((60, 60), 255, np.uint8)
     ink[10:50, 25:35] = 0
     Image.fromarray(ink).save(tmp_path / "one.png")
-    chooser = page.locator("input[type=file]").first
-    chooser.set_input_files(tmp_path / "one.png")
-    next_run(page, before, FORWARD)
+    upload(page, tmp_path / "one.png")
+    next_value(page, before, FORWARD)
     page.locator(f"{FORWARD} .position").press("Home")
-    assert strip(page, 0, FORWARD)[:, 15:17].max() == 255, "dark ink on white is inverted"
-    chooser.set_input_files(broken_picture)
+    assert strip(page, FORWARD, 0)[:, 15:17].max() == 255, "dark ink on white is inverted"
+    upload(page, broken_picture)
     expect(page.get_by_text("is no picture that can be read")).to_be_visible()
 
 
@@ -260,24 +231,18 @@ def test_a_phone_shows_the_stage_first_and_never_scrolls_sideways(
 ) -> None:
     context = chromium.new_context(viewport={"width": width, "height": 780}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
-    page.goto(f"{address}?__theme={scheme}")
-    ready(page)
+    page.goto(f"{address}?tab=ddpm&__theme={scheme}")
+    ready(page, SCRUBBER)
     for tab in ("Reverse", "Forward"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.get_by_role("tab", name="Reverse").click()
     assert page.locator("#ddpm-sample").is_visible()
-    stage, controls = page.locator(".stage").first.bounding_box(), page.locator(".controls").first.bounding_box()
+    stage, controls = (page.locator(f"{part}:visible").bounding_box() for part in (".stage", ".controls"))
     assert stage["y"] < controls["y"]
     context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page)
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll('canvas, img, button, input')]
-          .filter((e) => e.offsetParent && !(e.getAttribute('aria-label') || e.alt || e.title))
-          .filter((e) => !(e.innerText || e.labels?.length))
-          .map((e) => e.outerHTML.slice(0, 120))"""
-    )
-    assert not nameless
+    ready(page, SCRUBBER)
+    assert not nameless(page)

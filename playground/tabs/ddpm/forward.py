@@ -1,6 +1,5 @@
 """Forward: noise added to a digit, t from 0 to T, under both schedules."""
 
-import inspect
 from contextlib import suppress
 from dataclasses import dataclass
 from math import log10
@@ -13,7 +12,7 @@ from torch import Tensor
 from playground import formulas, pictures, sampling, schedule, validation
 from playground.tabs import Places
 from playground.tabs.ddpm import runs
-from playground.ui import controls, links, palette, scrubber, source
+from playground.ui import controls, how, links, palette, scrubber, source
 from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
@@ -101,10 +100,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             seed, dice = controls.seed("The same seed gives the same noise.")
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
-            with gr.Accordion("How it works", open=False):
-                gr.Markdown(HOW)
-                code = inspect.getsource(schedule.NoiseSchedule.add_noise)
-                gr.Code(code, language="python", label="The function that ran, playground/schedule.py")
+            how.build(HOW, schedule.NoiseSchedule.add_noise)
             link = links.build()
 
     def picture(settings: Settings, drawing: Any = "", upload: Any = None) -> Tensor:

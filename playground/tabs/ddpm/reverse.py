@@ -1,7 +1,6 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
 import dataclasses
-import inspect
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -14,7 +13,7 @@ from playground.models import ddpm
 from playground.recording import Recorder, Recording
 from playground.tabs import Places
 from playground.tabs.ddpm import runs
-from playground.ui import controls, export, links, scrubber
+from playground.ui import controls, export, how, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.export import Kept
 from playground.validation import UserError
@@ -80,12 +79,6 @@ def build_controls() -> tuple[dict[str, Any], gr.Button]:
     return {name: unchecked(control) for name, control in made.items()}, dice
 
 
-def source_code(sampler: str) -> str:
-    """The code of the function that ran."""
-    function = sampling.SAMPLERS.get(sampler, sampling.ddim)
-    return inspect.getsource(getattr(function, "func", function))  # one of them is a partial
-
-
 class View(NamedTuple):
     """The components of the view: the controls by name, the buttons, and what a run fills."""
 
@@ -110,10 +103,7 @@ def lay_out() -> View:
                 stop = gr.Button("Stop", elem_id="ddpm-stop", min_width=80)
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
-            with gr.Accordion("How it works", open=False):
-                gr.Markdown(HOW)
-                label = "The function that ran, playground/sampling.py"
-                code = gr.Code(source_code("ddim"), language="python", label=label)
+            code = how.build(HOW, sampling.SAMPLERS[runs.FIRST.sampler])
             kept = gr.State(None, time_to_live=3600)
             command = export.build(kept, "ddpm-scrubber")
             link = links.build()
@@ -131,8 +121,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
     ) -> tuple[Any, ...]:
         kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
-        shown = runs.describe(model, settings, run, notice)
-        return shown, kept, kept.command, source_code(settings.sampler), links.value("ddpm", settings, address=asked)
+        shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
+        return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
 
     @answered
     def sample(*values: Any) -> Iterator[tuple[Any, ...]]:

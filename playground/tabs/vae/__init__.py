@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from playground.tabs import Places
-from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, traverse
-from playground.tabs.vae.codes import Settings
+from playground import checkpoint
+from playground.tabs import Places, Tab
+from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, save, traverse
+from playground.tabs.vae.codes import Settings, Start
 from playground.ui import controls, links, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
@@ -19,67 +20,66 @@ INTRO = (
 )
 VIEWS: dict[str, Any] = {"traverse": traverse, "map": latent_map, "interpolate": interpolate, "beta": betas,
                          "elbo": meter, "nearest": nearest}  # fmt: skip
+FIRST = "traverse"
 
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The controls, which all views share, beside the views."""
     gr.Markdown(INTRO)
-    with gr.Row(elem_classes=["tab-body", "controls-first"]):
+    with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            choices = [(about.title, name) for name, about in codes.MODELS.items()]
             model: Any = controls.unchecked(
-                gr.Dropdown(choices, label="Model", info="Each learned its own code.", filterable=False)
+                gr.Dropdown(offered(places), label="Model", info="Each learned its own code.", filterable=False)
             )
             chosen = source.build("vae", codes.KINDS, "What is encoded.")
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with gr.Tabs() as views:
+                tabs, shown, own = {}, {}, {}
+                for name, view in VIEWS.items():
+                    with gr.Tab(view.TITLE, id=name) as tabs[name]:
+                        shown[name], own[name] = view.build(places)
+            inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
+            command = save.build(places, partial(start, places), inputs)
             link = links.build()
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"), gr.Tabs() as views:
-            tabs, shown, own = {}, {}, {}
-            for name, view in VIEWS.items():
-                with gr.Tab(view.TITLE, id=name) as tabs[name]:
-                    shown[name], own[name] = view.build(places)
-    selected = gr.State(next(iter(VIEWS)))
-    (other,) = [control for controls in own.values() for control in controls]  # Interpolate's
-    inputs = [model, *chosen.inputs, seed, other]
-    outputs = [link, *(component for components in shown.values() for component in components)]
+    selected = gr.State(FIRST)
+    outputs = [link, command, *(component for components in shown.values() for component in components)]
 
-    def show(
-        name: str, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, other: Any
-    ) -> list[Any]:
-        """The link, and the values of a view for the chosen image; the other views stay as they are."""
-        wanted = source.awaited(kind, drawing, upload)
+    def show(name: str, *values: Any) -> list[Any]:
+        """The link, the command, and the values of a view for the chosen image; the other views stay as they are."""
         try:
-            if wanted:
-                raise UserError(wanted)
-            settings = Settings(model, kind, number, seed, other)
-            start = codes.start(places, settings, drawing, upload)
-            values = VIEWS[name].show(places, start)
-            linked = settings if kind in (codes.PRIOR, source.TEST) else None
-            first = links.value(f"vae.{name}", linked)
+            begun = start(places, *values)
+            made = VIEWS[name].show(places, begun)
+            linked = begun.settings if begun.settings.picture in codes.ENDS else None
+            first = [links.value(f"vae.{name}", linked), save.command(begun.settings)]
         except UserError as error:
-            values, first = VIEWS[name].message(sentence(error)), gr.skip()
-        made = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: values}
-        return [first, *(value for values in made.values() for value in values)]
+            made, first = VIEWS[name].message(sentence(error)), [gr.skip(), gr.skip()]
+        every = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: made}
+        return [*first, *(value for values in every.values() for value in values)]
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first image."""
-        name = request.query_params.get("tab", "").removeprefix("vae.")
-        name = name if name in VIEWS else next(iter(VIEWS))
-        try:
-            asked = links.restore(Settings, f"vae.{name}", request.query_params) or Settings()
-        except UserError as error:
-            gr.Warning(sentence(error))
-            asked = Settings()
-        value, *values = show(name, asked.model, asked.picture, asked.number, "", None, asked.seed, asked.other)
+        view = request.query_params.get("tab", "").removeprefix("vae.")
+        turned = [view, gr.Tabs(selected=view)] if view in VIEWS else [gr.skip(), gr.skip()]
+        values = dataclasses.astuple(asked(request)[0])
+        value, *made = show(view if view in VIEWS else FIRST, *values[:3], "", None, *values[3:])  # nothing drawn
         value = {**value, "address": False} if "query" in value else value  # else it is a gr.skip()
-        return [value, *values, *dataclasses.astuple(asked), name]
+        return [value, *made, *values, *turned]
 
-    def turn(name: str, *values: Any) -> list[Any]:
+    def complain(request: gr.Request) -> Any:
+        """What is wrong with the address, if something is."""
+        wrong = asked(request)[1]
+        return traverse.message(wrong)[0] if wrong else gr.skip()
+
+    def turn(name: str, before: str, *values: Any) -> list[Any]:
+        if name == before:  # a link selected it, and `opened` has filled it
+            return [gr.skip()] * (len(outputs) + 1)
         return [*show(name, *values), name]
 
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
                              "api_visibility": "private"}  # fmt: skip
-    changed = [model.input, seed.input, *chosen.changes, other.input]
+    ends = inputs[6:]
+    changed = [model.input, seed.input, *chosen.changes, *(end.input for end in ends)]
     gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
     chosen.chosen(show, [selected, *inputs], outputs, **light)
 
@@ -89,6 +89,39 @@ def build(page: gr.Blocks, places: Places) -> None:
     place = 1 + inputs.index(seed)
     dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(place), **light)
     for name, tab in tabs.items():
-        tab.select(partial(turn, name), inputs, [*outputs, selected], **light)
-    page.load(opened, None, [*outputs, model, *chosen.inputs[:2], seed, other, selected], **light)
-    page.load(links.selector(1, "vae"), None, views, queue=False, api_visibility="private")
+        tab.select(partial(turn, name), [selected, *inputs], [*outputs, selected], **light)
+    loaded = page.load(opened, None, [*outputs, model, *chosen.inputs[:2], seed, *ends, selected, views], **light)
+    loaded.then(complain, None, shown[FIRST][0], **light)
+
+
+def start(
+    places: Places, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, to: Any, other: Any
+) -> Start:
+    """The image that the controls choose, with its code.
+
+    Raises:
+        UserError: there is none yet, or a control's value is not allowed.
+    """
+    wanted = source.awaited(kind, drawing, upload)
+    if wanted:
+        raise UserError(wanted)
+    return codes.start(places, Settings(model, kind, number, seed, to, other), drawing, upload)
+
+
+def offered(places: Places) -> list[tuple[str, str]]:
+    """Title and name of the models whose checkpoints are there, or of all if none is."""
+    found = {path.stem for path in checkpoint.find(places.weights)} & set(codes.MODELS)
+    return [(about.title, name) for name, about in codes.MODELS.items() if name in found or not found]
+
+
+def asked(request: gr.Request) -> tuple[Settings, str]:
+    """The settings in the address, or those by default and what is wrong with it."""
+    tab = request.query_params.get("tab", "")
+    ours = tab in ("vae", *(f"vae.{view}" for view in VIEWS))
+    try:
+        return (links.restore(Settings, tab, request.query_params) if ours else None) or Settings(), ""
+    except UserError as error:
+        return Settings(), sentence(error)
+
+
+TAB = Tab("VAE", 10, build)

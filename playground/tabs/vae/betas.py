@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from playground import pictures, sampling
+from playground.checkpoint import CheckpointError
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import palette, plots
+from playground.ui import how, palette, plots
+from playground.ui.controls import sentence
 from playground.validation import UserError
 
 TITLE = "Beta"
@@ -42,8 +44,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
     table = gr.HTML(elem_id="vae-betas")
     plot = gr.Plot(show_label=False)
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
+    how.build(HOW, vae.loss)
     return [table, plot], []
 
 
@@ -51,8 +52,13 @@ def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
     if start.x.shape[1] != 1:
         raise UserError("the models of several beta are of digits: choose a model of digits")
-    seen = {beta: look(codes.load(places, name), start.x) for name, beta in codes.BETAS.items()}
-    return ["".join(row(beta, each) for beta, each in seen.items()), rate_distortion(seen)]
+    seen, missing = {}, []
+    for name, beta in codes.BETAS.items():
+        try:
+            seen[beta] = look(codes.load(places, name), start.x)
+        except CheckpointError as error:
+            missing.append(plots.paragraph(sentence(error)))
+    return ["".join([*(row(beta, each) for beta, each in seen.items()), *missing]), rate_distortion(seen)]
 
 
 def message(text: str) -> list[Any]:
@@ -65,8 +71,7 @@ def look(model: vae.Model, x: Tensor) -> Seen:
     """An image (1, C, H, W) through a model."""
     made = model(x, torch.randn(DRAWS, 1, model.config.latent, generator=sampling.generator(0)))
     parts = vae.terms(model, x, made)
-    drawn = model.mean(model.decode(made.mu)).clamp(-1, 1)
-    return Seen(model, made.mu[0], drawn, parts.kl[0], -parts.reconstruction.mean().item())
+    return Seen(model, made.mu[0], codes.decoded(model, made.mu), parts.kl[0], -parts.reconstruction.mean().item())
 
 
 def row(beta: float, seen: Seen) -> str:
@@ -91,12 +96,11 @@ def row(beta: float, seen: Seen) -> str:
     )
 
 
-@torch.no_grad()
 def walk(seen: Seen) -> Any:
     """Pictures along the dimension that says most, uint8 (COLUMNS, H, W, C)."""
     z = seen.mu.repeat(codes.COLUMNS, 1)
-    z[:, codes.order(seen.model)[0]] = torch.linspace(-3, 3, codes.COLUMNS)
-    return pictures.to_uint8(seen.model.mean(seen.model.decode(z)))
+    z[:, codes.order(seen.model)[0]] = torch.tensor(codes.VALUES)
+    return pictures.to_uint8(codes.decoded(seen.model, z))
 
 
 def rate_distortion(seen: dict[float, Seen]) -> go.Figure:

@@ -1,39 +1,43 @@
 """What the views of the VAE tab share: its models, the image that is looked at, and what the decoder makes of codes."""
 
 import base64
+import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from playground import checkpoint, pictures, validation
 from playground.data import digits, emoji, shapes
 from playground.models import vae
 from playground.tabs import Places
-from playground.ui import source
+from playground.ui import palette, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
 
 BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, "vae-digits-beta10": 10.0}
 PRIOR = "From the prior"
 KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
+ENDS = (PRIOR, source.TEST)  # of a way from the chosen image
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a link restores: the model, the image, the seed of a code from the prior, and that of another code to
-    interpolate to. A drawing or an upload fits into no link.
+    """What a link restores: the model, the image, the seed of a code from the prior, and the other end of a way: where
+    from, and which. A drawing or an upload fits into no link.
     """
 
     model: str = "vae-digits"
     picture: str = PRIOR
     number: int = 0
     seed: int = 0
+    to: str = PRIOR
     other: int = 1
 
     def __post_init__(self) -> None:
@@ -42,7 +46,9 @@ class Settings:
         validation.choice("picture", self.picture, KINDS)
         fix("number", validation.integer("number of the test image", self.number, 0, 9_999))
         fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
-        fix("other", validation.integer("seed of the other code", self.other, 0, validation.MAX_SEED))
+        validation.choice("other end", self.to, ENDS)
+        last = 9_999 if self.to == source.TEST else validation.MAX_SEED
+        fix("other", validation.integer("number of the other end", self.other, 0, last))
 
 
 class Start(NamedTuple):
@@ -74,13 +80,34 @@ def start(places: Places, settings: Settings, drawing: object, upload: object) -
     model = load(places, settings.model)
     z = None
     if settings.picture == PRIOR:
-        z = vae.codes(model, vae.Settings(n=1, seed=settings.seed))
-        x = model.mean(model.decode(z)).clamp(-1, 1)
+        z = from_prior(model, settings.seed)
+        x = decoded(model, z)
     else:
         x = MODELS[settings.model].image(places, settings, drawing, upload)
     mu, log_var = model.encode(x)
     mu = mu.clamp(-LIMIT, LIMIT)
     return Start(settings, x, mu[0], log_var[0], (mu if z is None else z)[0])
+
+
+@torch.no_grad()
+def end(places: Places, settings: Settings) -> Tensor:
+    """The code at the other end of a way, (Z,)."""
+    model = load(places, settings.model)
+    if settings.to == PRIOR:
+        return from_prior(model, settings.other)[0]
+    other = replace(settings, picture=source.TEST, number=settings.other)
+    return model.encode(MODELS[settings.model].image(places, other, None, None))[0][0]
+
+
+def from_prior(model: vae.Model, seed: int) -> Tensor:
+    """A code from the prior, (1, Z)."""
+    return vae.codes(model, vae.Settings(n=1, seed=seed))
+
+
+@torch.no_grad()
+def decoded(model: vae.Model, z: Tensor) -> Tensor:
+    """What the decoder makes of codes (B, Z): images (B, C, H, W) in [-1, 1]."""
+    return model.mean(model.decode(z)).clamp(-1, 1)
 
 
 # What the models of this tab learned from: the images that can be chosen, (1, C, H, W).
@@ -106,20 +133,57 @@ def _numbered(settings: Settings) -> slice:
 
 
 class About(NamedTuple):
-    """A model of this tab: its title, the classes of its test images, and what makes the chosen one."""
+    """A model of this tab.
+
+    Attributes:
+        title: of it.
+        classes: of its test images, each with its colour.
+        image: makes the chosen image.
+        factors: the known factors of its first n test images, by name, if there are such; each (n,).
+    """
 
     title: str
-    classes: tuple[str, ...]
+    classes: dict[str, str]
     image: Callable[[Places, Settings, object, object], Tensor]
+    factors: Callable[[int], dict[str, Tensor]] | None = None
 
 
-_DIGITS = tuple(str(digit) for digit in range(10))
+def _true_factors(n: int) -> dict[str, Tensor]:
+    return shapes.tests(slice(n))._asdict()
+
+
+_DIGITS = {str(digit): colour for digit, colour in enumerate(palette.CLASSES)}
+_SHAPES = dict(zip(shapes.SHAPES, palette.CLASSES, strict=False))
+_GROUNDS = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in emoji.GROUNDS.items()}
 MODELS = {
     "vae-digits": About("Digits, 20 dimensions", _DIGITS, _digit),
     "vae-digits-2d": About("Digits, 2 dimensions", _DIGITS, _digit),
-    "vae-shapes": About("Shapes of six known factors", shapes.SHAPES, _shape),
-    "vae-emoji": About("Emoji, 48 dimensions", tuple(emoji.GROUNDS), _emoji),
+    "vae-shapes": About("Shapes of six known factors", _SHAPES, _shape, _true_factors),
+    "vae-emoji": About("Emoji, 48 dimensions", _GROUNDS, _emoji),
 }
+TRACKED = 0.2  # share of a dimension's variance that a factor must explain to be named beside it
+
+
+def tracked(name: str, model: vae.Model) -> list[str]:
+    """For each dimension the known factor that it follows most closely, "" if it follows none."""
+    known = MODELS[name].factors
+    if known is None:
+        return [""] * model.config.latent
+    factors = known(model.config.kept)
+    shares = torch.stack([explained(model.kept_mu, values) for values in factors.values()])  # (factors, Z)
+    best, which = shares.max(0)
+    names = list(factors)
+    return [names[k] if share > TRACKED else "" for share, k in zip(best.tolist(), which.tolist(), strict=True)]
+
+
+def explained(mu: Tensor, values: Tensor) -> Tensor:
+    """The share of the variance of each dimension of mu (N, Z) between the values of a factor (N,): (Z,) in [0, 1].
+
+    The correlation ratio, Pearson's eta squared.
+    """
+    groups = F.one_hot(values).to(mu)  # (N, values)
+    means = (groups.T @ mu) / groups.sum(0)[:, None].clamp(min=1)  # (values, Z)
+    return (groups @ means).var(0) / mu.var(0).clamp(min=1e-12)
 
 
 def order(model: vae.Model) -> list[int]:
@@ -139,25 +203,23 @@ def image(x: Tensor) -> dict[str, Any]:
     return pixels(pictures.to_uint8(x)[0])
 
 
-@torch.no_grad()
 def picture(model: vae.Model, z: Tensor) -> dict[str, Any]:
-    """What the decoder makes of a code (Z,)."""
-    return image(model.mean(model.decode(z[None])))
+    """What the decoder makes of a code (Z,), as pixels."""
+    return image(decoded(model, z[None]))
 
 
-COLUMNS = 11  # of a traversal, from -3 to 3
+COLUMNS = 11  # of a traversal
+VALUES = [-3 + 6 * k / (COLUMNS - 1) for k in range(COLUMNS)]  # of the dimension that a row moves
 ROWS = 10  # of a traversal at most
 
 
-@torch.no_grad()
-def traversal(model: vae.Model, z: Tensor) -> dict[str, Any]:
-    """A row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,)."""
+def traversal(model: vae.Model, z: Tensor) -> np.ndarray:
+    """A row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,): uint8."""
     rows = order(model)[:ROWS]
     moved = z.repeat(len(rows), COLUMNS, 1)  # (rows, columns, Z)
     for row, dimension in enumerate(rows):
-        moved[row, :, dimension] = torch.linspace(-3, 3, COLUMNS)
-    made = pictures.to_uint8(model.mean(model.decode(moved.flatten(0, 1))))
-    return pixels(pictures.grid(made, columns=COLUMNS))
+        moved[row, :, dimension] = torch.tensor(VALUES)
+    return pictures.grid(pictures.to_uint8(decoded(model, moved.flatten(0, 1))), columns=COLUMNS)
 
 
 def code(model: vae.Model, values: object) -> Tensor:
@@ -166,6 +228,20 @@ def code(model: vae.Model, values: object) -> Tensor:
     if not isinstance(values, (list, tuple)) or len(values) != wanted:
         raise UserError(f"a code of this model is a list of {wanted} numbers")
     return torch.tensor([validation.number(f"z{i + 1}", value, -LIMIT, LIMIT) for i, value in enumerate(values)])
+
+
+# JavaScript that gives a handler the code on show in Traverse, as JSON for `on_show`.
+ON_SHOW = "() => [document.querySelector('#vae-traverse [data-code]')?.dataset.code ?? '']"
+
+
+def on_show(places: Places, text: object) -> tuple[str, Tensor]:
+    """The model and the code (Z,) on show in Traverse."""
+    try:
+        asked = json.loads(str(text))
+        name, values = asked["model"], asked["z"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError("there is no code on show yet: open Traverse first") from None
+    return name, code(load(places, name), values)
 
 
 _slots = threading.BoundedSemaphore(2)  # answers under way, of all visitors: they pass Gradio's queue by
@@ -202,4 +278,4 @@ def decode(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def traverse(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
     """The traversal at a code: {"model", "z"} -> its pixels."""
-    return traversal(model, code(model, request.get("z")))
+    return pixels(traversal(model, code(model, request.get("z"))))

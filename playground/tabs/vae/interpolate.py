@@ -4,13 +4,13 @@ from typing import Any
 
 import gradio as gr
 import torch
+from torch import Tensor
 
 from playground import interpolation, pictures
-from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import controls, palette, scrubber
+from playground.ui import controls, how, palette, scrubber
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE = "Interpolate"
@@ -20,33 +20,50 @@ Between two codes every point is a code too, and the decoder draws it; the pixel
 over each other. In many dimensions the prior's codes lie near a sphere of radius √Z. The straight way cuts through its
 middle, where there are no images; the arc stays outside.
 """
+FORMULA = (
+    'straight: z = (1 − α) z<sub>0</sub> + α z<sub>1</sub> = <b data-number="less"></b> z<sub>0</sub> + '
+    '<b data-number="share"></b> z<sub>1</sub><br>arc: z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) '
+    'z<sub>1</sub> = <b data-number="on_first"></b> z<sub>0</sub> + <b data-number="on_second"></b> z<sub>1</sub> '
+    "<i>Shoemake 1985</i><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: the two codes · α: share of the way · Ω: "
+    "angle between the codes</i>"
+)
 
 
 def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
-    other = controls.unchecked(
-        gr.Number(1, label="To", info="Seed of the other code, which comes from the prior.", precision=0)
-    )
+    with gr.Row():
+        kind = controls.unchecked(gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="The other end."))
+        number = controls.unchecked(
+            gr.Number(1, label="Which", info="Seed of the code, or number of the test image.", precision=0)
+        )
     stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
-    return [stage], [other]
+    how.build(HOW, interpolation.spherical)
+    return [stage], [kind, number]
+
+
+def ways(places: Places, start: Start) -> dict[str, Tensor]:
+    """The codes of both ways to the other end, by name; each (FRAMES, Z)."""
+    end = codes.end(places, start.settings)
+    return {
+        "straight": interpolation.straight(start.z, end, FRAMES),
+        "arc": interpolation.spherical(start.z, end, FRAMES),
+    }
 
 
 @torch.no_grad()
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.settings.model)
-    end = vae.codes(model, vae.Settings(n=1, seed=start.settings.other))[0]
-    ways = {"straight": interpolation.straight(start.z, end, FRAMES)}
-    ways["arc"] = interpolation.spherical(start.z, end, FRAMES)
-    drawn = {name: model.mean(model.decode(way)).clamp(-1, 1) for name, way in ways.items()}
-    faded = torch.lerp(drawn["arc"][:1], drawn["arc"][-1:], torch.linspace(0, 1, FRAMES).view(-1, 1, 1, 1))
+    model, both = codes.load(places, start.settings.model), ways(places, start)
+    drawn = {name: codes.decoded(model, way) for name, way in both.items()}
+    share = torch.linspace(0, 1, FRAMES)
+    faded = torch.lerp(drawn["arc"][:1], drawn["arc"][-1:], share.view(-1, 1, 1, 1))
     hints = {"straight": "the line from code to code", "arc": "around the origin, not through it"}
     strips = [Strip(f"z, {name}", hints[name], pictures.to_uint8(x)[:, None]) for name, x in drawn.items()]
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
     colours = {"straight": palette.DATA, "arc": palette.ESTIMATE}
-    norms = {name: way.norm(dim=1).tolist() for name, way in ways.items()}
+    norms = {name: way.norm(dim=1).tolist() for name, way in both.items()}
+    on_first, on_second = interpolation.spherical_weights(both["arc"][0], both["arc"][-1], FRAMES)
+    numbers = {"less": 1 - share, "share": share, "on_first": on_first, "on_second": on_second}
     return [
         scrubber.pack(
             strips,
@@ -54,6 +71,8 @@ def show(places: Places, start: Start) -> list[Any]:
              f"the arc; √Z = {model.config.latent**0.5:.2f}" for k in range(FRAMES)],
             ("the image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
+            formula=FORMULA,
+            numbers={name: [f"{value:.2f}" for value in values.tolist()] for name, values in numbers.items()},
             start=FRAMES // 2,
             keep=True,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import gradio as gr
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import plane, source
+from playground.ui import how, plane, source
 from playground.ui.scrubber import data_url
 from playground.validation import UserError
 
@@ -38,19 +37,18 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 
     functions = [codes.answering(places, function) for function in (codes.decode, chart, point, reparameterise)]
     stage = plane.build("vae-map", functions)
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
+    how.build(HOW, vae.Model.forward)
     return [stage], []
 
 
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
     model = codes.load(places, start.settings.model)
-    names = codes.MODELS[start.settings.model].classes
+    classes = codes.MODELS[start.settings.model].classes
     axes = axes_of(model)
     made = plan(model, start.mu, start.log_var, [axes[0][0], axes[1][0]])
     mu, log_var = start.mu.tolist(), start.log_var.tolist()
-    return [plane.pack(start.settings.model, mu, log_var, axes, names, made, seed=0)]
+    return [plane.pack(start.settings.model, mu, log_var, axes, classes, made, seed=0)]
 
 
 def message(text: str) -> list[Any]:
@@ -84,7 +82,7 @@ def plan(model: vae.Model, mu: Tensor, log_var: Tensor, axes: list[str]) -> dict
     v, u = torch.meshgrid(-steps, steps, indexing="ij")
     here = basis @ mu
     z = mu + (torch.stack([u, v], dim=-1).flatten(0, 1) - here) @ basis  # (TILES^2, Z)
-    behind = pictures.grid(pictures.to_uint8(model.mean(model.decode(z))), columns=TILES)
+    behind = pictures.grid(pictures.to_uint8(codes.decoded(model, z)), columns=TILES)
     values, vectors = torch.linalg.eigh(basis @ torch.diag(log_var.exp()) @ basis.T)
     titles = dict(axes_of(model))
     places = torch.cat([model.kept_mu @ basis.T, model.kept_class[:, None].float()], dim=1)
@@ -134,7 +132,7 @@ def test_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> 
     index = validation.integer("index", request.get("index"), 0, model.config.kept - 1)
     settings = codes.Settings(str(request["model"]), source.TEST, index)
     about = codes.MODELS[settings.model]
-    caption = f"test image {index}: {about.classes[int(model.kept_class[index])]}"
+    caption = f"test image {index}: {list(about.classes)[int(model.kept_class[index])]}"
     try:
         x = about.image(places, settings, None, None)
         return codes.image(x) | {"caption": caption}

@@ -7,16 +7,15 @@ import gradio as gr
 import plotly.graph_objects as go
 import torch
 
-from playground import sampling
+from playground import elbo, sampling
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import palette, plots
+from playground.ui import how, palette, plots
 
 TITLE = "ELBO"
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
-DRAWS = 4 * COUNTS[-1]  # codes in all: the bound of k is the mean over groups of k
 HOW = """
 log p(x) cannot be computed, but bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x), minus
 KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it rises to
@@ -32,10 +31,11 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
     numbers = gr.Markdown(elem_id="vae-meter")
     with gr.Row():
-        bound = gr.Plot(show_label=False)
-        where = gr.Plot(show_label=False)
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
+        with gr.Column(min_width=300):
+            bound = gr.Plot(show_label=False)
+        with gr.Column(min_width=300):
+            where = gr.Plot(show_label=False)
+    how.build(HOW, elbo.terms)
     return [numbers, bound, where], []
 
 
@@ -43,19 +43,21 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
     model = codes.load(places, start.settings.model)
-    eps = torch.randn(DRAWS, 1, model.config.latent, generator=sampling.generator(0))
-    parts = vae.terms(model, start.x, model(start.x, eps))
-    reconstruction, kl = parts.reconstruction.mean().item(), parts.kl.sum().item()
-    log_weights = (parts.reconstruction + parts.log_ratio)[:, 0]
+    draws = 4 * COUNTS[-1] if start.x.shape[1] == 1 else COUNTS[-1]  # colour takes longer
+    parts = list(vae.sampled_terms(model, start.x, draws, sampling.generator(0), at_once=250))
+    reconstruction = torch.cat([part.reconstruction[:, 0] for part in parts])
+    log_weights = reconstruction + torch.cat([part.log_ratio[:, 0] for part in parts])
+    distortion, rate = -reconstruction.mean().item(), parts[0].kl.sum().item()
+    # The bound of k samples is the mean over groups of k.
     bounds = [(log_weights.view(-1, k).logsumexp(1) - math.log(k)).mean().item() for k in COUNTS]
-    elbo, per_bit = reconstruction - kl, start.x.numel() * math.log(2)
-    rows = {"log p(x given z): what the drawing is worth": reconstruction, "− KL(q ‖ p): what the code costs": -kl,
-            "**ELBO**, their sum": elbo, f"bound of {COUNTS[-1]:,} samples": bounds[-1]}  # fmt: skip
-    lines = [f"| {name} | {value:.1f} | {value / per_bit:.3f} |" for name, value in rows.items()]
+    bound, per_bit = -distortion - rate, start.x.numel() * math.log(2)
+    rows = {"E log p(x given z): how well the code draws x": -distortion, "− KL(q ‖ p): what the code costs": -rate,
+            "**ELBO**, their sum": bound, f"bound of {COUNTS[-1]:,} samples": bounds[-1]}  # fmt: skip
+    lines = [f"| {name} | {value:.1f} | {value / per_bit:.3f} |".replace("-", "−") for name, value in rows.items()]
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
-    below = (model.kept_elbo < elbo).float().mean().item()
+    below = (model.kept_elbo < bound).float().mean().item()
     text += f"\n\n{below:.0%} of the test images have a lower ELBO."
-    return [text, _curve(bounds), _histogram(model, elbo)]
+    return [text, _curve(bounds), _histogram(model, bound)]
 
 
 def message(text: str) -> list[Any]:
@@ -70,8 +72,8 @@ def _curve(bounds: list[float]) -> go.Figure:
     return made
 
 
-def _histogram(model: vae.Model, elbo: float) -> go.Figure:
+def _histogram(model: vae.Model, bound: float) -> go.Figure:
     bars = go.Histogram(x=model.kept_elbo.tolist(), nbinsx=50, marker={"color": palette.DATA}, name="test images")
     made = plots.figure("ELBO, nats", "test images", bars)
-    made.add_vline(x=elbo, line={"color": palette.NOISE, "width": 3}, annotation_text="this image")
+    made.add_vline(x=bound, line={"color": palette.NOISE, "width": 3}, annotation_text="this image")
     return made

@@ -4,13 +4,15 @@ from typing import Any
 
 import gradio as gr
 import torch
+from torch import Tensor
 
 from playground import pictures
 from playground.data import digits
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import plots
+from playground.ui import how, plots
+from playground.ui.controls import sentence
 from playground.validation import UserError
 
 TITLE = "Nearest"
@@ -24,27 +26,24 @@ would draw an image with a neighbour at distance 0; one that generalises draws w
 def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
     table = gr.HTML(elem_id="vae-nearest")
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
+    again = gr.Button("Search for the picture in Traverse", size="sm")
+    shown = gr.Textbox(visible=False)
+
+    def searched(text: Any) -> str:
+        try:
+            name, z = codes.on_show(places, text)
+            return found(places, name, z)
+        except UserError as error:
+            return plots.paragraph(sentence(error))
+
+    again.click(searched, shown, table, js=codes.ON_SHOW, show_progress="minimal", api_visibility="private")
+    how.build(HOW, search)
     return [table], []
 
 
-@torch.no_grad()
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    if start.x.shape[1] != 1:
-        raise UserError("this model saw every picture once, and none is kept: choose a model of digits")
-    model = codes.load(places, start.settings.model)
-    drawn = model.mean(model.decode(start.z[None])).clamp(-1, 1)
-    images, labels = digits.load(places.data, "train", download=True)
-    images = digits.crop(images)
-    distances = torch.cat([(part - drawn).square().mean((1, 2, 3)).sqrt() for part in images.split(5000)])
-    nearest = distances.topk(SHOWN, largest=False)
-    cells = [_cell(pictures.to_uint8(drawn)[0], "drawn by the decoder", "drawn")]
-    for distance, index in zip(nearest.values.tolist(), nearest.indices.tolist(), strict=True):
-        about = f"training image {index}, a {labels[index]}"
-        cells.append(_cell(pictures.to_uint8(images[index : index + 1])[0], about, f"{labels[index]} · {distance:.2f}"))
-    return [f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>']
+    return [found(places, start.settings.model, start.z)]
 
 
 def message(text: str) -> list[Any]:
@@ -52,6 +51,28 @@ def message(text: str) -> list[Any]:
     return [plots.paragraph(text)]
 
 
-def _cell(image: Any, about: str, caption: str) -> str:
-    shown = plots.picture(image, about, 112)
+def found(places: Places, name: str, z: Tensor) -> str:
+    """HTML of what the decoder makes of a code (Z,), and of the training images nearest to it."""
+    model = codes.load(places, name)
+    if model.config.channels != 1:
+        raise UserError("this model saw each of its pictures once, and none is kept: choose a model of digits")
+    x = codes.decoded(model, z[None])
+    images, labels = digits.load(places.data, "train", download=True)
+    images = digits.crop(images)
+    cells = [_cell(x, "drawn by the decoder", "drawn")]
+    for distance, index in search(x, images):
+        about = f"training image {index}, a {labels[index]}"
+        cells.append(_cell(images[index : index + 1], about, f"{labels[index]} · {distance:.2f}"))
+    return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>'
+
+
+def search(x: Tensor, images: Tensor) -> list[tuple[float, int]]:
+    """Root mean square distance from x (1, C, H, W) and index of its nearest among images (N, C, H, W)."""
+    distances = torch.cat([(part - x).square().mean((1, 2, 3)).sqrt() for part in images.split(5000)])
+    nearest = distances.topk(SHOWN, largest=False)
+    return list(zip(nearest.values.tolist(), nearest.indices.tolist(), strict=True))
+
+
+def _cell(x: Tensor, about: str, caption: str) -> str:
+    shown = plots.picture(pictures.to_uint8(x)[0], about, 112)
     return f'<figure style="margin:0;text-align:center">{shown}<br><small>{caption}</small></figure>'

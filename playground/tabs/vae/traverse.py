@@ -3,14 +3,12 @@
 import math
 from typing import Any
 
-import gradio as gr
-
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import explorer
-from playground.ui.explorer import Dimension
+from playground.ui import explorer, how
+from playground.ui.explorer import Box, Dimension
 
 TITLE = "Traverse"
 HOW = """
@@ -22,27 +20,44 @@ dead: its KL is 0, and moving it changes nothing.
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114) ·
 [Higgins 2017](https://openreview.net/forum?id=Sy2fzU9gl) (traversals)
 """
+FORMULA = (
+    'KL(q ‖ p) of z<sub><b data-number="i"></b></sub> = ½ (μ² + σ² − ln σ² − 1) = ½ ((<b data-number="mu"></b>)² + '
+    '<b data-number="sigma"></b>² − ln <b data-number="sigma"></b>² − 1) = <b data-number="kl"></b> nats '
+    "<i>Kingma and Welling 2014, appendix B</i><br><i class=where>μ, σ: mean and deviation of q(z|x), where the "
+    "encoder puts this image along the dimension that was moved last; the prior has 0 and 1</i>"
+)
+DIAGRAM = (
+    Box("x", "The image that the encoder sees.", "image"),
+    Box("encoder", "A network that reads the image and answers with a Gaussian over codes."),
+    Box("μ, σ", "Mean and deviation of the image's code along the dimension that was moved last.", "posterior"),
+    Box("code", "The code as the sliders have it.", "code"),
+    Box("decoder", "A network that draws an image from any code."),
+    Box("x̂", "What it draws from this one.", "decoded"),
+)
 
 
 def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
-    stage = explorer.build(
-        "vae-traverse", codes.answering(places, codes.decode), codes.answering(places, codes.traverse)
-    )
-    with gr.Accordion("How it works", open=False):
-        gr.Markdown(HOW)
+    functions = [codes.answering(places, function) for function in (codes.decode, codes.traverse)]
+    stage = explorer.build("vae-traverse", FORMULA, *functions)
+    how.build(HOW, vae.Model.forward)
     return [stage], []
 
 
 def show(places: Places, start: Start) -> list[Any]:
     """The values of the components for an image."""
-    model = codes.load(places, start.settings.model)
-    columns = [-3 + 6 * i / (codes.COLUMNS - 1) for i in range(codes.COLUMNS)]
-    z = start.z.clamp(-codes.LIMIT, codes.LIMIT)
+    name = start.settings.model
+    model, z = codes.load(places, name), start.z.clamp(-codes.LIMIT, codes.LIMIT)
     return [
         explorer.pack(
-            start.settings.model, z.tolist(), dimensions(model), codes.image(start.x), codes.picture(model, z),
-            codes.traversal(model, z), columns, max(4, math.ceil(z.abs().max()))
+            name, z.tolist(), start.mu.tolist(), start.log_var.tolist(),
+            dimensions(model, codes.tracked(name, model)),
+            image=codes.image(start.x),
+            decoded=codes.picture(model, z),
+            traversal=codes.pixels(codes.traversal(model, z)),
+            columns=codes.VALUES,
+            limit=max(4, math.ceil(z.abs().max())),
+            diagram=DIAGRAM,
         )
     ]  # fmt: skip
 
@@ -52,10 +67,12 @@ def message(text: str) -> list[Any]:
     return [explorer.message(text)]
 
 
-def dimensions(model: vae.Model) -> list[Dimension]:
-    """Every dimension with its KL, those that say most first."""
-    return [
-        Dimension(i, f"z{i + 1} · dead" if model.kl[i] < vae.DEAD else f"z{i + 1} · {model.kl[i]:.2f} nats",
-                  bool(model.kl[i] < vae.DEAD))
-        for i in codes.order(model)
-    ]  # fmt: skip
+def dimensions(model: vae.Model, tracked: list[str]) -> list[Dimension]:
+    """Every dimension with its KL and the factor that it tracks, those that say most first."""
+    return [_dimension(i, float(model.kl[i]), tracked[i]) for i in codes.order(model)]
+
+
+def _dimension(i: int, kl: float, factor: str) -> Dimension:
+    dead = kl < vae.DEAD
+    said = "dead" if dead else f"{kl:.2f} nats" + (f" · {factor}" if factor else "")
+    return Dimension(i, f"z{i + 1} · {said}", dead)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from playground import checkpoint
-from playground.data import emoji
+from playground import checkpoint, pictures
+from playground.__main__ import main
+from playground.data import emoji, shapes
 from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
-from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, traverse
+from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, save, traverse
 from playground.tabs.vae.codes import Settings, Start
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
@@ -51,14 +52,35 @@ def array(picture: dict) -> np.ndarray:
 def test_dimensions_come_by_their_kl_and_the_dead_are_marked(places: Places) -> None:
     model = codes.load(places, "vae-digits")
     assert codes.order(model) == [1, 0, 2]
-    made = traverse.dimensions(model)
+    made = traverse.dimensions(model, ["", "colour", "x"])
     assert [dimension.index for dimension in made] == [1, 0, 2]
     assert [dimension.dead for dimension in made] == [False, False, True]
+    assert [dimension.label for dimension in made] == ["z2 · 2.00 nats · colour", "z1 · 0.50 nats", "z3 · dead"]
+
+
+def test_what_a_factor_explains_is_the_correlation_ratio() -> None:
+    values = torch.arange(5).repeat(2000)
+    noise = torch.randn(10_000, generator=generator(0))
+    mu = torch.stack([values.float(), values * 0.1 + noise, noise, torch.zeros(10_000)], dim=1)
+    own = 0.01 * values.float().var()  # of 0.1 k, k = 0 ... 4
+    expected = torch.tensor([1, own / (1 + own), 0, 0])
+    torch.testing.assert_close(codes.explained(mu, values), expected, rtol=0, atol=0.01)
+
+
+def test_dimensions_of_shapes_are_named_after_the_factors_that_they_follow() -> None:
+    model = vae.Model(replace(CONFIG, kept=500))
+    true = shapes.tests(slice(500))
+    follows = torch.stack(
+        [true.y.float(), torch.randn(500, generator=generator(0)), -(true.colour.float() ** 2)], dim=1
+    )
+    model.kept_mu.copy_(follows + 0.1)
+    assert codes.tracked("vae-shapes", model) == ["y", "", "colour"]
+    assert codes.tracked("vae-digits", model) == ["", "", ""]
 
 
 def test_a_traversal_moves_one_dimension_a_row(places: Places) -> None:
     model, z = codes.load(places, "vae-digits"), torch.tensor([0.3, -0.2, 0.1])
-    sheet = array(codes.traversal(model, z))
+    sheet = codes.traversal(model, z)
     assert sheet.shape == (3 * 28, codes.COLUMNS * 28, 1)
     moved = z.clone()
     moved[1] = 3  # the first row is the dimension that says most, its last column 3
@@ -132,6 +154,46 @@ def test_rate_and_distortion_sum_to_the_bound(places: Places, start: Start) -> N
     for rate, distortion in zip(test.x, test.y, strict=True):
         assert rate + distortion == pytest.approx(100, abs=0.1)  # minus the mean of kept_elbo
     assert list(own.x) == pytest.approx([float(each.kl.sum()) for each in seen.values()])
+
+
+def test_the_nearest_image_is_the_image_itself() -> None:
+    images = torch.rand(50, 1, 28, 28, generator=generator(0)) * 2 - 1
+    found = nearest.search(images[7:8], images)
+    assert found[0] == (0, 7)
+    assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
+    other = (images[found[1][1]] - images[7]).square().mean().sqrt().item()
+    assert found[1][0] == pytest.approx(other)
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+
+def test_the_code_on_show_is_read_as_the_browser_tells_it(places: Places) -> None:
+    name, z = codes.on_show(places, json.dumps({"model": "vae-digits", "z": [0.5, -1, 2]}))
+    assert name == "vae-digits"
+    assert z.tolist() == [0.5, -1, 2]
+
+
+@pytest.mark.parametrize("text", ["", None, "[]", "1", '{"model": "vae-digits"}', "{" * 10_000])
+def test_no_code_on_show_says_so(places: Places, text: object) -> None:
+    with pytest.raises(ValueError, match="open Traverse first"):
+        codes.on_show(places, text)
+
+
+def test_the_command_draws_the_chosen_code_from_the_prior(places: Places, capsys, tmp_path: Path) -> None:
+    settings = Settings(seed=5)
+    words = save.command(settings).split()[3:-1]
+    out = tmp_path / "one.npz"
+    assert main([*words, str(out), "--weights", str(places.weights)]) == 0
+    shown = codes.start(places, settings, "", None).x
+    assert np.array_equal(np.load(out)["images"], pictures.to_uint8(shown))
+    assert save.command(replace(settings, picture="Test image")) == save.FROM_IMAGE
+
+
+def test_a_way_ends_at_the_code_of_the_other_end(places: Places, start: Start) -> None:
+    for way in interpolate.ways(places, start).values():
+        torch.testing.assert_close(way[0], start.z)
+        torch.testing.assert_close(way[-1], codes.end(places, start.settings))
 
 
 # --- what a browser may ask -----------------------------------------------------------------------
