@@ -72,6 +72,34 @@ SCRUB = """() => new Promise((resolve) => {
 })"""
 
 
+# Move a slider of the VAE to many places; milliseconds from each move to the picture that follows it.
+FOLLOW = """async (moves) => {
+  const shown = document.querySelector('#vae-traverse [data-ready]'), range = shown.querySelector('input[type=range]');
+  const times = [];
+  for (let k = 0; k < moves; k++) {
+    const answers = shown.dataset.decoded, start = performance.now();
+    range.value = 3 * Math.sin(k);
+    range.dispatchEvent(new Event('input', {bubbles: true}));
+    while (shown.dataset.decoded === answers) await new Promise((done) => setTimeout(done));
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+
+# Drag over the map, a move each 4 ms as a fast mouse does; milliseconds that each picture takes.
+DRAG = """async (moves) => {
+  const shown = document.querySelector('#vae-map [data-ready]'), plane = shown.querySelector('.plane');
+  const box = plane.getBoundingClientRect(), before = Number(shown.dataset.decoded || 0), start = performance.now();
+  for (let k = 0; k < moves; k++) {
+    const clientX = box.left + box.width * (0.5 + 0.4 * Math.cos(k / 20));
+    const clientY = box.top + box.height * (0.5 + 0.4 * Math.sin(k / 20));
+    plane.dispatchEvent(new PointerEvent('pointermove', {clientX, clientY, buttons: 1, bubbles: true}));
+    await new Promise((done) => setTimeout(done, 4));
+  }
+  return (performance.now() - start) / (Number(shown.dataset.decoded) - before);
+}"""
+
+
 @dataclass(frozen=True)
 class Options:
     """Measure the page; print a Markdown table and whether the bars are met.
@@ -80,7 +108,8 @@ class Options:
         weights, data: what `app.py` is given.
         starts: of the app.
         clicks: on Sample.
-        sweeps: of the scrubber, over all frames of a run with the default settings.
+        sweeps: of the scrubber, over all frames of a run with the default settings, and over the map.
+        moves: of a slider, and in a sweep over the map.
         json: where to write all that was measured.
     """
 
@@ -89,6 +118,7 @@ class Options:
     starts: int = 3
     clicks: int = 20
     sweeps: int = 10
+    moves: int = 100
     json: Path | None = None
 
 
@@ -154,7 +184,7 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
 
 def start(browser: Browser, options: Options) -> tuple[float, float]:
     """Seconds from the imports to a button that can be pressed, and to the first run under the scrubber."""
-    with running(options) as (url, imported), opened(browser, url) as page:
+    with running(options) as (url, imported), opened(browser, f"{url}?tab=ddpm") as page:
         page.wait_for_selector(f"{BUTTON}:enabled")
         pressable = time.time() - imported
         page.wait_for_selector(READY)
@@ -175,7 +205,7 @@ def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[f
 def scrub(browser: Browser, url: str, sweeps: int) -> tuple[list[float], list[float]]:
     """For each sweep over a run: milliseconds of the page's main thread for a frame, and requests made."""
     costs, requests = [], []
-    with opened(browser, url) as page:
+    with opened(browser, f"{url}?tab=ddpm") as page:
         page.wait_for_selector(READY)
         page.wait_for_timeout(2000)  # whatever the start still asks for
         session = page.context.new_cdp_session(page)
@@ -189,6 +219,16 @@ def scrub(browser: Browser, url: str, sweeps: int) -> tuple[list[float], list[fl
             costs.append(1000 * (_busy(session.send("Performance.getMetrics")) - before) / frames)
             requests.append(float(len(made)))
     return costs, requests
+
+
+def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from moves of a VAE's slider to their pictures, and for a picture while the map is dragged."""
+    with opened(browser, f"{url}?tab=vae") as page:
+        page.wait_for_selector("#vae-traverse [data-ready]", state="attached")
+        followed = page.evaluate(FOLLOW, moves)
+        page.get_by_role("tab", name="Map").click()
+        page.wait_for_selector("#vae-map [data-ready]", state="attached")
+        return followed, [page.evaluate(DRAG, moves) for _ in range(sweeps)]
 
 
 def _busy(metrics: dict[str, list[dict[str, float]]]) -> float:
@@ -208,6 +248,9 @@ def measure(browser: Browser, options: Options) -> Iterator[Row]:
         costs, requests = scrub(browser, url, options.sweeps)
         yield Row("scrubbing, cost of a frame", costs, "ms", 16.7)
         yield Row("requests while scrubbing over a run", requests, "requests", 0)
+        followed, dragged = explore(browser, url, options.moves, options.sweeps)
+        yield Row("VAE, a slider moved to the picture that follows", followed, "ms", 40)
+        yield Row("VAE, a picture while the map is dragged", dragged, "ms", 50)
 
 
 def main(options: Options) -> None:

@@ -104,6 +104,8 @@ def write(out: Path, family: ModuleType, model: nn.Module, settings: Any, about:
     """Sample, and write a grid (PNG), the arrays (NPZ) or the frames (GIF)."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".gif":
+        if not hasattr(settings, "steps"):
+            raise UserError("the pictures of this family come in one step: choose .png or .npz")
         if settings.n > BATCH:
             raise UserError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
         exports.gif(out, record(tqdm(family.sample(model, settings), unit="frame"), settings.steps).x, about)

@@ -10,16 +10,18 @@ from PIL import Image
 
 from playground import __main__ as command_line
 from playground import checkpoint, exports, sampling
-from playground.models import ddpm
+from playground.models import ddpm, vae
 
 SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A folder with one tiny checkpoint of random weights."""
+    """A folder with tiny checkpoints of random weights."""
     model = ddpm.Model(ddpm.Config(size=8, width=8, multipliers=(1,), blocks=1, emb_dim=8))
     checkpoint.save(tmp_path / "weights" / "ddpm-tiny.safetensors", model, {"recipe": "none"})
+    coder = vae.Model(vae.Config(size=8, latent=2, width=8, multipliers=(1,)))
+    checkpoint.save(tmp_path / "weights" / "vae-tiny.safetensors", coder, {"recipe": "none"})
     return tmp_path / "weights"
 
 
@@ -68,6 +70,7 @@ def test_an_animation_has_a_frame_a_step(weights: Path, tmp_path: Path) -> None:
         (["sample", "ddpm-none", "--out", "a.png"], "is missing"),
         (["sample", "ddpm-tiny", "--out", "a.bmp"], "must end in"),
         (["sample", "ddpm-tiny", "--n", "300", "--out", "a.gif"], "at most 250 pictures"),
+        (["sample", "vae-tiny", "--out", "a.gif"], "come in one step"),
     ],
 )
 def test_mistakes_get_one_sentence(
