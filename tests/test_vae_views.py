@@ -16,7 +16,7 @@ from playground.data import emoji, shapes
 from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
-from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, save, traverse
+from playground.tabs.vae import answers, betas, codes, interpolate, latent_map, meter, nearest, save, traverse
 from playground.tabs.vae.codes import Settings, Start
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
@@ -84,7 +84,7 @@ def test_a_traversal_moves_one_dimension_a_row(places: Places) -> None:
     assert sheet.shape == (3 * 28, codes.COLUMNS * 28, 1)
     moved = z.clone()
     moved[1] = 3  # the first row is the dimension that says most, its last column 3
-    assert np.abs(sheet[:28, -28:].astype(int) - array(codes.picture(model, moved))).max() <= 1
+    assert np.abs(sheet[:28, -28:].astype(int) - array(answers.picture(model, moved))).max() <= 1
 
 
 def test_every_value_of_a_view_is_json(places: Places, start: Start) -> None:
@@ -169,15 +169,15 @@ def test_the_nearest_image_is_the_image_itself() -> None:
 
 
 def test_the_code_on_show_is_read_as_the_browser_tells_it(places: Places) -> None:
-    name, z = codes.on_show(places, json.dumps({"model": "vae-digits", "z": [0.5, -1, 2]}))
+    name, z = answers.on_show(places, json.dumps({"model": "vae-digits", "z": [0.5, -1, 2]}))
     assert name == "vae-digits"
     assert z.tolist() == [0.5, -1, 2]
 
 
-@pytest.mark.parametrize("text", ["", None, "[]", "1", '{"model": "vae-digits"}', "{" * 10_000])
+@pytest.mark.parametrize("text", ["", None, "[]", "1", '{"model": "vae-digits"}', "[" * 100_000])
 def test_no_code_on_show_says_so(places: Places, text: object) -> None:
     with pytest.raises(ValueError, match="open Traverse first"):
-        codes.on_show(places, text)
+        answers.on_show(places, text)
 
 
 def test_the_command_draws_the_chosen_code_from_the_prior(places: Places, capsys, tmp_path: Path) -> None:
@@ -216,9 +216,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("request_", "sentence"), BAD)
-@pytest.mark.parametrize("function", [codes.decode, codes.traverse])
+@pytest.mark.parametrize("function", [answers.decode, answers.traverse])
 def test_a_bad_question_is_answered_with_a_sentence(places: Places, function, request_, sentence: str) -> None:
-    answer = codes.answering(places, function)(request_)
+    answer = answers.answering(places, function)(request_)
     assert sentence in answer["error"]
     assert len(answer["error"]) < 200
 
@@ -234,26 +234,26 @@ def test_a_bad_question_is_answered_with_a_sentence(places: Places, function, re
     ],
 )
 def test_a_bad_question_to_the_map_too(places: Places, function, request_, sentence: str) -> None:
-    assert sentence in codes.answering(places, function)({"model": "vae-digits", **request_})["error"]
+    assert sentence in answers.answering(places, function)({"model": "vae-digits", **request_})["error"]
 
 
 def test_a_question_waits_for_its_turn_and_is_then_turned_away(places: Places, monkeypatch) -> None:
-    monkeypatch.setattr(codes, "PATIENCE", 0.01)
-    with codes._slots, codes._slots:
-        assert "too many visitors" in codes.answering(places, codes.decode)(GOOD)["error"].lower()
-    assert "pixels" in codes.answering(places, codes.decode)(GOOD)
+    monkeypatch.setattr(answers, "PATIENCE", 0.01)
+    with answers._slots, answers._slots:
+        assert "too many visitors" in answers.answering(places, answers.decode)(GOOD)["error"].lower()
+    assert "pixels" in answers.answering(places, answers.decode)(GOOD)
 
 
 def test_a_missing_checkpoint_names_its_recipe(places: Places) -> None:
     (places.weights / "vae-digits.safetensors").unlink()
-    assert "vae-digits" in codes.answering(places, codes.decode)(GOOD)["error"]
+    assert "vae-digits" in answers.answering(places, answers.decode)(GOOD)["error"]
 
 
 def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> None:
     def point(model: vae.Model, request: dict) -> dict:
         return latent_map.test_image(places, model, request)
 
-    answer = codes.answering(places, point)
+    answer = answers.answering(places, point)
     assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2, as the model draws it"
     for index in (-1, 50, 1.5, None):
         assert "Index must be" in answer({"model": "vae-digits", "index": index})["error"]

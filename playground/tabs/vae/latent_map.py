@@ -10,7 +10,7 @@ from torch import Tensor
 from playground import pictures, sampling, validation
 from playground.models import vae
 from playground.tabs import Places
-from playground.tabs.vae import codes
+from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
 from playground.ui import how, plane, source
 from playground.ui.scrubber import data_url
@@ -35,7 +35,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
     def point(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
         return test_image(places, model, request)
 
-    functions = [codes.answering(places, function) for function in (codes.decode, chart, point, reparameterise)]
+    functions = [answers.answering(places, function) for function in (answers.decode, chart, point, reparameterise)]
     stage = plane.build("vae-map", functions)
     how.build(HOW, vae.Model.forward)
     return [stage], []
@@ -103,7 +103,7 @@ def chart(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
     axes = request.get("axes")
     if not isinstance(axes, list) or len(axes) != 2:
         raise UserError("a map has two axes")
-    return plan(model, codes.code(model, request.get("mu")), log_variance(model, request.get("log_var")), axes)
+    return plan(model, answers.code(model, request.get("mu")), log_variance(model, request.get("log_var")), axes)
 
 
 def log_variance(model: vae.Model, values: object) -> Tensor:
@@ -115,7 +115,7 @@ def log_variance(model: vae.Model, values: object) -> Tensor:
 
 def reparameterise(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
     """z = mu + sigma eps for the eps of a press: {"model", "mu", "log_var", "seed", "press"}. eq. 10."""
-    mu, log_var = codes.code(model, request.get("mu")), log_variance(model, request.get("log_var"))
+    mu, log_var = answers.code(model, request.get("mu")), log_variance(model, request.get("log_var"))
     key = [validation.integer(name, request.get(name), 0, validation.MAX_SEED) for name in ("seed", "press")]
     eps = torch.randn(len(mu), generator=sampling.generator(*key))
     sigma = (log_var / 2).exp()
@@ -124,7 +124,7 @@ def reparameterise(model: vae.Model, request: Mapping[str, Any]) -> dict[str, An
         f"z{i + 1} = {mu[i]:.2f} + {sigma[i]:.2f} × {eps[i]:.2f} = {z[i]:.2f}".replace("-", "−")
         for i in codes.order(model)[:4]
     ]
-    return {"z": z.tolist(), "picture": codes.picture(model, z), "numbers": "\n".join(["z = μ + σ ε:", *lines])}
+    return {"z": z.tolist(), "picture": answers.picture(model, z), "numbers": "\n".join(["z = μ + σ ε:", *lines])}
 
 
 def test_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +135,6 @@ def test_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> 
     caption = f"test image {index}: {list(about.classes)[int(model.kept_class[index])]}"
     try:
         x = about.image(places, settings, None, None)
-        return codes.image(x) | {"caption": caption}
+        return answers.image(x) | {"caption": caption}
     except UserError:
-        return codes.picture(model, model.kept_mu[index]) | {"caption": f"{caption}, as the model draws it"}
+        return answers.picture(model, model.kept_mu[index]) | {"caption": f"{caption}, as the model draws it"}

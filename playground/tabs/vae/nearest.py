@@ -9,7 +9,7 @@ from torch import Tensor
 from playground import pictures
 from playground.data import digits
 from playground.tabs import Places
-from playground.tabs.vae import codes
+from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
 from playground.ui import how, plots
 from playground.ui.controls import sentence
@@ -31,12 +31,12 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
 
     def searched(text: Any) -> str:
         try:
-            name, z = codes.on_show(places, text)
+            name, z = answers.on_show(places, text)
             return found(places, name, z)
         except UserError as error:
             return plots.paragraph(sentence(error))
 
-    again.click(searched, shown, table, js=codes.ON_SHOW, show_progress="minimal", api_visibility="private")
+    again.click(searched, shown, table, js=answers.ON_SHOW, show_progress="minimal", api_visibility="private")
     how.build(HOW, search)
     return [table], []
 

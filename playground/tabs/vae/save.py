@@ -10,7 +10,7 @@ import gradio as gr
 from playground import checkpoint, exports, pictures
 from playground.models import vae
 from playground.tabs import Places
-from playground.tabs.vae import codes, interpolate
+from playground.tabs.vae import answers, codes, interpolate
 from playground.tabs.vae.codes import Settings, Start
 from playground.ui import download
 from playground.ui.controls import answered
@@ -34,12 +34,12 @@ def build(places: Places, start: Callable[..., Start], inputs: list[Any]) -> gr.
         shown = gr.Textbox(visible=False)
 
     def save_picture(text: Any) -> dict[str, Any]:
-        name, z = codes.on_show(places, text)
+        name, z = answers.on_show(places, text)
         image = pictures.to_uint8(codes.decoded(codes.load(places, name), z[None]))[0]
         return _png(f"{name}.png", image, about(places, name, z=z.tolist()))
 
     def save_traversal(text: Any) -> dict[str, Any]:
-        name, z = codes.on_show(places, text)
+        name, z = answers.on_show(places, text)
         return _png(f"{name}-traversal.png", codes.traversal(codes.load(places, name), z),
                     about(places, name, z=z.tolist()))  # fmt: skip
 
@@ -52,8 +52,8 @@ def build(places: Places, start: Callable[..., Start], inputs: list[Any]) -> gr.
         return download.file(path)
 
     common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    picture.click(answered(save_picture), shown, saving, js=codes.ON_SHOW, **common)
-    traversal.click(answered(save_traversal), shown, saving, js=codes.ON_SHOW, **common)
+    picture.click(answered(save_picture), shown, saving, js=answers.ON_SHOW, **common)
+    traversal.click(answered(save_traversal), shown, saving, js=answers.ON_SHOW, **common)
     way.click(answered(save_way), inputs, saving, **common)
     return command
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from playground.models import vae
 from playground.tabs import Places
-from playground.tabs.vae import codes
+from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
 from playground.ui import explorer, how
 from playground.ui.explorer import Box, Dimension
@@ -38,7 +38,7 @@ DIAGRAM = (
 
 def build(places: Places) -> tuple[list[Any], list[Any]]:
     """The components of the view, and its own controls."""
-    functions = [codes.answering(places, function) for function in (codes.decode, codes.traverse)]
+    functions = [answers.answering(places, function) for function in (answers.decode, answers.traverse)]
     stage = explorer.build("vae-traverse", FORMULA, *functions)
     how.build(HOW, vae.Model.forward)
     return [stage], []
@@ -52,9 +52,9 @@ def show(places: Places, start: Start) -> list[Any]:
         explorer.pack(
             name, z.tolist(), start.mu.tolist(), start.log_var.tolist(),
             dimensions(model, codes.tracked(name, model)),
-            image=codes.image(start.x),
-            decoded=codes.picture(model, z),
-            traversal=codes.pixels(codes.traversal(model, z)),
+            image=answers.image(start.x),
+            decoded=answers.picture(model, z),
+            traversal=answers.pixels(codes.traversal(model, z)),
             columns=codes.VALUES,
             limit=max(4, math.ceil(z.abs().max())),
             diagram=DIAGRAM,
