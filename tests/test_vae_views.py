@@ -138,7 +138,7 @@ def test_the_reparameterisation_is_mu_plus_sigma_eps(places: Places) -> None:
 
 def test_the_meter_shows_the_terms_and_a_bound_that_rises(places: Places, start: Start) -> None:
     text, curve, _ = meter.show(places, start)
-    values = [float(line.split("|")[2]) for line in text.splitlines()[2:6]]
+    values = [float(line.split("|")[2].replace("−", "-")) for line in text.splitlines()[2:6]]
     assert values[2] == pytest.approx(values[0] + values[1], abs=0.11)
     assert values[1] == pytest.approx(
         -0.5 * float((start.mu**2 + start.log_var.exp() - start.log_var - 1).sum()), abs=0.06
