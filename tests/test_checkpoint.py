@@ -4,6 +4,7 @@ import dataclasses
 import json
 import resource
 import struct
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -238,3 +239,12 @@ def test_a_broken_checkpoint_can_be_mended(path, model):
         checkpoint.load(path)
     path.write_bytes(whole)
     assert checkpoint.load(path).config == TINY
+
+
+def test_loading_what_is_shipped_imports_no_slow_part_of_torch() -> None:
+    """Some operations on `meta` import torch._dynamo, for more than a second: a model's constructor should do without."""
+    load_all = (
+        "import sys; from playground import checkpoint; [checkpoint.load(path) for path in checkpoint.find()]; "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", load_all], cwd=checkpoint.WEIGHTS.parent, check=False).returncode == 0

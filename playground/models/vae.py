@@ -132,7 +132,7 @@ class Model(nn.Module):
         m, z = config.components, config.latent
         self.register_buffer("mixture_weights", torch.full((m,), 1 / max(m, 1)))
         self.register_buffer("mixture_means", torch.zeros(m, z))
-        self.register_buffer("mixture_roots", torch.eye(z).repeat(m, 1, 1))
+        self.register_buffer("mixture_roots", torch.zeros(m, z, z))
         self.register_buffer("kl", torch.zeros(z))
         self.register_buffer("kept_mu", torch.zeros(config.kept, z))
         self.register_buffer("kept_class", torch.zeros(config.kept, dtype=torch.uint8))
