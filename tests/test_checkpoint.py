@@ -248,3 +248,10 @@ def test_loading_what_is_shipped_imports_no_slow_part_of_torch() -> None:
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", load_all], cwd=checkpoint.WEIGHTS.parent, check=False).returncode == 0
+
+
+def test_what_is_shipped_is_small() -> None:
+    sizes = {path.stem: path.stat().st_size / 2**20 for path in checkpoint.find()}
+    assert max(sizes.values()) <= 16
+    assert sum(sizes.values()) <= 48
+    assert sum(size for name, size in sizes.items() if name.startswith("vae-")) <= 6
