@@ -120,9 +120,9 @@ def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iter
         now = time.monotonic()
         if frame.step == 1:
             first, sure = now, now + 0.5  # the first step takes longer, and a single one tells little
-        if frame.step == 1 or now - shown > PAUSE:
+        left = (now - first) / max(frame.step - 1, 1) * (settings.steps - frame.step)
+        if frame.step == 1 or (now - shown > PAUSE and left > PAUSE):  # the browser's work slows the last steps down
             shown = now
-            left = (now - first) / max(frame.step - 1, 1) * (settings.steps - frame.step)
             x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
             images = strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
             caption = f"step {frame.step} of {settings.steps}" + (f" · about {left:.0f} s left" if now > sure else "")
