@@ -71,6 +71,8 @@ def sample(words: list[str]) -> int:
     place = _place(flags)
     path = place / f"{name}.safetensors"
     family = checkpoint.family(checkpoint.header(path).family)
+    if not hasattr(family, "sample"):
+        raise UserError(f"{name} makes no pictures")
     options = tyro.cli(_options(family.Settings), prog=f"python -m playground sample {name}", args=flags)
     if options.out.suffix not in KINDS:
         raise UserError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")

@@ -52,7 +52,7 @@ def _objection(picture: Image.Image) -> str | None:
     """What speaks against reading a picture, by its header alone."""
     if picture.width * picture.height > MAX_PIXELS:
         return f"has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS / 1e6:.0f} million are read"
-    if getattr(picture, "n_frames", 1) > 1:
+    if getattr(picture, "is_animated", False):
         return "is an animation: upload a single frame of it"
     return None
 

@@ -242,7 +242,7 @@ def test_a_broken_checkpoint_can_be_mended(path, model):
 
 
 def test_loading_what_is_shipped_imports_no_slow_part_of_torch() -> None:
-    """Some operations on `meta` import torch._dynamo, for more than a second: a model's constructor should do without."""
+    """Some operations on `meta` import torch._dynamo, for more than a second: a model's constructor does without."""
     load_all = (
         "import sys; from playground import checkpoint; [checkpoint.load(path) for path in checkpoint.find()]; "
         "sys.exit('torch._dynamo' in sys.modules)"

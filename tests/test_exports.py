@@ -10,7 +10,7 @@ from PIL import Image
 
 from playground import __main__ as command_line
 from playground import checkpoint, exports, sampling
-from playground.models import ddpm, vae
+from playground.models import ddpm, judge, vae
 
 SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
 
@@ -22,6 +22,7 @@ def weights(tmp_path: Path) -> Path:
     checkpoint.save(tmp_path / "weights" / "ddpm-tiny.safetensors", model, {"recipe": "none"})
     coder = vae.Model(vae.Config(size=8, latent=2, width=8, multipliers=(1,)))
     checkpoint.save(tmp_path / "weights" / "vae-tiny.safetensors", coder, {"recipe": "none"})
+    checkpoint.save(tmp_path / "weights" / "judge-tiny.safetensors", judge.Model(judge.Config(width=8)), {})
     return tmp_path / "weights"
 
 
@@ -71,6 +72,7 @@ def test_an_animation_has_a_frame_a_step(weights: Path, tmp_path: Path) -> None:
         (["sample", "ddpm-tiny", "--out", "a.bmp"], "must end in"),
         (["sample", "ddpm-tiny", "--n", "300", "--out", "a.gif"], "at most 250 pictures"),
         (["sample", "vae-tiny", "--out", "a.gif"], "come in one step"),
+        (["sample", "judge-tiny", "--out", "a.png"], "judge-tiny makes no pictures"),
     ],
 )
 def test_mistakes_get_one_sentence(

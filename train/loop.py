@@ -150,6 +150,11 @@ class Run:
                 shutil.rmtree(path)
         self.accelerator.wait_for_everyone()
 
+    def fetched(self, load: Callable[[], Any]) -> Any:
+        """What `load` gives; where there are several processes, the first one downloads before the others look."""
+        with self.accelerator.main_process_first():
+            return load()
+
     def batch(self, n: int, step: int) -> Tensor:
         """The items of n that this process sees at a step, on its device."""
         options, accelerator = self.options, self.accelerator

@@ -121,7 +121,8 @@ class Dataset(NamedTuple):
 
 
 def _digits(recipe: Recipe, run: loop.Run) -> Batches:
-    return _batches_of(digits.crop(digits.load(recipe.data, "train", download=True)[0]).contiguous(), run)
+    images, _ = run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    return _batches_of(digits.crop(images).contiguous(), run)
 
 
 def _test_digits(recipe: Recipe) -> tuple[Tensor, Tensor]:

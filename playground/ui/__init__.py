@@ -1,1 +1,1 @@
-"""What several tabs share: the scrubber, the drawing pad, the picture source, controls, exports."""
+"""What several tabs share: scrubber, explorer, plane, drawing pad, picture source, controls, plots, exports, links."""

@@ -7,7 +7,7 @@ let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
 let shapeOfStrips = '';  // what their canvases were made for
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let seen = null, index = 0, generation = 0, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
+let seen = null, index = 0, generation = 0, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -75,20 +75,25 @@ async function load() {
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) stoppedAt = value.at;
   if (value.live && value.started <= stoppedAt) return;     // it was on its way when its run was stopped
+  if (arriving && !value.following) return;                 // a finished run comes: nothing less takes its place
   const mine = ++generation;
-  if (value.stopped || value.message) {
-    if (run) adopt(run, index);
-    busy(false);
-    caption.value = value.message || (run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
-    return;
-  }
+  if (value.message) return back(value.message);
+  if (value.stopped) return back(run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
+  arriving = Boolean(value.following);
   try {
     await bitmapsOf(value);
     if (mine !== generation) return discard(value);       // a newer value came meanwhile
     value.live ? preview(value) : finish(value);
   } catch (error) {
-    if (mine === generation) caption.value = `The frames could not be loaded (${error.message}); press Sample again.`;
+    if (mine === generation) back(`The frames could not be loaded (${error.message}); press Sample again.`);
   }
+  if (mine === generation) arriving = false;
+}
+
+function back(text) {          // to the run before, and why
+  if (run) adopt(run, index);
+  busy(false);
+  caption.value = text;
 }
 
 function preview(value) {      // the newest frame of a run under way; the finished run before it is kept
@@ -104,7 +109,7 @@ function preview(value) {      // the newest frame of a run under way; the finis
 function finish(value) {
   const before = run, start = value.start < 0 ? value.frames + value.start : value.start;
   adopt(value, value.keep && before?.frames === value.frames ? index : start);
-  if (before !== value) discard(before);
+  discard(before);
   busy(false);
   if (value.notice) caption.value = value.notice;
   delete element.dataset.stale;

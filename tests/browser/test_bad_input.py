@@ -68,6 +68,7 @@ def test_every_number_refuses_what_is_none(address: str, name: str, value: Any) 
     [
         ({"n": 3.7}, "whole number"),
         ({"n": 65}, "from 1 to 64"),
+        ({"w": 8.5}, "from 0 to 8"),
         ({"steps": 2.5}, "whole number"),
         ({"sampler": "euler"}, "must be one of ddim"),
         ({"sampler": ["ddim"]}, "must be one of ddim"),

@@ -169,9 +169,16 @@ def test_a_link_restores_its_run(page: Page, address: str) -> None:
     )
 
 
-def test_a_bad_link_says_so(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=ddpm&steps=many")
-    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("The link's steps must be a whole number, not 'many'")
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("steps=many", "The link's steps must be a whole number, not 'many'"),
+        ("n=100", "must be a whole number from 1 to 64"),
+    ],
+)
+def test_a_bad_link_says_so(page: Page, address: str, asked: str, sentence: str) -> None:
+    page.goto(f"{address}?tab=ddpm&{asked}")
+    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(sentence)
     assert strip(page, SCRUBBER, 0).shape == (96, 128), "the first run is there all the same"
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -18,7 +17,7 @@ from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.export import Kept
 from playground.validation import UserError
 
-MAX_PICTURES = 64
+MAX_PICTURES, MAX_W = 64, 8
 ALL = "all"  # the class control's value for the ten in turn
 SAMPLERS = [
     ("DDIM: straight, few steps", "ddim"),
@@ -49,6 +48,7 @@ def settings_of(names: Iterable[str], values: Iterable[Any]) -> ddpm.Settings:
     given = dict(zip(names, values, strict=True))
     given["label"] = None if given["label"] == ALL else given["label"]
     validation.integer("number of pictures", given["n"], 1, MAX_PICTURES)  # the command line makes more
+    validation.number("guidance w", given["w"], 0, MAX_W)
     return ddpm.Settings(**given)
 
 
@@ -68,7 +68,7 @@ def build_controls() -> tuple[dict[str, Any], gr.Button]:
         "n": gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once."),
         "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made.", **fixed),
         "steps": gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact."),
-        "w": gr.Slider(0, 8, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
+        "w": gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
         "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="η of DDIM: 0 none, 1 as much as DDPM."),
     }
     made["seed"], dice = controls.seed(value=default.seed)
@@ -148,7 +148,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             shown = finished(runs.load_model(places), settings, runs.first(places), asked=False, notice=notice)
         except UserError as error:
             shown = scrubber.message(notice or sentence(error)), *unchanged
-        return *shown, *values_of(names, settings)
+        return *shown, *values_of(names, settings), None
 
     def opened(request: gr.Request) -> tuple[Any, ...]:
         """The controls as the address sets them, and the first run if it asks for none."""
@@ -156,17 +156,15 @@ def build(page: gr.Blocks, places: Places) -> None:
             asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
             if not asked:
                 return first_run()
-            return scrubber.message("Sampling the run of this link …"), *unchanged, *values_of(names, asked)
+            values = values_of(names, asked)
+            settings_of(names, values)  # the page allows less than the command line
+            return scrubber.message("Sampling the run of this link …"), *unchanged, *values, asked
         except UserError as error:
             return first_run(sentence(error))
 
-    def linked(request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """The run that the address describes, if it does."""
-        yield gr.skip(), *unchanged  # a generator that yields nothing would empty the stage
-        with suppress(UserError):  # `opened` has said so
-            asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
-            if asked:
-                yield from sample(*values_of(names, asked))
+    def linked(asked: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
+        """The run that the address describes."""
+        yield from sample(*values_of(names, asked))
 
     common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     heavy: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 1}
@@ -177,8 +175,9 @@ def build(page: gr.Blocks, places: Places) -> None:
     clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
     dice: dict[str, Any] = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
     rolled = view.dice.click(sample_rolled, inputs, [*outputs, view.controls["seed"]], **dice, **heavy_private)
-    loaded = page.load(opened, None, [*outputs, *inputs], concurrency_id="light", concurrency_limit=2, **common)
-    followed = loaded.then(linked, None, outputs, **heavy_private)
-    started = [clicked, rolled, followed]
+    asked = gr.State(None)  # by a link: only then is there something to sample
+    page.load(opened, None, [*outputs, *inputs, asked], concurrency_id="light", concurrency_limit=2, **common)
+    followed = asked.change(linked, asked, outputs, **heavy_private)
+    started: list[Any] = [clicked, rolled, followed]
     view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **common)
     threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()
