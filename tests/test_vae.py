@@ -379,5 +379,6 @@ def test_every_recipe_can_be_built(made) -> None:
     with torch.device("meta"):
         model = vae.Model(made.config)
     assert sum(parameter.numel() for parameter in model.parameters()) < 2e6
+    assert all(tensor.numel() for tensor in model.state_dict().values()), "empty ones are lost when a run is saved"
     assert made.learns_from
     assert made.objective.kind in vae.OBJECTIVES

@@ -110,8 +110,8 @@ def lowest(config: Config) -> int:
 
 
 class Model(nn.Module):
-    """Encoder and decoder, the standard deviation of Gaussian pixels, and what was measured of them after training:
-    perhaps a mixture fitted to the codes, and the codes, classes and bounds of some test images.
+    """Encoder and decoder, the standard deviation of Gaussian pixels, and what was measured of them after training: if
+    the config asks for them, a mixture fitted to the codes, and the codes, classes and bounds of some test images.
     """
 
     mixture_weights: Tensor  # (M,)
@@ -130,13 +130,15 @@ class Model(nn.Module):
         log_sigma = torch.tensor(math.log(config.sigma))
         self.log_sigma = nn.Parameter(log_sigma, requires_grad=config.likelihood == "learned gaussian")
         m, z = config.components, config.latent
-        self.register_buffer("mixture_weights", torch.full((m,), 1 / max(m, 1)))
-        self.register_buffer("mixture_means", torch.zeros(m, z))
-        self.register_buffer("mixture_roots", torch.zeros(m, z, z))
         self.register_buffer("kl", torch.zeros(z))
-        self.register_buffer("kept_mu", torch.zeros(config.kept, z))
-        self.register_buffer("kept_class", torch.zeros(config.kept, dtype=torch.uint8))
-        self.register_buffer("kept_elbo", torch.zeros(config.kept))
+        if m:  # safetensors takes empty tensors for one and the same
+            self.register_buffer("mixture_weights", torch.full((m,), 1 / m))
+            self.register_buffer("mixture_means", torch.zeros(m, z))
+            self.register_buffer("mixture_roots", torch.zeros(m, z, z))
+        if config.kept:
+            self.register_buffer("kept_mu", torch.zeros(config.kept, z))
+            self.register_buffer("kept_class", torch.zeros(config.kept, dtype=torch.uint8))
+            self.register_buffer("kept_elbo", torch.zeros(config.kept))
 
     def forward(self, x: Tensor, eps: Tensor) -> Pass:
         """Images x (B, C, H, W) in [-1, 1] and noise eps (K, B, Z); z = mu + sigma eps, eq. 10."""
