@@ -39,9 +39,16 @@ class Options:
     data: Path = Path("data")
 
 
-# Gradio's own hints are too pale to read in light mode (2.6 : 1).
+# Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).
 THEME = gr.themes.Default(primary_hue="blue", neutral_hue="slate").set(
-    body_text_color_subdued="*neutral_600", block_info_text_color="*neutral_600", block_title_text_color="*neutral_700"
+    body_text_color_subdued="*neutral_600",
+    block_info_text_color="*neutral_600",
+    block_title_text_color="*neutral_700",
+    link_text_color_dark="*primary_400",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_700",
 )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from playground.prediction import PREDICTIONS
 from playground.schedule import NoiseSchedule
 
-X0, EPS = "x̂<sub>0</sub>", "ε̂"
+X0, EPS, SIGMA = "x̂<sub>0</sub>", "ε̂", "σ<sub>step</sub>"
 
 
 class Formula(NamedTuple):
@@ -34,7 +34,7 @@ def _number(name: str) -> str:
 
 def _ddim(alpha_bar_t: float, alpha_bar_s: float, eta: float, _: float | None) -> dict[str, float]:
     sigma = eta * sqrt((1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s))
-    return {"on_x0": sqrt(alpha_bar_s), "on_eps": sqrt(max(1 - alpha_bar_s - sigma**2, 0)), "on_z": sigma}
+    return {"on_x0": sqrt(alpha_bar_s), "on_eps": sqrt(max(1 - alpha_bar_s - sigma**2, 0)), "on_noise": sigma}
 
 
 def _ddpm(large: bool) -> Callable[[float, float, float, float | None], dict[str, float]]:
@@ -44,7 +44,7 @@ def _ddpm(large: bool) -> Callable[[float, float, float, float | None], dict[str
         return {
             "on_x0": sqrt(alpha_bar_s) * beta / (1 - alpha_bar_t),
             "on_x": sqrt(1 - beta) * (1 - alpha_bar_s) / (1 - alpha_bar_t),
-            "on_z": sqrt(variance) if alpha_bar_s < 1 else 0.0,
+            "on_noise": sqrt(variance) if alpha_bar_s < 1 else 0.0,
         }
 
     return coefficients
@@ -66,33 +66,34 @@ def _dpm_solver(alpha_bar_t: float, alpha_bar_s: float, _: float, before: float 
 
 _ANCESTRAL = (
     f"x<sub>s</sub> = (√ᾱ<sub>s</sub> β / (1 − ᾱ<sub>t</sub>)) {X0} + "
-    "(√(1 − β) (1 − ᾱ<sub>s</sub>) / (1 − ᾱ<sub>t</sub>)) x<sub>t</sub> + σ z"
+    f"(√(1 − β) (1 − ᾱ<sub>s</sub>) / (1 − ᾱ<sub>t</sub>)) x<sub>t</sub> + {SIGMA} ε"
 )
-_Z = "z: fresh noise, its deviation 1"
-_ANCESTRAL_NUMBERS = f"{_number('on_x0')} {X0} + {_number('on_x')} x<sub>t</sub> + {_number('on_z')} z"
+_FRESH = "ε: fresh noise, its deviation 1"
+_ANCESTRAL_NUMBERS = f"{_number('on_x0')} {X0} + {_number('on_x')} x<sub>t</sub> + {_number('on_noise')} ε"
 _ANCESTRAL_WHERE = (
-    f"β = 1 − ᾱ<sub>t</sub> / ᾱ<sub>s</sub>: the noise that the step takes away · {_Z} · σ: how much of it comes back"
+    f"β = 1 − ᾱ<sub>t</sub> / ᾱ<sub>s</sub>: the noise that the step takes away · {_FRESH} · {SIGMA}: how much of it "
+    "comes back"
 )
 
 FORMULAS = {
     "ddim": Formula(
-        f"x<sub>s</sub> = √ᾱ<sub>s</sub> {X0} + √(1 − ᾱ<sub>s</sub> − σ²) {EPS} + σ z",
-        f"{_number('on_x0')} {X0} + {_number('on_eps')} {EPS} + {_number('on_z')} z",
-        "Song 2021, eq. 12; σ is η times eq. 16",
-        f"{_Z} · σ: how much of it the step adds, none at η (Noise eta) 0",
+        f"x<sub>s</sub> = √ᾱ<sub>s</sub> {X0} + √(1 − ᾱ<sub>s</sub> − {SIGMA}²) {EPS} + {SIGMA} ε",
+        f"{_number('on_x0')} {X0} + {_number('on_eps')} {EPS} + {_number('on_noise')} ε",
+        f"Song 2021, eq. 12; {SIGMA} is η times eq. 16",
+        f"{_FRESH} · {SIGMA}: how much of it the step adds, none at η = 0",
         _ddim,
     ),
     "ddpm": Formula(
         _ANCESTRAL,
         _ANCESTRAL_NUMBERS,
-        "Ho 2020, algorithm 2; σ² is the posterior's variance, eq. 7",
+        f"Ho 2020, algorithm 2; {SIGMA}² is the posterior's variance, eq. 7",
         _ANCESTRAL_WHERE,
         _ddpm(large=False),
     ),
     "ddpm-large": Formula(
         _ANCESTRAL,
         _ANCESTRAL_NUMBERS,
-        "Ho 2020, algorithm 2; σ² is β",
+        f"Ho 2020, algorithm 2; {SIGMA}² is β",
         _ANCESTRAL_WHERE,
         _ddpm(large=True),
     ),
@@ -109,19 +110,36 @@ FORMULAS = {
 
 _WHERE = (
     "<i class=where>t: time, s: the next, earlier one · ᾱ: the signal's share in the power of x, 1 is clean and 0 is "
-    f"noise · {X0}, {EPS}: the network's estimates of picture and noise · "
+    f"noise · {X0}: the estimate of the picture; {EPS} = (x<sub>t</sub> − √ᾱ<sub>t</sub> {X0}) / √(1 − ᾱ<sub>t</sub>): "
+    "what is noise by that estimate · "
 )
 
 
-def reverse_step(sampler: str, prediction: str) -> str:
-    """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it, and all symbols."""
-    formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction].formula
+def reverse_step(sampler: str, prediction: str, w: float = 1.0, clip: bool = True) -> str:
+    """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it, and all symbols.
+
+    Args:
+        w, clip: how that estimate is guided, and whether it is kept in the range of images.
+    """
+    formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction]
+    kept = ", kept from −1 to 1" if clip else ""
     return (
-        f"{X0} = {estimate.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
-        f"= {estimate.format(a=_number('signal'), s=_number('sigma'))} <i>from the network's output</i><br>"
-        f"{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
-        f"<br>{_WHERE}{PREDICTIONS[prediction].where}{formula.where}</i>"
+        f"{_guided(estimate.symbol, w)}"
+        f"{X0} = {estimate.formula.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
+        f"= {estimate.formula.format(a=_number('signal'), s=_number('sigma'))} "
+        f"<i>from the network's output{kept}</i><br>{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
+        f"<br>{_WHERE}{estimate.where}{formula.where}</i>"
     )
+
+
+def _guided(output: str, w: float) -> str:
+    """The network's output as guidance makes it; nothing where the network is evaluated once."""
+    if w == 1:
+        return ""
+    without, given = f"{output}<sub>∅</sub>", f"{output}<sub>class</sub>"
+    of_w = f"{without} + w ({given} − {without})"
+    numbers = without if w == 0 else f"{without} + <b>{w:g}</b> ({given} − {without})"
+    return f"{output} = {of_w} = {numbers} <i>guidance, Ho and Salimans 2022, eq. 6; ∅: without the class</i><br>"
 
 
 def reverse_numbers(

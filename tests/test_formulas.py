@@ -28,9 +28,17 @@ def test_the_coefficients_take_one_frame_to_the_next(name: str) -> None:
         expected = on.get("on_x", 0) * frames[k].x + on["on_x0"] * frames[k].x0_hat
         expected += on.get("on_eps", 0) * frames[k].eps_hat
         expected -= on.get("less_x0_before", 0) * frames[max(k - 1, 0)].x0_hat
-        if on.get("on_z", 0) > 0:
-            expected += on["on_z"] * replay((5,))
+        if on.get("on_noise", 0) > 0:
+            expected += on["on_noise"] * replay((5,))
         torch.testing.assert_close(frames[k + 1].x, expected, atol=1e-9, rtol=1e-9)
+
+
+def test_guidance_is_in_the_formula_where_it_is_at_work() -> None:
+    assert "guidance" not in formulas.reverse_step("ddim", "v", w=1)
+    assert "v<sub>∅</sub> + <b>2.5</b> (v<sub>class</sub> − v<sub>∅</sub>)" in formulas.reverse_step("ddim", "v", w=2.5)
+    assert formulas.reverse_step("ddim", "v", w=0).startswith(
+        "v = v<sub>∅</sub> + w (v<sub>class</sub> − v<sub>∅</sub>) = v<sub>∅</sub> <i>"
+    )
 
 
 def test_every_sampler_has_a_formula() -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -24,13 +24,32 @@ def roll(place: int) -> str:
     return f"(...values) => values.with({place}, Math.floor(Math.random() * {MAX_SEED}))"
 
 
-def await_run(elem_id: str) -> str:
-    """JavaScript that lets a scrubber say that it waits, and scrolls to it where it cannot be seen, as on a phone."""
-    return f"""() => {{
-      const element = document.querySelector('#{elem_id}'), box = element.getBoundingClientRect();
-      element.querySelector('.caption').value = 'Waiting for the model …';
-      if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();
-    }}"""
+def accompany(
+    triggers: list[Any], *run: Any, buttons: Sequence[gr.Button], scrubber_id: str, rolls: int | None = None, **how: Any
+) -> Any:
+    """Listen with a function that makes a run; meanwhile its scrubber waits, and only Stop can be pressed.
+
+    Args:
+        run: the function, its inputs and its outputs.
+        buttons: that start runs; the last is Stop.
+        rolls: the place of the seed among the inputs, if the run throws the dice.
+        how: of `gr.on`.
+    """
+
+    def tell(event: str, running: bool) -> str:
+        enabled = [str(running == (button is buttons[-1])).lower() for button in buttons]
+        updates = ", ".join(f"{{__type__: 'update', interactive: {yes}}}" for yes in enabled)
+        stale = str(rolls is not None).lower()  # a new seed is not that of the pictures
+        return f"""() => {{
+          const scrubber = document.querySelector('#{scrubber_id} [data-live]');
+          scrubber?.dispatchEvent(new CustomEvent('{event}', {{detail: {{stale: {stale}}}}}));
+          return [{updates}];
+        }}"""
+
+    gr.on(triggers, None, None, list(buttons), js=tell("awaited", running=True))
+    started = gr.on(triggers, *run, js=None if rolls is None else roll(rolls), **how)
+    started.then(None, None, list(buttons), js=tell("over", running=False))
+    return started
 
 
 def mark_stale(controls: Iterable[Any], scrubber_id: str) -> None:

@@ -13,7 +13,7 @@ function drawFormula(value) {
 
 // ---- curves ----
 
-const SVG = 'http://www.w3.org/2000/svg', WIDE = 100, HIGH = 40, MARGIN = 3;
+const SVG = 'http://www.w3.org/2000/svg', WIDE = 100, HIGH = 40, MARGIN = 7;   // room for the labels of the scale above and below the curve
 const svg = (tag, attributes) => {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);

@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -19,12 +20,8 @@ from playground.validation import UserError
 
 MAX_PICTURES, MAX_W = 64, 8
 ALL = "all"  # the class control's value for the ten in turn
-SAMPLERS = [
-    ("DDIM: straight, few steps", "ddim"),
-    ("DDPM: fresh noise at every step", "ddpm"),
-    ("DDPM, the larger of its two variances", "ddpm-large"),
-    ("DPM-Solver++: the fewest steps", "dpm-solver++"),
-]
+SAMPLERS = [("DDIM", "ddim"), ("DDPM", "ddpm"), ("DDPM, σ² = β", "ddpm-large"), ("DPM-Solver++", "dpm-solver++")]
+NAMES = ("label", "n", "sampler", "steps", "w", "eta", "seed", "clip")  # the controls, by their names in the settings
 HOW = """
 The network sees the noisy picture x<sub>t</sub>, the time t and the class. From what it predicts follow two
 estimates: ε̂, the noise, and x̂<sub>0</sub>, the finished picture. The sampler moves to an earlier time s along them.
@@ -39,50 +36,49 @@ Guidance evaluates the network without and with the class and goes w times the w
 """
 
 
-def settings_of(names: Iterable[str], values: Iterable[Any]) -> ddpm.Settings:
+def settings_of(values: Iterable[Any]) -> ddpm.Settings:
     """The controls' values as settings.
 
     Raises:
         UserError: one of them is not allowed.
     """
-    given = dict(zip(names, values, strict=True))
+    given = dict(zip(NAMES, values, strict=True))
     given["label"] = None if given["label"] == ALL else given["label"]
     validation.integer("number of pictures", given["n"], 1, MAX_PICTURES)  # the command line makes more
     validation.number("guidance w", given["w"], 0, MAX_W)
     return ddpm.Settings(**given)
 
 
-def values_of(names: Iterable[str], settings: ddpm.Settings) -> list[Any]:
+def values_of(settings: ddpm.Settings) -> list[Any]:
     """The controls' values for some settings."""
     given = {**dataclasses.asdict(settings), "label": ALL if settings.label is None else settings.label}
-    return [given[name] for name in names]
+    return [given[name] for name in NAMES]
 
 
-def build_controls() -> tuple[dict[str, Any], gr.Button]:
-    """The controls by the names in `ddpm.Settings`, as the first run has them, and the dice."""
+def build_controls() -> tuple[list[Any], gr.Button]:
+    """The controls in the order of `NAMES`, as the first run has them, and the dice."""
     default = runs.FIRST
-    fixed: dict[str, Any] = {"filterable": False}  # a list that was typed in stays open when the focus moves on
-    classes: list[tuple[str, Any]] = [("All ten, in turn", ALL), *((str(digit), digit) for digit in range(10))]
-    made: dict[str, Any] = {
-        "label": gr.Dropdown(classes, value=ALL, label="Class", info="Which digit to ask for.", **fixed),
-        "n": gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once."),
-        "sampler": gr.Dropdown(SAMPLERS, value=default.sampler, label="Sampler", info="How a step is made.", **fixed),
-        "steps": gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact."),
-        "w": gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info="0 ignores the class, 1 is neutral."),
-        "eta": gr.Slider(0, 1, default.eta, step=0.05, label="Noise eta", info="η of DDIM: 0 none, 1 as much as DDPM."),
-    }
-    made["seed"], dice = controls.seed(value=default.seed)
-    with gr.Accordion("More", open=False):
-        made["clip"] = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
+    classes: list[tuple[str, Any]] = [("all", ALL), *((str(digit), digit) for digit in range(10))]
+    label = gr.Radio(classes, value=ALL, label="Class", info="Which digit to ask for.", elem_classes="chips")
+    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    hint = "DDPM adds fresh noise in every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps."
+    sampler = gr.Radio(SAMPLERS, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
+    steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
+    hint = "0 ignores the class, 1 is the model as it learned, more exaggerates the class."
+    w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
+    hint = "Of DDIM: 0 adds none, 1 as much as DDPM."
+    eta = gr.Slider(0, 1, default.eta, step=0.05, label="Noise η", info=hint)
+    seed, dice = controls.seed(value=default.seed)
+    clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
     only_ddim = lambda name: gr.update(interactive=name == "ddim")  # noqa: E731
-    made["sampler"].change(only_ddim, made["sampler"], made["eta"], queue=False, api_visibility="private")
-    return {name: unchecked(control) for name, control in made.items()}, dice
+    sampler.change(only_ddim, sampler, eta, queue=False, api_visibility="private")
+    return [unchecked(control) for control in (label, n, sampler, steps, w, eta, seed, clip)], dice
 
 
 class View(NamedTuple):
-    """The components of the view: the controls by name, the buttons, and what a run fills."""
+    """The components of the view: the controls, the buttons, and what a run fills."""
 
-    controls: dict[str, Any]
+    controls: list[Any]
     dice: gr.Button
     go: gr.Button
     stop: gr.Button
@@ -92,15 +88,20 @@ class View(NamedTuple):
     code: gr.Code
     link: gr.HTML
 
+    @property
+    def outputs(self) -> list[Any]:
+        """What a run fills."""
+        return [self.stage, self.kept, self.command, self.code, self.link]
+
 
 def lay_out() -> View:
     """The controls beside the stage."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            inputs, dice = build_controls()
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Sample", variant="primary", elem_id="ddpm-sample", min_width=80)
-                stop = gr.Button("Stop", elem_id="ddpm-stop", min_width=80)
+                stop = gr.Button("Stop", elem_id="ddpm-stop", min_width=80, interactive=False)
+            inputs, dice = build_controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
             code = how.build(HOW, sampling.SAMPLERS[runs.FIRST.sampler])
@@ -110,74 +111,81 @@ def lay_out() -> View:
     return View(inputs, dice, go, stop, stage, kept, command, code, link)
 
 
+UNCHANGED = [gr.skip()] * 4  # what stands beside the stage, while that shows something else than a finished run
+
+
+def finished(
+    places: Places, model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool = True, notice: str = ""
+) -> tuple[Any, ...]:
+    """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
+    kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
+    shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
+    return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
+
+
+def first_run(places: Places, notice: str = "") -> tuple[Any, ...]:
+    """The run that greets, and the controls that say so; or what is wrong with the model."""
+    try:
+        shown = finished(places, runs.load_model(places), runs.FIRST, runs.first(places), asked=False, notice=notice)
+    except UserError as error:
+        shown = scrubber.message(notice or sentence(error)), *UNCHANGED
+    return *shown, *values_of(runs.FIRST), None
+
+
+def opened(places: Places, request: gr.Request) -> tuple[Any, ...]:
+    """The controls as the address sets them, and the first run if it asks for none."""
+    try:
+        asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
+        if not asked:
+            return first_run(places)
+        values = values_of(asked)
+        settings_of(values)  # the page allows less than the command line
+        return scrubber.message("Sampling the run of this link …"), *UNCHANGED, *values, asked
+    except UserError as error:
+        return first_run(places, sentence(error))
+
+
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     view = lay_out()
-    names, inputs = list(view.controls), list(view.controls.values())
-    outputs = [view.stage, view.kept, view.command, view.code, view.link]
-    unchanged = [gr.skip()] * (len(outputs) - 1)
-
-    def finished(
-        model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool, notice: str = ""
-    ) -> tuple[Any, ...]:
-        kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
-        shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
-        return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
 
     @answered
     def sample(*values: Any) -> Iterator[tuple[Any, ...]]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         try:
-            settings, model = settings_of(names, values), runs.load_model(places)
+            settings, model = settings_of(values), runs.load_model(places)
             recorder = Recorder(settings.steps)
             for preview in runs.live(model, settings, recorder):
-                yield preview, *unchanged
-            yield finished(model, settings, recorder.recording(), asked=True)
+                yield preview, *UNCHANGED
+            yield finished(places, model, settings, recorder.recording())
         except Exception as error:
-            yield scrubber.message(sentence(error)), *unchanged
+            yield scrubber.message(sentence(error)), *UNCHANGED
             raise
 
     def sample_rolled(*values: Any) -> Iterator[tuple[Any, ...]]:
         for shown in sample(*values):
-            yield *shown, values[names.index("seed")]
+            yield *shown, values[place]
 
-    def first_run(notice: str = "") -> tuple[Any, ...]:
-        """The run that greets and the controls that say so, or what is wrong with the model."""
-        settings = runs.FIRST
-        try:
-            shown = finished(runs.load_model(places), settings, runs.first(places), asked=False, notice=notice)
-        except UserError as error:
-            shown = scrubber.message(notice or sentence(error)), *unchanged
-        return *shown, *values_of(names, settings), None
+    def sample_linked(asked: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
+        yield from sample(*values_of(asked))
 
-    def opened(request: gr.Request) -> tuple[Any, ...]:
-        """The controls as the address sets them, and the first run if it asks for none."""
-        try:
-            asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
-            if not asked:
-                return first_run()
-            values = values_of(names, asked)
-            settings_of(names, values)  # the page allows less than the command line
-            return scrubber.message("Sampling the run of this link …"), *unchanged, *values, asked
-        except UserError as error:
-            return first_run(sentence(error))
+    def open_page(request: gr.Request) -> tuple[Any, ...]:
+        return opened(places, request)
 
-    def linked(asked: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
-        """The run that the address describes."""
-        yield from sample(*values_of(names, asked))
-
-    common: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    heavy: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "model", "concurrency_limit": 1}
-    heavy_private: dict[str, Any] = {**heavy, "api_visibility": "private"}
-    for button in (view.go, view.dice):
-        button.click(None, None, None, js=controls.await_run("ddpm-scrubber"))
-    controls.mark_stale(inputs, "ddpm-scrubber")
-    clicked = view.go.click(sample, inputs, outputs, api_name="ddpm_sample", trigger_mode="once", **heavy)
-    dice: dict[str, Any] = {"js": controls.roll(names.index("seed")), "trigger_mode": "once"}
-    rolled = view.dice.click(sample_rolled, inputs, [*outputs, view.controls["seed"]], **dice, **heavy_private)
+    place = NAMES.index("seed")
+    seed, inputs, outputs = view.controls[place], view.controls, view.outputs
+    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked = gr.State(None)  # by a link: only then is there something to sample
-    page.load(opened, None, [*outputs, *inputs, asked], concurrency_id="light", concurrency_limit=2, **common)
-    followed = asked.change(linked, asked, outputs, **heavy_private)
-    started: list[Any] = [clicked, rolled, followed]
-    view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **common)
+    page.load(open_page, None, [*outputs, *inputs, asked], concurrency_id="light", concurrency_limit=2, **hidden)
+
+    pressed: list[Any] = [view.go.click, seed.submit]
+    accompanied = partial(controls.accompany, buttons=[view.go, view.dice, view.stop], scrubber_id="ddpm-scrubber")
+    started = [
+        accompanied(pressed, sample, inputs, outputs, api_name="ddpm_sample", show_progress="hidden", **model),
+        accompanied([view.dice.click], sample_rolled, inputs, [*outputs, seed], rolls=place, **hidden, **model),
+        accompanied([asked.change], sample_linked, asked, outputs, **hidden, **model),
+    ]
+    view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **hidden)
+    controls.mark_stale(inputs, "ddpm-scrubber")
     threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()

@@ -23,9 +23,9 @@ FIRST = ddpm.Settings(seed=8)  # the run that greets: ten clean digits, which no
 PAUSE = 0.4  # seconds between previews
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
-    Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
-    Box("ε̂", "Its estimate of the noise in the picture.", strip=2),
-    Box("x̂0", "What remains when that noise is taken away: its estimate of the finished picture.", strip=1),
+    Box("U-Net at t =", "The network: from the noisy picture, the time t and the class it predicts v.", number="t"),
+    Box("x̂0", "The estimate of the finished picture, from x and v by the formula above.", strip=1),
+    Box("ε̂", "The noise in x by that estimate: what is left of x without x̂0.", strip=2),
     Box("step to s =", "The sampler moves to an earlier time s along the estimates, by the formula above.", number="s"),
     Box("next x", "The picture after the step (in long runs at the next kept frame).", strip=0, ahead=1),
 )
@@ -105,7 +105,7 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice:
         captions(run, settings, alpha_bar, snr, times[-2]),
         (f"t = {times[0]}", "t = 0"),
         curves=curves,
-        formula=formulas.reverse_step(settings.sampler, model.config.prediction),
+        formula=formulas.reverse_step(settings.sampler, model.config.prediction, settings.w, settings.clip),
         numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
         diagram=DIAGRAM,
         notice=notice,

@@ -29,7 +29,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             model: Any = controls.unchecked(
-                gr.Dropdown(offered(places), label="Model", info="Each learned its own code.", filterable=False)
+                gr.Radio(offered(places), label="Model", info="Each learned its own code.", elem_classes="chips")
             )
             chosen = source.build("vae", codes.KINDS, "What is encoded.")
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
