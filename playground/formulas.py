@@ -127,8 +127,9 @@ def reverse_step(sampler: str, prediction: str, w: float = 1.0, clip: bool = Tru
         f"{_guided(estimate.symbol, w)}"
         f"{X0} = {estimate.formula.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
         f"= {estimate.formula.format(a=_number('signal'), s=_number('sigma'))} "
-        f"<i>from the network's output{kept}</i><br>{formula.symbols}<br>x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i>"
-        f"<br>{_WHERE}{estimate.where}{formula.where}</i>"
+        f"<i>from the network's output{kept}</i><br>{formula.symbols}<br>"
+        f"x<sub>{_number('s')}</sub> = {formula.numbers} <i>{formula.source}</i><br>"
+        f"{_WHERE}{estimate.where}{formula.where}</i>"
     )
 
 

@@ -25,36 +25,47 @@ def roll(place: int) -> str:
 
 
 def accompany(
-    triggers: list[Any], *run: Any, buttons: Sequence[gr.Button], scrubber_id: str, rolls: int | None = None, **how: Any
+    stage: gr.HTML, triggers: list[Callable[..., Any]], *run: Any, rolls: int | None = None, **how: Any
 ) -> Any:
-    """Listen with a function that makes a run; meanwhile its scrubber waits, and only Stop can be pressed.
+    """Listen with a function that makes a run, for which the scrubber `stage` waits from the first moment.
 
     Args:
         run: the function, its inputs and its outputs.
-        buttons: that start runs; the last is Stop.
         rolls: the place of the seed among the inputs, if the run throws the dice.
         how: of `gr.on`.
     """
 
-    def tell(event: str, running: bool) -> str:
-        enabled = [str(running == (button is buttons[-1])).lower() for button in buttons]
-        updates = ", ".join(f"{{__type__: 'update', interactive: {yes}}}" for yes in enabled)
+    def tell(event: str) -> str:
         stale = str(rolls is not None).lower()  # a new seed is not that of the pictures
-        return f"""() => {{
-          const scrubber = document.querySelector('#{scrubber_id} [data-live]');
-          scrubber?.dispatchEvent(new CustomEvent('{event}', {{detail: {{stale: {stale}}}}}));
-          return [{updates}];
-        }}"""
+        return f"""() => document.querySelector('#{stage.elem_id} [data-live]')
+          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {{stale: {stale}}}}}))"""
 
-    gr.on(triggers, None, None, list(buttons), js=tell("awaited", running=True))
+    gr.on(triggers, None, None, None, js=tell("awaited"))
     started = gr.on(triggers, *run, js=None if rolls is None else roll(rolls), **how)
-    started.then(None, None, list(buttons), js=tell("over", running=False))
+    started.then(None, None, None, js=tell("over"))
     return started
 
 
-def mark_stale(controls: Iterable[Any], scrubber_id: str) -> None:
-    """Let the scrubber say so while the controls are not those of the run that it shows."""
-    mark = f"() => {{ document.querySelector('#{scrubber_id} [data-ready]')?.setAttribute('data-stale', ''); }}"
+def enable_by_turns(stage: gr.HTML, starts: Sequence[gr.Button], stop: gr.Button) -> None:
+    """Let only Stop be pressed while the scrubber `stage` waits for a run or shows one under way, and only then."""
+
+    def enabled(yes: bool) -> str:
+        update = "{{__type__: 'update', interactive: {}}}".format
+        return f"() => [{', '.join([update('false' if yes else 'true')] * len(starts) + [update(str(yes).lower())])}]"
+
+    stage.play(None, None, [*starts, stop], js=enabled(True))
+    stage.end(None, None, [*starts, stop], js=enabled(False))
+
+
+def to_settings() -> None:
+    """On a phone, where the controls come last, a button that goes to them."""
+    js = "() => [...document.querySelectorAll('.controls')].find((each) => each.offsetParent)?.scrollIntoView()"
+    gr.Button("Settings", elem_classes="to-settings", min_width=80).click(None, None, None, js=js)
+
+
+def mark_stale(controls: Iterable[Any], stage: gr.HTML) -> None:
+    """Let the scrubber `stage` say so while the controls are not those of the run that it shows."""
+    mark = f"() => {{ document.querySelector('#{stage.elem_id} [data-ready]')?.setAttribute('data-stale', ''); }}"
     gr.on([control.input for control in controls], None, None, None, js=mark)
 
 

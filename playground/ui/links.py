@@ -8,52 +8,28 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from playground.ui import component
 from playground.validation import UserError
 
 Settings = TypeVar("Settings")
 
-_JS = """
-const button = element.querySelector('button');
-const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 1500); };
-function hold() {
-  if (!props.value?.address) return;
-  const gradios = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
-  const query = new URLSearchParams([...gradios, ...Object.entries(props.value.query)]);
-  history.replaceState(history.state, '', `?${query}${location.hash}`);
-}
-button.addEventListener('click', async () => {
-  const query = new URLSearchParams(props.value?.query || {}).toString();
-  if (!query) return say('No link can hold this');
-  const link = `${location.origin}${location.pathname}?${query}`;
-  try { await navigator.clipboard.writeText(link); }
-  catch { window.prompt('Copy this link:', link); return; }
-  say('Copied');
-});
-watch('value', hold);
-hold();
-"""
 EXPECTED = {int: "a whole number", float: "a number", bool: "0 or 1"}
 
 
 def build() -> gr.HTML:
-    """A button that copies the link in its value."""
-    return gr.HTML(
-        html_template='<button type="button">Copy link</button>',
-        js_on_load=_JS,
-        apply_default_css=False,
-        css_template="button { cursor: pointer; }",
-        elem_classes="link",
-    )
+    """A button that copies the link in its value; while it can be seen, the page's address is that of its tab."""
+    return component.build("link")
 
 
 def value(tab: str, settings: Any, address: bool = True) -> dict[str, Any]:
-    """The value of the button for a run's settings; no settings if no link can hold the run.
+    """The value of the button for a run's settings; None if no link can hold the run.
 
     Args:
         tab: the tab's name, with ".VIEW" for a view that is not its first.
-        address: put them into the page's address too, so that a reload restores the run.
+        address: put them into the page's address, so that a reload restores the run; else only the tab.
     """
-    return {"query": query(tab, settings) if settings else {}, "address": address}
+    whole = query(tab, settings) if settings else None
+    return {"link": whole, "address": whole if whole and address else {"tab": tab}}
 
 
 def query(tab: str, settings: Any) -> dict[str, str]:

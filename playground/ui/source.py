@@ -19,18 +19,18 @@ TEST, DRAWN, UPLOADED = "Test image", "Draw", "Upload"
 class Source(NamedTuple):
     """The components of a source: `inputs` go to `picture`.
 
-    `chosen` fires when another kind is chosen, each of `changes` when the picture of a kind changes.
+    Each of `changes` fires when the picture changes, each of `choices` when there may be none yet, as `awaited` says.
     """
 
     inputs: list[Any]
-    chosen: Callable[..., Any]
     changes: list[Callable[..., Any]]
+    choices: list[Callable[..., Any]]
 
 
 def build(name: str, kinds: Sequence[str], hint: str) -> Source:
     """A choice of kinds, the first by default, and under it the controls of the chosen one."""
     hint += " Test digits (MNIST, 11 MB) are fetched when first asked for."
-    kind = unchecked(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint))
+    kind = unchecked(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
     number = unchecked(
         gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info="One of 10,000.", visible=False)
     )
@@ -45,7 +45,7 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
     kind.change(reveal, kind, [number, drawn, uploaded], queue=False, show_progress="hidden", api_visibility="private")
-    return Source([kind, number, pad, upload], kind.input, [number.input, pad.change, upload.upload])
+    return Source([kind, number, pad, upload], [number.input, upload.upload], [kind.input, pad.change])
 
 
 def awaited(kind: object, drawing: object, upload: object) -> str | None:

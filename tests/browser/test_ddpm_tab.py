@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from visitor import caption, control, nameless, next_value, pixels, ready, saved, set_control, upload
 
 TAB = "ddpm"
@@ -120,15 +120,53 @@ def test_stop_at_any_moment_never_leaves_a_preview(page: Page) -> None:
         assert page.locator(f"{SCRUBBER} .position").is_enabled()
 
 
+def control_of_dice(page: Page) -> Locator:
+    return page.get_by_role("button", name="New seed").locator("visible=true")
+
+
+def test_only_stop_can_be_pressed_while_a_run_is_under_way(page: Page) -> None:
+    ready(page, SCRUBBER)
+    go, stop, dice = page.locator("#ddpm-sample"), page.locator("#ddpm-stop"), control_of_dice(page)
+    expect(stop).to_be_disabled()
+    set_control(page, "Steps", "300")
+    go.click()
+    expect(stop).to_be_enabled()
+    expect(go).to_be_disabled()
+    expect(dice).to_be_disabled()
+    stop.click()
+    expect(go).to_be_enabled()
+    expect(stop).to_be_disabled()
+    dice.click()  # the new seed is not that of the pictures if its run is stopped
+    stop.click()
+    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("the run before is shown")
+    expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)
+
+
+def test_every_control_marks_the_run_as_stale_and_enter_samples(page: Page) -> None:
+    before = ready(page, SCRUBBER)
+    changes = {
+        "Class": lambda: page.get_by_role("radio", name="3", exact=True).check(force=True),
+        "Sampler": lambda: page.get_by_role("radio", name="DPM-Solver++").check(force=True),
+        "Clip": lambda: page.get_by_label("Clip").uncheck(),
+        **{name: lambda name=name: set_control(page, name, "2") for name in ("Pictures", "Steps", "Guidance w")},
+    }
+    for change in changes.values():
+        change()
+        expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)
+        control(page, "Seed").press("Enter")
+        next_value(page, before, SCRUBBER)
+        before = ready(page, SCRUBBER)
+        expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(0)
+    assert "label=3&sampler=dpm-solver%2B%2B&steps=2&eta=0.0&w=2.0&clip=0" in page.url
+    assert "guidance" in page.locator(f"{SCRUBBER} .formula").inner_text()
+
+
 def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
     before = ready(page, SCRUBBER)
     set_control(page, "Steps", "20")
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)  # and the page says so
-    dice = page.get_by_role("button", name="New seed").first
-    dice.click()
-    dice.click()
+    control_of_dice(page).click()
     next_value(page, before, SCRUBBER)
-    page.wait_for_timeout(1000)  # a second run would have begun
     shown = control(page, "Seed").input_value()
     assert shown != "0"
     assert f"seed={shown}" in page.url
@@ -151,6 +189,24 @@ def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
     page.get_by_role("tab", name="Reverse").click()
     page.wait_for_timeout(1600)  # the button says "Copied" for a while
     assert "?tab=ddpm&" in copied()
+
+
+def test_the_address_is_that_of_what_is_shown(page: Page) -> None:
+    ready(page, SCRUBBER)
+    assert page.url.endswith("?tab=ddpm")
+    page.get_by_role("tab", name="Forward").click()
+    ready(page, FORWARD)
+    expect(page).to_have_url(re.compile(r"\?tab=ddpm.forward$"))
+    control(page, "Draw").click()
+    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw a digit on the pad")
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_timeout(300)
+    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw a digit on the pad")
+    expect(page.get_by_test_id("toast-body")).to_have_count(0)
+    page.get_by_role("tab", name="VAE").click()
+    expect(page).to_have_url(re.compile(r"\?tab=vae.traverse$"))
+    page.get_by_role("tab", name="DDPM").click()
+    expect(page).to_have_url(re.compile(r"\?tab=ddpm.forward$"))
 
 
 def test_a_link_restores_its_run(page: Page, address: str) -> None:

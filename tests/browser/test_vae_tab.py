@@ -153,10 +153,11 @@ def test_a_link_restores_view_model_and_image(page: Page, address: str) -> None:
     assert pixels(page, f"{TRAVERSE} .image").shape == (64, 64)
 
 
-def test_a_bad_link_says_so(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=vae&seed=many")
+@pytest.mark.parametrize(("tab", "component"), [("vae", TRAVERSE), ("vae.map", MAP)])
+def test_a_bad_link_says_so(page: Page, address: str, tab: str, component: str) -> None:
+    page.goto(f"{address}?tab={tab}&seed=many")
     expect(page.get_by_text("The link's seed must be a whole number, not 'many'")).to_be_visible()
-    ready(page, TRAVERSE)
+    ready(page, component)
 
 
 def test_an_absurd_number_is_refused_and_what_was_there_stays(page: Page) -> None:

@@ -122,25 +122,26 @@ def build(page: gr.Blocks, places: Places) -> None:
     def chose_rolled(*values: Any) -> tuple[Any, ...]:
         return *chose(*values), values[-1]
 
-    def first(asked: Settings, notice: str = "") -> tuple[Any, ...]:
-        link = links.value("ddpm.forward", asked, address=False)
+    def first(linked: Settings | None, notice: str = "") -> tuple[Any, ...]:
+        asked = linked or Settings()
+        link = links.value("ddpm.forward", asked, address=linked is not None)
         return describe(picture(asked), asked.seed, notice), link, asked.picture, asked.number, asked.seed
 
     def opened(request: gr.Request) -> tuple[Any, ...]:
         """The first picture: what the address describes, or the model's digit."""
         try:
-            return first(links.restore(Settings, "ddpm.forward", request.query_params) or Settings())
+            return first(links.restore(Settings, "ddpm.forward", request.query_params))
         except UserError as error:
             with suppress(UserError):
-                return first(Settings(), notice=sentence(error))
+                return first(None, notice=sentence(error))
             return scrubber.message(sentence(error)), *[gr.skip()] * 4
 
     inputs, shown = [*chosen.inputs, seed], [stage, link]
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
     private: dict[str, Any] = {"api_visibility": "private", **light}
-    by_hand = [*chosen.changes, seed.input]  # not when a link sets them
-    gr.on(by_hand, noise, inputs, shown, api_name="ddpm_noise", trigger_mode="always_last", **light)
-    chosen.chosen(chose, inputs, shown, **private)
+    newest: dict[str, Any] = {"trigger_mode": "always_last"}
+    gr.on(chosen.changes, noise, inputs, shown, api_name="ddpm_noise", **newest, **light)
+    gr.on([*chosen.choices, seed.input], chose, inputs, shown, **newest, **private)
     dice.click(chose_rolled, inputs, [*shown, seed], js=controls.roll(len(inputs) - 1), **private)
     page.load(opened, None, [*shown, inputs[0], inputs[1], seed], **private)
 

@@ -3,7 +3,6 @@
 import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -101,6 +100,7 @@ def lay_out() -> View:
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Sample", variant="primary", elem_id="ddpm-sample", min_width=80)
                 stop = gr.Button("Stop", elem_id="ddpm-stop", min_width=80, interactive=False)
+                controls.to_settings()
             inputs, dice = build_controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
@@ -166,8 +166,11 @@ def build(page: gr.Blocks, places: Places) -> None:
         for shown in sample(*values):
             yield *shown, values[place]
 
-    def sample_linked(asked: ddpm.Settings) -> Iterator[tuple[Any, ...]]:
-        yield from sample(*values_of(asked))
+    def sample_linked(asked: ddpm.Settings | None) -> Iterator[tuple[Any, ...]]:
+        if asked:
+            yield from sample(*values_of(asked))
+        else:  # Gradio tells of the state of a hidden tab even if it did not change
+            yield gr.skip(), *UNCHANGED
 
     def open_page(request: gr.Request) -> tuple[Any, ...]:
         return opened(places, request)
@@ -175,17 +178,18 @@ def build(page: gr.Blocks, places: Places) -> None:
     place = NAMES.index("seed")
     seed, inputs, outputs = view.controls[place], view.controls, view.outputs
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "ddpm_sample"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked = gr.State(None)  # by a link: only then is there something to sample
     page.load(open_page, None, [*outputs, *inputs, asked], concurrency_id="light", concurrency_limit=2, **hidden)
 
-    pressed: list[Any] = [view.go.click, seed.submit]
-    accompanied = partial(controls.accompany, buttons=[view.go, view.dice, view.stop], scrubber_id="ddpm-scrubber")
     started = [
-        accompanied(pressed, sample, inputs, outputs, api_name="ddpm_sample", show_progress="hidden", **model),
-        accompanied([view.dice.click], sample_rolled, inputs, [*outputs, seed], rolls=place, **hidden, **model),
-        accompanied([asked.change], sample_linked, asked, outputs, **hidden, **model),
-    ]
+        controls.accompany(view.stage, [view.go.click, seed.submit], sample, inputs, outputs, **api, **model),
+        controls.accompany(view.stage, [view.dice.click], sample_rolled, inputs, [*outputs, seed], rolls=place,
+                           **hidden, **model),
+        asked.change(sample_linked, asked, outputs, **hidden, **model),
+    ]  # fmt: skip
     view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **hidden)
-    controls.mark_stale(inputs, "ddpm-scrubber")
+    controls.enable_by_turns(view.stage, [view.go, view.dice], view.stop)
+    controls.mark_stale(inputs, view.stage)
     threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()

@@ -28,12 +28,15 @@ def build(page: gr.Blocks, places: Places) -> None:
     gr.Markdown(INTRO)
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            models = offered(places)
             model: Any = controls.unchecked(
-                gr.Radio(offered(places), label="Model", info="Each learned its own code.", elem_classes="chips")
-            )
+                gr.Radio(models, value=models[0][1], label="Model", info="Each learned its own code.",
+                         elem_classes="chips")
+            )  # fmt: skip
             chosen = source.build("vae", codes.KINDS, "What is encoded.")
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            notice = gr.Markdown(visible=False)  # what is wrong with the address
             with gr.Tabs() as views:
                 tabs, shown, own = {}, {}, {}
                 for name, view in VIEWS.items():
@@ -42,46 +45,43 @@ def build(page: gr.Blocks, places: Places) -> None:
             inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
             command = save.build(places, partial(start, places), inputs)
             link = links.build()
-    selected = gr.State(FIRST)
-    outputs = [link, command, *(component for components in shown.values() for component in components)]
+    selected, turning = gr.State(FIRST), gr.State(False)  # the view; whether a link is about to select another
+    outputs = [notice, link, command, *(component for components in shown.values() for component in components)]
 
-    def show(name: str, *values: Any) -> list[Any]:
-        """The link, the command, and the values of a view for the chosen image; the other views stay as they are."""
+    def show(name: str, *values: Any, address: bool = True, wrong: str = "") -> list[Any]:
+        """The values of the outputs for the chosen image in a view; the other views stay as they are."""
         try:
             begun = start(places, *values)
             made = VIEWS[name].show(places, begun)
             linked = begun.settings if begun.settings.picture in codes.ENDS else None
-            first = [links.value(f"vae.{name}", linked), save.command(begun.settings)]
+            beside = [links.value(f"vae.{name}", linked, address), save.command(begun.settings)]
         except UserError as error:
-            made, first = VIEWS[name].message(sentence(error)), [gr.skip(), gr.skip()]
+            made, beside = VIEWS[name].message(sentence(error)), [gr.skip(), gr.skip()]
         every = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: made}
-        return [*first, *(value for values in every.values() for value in values)]
+        noticed = gr.update(value=wrong, visible=bool(wrong))
+        return [noticed, *beside, *(value for values in every.values() for value in values)]
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first image."""
         view = request.query_params.get("tab", "").removeprefix("vae.")
-        turned = [view, gr.Tabs(selected=view)] if view in VIEWS else [gr.skip(), gr.skip()]
-        values = dataclasses.astuple(asked(request)[0])
-        value, *made = show(view if view in VIEWS else FIRST, *values[:3], "", None, *values[3:])  # nothing drawn
-        value = {**value, "address": False} if "query" in value else value  # else it is a gr.skip()
-        return [value, *made, *values, *turned]
+        name = view if view in VIEWS else FIRST
+        linked, wrong = asked(request)
+        values = dataclasses.astuple(linked or Settings())
+        nothing_drawn = [*values[:3], "", None, *values[3:]]
+        made = show(name, *nothing_drawn, address=linked is not None, wrong=wrong)
+        return [*made, *values, gr.Tabs(selected=name), name, name != FIRST]
 
-    def complain(request: gr.Request) -> Any:
-        """What is wrong with the address, if something is."""
-        wrong = asked(request)[1]
-        return traverse.message(wrong)[0] if wrong else gr.skip()
-
-    def turn(name: str, before: str, *values: Any) -> list[Any]:
-        if name == before:  # a link selected it, and `opened` has filled it
-            return [gr.skip()] * (len(outputs) + 1)
-        return [*show(name, *values), name]
+    def turn(name: str, before: str, turning: bool, *values: Any) -> list[Any]:
+        """A view that was selected; those that a page selects by itself as it opens, `opened` has filled."""
+        if name == before or (turning and name == FIRST):
+            return [gr.skip()] * (len(outputs) + 1) + [False]
+        return [*show(name, *values), name, False]
 
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
                              "api_visibility": "private"}  # fmt: skip
     ends = inputs[6:]
-    changed = [model.input, seed.input, *chosen.changes, *(end.input for end in ends)]
+    changed = [model.input, seed.input, *chosen.changes, *chosen.choices, *(end.input for end in ends)]
     gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
-    chosen.chosen(show, [selected, *inputs], outputs, **light)
 
     def rolled(*values: Any) -> list[Any]:
         return [*show(*values), values[place]]
@@ -89,9 +89,9 @@ def build(page: gr.Blocks, places: Places) -> None:
     place = 1 + inputs.index(seed)
     dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(place), **light)
     for name, tab in tabs.items():
-        tab.select(partial(turn, name), [selected, *inputs], [*outputs, selected], **light)
-    loaded = page.load(opened, None, [*outputs, model, *chosen.inputs[:2], seed, *ends, selected, views], **light)
-    loaded.then(complain, None, shown[FIRST][0], **light)
+        tab.select(partial(turn, name), [selected, turning, *inputs], [*outputs, selected, turning], **light)
+    linkable = [model, *chosen.inputs[:2], seed, *ends]
+    page.load(opened, None, [*outputs, *linkable, views, selected, turning], **light)
 
 
 def start(
@@ -114,14 +114,14 @@ def offered(places: Places) -> list[tuple[str, str]]:
     return [(about.title, name) for name, about in codes.MODELS.items() if name in found or not found]
 
 
-def asked(request: gr.Request) -> tuple[Settings, str]:
-    """The settings in the address, or those by default and what is wrong with it."""
+def asked(request: gr.Request) -> tuple[Settings | None, str]:
+    """The settings in the address, if it holds some, and what is wrong with it."""
     tab = request.query_params.get("tab", "")
     ours = tab in ("vae", *(f"vae.{view}" for view in VIEWS))
     try:
-        return (links.restore(Settings, tab, request.query_params) if ours else None) or Settings(), ""
+        return links.restore(Settings, tab, request.query_params) if ours else None, ""
     except UserError as error:
-        return Settings(), sentence(error)
+        return None, sentence(error)
 
 
 TAB = Tab("VAE", 10, build)
