@@ -20,7 +20,7 @@ class Recording:
     Attributes:
         steps, t: of each frame, (F,).
         x, x0_hat, eps_hat: uint8 (F, N, H, W, C); eps_hat is shown from -3 to 3.
-        eps_norm: root mean square of eps_hat over pixels and pictures, (F,): 1 for unit noise.
+        eps_rms: root mean square of eps_hat over pixels and pictures, (F,): 1 for unit noise.
         x0_change: root mean square of the change of x0_hat since the kept frame before, (F,).
     """
 
@@ -29,7 +29,7 @@ class Recording:
     x: np.ndarray
     x0_hat: np.ndarray
     eps_hat: np.ndarray
-    eps_norm: list[float]
+    eps_rms: list[float]
     x0_change: list[float]
 
     @property
@@ -38,15 +38,15 @@ class Recording:
         return self.x[-1]
 
 
-class _Kept(NamedTuple):
-    """A frame as pictures and numbers: a row of a `Recording`."""
+class _Row(NamedTuple):
+    """A frame as pictures and numbers."""
 
     steps: int
     t: int
     x: np.ndarray
     x0_hat: np.ndarray
     eps_hat: np.ndarray
-    eps_norm: float
+    eps_rms: float
     x0_change: float
 
 
@@ -56,7 +56,7 @@ class Recorder:
     def __init__(self, steps: int):
         wanted = np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int)
         self._wanted = set(wanted.tolist())
-        self._kept: list[_Kept] = []
+        self._rows: list[_Row] = []
         self._x0_before: Tensor | None = None
 
     def add(self, frame: Frame) -> None:
@@ -65,8 +65,8 @@ class Recorder:
             return
         before = frame.x0_hat if self._x0_before is None else self._x0_before
         self._x0_before = frame.x0_hat
-        self._kept.append(
-            _Kept(
+        self._rows.append(
+            _Row(
                 frame.step,
                 frame.t,
                 pictures.to_uint8(frame.x),
@@ -79,7 +79,7 @@ class Recorder:
 
     def recording(self) -> Recording:
         """The frames so far."""
-        columns: dict[str, Any] = {name: [getattr(kept, name) for kept in self._kept] for name in _Kept._fields}
+        columns: dict[str, Any] = {name: [getattr(row, name) for row in self._rows] for name in _Row._fields}
         stacked = {name: np.stack(columns[name]) for name in ("x", "x0_hat", "eps_hat")}
         return Recording(**columns | stacked)
 

@@ -9,6 +9,7 @@ from playground import checkpoint
 from playground.data import digits
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
+from playground.validation import UserError
 from train import evaluate, judging
 
 
@@ -68,5 +69,5 @@ def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:
 def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_large(options) -> None:
     (options.weights / "ddpm-digits.safetensors").unlink()
     assert "noise 0.05" in evaluate.evaluate(options)
-    with pytest.raises(SystemExit, match="at most 21"):
+    with pytest.raises(UserError, match="at most 21"):
         evaluate.evaluate(evaluate.Options(n=22, judge=options.judge, weights=options.weights, out=options.out))

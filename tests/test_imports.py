@@ -51,7 +51,7 @@ RULES: dict[str, list[str]] = {
     ],  # the package, to list it; a family by its name, at call time
     # what a run becomes: pictures, recordings, files, formulas
     "playground.recording": ["playground.pictures", "playground.sampling"],
-    "playground.exports": ["playground.pictures", "playground.recording"],
+    "playground.exports": ["playground.pictures"],
     "playground.formulas": ["playground.schedule", "playground.prediction"],
     "playground.pictures": ["playground.validation"],
     # the bottom: third party only, but for the one kind of error that speaks to users

@@ -17,7 +17,7 @@ def test_short_runs_are_kept_whole() -> None:
     assert run.steps == list(range(251))
     assert run.x.shape == (251, 3, 4, 4, 1)
     assert (run.images == 255).all(), "the last frame is the picture"
-    assert run.eps_norm == [2.0] * 251
+    assert run.eps_rms == [2.0] * 251
     assert max(run.x0_change) == 0
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from playground import checkpoint
 from playground.data import digits
 from playground.sampling import finished, generator
+from playground.validation import UserError
 from train import device
 from train.measures import frechet, neighbourhoods
 from train.results import Entry
@@ -62,7 +63,7 @@ REAL: dict[str, Callable[[Tensor], Tensor]] = {
 def real_digits(judge: "Judge", images: Tensor, labels: Tensor, n: int) -> Iterator[Entry]:
     """Training digits as they are and disturbed: three sets of n each, those of the floor apart from the others."""
     if 6 * n > len(images):
-        raise SystemExit(f"--n can be at most {len(images) // 6}: six sets of training digits are compared with")
+        raise UserError(f"--n can be at most {len(images) // 6}: six sets of training digits are compared with")
     parts = torch.randperm(len(images), generator=generator(0)).split(n)
     for row, change in REAL.items():
         for seed, part in enumerate(parts[:3] if row == "floor" else parts[3:6]):
@@ -99,13 +100,14 @@ def draw(path: Path, settings: Any, classes: Tensor) -> Pictures:
     runs = [settings]
     if hasattr(family, "labels") and model.config.classes:
         runs = [replace(settings, label=y, n=n) for y, n in enumerate(classes.bincount().tolist()) if n]
-    images, labels, start = [], [], time.monotonic()
+    images, labels, made, start = [], [], 0, time.monotonic()
     with tqdm(total=settings.n, desc=f"samples, seed {settings.seed}", leave=False) as bar:
         for run in runs:
             labels += [run.label] * run.n if run is not settings else []
-            for x in finished(partial(family.sample, model), run, first=bar.n):
+            for x in finished(partial(family.sample, model), run, first=made):
                 images.append(x.cpu())
                 bar.update(len(x))
+            made += run.n
     seconds = time.monotonic() - start
     return Pictures(torch.cat(images), torch.tensor(labels) if labels else None, seconds)
 

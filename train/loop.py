@@ -111,13 +111,14 @@ class Run:
         self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
+        started = experiment(options) | {"processes": self.accelerator.num_processes}
         saved = sorted(options.folder.glob("step-*"))
         if saved:
-            same_experiment(options)
+            continues(started, options.folder)
             self.accelerator.load_state(str(saved[-1]))
         elif self.accelerator.is_main_process:
             options.folder.mkdir(parents=True, exist_ok=True)
-            (options.folder / "experiment.json").write_text(json.dumps(experiment(options)))
+            (options.folder / "experiment.json").write_text(json.dumps(started))
 
     @property
     def step(self) -> int:
@@ -143,7 +144,9 @@ class Run:
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()  # each process writes a part of it
         if self.accelerator.is_main_process:
-            checkpoint.save(self.exported, self.ema.module, provenance(self.options, self.step))
+            checkpoint.save(
+                self.exported, self.ema.module, provenance(self.options, self.step, self.accelerator.num_processes)
+            )
             older = sorted(folder.glob("step-*"))
             partial.replace(folder / f"step-{self.step:07d}")
             for path in older:
@@ -211,21 +214,28 @@ def experiment(options: Options) -> dict[str, Any]:
     return json.loads(json.dumps({k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}))
 
 
-def same_experiment(options: Options) -> None:
-    """Refuse to continue a run with other flags than it was started with."""
-    started = options.folder / "experiment.json"
-    before = json.loads(started.read_text()) if started.exists() else experiment(options)
-    changed = [name for name, value in experiment(options).items() if before.get(name) != value]
+def continues(now: dict[str, Any], folder: Path) -> None:
+    """Refuse to continue a run with other flags, or in another number of processes, than it was started with."""
+    started = folder / "experiment.json"
+    before = json.loads(started.read_text()) if started.exists() else {}
+    changed = [name for name, value in now.items() if before.get(name, value) != value]
     if changed:
-        was = ", ".join(f"{name} {before.get(name)}" for name in changed)
-        raise UserError(f"the run in {options.folder} was started with {was}: delete it, or choose another --name")
+        was = ", ".join(f"{name} {before[name]}" for name in changed)
+        raise UserError(f"the run in {folder} was started with {was}: delete it, or choose another --name")
 
 
-def provenance(options: Options, step: int) -> dict[str, Any]:
+def provenance(options: Options, step: int, processes: int) -> dict[str, Any]:
     """What the header of a checkpoint tells of its making."""
-    recipe = type(options).__module__.rpartition(".")[2]
-    return {"recipe": recipe, "flags": experiment(options), "seed": options.seed, "steps": step,
-            "data": options.learns_from, "date": date.today().isoformat(), "torch": torch.__version__}  # fmt: skip
+    return {
+        "recipe": type(options).__module__.rpartition(".")[2],
+        "flags": experiment(options),
+        "seed": options.seed,
+        "steps": step,
+        "processes": processes,
+        "data": options.learns_from,
+        "date": date.today().isoformat(),
+        "torch": torch.__version__,
+    }
 
 
 def follow(

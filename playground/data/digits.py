@@ -1,5 +1,6 @@
 """MNIST digits (LeCun 1998), padded to 32x32: 60,000 to train on, 10,000 to test."""
 
+import socket
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SIZE = 32
 CLASSES = 10
 TRAINING = "MNIST (LeCun 1998), the 60,000 training digits"
 COUNTS = {"train": 60_000, "test": 10_000}
+PATIENCE = 10.0  # seconds to wait for another's download, and for a server's next word in one
 _kept: dict[tuple[Path, str], tuple[Tensor, Tensor]] = {}
 _lock = threading.Lock()
 
@@ -37,15 +39,23 @@ def load(root: str | Path, split: str = "train", download: bool = False) -> tupl
         DataError: missing or damaged files, or a failed download.
     """
     key = Path(root).resolve(), split
-    with _lock:  # two first visitors fetch and read once
+    if key in _kept:
+        return _kept[key]
+    if not _lock.acquire(timeout=PATIENCE):  # two first visitors fetch and read once
+        raise DataError("MNIST is being fetched for someone else: try again in a moment")
+    try:
         if key not in _kept:
             _kept[key] = _read(Path(root), split, download)
         return _kept[key]
+    finally:
+        _lock.release()
 
 
 def _read(root: Path, split: str, download: bool) -> tuple[Tensor, Tensor]:
     from torchvision.datasets import MNIST  # slow to import, and the app can start without it
 
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torchvision sets none
     try:
         data = MNIST(str(root), train=split == "train", download=download)
         images, labels = data.data, data.targets
@@ -53,6 +63,8 @@ def _read(root: Path, split: str, download: bool) -> tuple[Tensor, Tensor]:
             raise UserError(f"unexpected shape {tuple(images.shape)}")
     except Exception as error:
         raise DataError(_advice(root, error)) from error
+    finally:
+        socket.setdefaulttimeout(before)
     return pad(images[:, None].float() / 127.5 - 1), labels
 
 

@@ -95,14 +95,14 @@ class Model(nn.Module):
         none = torch.full_like(y, self.config.classes)
 
         def denoise(xt: Tensor, t: int) -> Tensor:
-            times = torch.full((len(xt),), t, device=xt.device)
-            with compute.fast(xt):
-                if w in (0, 1):
-                    out = self(xt, times, y if w == 1 else none)
-                else:
-                    both = self(xt.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([none, y])).float()  # (2 B, C, H, W)
-                    out = guide(both[: len(y)], both[len(y) :], w)
-            x0_hat = self.prediction.x0_hat(out.float(), xt, *self.schedule.coefficients(times, xt))
+            guided = w not in (0, 1)
+            x, classes = (xt.repeat(2, 1, 1, 1), torch.cat([none, y])) if guided else (xt, y if w == 1 else none)
+            with compute.fast(x):
+                out = self(x, torch.full((len(x),), t, device=x.device), classes).float()
+            if guided:
+                without, given = out.chunk(2)
+                out = guide(without, given, w)
+            x0_hat = self.prediction.x0_hat(out, xt, *self.schedule.coefficients(torch.tensor([t]), xt))
             return x0_hat.clamp(-1, 1) if clip else x0_hat
 
         return denoise
@@ -184,6 +184,8 @@ def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
     Args:
         first: index of the first picture, for runs split into batches.
     """
+    if settings.steps > model.schedule.T:
+        raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
     device = next(model.parameters()).device
     noise = Noise(settings.seed, settings.n, first)
     x = noise((model.config.channels, model.config.size, model.config.size), device)

@@ -1,5 +1,6 @@
 """Components of our own: gr.HTML, from the HTML, the style and the scripts that lie beside this file."""
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def build(stem: str, scripts: Sequence[str] = (), words: dict[str, str] | None =
         apply_default_css=False,
         **properties,
     )
+
+
+def message(text: str) -> dict[str, Any]:
+    """The value of any of them that says something, and leaves what is shown."""
+    return {"id": uuid.uuid4().hex, "message": text}
 
 
 def _has(name: str) -> bool:

@@ -1,5 +1,4 @@
 // The latent explorer. `props.value` comes from pack() or message() of explorer.py.
-const $ = (selector) => element.querySelector(selector);
 let shown = null, z = [], sliders = [], moving = 0;      // moving: the dimension whose numbers are shown
 let boxes = {};                      // of the diagram, by what they show
 

@@ -77,8 +77,3 @@ def pack(
         "limit": limit,
         "diagram": [asdict(box) for box in diagram],
     }
-
-
-def message(text: str) -> dict[str, Any]:
-    """The value that says something, and leaves what is shown."""
-    return {"id": uuid.uuid4().hex, "message": text}

@@ -12,8 +12,8 @@ from playground.ui.controls import answered
 from playground.validation import UserError
 
 
-class Kept(NamedTuple):
-    """The run on show, as one user's `gr.State` keeps it."""
+class RunOnShow(NamedTuple):
+    """As one user's `gr.State` keeps it."""
 
     checkpoint: str
     settings: Any
@@ -27,6 +27,11 @@ class Kept(NamedTuple):
     @property
     def command(self) -> str:
         return exports.command_line(self.checkpoint, self.settings, "grid.png")
+
+    @property
+    def stem(self) -> str:
+        """Of the names of its files."""
+        return f"{self.checkpoint}-seed{self.settings.seed}"
 
 
 def build(kept: gr.State, scrubber_id: str) -> gr.Code:
@@ -49,36 +54,35 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
     return command
 
 
-def save_animation(kept: Kept | None) -> dict[str, Any]:
+def save_animation(run: RunOnShow | None) -> dict[str, Any]:
     """The run as a GIF."""
-    path = download.path(f"{_stem(kept)}.gif")
-    exports.gif(path, _present(kept).recording.x, _present(kept).about)
+    run = _present(run)
+    path = download.path(f"{run.stem}.gif")
+    exports.gif(path, run.recording.x, run.about)
     return download.file(path)
 
 
-def save_frame(kept: Kept | None, index: float) -> dict[str, Any]:
+def save_frame(run: RunOnShow | None, index: float) -> dict[str, Any]:
     """The three strips of one frame, side by side."""
-    run = _present(kept).recording
-    at = int(min(max(index, 0), len(run.steps) - 1))
-    grids = np.stack([pictures.grid(strip[at]) for strip in (run.x, run.x0_hat, run.eps_hat)])
-    path = download.path(f"{_stem(kept)}-t{run.t[at]}.png")
-    about = _present(kept).about | {"step": str(run.steps[at]), "t": str(run.t[at])}
+    run = _present(run)
+    frames = run.recording
+    at = int(min(max(index, 0), len(frames.steps) - 1))
+    grids = np.stack([pictures.grid(strip[at]) for strip in (frames.x, frames.x0_hat, frames.eps_hat)])
+    path = download.path(f"{run.stem}-t{frames.t[at]}.png")
+    about = run.about | {"step": str(frames.steps[at]), "t": str(frames.t[at])}
     exports.png(path, pictures.grid(grids, columns=3, gap=4), about)
     return download.file(path)
 
 
-def save_pictures(kept: Kept | None) -> dict[str, Any]:
+def save_pictures(run: RunOnShow | None) -> dict[str, Any]:
     """The finished pictures."""
-    path = download.path(f"{_stem(kept)}.png")
-    exports.png(path, pictures.grid(_present(kept).recording.images), _present(kept).about)
+    run = _present(run)
+    path = download.path(f"{run.stem}.png")
+    exports.png(path, pictures.grid(run.recording.images), run.about)
     return download.file(path)
 
 
-def _present(kept: Kept | None) -> Kept:
-    if kept is None:
+def _present(run: RunOnShow | None) -> RunOnShow:
+    if run is None:
         raise UserError("there is no run to export (one is kept for an hour): press Sample first")
-    return kept
-
-
-def _stem(kept: Kept | None) -> str:
-    return f"{_present(kept).checkpoint}-seed{_present(kept).settings.seed}"
+    return run

@@ -4,7 +4,7 @@
 function drawFormula(value) {
   const formula = $('.formula');
   formula.hidden = !value.formula;
-  formula.innerHTML = value.formula || '';      // written by our own code, never by a user
+  formula.innerHTML = value.formula;      // written by our own code, never by a user
   return [...formula.querySelectorAll('[data-number]')].map((span) => {
     const shown = value.numbers[span.dataset.number];
     return (k) => { span.textContent = shown[k]; };

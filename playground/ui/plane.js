@@ -1,5 +1,4 @@
 // A plane of the latent space. `props.value` comes from pack() or message() of plane.py.
-const $ = (selector) => element.querySelector(selector);
 const canvas = $('.plane'), context = canvas.getContext('2d');
 const NEAR = 8, STEP = 0.1;          // CSS pixels to a point that is touched; how far an arrow key goes
 let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, presses = 0;

@@ -37,8 +37,3 @@ def pack(
     return {"id": uuid.uuid4().hex, "model": model, "mu": list(mu), "log_var": list(log_var),
             "axes": [list(axis) for axis in axes], "names": list(classes), "colours": list(classes.values()),
             "chart": chart, "seed": seed}  # fmt: skip
-
-
-def message(text: str) -> dict[str, Any]:
-    """The value that says something, and leaves what is shown."""
-    return {"id": uuid.uuid4().hex, "message": text}

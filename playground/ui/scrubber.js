@@ -1,7 +1,6 @@
 // The scrubber: frames as sprite sheets on canvases, and everything that follows the frame shown.
 // `props.value` comes from pack(), live(), message() or stopped() of scrubber.py, which tells of its fields.
 // Nothing here asks the server for anything but the sheets themselves.
-const $ = (selector) => element.querySelector(selector);
 const position = $('.position'), caption = $('.caption'), playButton = $('[data-do=play]');
 let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}

@@ -17,11 +17,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from playground import pictures
-from playground.ui import component
+from playground.ui import component, download
 
 MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
 LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
@@ -149,11 +147,6 @@ def live(strips: Sequence[Strip], index: int, frames: int, caption: str, started
             "vacant": _vacant(strips[0]), "index": index, "frames": frames, "caption": caption}  # fmt: skip
 
 
-def message(text: str) -> dict[str, Any]:
-    """The value that says something, and leaves the run on show as it is."""
-    return {"message": text, "id": uuid.uuid4().hex}
-
-
 def stopped() -> dict[str, Any]:
     """The value after Stop: back to the run before; previews that are still on their way are dropped."""
     return {"stopped": True, "id": uuid.uuid4().hex, "at": time.monotonic()}
@@ -195,7 +188,9 @@ def _encode(image: np.ndarray, lossless: bool) -> bytes:
 def _file(encoded: tuple[bytes, str]) -> dict[str, Any]:
     """Put a sheet where the browser can fetch it; Gradio adds the URL."""
     data, kind = encoded
-    return FileData(path=save_bytes_to_cache(data, f"frames.{kind}", get_upload_folder())).model_dump()
+    path = download.path(f"frames.{kind}")
+    path.write_bytes(data)
+    return FileData(path=str(path)).model_dump()
 
 
 def _finite(curve: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from playground import formulas, pictures, sampling, schedule, validation
 from playground.tabs import Places
 from playground.tabs.ddpm import runs
-from playground.ui import controls, how, links, palette, scrubber, source
+from playground.ui import component, controls, how, links, palette, scrubber, source
 from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
@@ -117,7 +117,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def chose(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> tuple[Any, Any]:
         wanted = source.awaited(kind, drawing, upload)
-        return (scrubber.message(wanted), gr.skip()) if wanted else noise(kind, number, drawing, upload, seed)
+        return (component.message(wanted), gr.skip()) if wanted else noise(kind, number, drawing, upload, seed)
 
     def chose_rolled(*values: Any) -> tuple[Any, ...]:
         return *chose(*values), values[-1]
@@ -134,7 +134,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             with suppress(UserError):
                 return first(None, notice=sentence(error))
-            return scrubber.message(sentence(error)), *[gr.skip()] * 4
+            return component.message(sentence(error)), *[gr.skip()] * 4
 
     inputs, shown = [*chosen.inputs, seed], [stage, link]
     light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}

@@ -12,9 +12,9 @@ from playground.models import ddpm
 from playground.recording import Recorder, Recording
 from playground.tabs import Places
 from playground.tabs.ddpm import runs
-from playground.ui import controls, export, how, links, scrubber
+from playground.ui import component, controls, export, how, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
-from playground.ui.export import Kept
+from playground.ui.export import RunOnShow
 from playground.validation import UserError
 
 MAX_PICTURES, MAX_W = 64, 8
@@ -118,7 +118,7 @@ def finished(
     places: Places, model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool = True, notice: str = ""
 ) -> tuple[Any, ...]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
-    kept = Kept(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
+    kept = RunOnShow(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
     shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
     return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
 
@@ -128,7 +128,7 @@ def first_run(places: Places, notice: str = "") -> tuple[Any, ...]:
     try:
         shown = finished(places, runs.load_model(places), runs.FIRST, runs.first(places), asked=False, notice=notice)
     except UserError as error:
-        shown = scrubber.message(notice or sentence(error)), *UNCHANGED
+        shown = component.message(notice or sentence(error)), *UNCHANGED
     return *shown, *values_of(runs.FIRST), None
 
 
@@ -140,7 +140,7 @@ def opened(places: Places, request: gr.Request) -> tuple[Any, ...]:
             return first_run(places)
         values = values_of(asked)
         settings_of(values)  # the page allows less than the command line
-        return scrubber.message("Sampling the run of this link …"), *UNCHANGED, *values, asked
+        return component.message("Sampling the run of this link …"), *UNCHANGED, *values, asked
     except UserError as error:
         return first_run(places, sentence(error))
 
@@ -159,7 +159,7 @@ def build(page: gr.Blocks, places: Places) -> None:
                 yield preview, *UNCHANGED
             yield finished(places, model, settings, recorder.recording())
         except Exception as error:
-            yield scrubber.message(sentence(error)), *UNCHANGED
+            yield component.message(sentence(error)), *UNCHANGED
             raise
 
     def sample_rolled(*values: Any) -> Iterator[tuple[Any, ...]]:

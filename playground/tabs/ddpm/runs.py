@@ -77,7 +77,7 @@ def captions(
 ) -> list[str]:
     """The numbers of each frame, in words; `before` is the time from which the last step was made."""
     kept = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
-    rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_norm, run.x0_change, strict=True)
+    rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_rms, run.x0_change, strict=True)
     return [
         f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
         f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
@@ -96,7 +96,7 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice:
         Curve(
             "RMS of ε̂",
             "Root mean square of the predicted noise; 1 is unit noise.",
-            [Series("", palette.NOISE, run.eps_norm)],
+            [Series("", palette.NOISE, run.eps_rms)],
         ),
         Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
     )
@@ -114,16 +114,16 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice:
 
 def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
     """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
-    start = shown = first = sure = time.monotonic()
+    start = shown = first_step = known = time.monotonic()
     for frame in compute.one_by_one(ddpm.sample(model, settings)):
         recorder.add(frame)
         now = time.monotonic()
         if frame.step == 1:
-            first, sure = now, now + 0.5  # the first step takes longer, and a single one tells little
-        left = (now - first) / max(frame.step - 1, 1) * (settings.steps - frame.step)
+            first_step, known = now, now + 0.5  # the first step takes longer, and a single one tells little
+        left = (now - first_step) / max(frame.step - 1, 1) * (settings.steps - frame.step)
         if frame.step == 1 or (now - shown > PAUSE and left > PAUSE):  # the browser's work slows the last steps down
             shown = now
             x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
             images = strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
-            caption = f"step {frame.step} of {settings.steps}" + (f" · about {left:.0f} s left" if now > sure else "")
+            caption = f"step {frame.step} of {settings.steps}" + (f" · about {left:.0f} s left" if now > known else "")
             yield scrubber.live(images, frame.step, settings.steps + 1, caption, start)

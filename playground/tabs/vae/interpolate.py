@@ -10,7 +10,7 @@ from playground import interpolation, pictures
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
-from playground.ui import controls, how, palette, scrubber
+from playground.ui import component, controls, how, palette, scrubber
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE = "Interpolate"
@@ -81,4 +81,4 @@ def show(places: Places, start: Start) -> list[Any]:
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [scrubber.message(text)]
+    return [component.message(text)]

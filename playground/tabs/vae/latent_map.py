@@ -12,7 +12,7 @@ from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
-from playground.ui import how, plane, source
+from playground.ui import component, how, plane, source
 from playground.ui.scrubber import data_url
 from playground.validation import UserError
 
@@ -53,7 +53,7 @@ def show(places: Places, start: Start) -> list[Any]:
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [plane.message(text)]
+    return [component.message(text)]
 
 
 def axes_of(model: vae.Model) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
-from playground.ui import explorer, how
+from playground.ui import component, explorer, how
 from playground.ui.explorer import Box, Dimension
 
 TITLE = "Traverse"
@@ -64,7 +64,7 @@ def show(places: Places, start: Start) -> list[Any]:
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [explorer.message(text)]
+    return [component.message(text)]
 
 
 def dimensions(model: vae.Model, tracked: list[str]) -> list[Dimension]:
