@@ -39,6 +39,12 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     return value
 
 
+def keep(settings: Any, **clean: Any) -> None:
+    """Write clean values back into a frozen dataclass, as it is made."""
+    for name, value in clean.items():
+        object.__setattr__(settings, name, value)
+
+
 def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) -> None:
     """Check the config (a frozen dataclass) of a network of levels, and write its clean values back.
 
@@ -46,12 +52,11 @@ def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) ->
         bounds: of each of its whole numbers.
         groups: of its group normalisations, which must divide the width.
     """
-    for name, (low, high) in bounds.items():
-        object.__setattr__(config, name, integer(name, getattr(config, name), low, high))
+    keep(config, **{name: integer(name, getattr(config, name), low, high) for name, (low, high) in bounds.items()})
     if not isinstance(config.multipliers, (list, tuple)) or not 1 <= len(config.multipliers) <= 6:
         raise UserError("multipliers must be a list of 1 to 6 whole numbers")
     multipliers = tuple(integer("multipliers", m, 1, 16) for m in config.multipliers)
-    object.__setattr__(config, "multipliers", multipliers)
+    keep(config, multipliers=multipliers)
     for name, factor in (("width", groups), ("size", config.patch * 2 ** (len(multipliers) - 1))):
         if getattr(config, name) % factor:
             raise UserError(f"{name} must be a multiple of {factor}, not {getattr(config, name)}")

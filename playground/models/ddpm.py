@@ -157,15 +157,17 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        fix = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        fix("n", validation.integer("number of pictures", self.n, 1, 1_000_000))
-        fix("label", None if self.label is None else validation.integer("label", self.label, 0, 9))
-        fix("sampler", validation.choice("sampler", self.sampler, SAMPLERS))
-        fix("steps", validation.integer("steps", self.steps, 1, 1000))
-        fix("eta", validation.number("eta", self.eta, 0, 1))
-        fix("w", validation.number("guidance w", self.w, 0, 20))
-        fix("clip", validation.flag("clip", self.clip))
-        fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        validation.keep(
+            self,
+            n=validation.integer("number of pictures", self.n, 1, 1_000_000),
+            label=None if self.label is None else validation.integer("label", self.label, 0, 9),
+            sampler=validation.choice("sampler", self.sampler, SAMPLERS),
+            steps=validation.integer("steps", self.steps, 1, 1000),
+            eta=validation.number("eta", self.eta, 0, 1),
+            w=validation.number("guidance w", self.w, 0, 20),
+            clip=validation.flag("clip", self.clip),
+            seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED),
+        )
 
 
 def labels(model: Model, settings: Settings, first: int = 0) -> Tensor:

@@ -289,11 +289,13 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        fix = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        fix("n", validation.integer("number of pictures", self.n, 1, 1_000_000))
-        fix("prior", validation.choice("prior", self.prior, PRIORS))
-        fix("temperature", validation.number("temperature", self.temperature, 0, 3))
-        fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        validation.keep(
+            self,
+            n=validation.integer("number of pictures", self.n, 1, 1_000_000),
+            prior=validation.choice("prior", self.prior, PRIORS),
+            temperature=validation.number("temperature", self.temperature, 0, 3),
+            seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED),
+        )
 
 
 class Frame(NamedTuple):

@@ -7,24 +7,12 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-_JS = """
-watch('value', () => {
-  const value = props.value;
-  if (!value || !value.file) return;
-  const link = document.createElement('a');
-  link.href = value.file.url;
-  link.download = value.name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  element.dataset.saved = value.name;
-});
-"""
+from playground.ui import component
 
 
 def build(elem_id: str) -> gr.HTML:
     """The component; give it the value of `file` and the browser saves it."""
-    return gr.HTML(elem_id=elem_id, html_template="<span></span>", js_on_load=_JS, apply_default_css=False)
+    return component.build("download", elem_id=elem_id)
 
 
 def path(name: str) -> Path:

@@ -40,8 +40,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         validation.choice("picture", self.picture, KINDS)
-        object.__setattr__(self, "number", validation.integer("number of the test image", self.number, 0, 9_999))
-        object.__setattr__(self, "seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        number = validation.integer("number of the test image", self.number, 0, 9_999)
+        validation.keep(self, number=number, seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED))
 
 
 def describe(x0: Tensor, seed: int, notice: str = "") -> dict[str, Any]:

@@ -37,14 +37,16 @@ class Settings:
     other: int = 1
 
     def __post_init__(self) -> None:
-        fix = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
         validation.choice("model", self.model, MODELS)
         validation.choice("picture", self.picture, KINDS)
-        fix("number", validation.integer("number of the test image", self.number, 0, 9_999))
-        fix("seed", validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        validation.keep(
+            self,
+            number=validation.integer("number of the test image", self.number, 0, 9_999),
+            seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED),
+        )
         validation.choice("other end", self.to, ENDS)
         last = 9_999 if self.to == source.TEST else validation.MAX_SEED
-        fix("other", validation.integer("number of the other end", self.other, 0, last))
+        validation.keep(self, other=validation.integer("number of the other end", self.other, 0, last))
 
 
 class Start(NamedTuple):
