@@ -49,11 +49,11 @@ SAMPLE = """(button) => new Promise((resolve) => {
   };
   const observer = new MutationObserver((changes) => {
     for (const {attributeName, target} of changes) {
-      if (attributeName === 'data-live' && target.dataset.live === 'true') seen('preview');
+      if (attributeName === 'data-preview') seen('preview');
       if (attributeName === 'data-ready') seen('finished');
     }
   });
-  observer.observe(root, {subtree: true, attributes: true, attributeFilter: ['data-live', 'data-ready']});
+  observer.observe(root, {subtree: true, attributes: true, attributeFilter: ['data-preview', 'data-ready']});
   start = performance.now();
   document.querySelector(button).click();
 })"""

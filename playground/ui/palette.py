@@ -4,5 +4,5 @@ DATA = "#0072B2"
 NOISE = "#D55E00"
 ESTIMATE = "#009E73"
 COMPARED = "#CC79A7"
-# Ten classes: Tol's muted scheme and one more, told apart by colour-blind people and bright enough for black.
-CLASSES = ["#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#EE8866", "#BBCCEE", "#EEDD88", "#FFAABB"]
+# Ten classes, bright enough for black: seven of Tol's schemes, a blue, a grey and a pink, apart in hue or in lightness.
+CLASSES = ["#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#EE8866", "#4477EE", "#BBBBBB", "#FFAABB"]

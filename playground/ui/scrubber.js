@@ -103,6 +103,7 @@ function preview(value) {      // the newest frame of a run under way; the finis
   position.max = value.frames - 1; position.value = value.index;
   caption.value = value.caption;
   busy(true, value.index / (value.frames - 1));
+  element.dataset.preview = value.index;
 }
 
 function finish(value) {

@@ -78,7 +78,7 @@ def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
     set_control(page, "Pictures", "4")
     set_control(page, "Steps", "120")
     page.locator("#ddpm-sample").click()
-    page.wait_for_selector(f"{SCRUBBER} [data-live=true]", state="attached")
+    page.wait_for_selector(f"{SCRUBBER} [data-live=true][data-preview]", state="attached")
     next_value(page, before, SCRUBBER)
     assert "step 120 of 120" in caption(page, SCRUBBER)
     assert strip(page, SCRUBBER, 1).shape == (64, 64)
@@ -100,7 +100,7 @@ def test_stop_ends_a_run_and_keeps_the_one_before(page: Page) -> None:
     set_control(page, "Pictures", "64")
     set_control(page, "Steps", "1000")
     page.locator("#ddpm-sample").click()
-    page.wait_for_selector(f"{SCRUBBER} [data-live=true]", state="attached")
+    page.wait_for_selector(f"{SCRUBBER} [data-live=true][data-preview]", state="attached")
     page.locator("#ddpm-stop").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=false]", state="attached", timeout=5_000)
     assert ready(page, SCRUBBER) == before

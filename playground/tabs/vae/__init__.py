@@ -69,7 +69,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         values = dataclasses.astuple(linked or Settings())
         nothing_drawn = [*values[:3], "", None, *values[3:]]
         made = show(name, *nothing_drawn, address=linked is not None, wrong=wrong)
-        return [*made, *values, gr.Tabs(selected=name), name, name != FIRST]
+        turned = [gr.Tabs(selected=name), name, True] if name != FIRST else [gr.skip()] * 3
+        return [*made, *values, *turned]
 
     def turn(name: str, before: str, turning: bool, *values: Any) -> list[Any]:
         """A view that was selected; those that a page selects by itself as it opens, `opened` has filled."""
