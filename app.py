@@ -45,6 +45,7 @@ THEME = gr.themes.Default(primary_hue="blue", neutral_hue="slate").set(
     block_info_text_color="*neutral_600",
     block_title_text_color="*neutral_700",
     link_text_color_dark="*primary_400",
+    button_large_text_weight="700",  # see page.css
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_dark="*primary_600",

@@ -37,7 +37,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             notice = gr.Markdown(visible=False)  # what is wrong with the address
-            with gr.Tabs() as views:
+            with gr.Tabs(overflow_behavior="wrap") as views:
                 tabs, shown, own = {}, {}, {}
                 for name, view in VIEWS.items():
                     with gr.Tab(view.TITLE, id=name) as tabs[name]:
