@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app", "playground", "train")
 BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation",
-          "playground.compute", "playground.sampling", "playground.elbo"]  # fmt: skip
+          "playground.compute", "playground.sampling", "playground.elbo", "playground.adversarial"]  # fmt: skip
 OUTPUT = ["playground.pictures", "playground.recording", "playground.exports", "playground.formulas"]
 
 RULES: dict[str, list[str]] = {
@@ -37,6 +37,7 @@ RULES: dict[str, list[str]] = {
         "playground.checkpoint",
         *BOTTOM,
         "playground.pictures",
+        "playground.history",
     ],
     # the families: each its own file, and text to image stands on three others
     "playground.models.text_to_image": [
@@ -54,6 +55,9 @@ RULES: dict[str, list[str]] = {
     "playground.exports": ["playground.pictures"],
     "playground.formulas": ["playground.schedule", "playground.prediction"],
     "playground.pictures": ["playground.validation"],
+    "playground.history": ["playground.validation"],
+    "playground.adversarial": ["playground.validation"],
+    "playground.lab": ["playground.data.*", *BOTTOM],
     # the bottom: third party only, but for the one kind of error that speaks to users
     "playground.sampling": ["playground.schedule"],
     "playground.data.*": ["playground.data.*", "playground.validation"],

@@ -62,7 +62,7 @@ def train_until_killed(options: recipe.Recipe, step: int) -> None:
 
     run = loop.Run(options, lambda: ddpm.Model(options.config))
     with pytest.raises(Kill):
-        loop.follow(run, run.train(loss))
+        loop.follow(run, run.train(loss=loss))
 
 
 def results(options: recipe.Recipe) -> dict[str, torch.Tensor]:
@@ -157,14 +157,14 @@ def test_the_log_has_a_row_a_step(tiny):
     rows = logged(tiny)
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert [row["lr"] for row in rows] == pytest.approx([tiny.lr * loop.rate(step, tiny) for step in range(12)])
-    assert all(row["loss"] > 0 and row["grad_norm"] > 0 and row["samples_per_second"] > 0 for row in rows)
+    assert all(row["loss"] > 0 and row["loss_gradient"] > 0 and row["samples_per_second"] > 0 for row in rows)
 
 
 def test_the_average_is_that_of_the_weights(tiny):
     """ema_t = d ema_{t-1} + (1 - d) weights_t, from the weights after the first step on."""
     run = loop.Run(tiny, lambda: ddpm.Model(TINY))
     expected: dict[str, torch.Tensor] = {}
-    for _ in run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator)):
+    for _ in run.train(loss=lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator)):
         for name, tensor in run.model.state_dict().items():
             expected[name] = torch.lerp(tensor, expected[name], tiny.ema) if name in expected else tensor.clone()
     for name, tensor in run.ema.module.state_dict().items():
@@ -180,7 +180,9 @@ def test_pictures_are_drawn_now_and_then(tiny):
 def test_a_loss_that_is_not_a_number_stops_the_run_with_advice_before_its_state_is_kept(tiny, log_every):
     tiny = replace(tiny, log_every=log_every)
     run = loop.Run(tiny, lambda: ddpm.Model(TINY))
-    records = run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8] * torch.nan, LABELS[:8], generator))
+    records = run.train(
+        loss=lambda model, step, generator: ddpm.loss(model, IMAGES[:8] * torch.nan, LABELS[:8], generator)
+    )
     with pytest.raises(UserError, match=r"not a number at step \d+: lower --lr"):
         loop.follow(run, records)
     assert not list(tiny.folder.glob("step-*"))
@@ -232,7 +234,7 @@ def test_what_completes_a_checkpoint_is_done_before_it_is_published(tiny):
         checkpoint.save(path, checkpoint.load(path), {"completed": True})
 
     run = loop.Run(tiny, lambda: ddpm.Model(TINY))
-    records = run.train(lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator))
+    records = run.train(loss=lambda model, step, generator: ddpm.loss(model, IMAGES[:8], LABELS[:8], generator))
     path = loop.follow(run, records, complete=complete)
     assert path
     assert checkpoint.header(path).provenance == {"completed": True}
@@ -282,7 +284,7 @@ def train_without_noise(folder: Path, processes: int) -> None:
         index = loop.shuffled(len(IMAGES), options.batch_size, step, options.seed, rank, ranks)
         return (model(IMAGES[index], 100 + index, LABELS[index]) - IMAGES[index]).square().mean()
 
-    loop.follow(run, run.train(loss))
+    loop.follow(run, run.train(loss=loss))
     weights = run.accelerator.unwrap_model(run.model).state_dict()
     save_file(weights, folder / f"weights-of-{rank}.safetensors")
     save_file(run.ema.module.state_dict(), folder / f"average-of-{rank}.safetensors")

@@ -1,6 +1,6 @@
 """The measures against known answers."""
 
-from math import sqrt
+from math import log, sqrt
 
 import pytest
 import torch
@@ -98,3 +98,11 @@ def test_points_further_out_than_the_data_have_no_precision_but_full_recall() ->
     found = measures.neighbourhoods(real, fake)
     assert found["precision"] == pytest.approx(0.5)
     assert found["recall"] == found["coverage"] == 1
+
+
+def test_the_divergence_of_histograms_is_that_of_categories_and_finite_where_nothing_was_expected() -> None:
+    fake, real = torch.tensor([10, 30, 0]), torch.tensor([49, 99, 49])
+    p, q = torch.distributions.Categorical(fake.double()), torch.distributions.Categorical((real + 1).double())
+    assert measures.divergence(fake, real) == pytest.approx(torch.distributions.kl_divergence(p, q).item())
+    assert measures.divergence(torch.tensor([0, 5]), torch.tensor([5, 0])) == pytest.approx(log(7))
+    assert measures.divergence(torch.tensor([3, 3]), torch.tensor([7, 7])) == pytest.approx(0)

@@ -82,6 +82,17 @@ def test_only_the_learned_standard_deviation_is_learned() -> None:
         assert model.log_sigma.requires_grad == (likelihood == "learned gaussian")
 
 
+def test_a_broadcast_decoder_has_the_code_and_the_place_at_every_place() -> None:
+    z = torch.randn(5, 2, generator=generator(0))
+    h = vae.Broadcast(3)(z)  # (5, 4, 3, 3)
+    assert all(torch.equal(h[:, :2, row, column], z) for row in range(3) for column in range(3))
+    line = torch.tensor([-1.0, 0.0, 1.0])
+    assert torch.equal(h[:, 2], line.expand(5, 3, 3))
+    assert torch.equal(h[:, 3], line[:, None].expand(5, 3, 3))
+    model = vae.Model(replace(TINY, broadcast=True))
+    assert model.decode(z).shape == (5, 1, 8, 8)
+
+
 def test_gradients_flow_through_the_sample() -> None:
     """The derivative of E[f(z)] with respect to mu and sigma, by the code drawn: eq. 10."""
     model, x = vae.Model(TINY), tiny_images()

@@ -66,7 +66,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
         index = run.batch(len(images), step)
         return ddpm.loss(model, images[index], labels[index], generator, recipe.class_dropout)
 
-    return loop.follow(run, run.train(loss), _picture)
+    return loop.follow(run, run.train(loss=loss), _picture)
 
 
 def _picture(model: ddpm.Model, path: Path) -> None:

@@ -43,7 +43,7 @@ class Options:
     again: bool = False
     data: Path = Path("data")
     weights: Path = checkpoint.WEIGHTS
-    judge: Path = checkpoint.WEIGHTS / "judge-digits.safetensors"
+    judge: Path = judging.JUDGE
     out: Path = checkpoint.WEIGHTS / "evaluate.json"
 
 

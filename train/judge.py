@@ -55,7 +55,7 @@ def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) ->
     def examine(path: Path) -> None:
         _examine(path, *(test or digits.load(recipe.data, "test", download=True)))
 
-    return loop.follow(run, run.train(loss), complete=examine)
+    return loop.follow(run, run.train(loss=loss), complete=examine)
 
 
 def _examine(path: Path, images: Tensor, labels: Tensor) -> None:

@@ -23,10 +23,11 @@ from playground.data import digits
 from playground.sampling import finished, generator
 from playground.validation import UserError
 from train import device
-from train.measures import frechet, neighbourhoods
+from train.measures import divergence, frechet, neighbourhoods
 from train.results import Entry
 
 TABLE = "digits"
+JUDGE = checkpoint.WEIGHTS / "judge-digits.safetensors"
 REAL_DIGITS = "real digits"  # where a checkpoint's name stands
 
 
@@ -121,7 +122,8 @@ class Judge:
     def __init__(self, path: Path, test: Tensor):
         self.model = device.load(path, expect="judge")
         self.sha256 = checkpoint.sha256(path)
-        self.real = self.look(test)[0]
+        self.real, read = self.look(test)
+        self.counts = read.bincount(minlength=digits.CLASSES)
 
     def entry(self, identity: dict[str, Any], make: Callable[[], Pictures]) -> Entry:
         """A set of pictures to judge: what it is, and what makes it."""
@@ -138,7 +140,11 @@ class Judge:
     def measure(self, pictures: Pictures) -> dict[str, float]:
         """The figures of a set of pictures; `frechet` and `coverage_of_floor` in floors: see `train.results`."""
         features, read = self.look(pictures.images)
-        figures = {"frechet": frechet(self.real, features), **neighbourhoods(self.real, features)}
+        figures = {
+            "frechet": frechet(self.real, features),
+            **neighbourhoods(self.real, features),
+            "class_kl": divergence(read.bincount(minlength=digits.CLASSES), self.counts),
+        }
         if pictures.labels is not None:
             figures["accuracy"] = (read == pictures.labels).float().mean().item()
         if pictures.seconds is not None:

@@ -37,6 +37,7 @@ class Options:
         lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
+        betas, weight_decay: of AdamW (Loshchilov 2019).
         clip_norm: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what ships.
         precision: "bf16" or "no", Accelerate's mixed precision.
@@ -57,6 +58,8 @@ class Options:
     warmup: int = 500
     decay: float = 0.3
     cycles: int = 1
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema: float = 0.999
     precision: str = "bf16"
@@ -82,12 +85,18 @@ class Options:
 
 
 class Record(NamedTuple):
-    """One step: its number from 1 on, its loss and gradient norm (tensors, so that a GPU need not wait), its rate."""
+    """One step: its number from 1 on, the losses and gradient norms of its turns, by name, and its rate.
+
+    Losses and norms are tensors, so that a GPU need not wait.
+    """
 
     step: int
-    loss: Tensor
-    grad_norm: Tensor
+    losses: dict[str, Tensor]
+    norms: dict[str, Tensor]
     lr: float
+
+
+Loss = Callable[[nn.Module, int, torch.Generator], Tensor]  # of the model, the step, the generator for it
 
 
 class Run:
@@ -107,7 +116,9 @@ class Run:
         ).eval()
         if options.compile:
             model.compile()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=options.lr, betas=options.betas, weight_decay=options.weight_decay
+        )
         self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
@@ -164,26 +175,37 @@ class Run:
         part = accelerator.process_index, accelerator.num_processes
         return shuffled(n, options.batch_size, step, options.seed, *part).to(accelerator.device)
 
-    def train(self, loss: Callable[[nn.Module, int, torch.Generator], Tensor]) -> Iterator[Record]:
+    def train(self, **turns: Loss) -> Iterator[Record]:
         """Yield a record after each step until the last.
 
         Args:
-            loss: of the model, the step and this process's generator for it.
+            turns: losses by name. A step takes them in this order, an optimiser step on each; one that should leave
+                some weights as they are leaves them without a gradient.
         """
         process = self.accelerator.process_index
         self.model.train()
         for step in range(self.step, self.options.steps):
             # Dropout draws from the global generator, on each process its own.
             torch.manual_seed(generator(self.options.seed, step, process, 1).initial_seed())
-            value = loss(self.model, step, generator(self.options.seed, step, process))
-            self.accelerator.backward(value)
-            norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            lr = float(self.scheduler.get_last_lr()[0])
+            noise, lr = generator(self.options.seed, step, process), float(self.scheduler.get_last_lr()[0])
+            taken = {name: self._turn(loss(self.model, step, noise)) for name, loss in turns.items()}
             self.scheduler.step()
             self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
-            yield Record(step + 1, self.accelerator.reduce(value.detach(), "mean"), norm, lr)
+            losses, norms = ({name: both[i] for name, both in taken.items()} for i in (0, 1))
+            yield Record(step + 1, losses, norms, lr)
+
+    def after_turn(self, change: Callable[[nn.Module], None]) -> None:
+        """Have the weights changed after every step of the optimiser."""
+        model = self.accelerator.unwrap_model(self.model)
+        self.optimizer.optimizer.register_step_post_hook(lambda *_: change(model))
+
+    def _turn(self, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """Descend one step; the mean loss of all processes, and the norm of the gradient."""
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return self.accelerator.reduce(loss.detach(), "mean"), norm
 
 
 def rate(step: int, options: Options) -> float:
@@ -206,7 +228,18 @@ def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, pr
 
 
 # Flags that say where, how long at a time, and how watched, but change nothing in the result.
-CIRCUMSTANCES = {"data", "out", "runs", "minutes", "compile", "tracker", "save_every", "picture_every", "log_every"}
+CIRCUMSTANCES = {
+    "data",
+    "out",
+    "runs",
+    "judge",
+    "minutes",
+    "compile",
+    "tracker",
+    "save_every",
+    "picture_every",
+    "log_every",
+}
 
 
 def experiment(options: Options) -> dict[str, Any]:
@@ -265,7 +298,7 @@ def follow(
             picture(run.ema.module, options.folder / f"picture-{record.step:07d}.png")
         late = options.minutes is not None and record.step % options.log_every == 0 and _late(run, start)
         if late or record.step % options.save_every == 0 or record.step == options.steps:
-            _number(record)
+            _numbers(record)
             run.save()
         if late:
             break
@@ -287,23 +320,20 @@ def _late(run: Run, start: float) -> bool:
     return bool(run.accelerator.reduce(torch.tensor(float(over), device=run.accelerator.device), "sum"))
 
 
-def _number(record: Record) -> float:
-    """The loss, if it is a number: a state without one is not worth keeping."""
-    loss = float(record.loss)
-    if loss != loss:
+def _numbers(record: Record) -> dict[str, float]:
+    """The losses, if they are numbers: a state without them is not worth keeping."""
+    losses = {name: float(loss) for name, loss in record.losses.items()}
+    if any(loss != loss for loss in losses.values()):
         raise UserError(f"the loss is not a number at step {record.step}: lower --lr, or train with --precision no")
-    return loss
+    return losses
 
 
 def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
-    loss = _number(record)
-    row = {
-        "loss": loss,
-        "grad_norm": float(record.grad_norm),
-        "lr": record.lr,
-        "samples_per_second": samples_per_second,
-    }
-    bar.set_postfix({"loss": f"{loss:.4f}", "samples/s": f"{samples_per_second:.0f}"}, refresh=False)
+    losses = _numbers(record)
+    norms = {f"{name}_gradient": float(norm) for name, norm in record.norms.items()}
+    row = {**losses, **norms, "lr": record.lr, "samples_per_second": samples_per_second}
+    shown = {name: f"{loss:.4f}" for name, loss in losses.items()}
+    bar.set_postfix(shown | {"samples/s": f"{samples_per_second:.0f}"}, refresh=False)
     run.accelerator.log(row, step=record.step)
     if run.accelerator.is_main_process:
         with (run.options.folder / "log.jsonl").open("a") as file:

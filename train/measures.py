@@ -12,6 +12,15 @@ def frechet(real: Tensor, fake: Tensor) -> float:
     return ((real.mean(0) - fake.mean(0)).square().sum() + c_real.trace() + c_fake.trace() - 2 * root).item()
 
 
+def divergence(fake: Tensor, real: Tensor) -> float:
+    """The Kullback-Leibler divergence of one histogram of counts (K,) from another, in nats.
+
+    Each real class counts once more, so that none is impossible.
+    """
+    p, q = fake.double() / fake.sum(), (real + 1).double() / (real + 1).sum()
+    return torch.special.xlogy(p, p / q).sum().item()
+
+
 def neighbourhoods(real: Tensor, fake: Tensor, k: int = 5, chunk: int = 1000) -> dict[str, float]:
     """How far each of two sets (N, D) and (M, D) lies in balls around the other's points, as wide as to the k-th
     neighbour in their own set. Kynkaanniemi 2019, "Improved Precision and Recall", eq. 1; Naeem 2020, "Reliable

@@ -35,6 +35,8 @@ class Config:
         width, multipliers: channels of each level; the resolution halves from a level to the next.
         blocks: residual blocks of a level.
         patch: pixels a side that the first convolution takes in one, see `playground.nets.UNet`.
+        broadcast: whether the decoder is told the code and the place at every place, instead of a map made of the code:
+            where a shape is then is one dimension's affair.
         likelihood: p(x|z): "bernoulli" (pixels as shares of white), "gaussian" with standard deviation `sigma`, or
             "learned gaussian", whose one standard deviation starts there.
         components: of the Gaussian mixture that may be fitted to the codes; 0 for none.
@@ -48,6 +50,7 @@ class Config:
     multipliers: Sequence[int] = (1, 2)
     blocks: int = 1
     patch: int = 2
+    broadcast: bool = False
     likelihood: str = "bernoulli"
     sigma: float = 1.0
     components: int = 0
@@ -56,6 +59,7 @@ class Config:
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
         validation.levelled(self, _BOUNDS, GROUPS)
+        validation.flag("broadcast", self.broadcast)
         validation.choice("likelihood", self.likelihood, LIKELIHOODS)
         validation.number("sigma", self.sigma, 1e-3, 10)
 
@@ -84,11 +88,12 @@ def encoder(config: Config) -> nn.Sequential:
 
 def decoder(config: Config) -> nn.Sequential:
     """Codes (B, Z) -> the parameters of p(x|z) (B, C, H, W): logits for Bernoulli, means for Gaussian pixels."""
-    c = config.width * config.multipliers[-1]
-    layers: list[nn.Module] = [
-        nn.Linear(config.latent, c * lowest(config) ** 2),
-        nn.Unflatten(1, (c, lowest(config), lowest(config))),
-    ]
+    c, side = config.width * config.multipliers[-1], lowest(config)
+    layers: list[nn.Module] = (
+        [Broadcast(side), nn.Conv2d(config.latent + 2, c, 1)]
+        if config.broadcast
+        else [nn.Linear(config.latent, c * side**2), nn.Unflatten(1, (c, side, side))]
+    )
     for level, multiplier in reversed(list(enumerate(config.multipliers))):
         for _ in range(config.blocks):
             layers.append(ResidualBlock(c, config.width * multiplier))
@@ -102,6 +107,26 @@ def decoder(config: Config) -> nn.Sequential:
         nn.Conv2d(c, config.channels * config.patch**2, 3, padding=1),
         nn.PixelShuffle(config.patch),
     )
+
+
+class Broadcast(nn.Module):
+    """A code at every place, and the place beside it: (B, Z) -> (B, Z + 2, side, side).
+
+    Watters 2019, "Spatial Broadcast Decoder", algorithm 1.
+    """
+
+    places: Tensor  # (2, side, side), x and y from -1 to 1
+
+    def __init__(self, side: int):
+        super().__init__()
+        line = torch.linspace(-1, 1, side)
+        self.register_buffer("places", torch.empty(2, side, side))
+        self.places[0], self.places[1] = line, line[:, None]
+
+    def forward(self, z: Tensor) -> Tensor:
+        side = self.places.shape[-1]
+        code = z[:, :, None, None].expand(-1, -1, side, side)
+        return torch.cat([code, self.places.to(z).expand(len(z), -1, -1, -1)], dim=1)
 
 
 def lowest(config: Config) -> int:

@@ -17,7 +17,9 @@ def build(elem_id: str) -> gr.HTML:
 
 def path(name: str) -> Path:
     """A new file of this name in the folder that Gradio serves from and clears."""
-    return Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder())) / name
+    folder = Path(gr.utils.get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=folder)) / name
 
 
 def file(path: Path) -> dict[str, Any]:

@@ -1,0 +1,257 @@
+"""What a discriminator and a generator minimise. Goodfellow 2014, "Generative Adversarial Nets", and what came after.
+
+D gives a logit for each item: `real` and `fake` are the logits (B,) of data x and of samples G(z). Losses, and what
+holds D back, are apart and combine freely. Expectations are means over the batch.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils import parametrizations
+
+from playground import validation
+
+Critic = Callable[[Tensor], Tensor]  # items (B, ...) -> logits (B,)
+
+
+class Loss(NamedTuple):
+    """Two functions of the logits (real, fake), each (B,), that give a scalar.
+
+    Attributes:
+        discriminator, generator: what each of them minimises.
+        paired: whether the generator looks at real items too.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    paired: bool = False
+
+
+def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(x) - log(1 - D(G(z))), D being the sigmoid of the logit. Goodfellow 2014, eq. 1."""
+    return (F.softplus(-real) + F.softplus(fake)).mean()
+
+
+def saturating(real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 - D(G(z))): flat where D is sure of a fake. Goodfellow 2014, eq. 1."""
+    return -F.softplus(fake).mean()
+
+
+def nonsaturating(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(G(z)): steep where D is sure of a fake. Goodfellow 2014, section 3."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares(real: Tensor, fake: Tensor) -> Tensor:
+    """Logits of 1 for data and 0 for samples. Mao 2017, "Least Squares Generative Adversarial Networks", eq. 9."""
+    return ((real - 1).square() + fake.square()).mean() / 2
+
+
+def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mao 2017, eq. 9."""
+    return (fake - 1).square().mean() / 2
+
+
+def hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """No more is asked of a logit beyond 1 and -1. Lim and Ye 2017, "Geometric GAN"; Miyato 2018, eq. 16."""
+    return (F.relu(1 - real) + F.relu(1 + fake)).mean()
+
+
+def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
+    """Minus the Wasserstein distance, if D is 1-Lipschitz. Arjovsky 2017, "Wasserstein GAN", eq. 2."""
+    return (fake - real).mean()
+
+
+def raise_logits(real: Tensor, fake: Tensor) -> Tensor:
+    """Arjovsky 2017, algorithm 1; Miyato 2018, eq. 17."""
+    return -fake.mean()
+
+
+def relativistic(real: Tensor, fake: Tensor) -> Tensor:
+    """Each real item above the fake beside it. Jolicoeur-Martineau 2019; R3GAN (Huang 2024), eq. 2."""
+    return F.softplus(fake - real).mean()
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Huang 2024, eq. 2."""
+    return F.softplus(real - fake).mean()
+
+
+LOSSES = {
+    "minimax": Loss(cross_entropy, saturating),
+    "nonsaturating": Loss(cross_entropy, nonsaturating),
+    "leastsquares": Loss(least_squares, least_squares_generator),
+    "hinge": Loss(hinge, raise_logits),
+    "wasserstein": Loss(wasserstein, raise_logits),
+    "relativistic": Loss(relativistic, relativistic_generator, paired=True),
+}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss, and what is put beside it; 0 leaves a part out.
+
+    Attributes:
+        loss: one of `LOSSES`.
+        clip: largest absolute weight of D (Arjovsky 2017).
+        gp: weight of the gradient penalty (Gulrajani 2017).
+        r1, r2: weights of the squared gradients at data and at samples (Mescheder 2018).
+        matching: weight of feature matching, for the generator (Salimans 2016).
+        unroll: steps that the generator lets D go on in thought (Metz 2017); `unroll_lr`, their size.
+    """
+
+    loss: str = "nonsaturating"
+    clip: float = 0.0
+    gp: float = 0.0
+    r1: float = 0.0
+    r2: float = 0.0
+    matching: float = 0.0
+    unroll: int = 0
+    unroll_lr: float = 0.1
+
+    def __post_init__(self) -> None:
+        validation.choice("loss", self.loss, LOSSES)
+        for name in ("clip", "gp", "r1", "r2", "matching", "unroll_lr"):
+            validation.number(name, getattr(self, name), 0, 1e4)
+        validation.integer("unroll", self.unroll, 0, 50)
+
+
+def discriminator_loss(d: Critic, real: Tensor, fake: Tensor, objective: Objective, u: Tensor) -> Tensor:
+    """What D minimises, a scalar.
+
+    Args:
+        d: the discriminator.
+        real, fake: items (B, ...).
+        u: uniform in [0, 1] (B,), where between them the gradient penalty looks.
+    """
+    at_real = real.detach().requires_grad_(objective.r1 > 0)
+    at_fake = fake if fake.requires_grad else fake.detach().requires_grad_(objective.r2 > 0)
+    d_real, d_fake = d(at_real), d(at_fake)
+    loss = LOSSES[objective.loss].discriminator(d_real, d_fake)
+    if objective.r1:
+        loss = loss + objective.r1 / 2 * norm(input_gradient(d_real, at_real)).square().mean()
+    if objective.r2:
+        loss = loss + objective.r2 / 2 * norm(input_gradient(d_fake, at_fake)).square().mean()
+    if objective.gp:
+        loss = loss + objective.gp * gradient_penalty(d, real, fake, u)
+    return loss
+
+
+def generator_loss(d: nn.Module, real: Tensor, fake: Tensor, objective: Objective, u: Tensor, *given: Any) -> Tensor:
+    """What the generator that made `fake` minimises, a scalar.
+
+    Args:
+        d: the discriminator, called as d(items, *given): its classes, say.
+        real, fake, u: as in `discriminator_loss`.
+    """
+    weights = unrolled(d, real, fake, objective, u, *given) if objective.unroll else {}
+    critic, chosen = bound(d, weights, *given), LOSSES[objective.loss]
+    d_fake = critic(fake)
+    loss = chosen.generator(critic(real) if chosen.paired else d_fake, d_fake)
+    if objective.matching:
+        features = cast(Any, d).features
+        loss = loss + objective.matching * feature_distance(features(real), features(fake))
+    return loss
+
+
+# What holds D back.
+
+
+def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
+    """The gradient of each logit (B,) with respect to its item, as x (B, ...); itself differentiable."""
+    return torch.autograd.grad(logits.sum(), x, create_graph=True)[0]
+
+
+def norm(gradient: Tensor) -> Tensor:
+    """The Euclidean norm of each item's gradient (B, ...): (B,)."""
+    return gradient.flatten(1).norm(dim=1)
+
+
+def between(real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
+    """Points at shares u (B,) of the way from fake to real items (B, ...)."""
+    return torch.lerp(fake, real, u.view(-1, *[1] * (real.dim() - 1)).to(real))
+
+
+def gradient_penalty(d: Critic, real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
+    """(|gradient of D| - 1)^2 between real and fake. Gulrajani 2017, "Improved Training of Wasserstein GANs", eq. 3."""
+    x = between(real, fake, u).detach().requires_grad_()
+    return (norm(input_gradient(d(x), x)) - 1).square().mean()
+
+
+@torch.no_grad()
+def clip_weights(d: nn.Module, largest: float) -> None:
+    """Arjovsky 2017, algorithm 1."""
+    for weight in d.parameters():
+        weight.clamp_(-largest, largest)
+
+
+def normalize_spectrally(d: nn.Module) -> nn.Module:
+    """Divide every weight matrix by its largest singular value. Miyato 2018, "Spectral Normalization", eq. 8."""
+    for layer in list(d.modules()):
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            parametrizations.spectral_norm(layer)
+    return d
+
+
+# What the generator gets besides.
+
+
+def feature_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """Squared distance of the mean features (B, F). Salimans 2016, "Improved Techniques for Training GANs", 3.1."""
+    return (real.mean(0) - fake.mean(0)).square().sum()
+
+
+class MinibatchDiscrimination(nn.Module):
+    """Tells D how alike the items of a batch are: G cannot make the same one always. Salimans 2016, section 3.2.
+
+    Features (B, F) -> (B, F + kernels).
+    """
+
+    def __init__(self, features: int, kernels: int, dim: int = 4):
+        super().__init__()
+        self.kernels = kernels
+        self.project = nn.Linear(features, kernels * dim, bias=False)
+
+    def forward(self, f: Tensor) -> Tensor:
+        m = self.project(f).unflatten(1, (self.kernels, -1))  # (B, kernels, dim)
+        distance = (m[:, None] - m[None]).abs().sum(3)  # (B, B, kernels)
+        return torch.cat([f, (-distance).exp().sum(1) - 1], dim=1)
+
+
+def unrolled(
+    d: nn.Module, real: Tensor, fake: Tensor, objective: Objective, u: Tensor, *given: Any
+) -> dict[str, Tensor]:
+    """The weights of D after some more steps of gradient descent, as functions of the samples.
+
+    Metz 2017, "Unrolled Generative Adversarial Networks", eq. 7 to 9.
+    """
+    weights = {name: weight.detach().requires_grad_() for name, weight in d.named_parameters()}
+    for _ in range(objective.unroll):
+        loss = discriminator_loss(bound(d, weights, *given), real, fake, objective, u)
+        gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        weights = {
+            name: weight - objective.unroll_lr * gradient
+            for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+        }
+    return weights
+
+
+def bound(d: nn.Module, weights: dict[str, Tensor], *given: Any) -> Critic:
+    """D with other weights, if there are any, as a function of the items alone."""
+    return lambda x: functional_call(d, weights, (x, *given))
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Within, gradients pass through a module and none are left in it."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

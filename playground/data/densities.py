@@ -1,0 +1,139 @@
+"""Densities in the plane whose samples, likelihoods and scores are known exactly, all about four units wide.
+
+All but the checkerboard are mixtures of Gaussians of one width: some of a few that lie apart, the modes of which can be
+counted, and some of hundreds that follow a curve. A drawing becomes one too.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground.validation import UserError
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Gaussians of equal weight and width.
+
+    Attributes:
+        centres: (K, 2).
+        sigma: their standard deviation.
+        apart: whether they are so far apart that each is a mode.
+    """
+
+    centres: Tensor
+    sigma: float
+    apart: bool = False
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Points (n, 2)."""
+        which = torch.randint(len(self.centres), (n,), generator=generator)
+        return self.centres[which] + self.sigma * torch.randn(n, 2, generator=generator)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) of points (N, 2): (N,) nats."""
+        scale = math.log(len(self.centres) * 2 * math.pi * self.sigma**2)
+        return self._exponents(x).logsumexp(1) - scale
+
+    def score(self, x: Tensor) -> Tensor:
+        """The gradient of log p at points (N, 2): (N, 2)."""
+        share = self._exponents(x).softmax(1)  # (N, K), of each centre in each point
+        return (share @ self.centres.to(x) - x) / self.sigma**2
+
+    def _exponents(self, x: Tensor) -> Tensor:
+        return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)
+
+
+@dataclass(frozen=True)
+class Checkerboard:
+    """Uniform on every other square of side 1 between -2 and 2."""
+
+    apart: bool = False
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Points (n, 2)."""
+        row, half = torch.randint(4, (n,), generator=generator), torch.randint(2, (n,), generator=generator)
+        corner = torch.stack([2 * half + row % 2, row], dim=1) - 2
+        return corner + torch.rand(n, 2, generator=generator)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) of points (N, 2): (N,) nats, minus infinity on the empty squares and outside."""
+        inside = (x.abs() < 2).all(1) & ((x + 2).floor().sum(1) % 2 == 0)
+        return torch.where(inside, -math.log(8), -math.inf).to(x)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Zero: it is flat wherever there is any."""
+        return torch.zeros_like(x)
+
+
+Density = Mixture | Checkerboard
+
+
+def ring() -> Mixture:
+    """Eight Gaussians on a circle. Metz 2017, "Unrolled Generative Adversarial Networks", section 3.1."""
+    return Mixture(_circle(torch.arange(8) * math.pi / 4, 2.0), 0.02, apart=True)
+
+
+def grid() -> Mixture:
+    """Twenty-five Gaussians, 40 widths apart. Lin 2018, "PacGAN", section 4.1, at half the scale."""
+    line = torch.linspace(-2, 2, 5)
+    return Mixture(torch.cartesian_prod(line, line), 0.025, apart=True)
+
+
+def moons() -> Mixture:
+    """Two half circles, one hooked into the other."""
+    angle = torch.linspace(0, math.pi, 256)
+    upper = _circle(angle, 1.3) + torch.tensor([-0.65, -0.3])
+    return Mixture(torch.cat([upper, -upper]), 0.1)
+
+
+def spirals() -> Mixture:
+    """Two arms of one and a half turns."""
+    turn = 3 * math.pi * torch.linspace(0.03, 1, 512).sqrt()
+    arm = _circle(turn, 0.22 * turn)
+    return Mixture(torch.cat([arm, -arm]), 0.07)
+
+
+def pinwheel() -> Mixture:
+    """Five bent blades. After Johnson 2016, "Composing graphical models with neural networks", figure 1."""
+    radius = torch.linspace(0.35, 2.1, 128)
+    blades = [_circle(k * 2 * math.pi / 5 + 0.75 * radius, radius) for k in range(5)]
+    return Mixture(torch.cat(blades), 0.09)
+
+
+def drawn(grey: np.ndarray) -> Mixture:
+    """What was drawn, as many Gaussians as there are dark or bright points in it.
+
+    Args:
+        grey: uint8 (H, W), ink on a ground that fills most of the border.
+
+    Raises:
+        UserError: nothing is drawn.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ink = np.abs(grey.astype(np.float32) - np.median(border))
+    rows, columns = np.nonzero(ink > 64)
+    if not len(rows):
+        raise UserError("the drawing is empty: draw something for the data to be")
+    side = max(grey.shape)
+    points = np.stack([columns - (grey.shape[1] - 1) / 2, (grey.shape[0] - 1) / 2 - rows], axis=1) * 4.4 / side
+    chosen = np.random.default_rng(0).permutation(len(points))[:2000]
+    return Mixture(torch.tensor(points[chosen], dtype=torch.float32), 2.2 / side)
+
+
+def _circle(angle: Tensor, radius: float | Tensor) -> Tensor:
+    return torch.stack([angle.cos(), angle.sin()], dim=1) * torch.as_tensor(radius).reshape(-1, 1)
+
+
+DENSITIES: dict[str, Callable[[], Density]] = {
+    "ring": ring,
+    "grid": grid,
+    "moons": moons,
+    "spirals": spirals,
+    "pinwheel": pinwheel,
+    "checkerboard": Checkerboard,
+}

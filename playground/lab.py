@@ -1,0 +1,179 @@
+"""A small adversarial training in the plane, step by step: two perceptrons, and data whose density is known."""
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from playground import adversarial, validation
+from playground.adversarial import MinibatchDiscrimination, Objective
+from playground.data.densities import Density, Mixture
+from playground.sampling import generator
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a training; checked when made, so that page, API and command line refuse alike.
+
+    Attributes:
+        objective: what both minimise.
+        spectral: whether D is normalised spectrally.
+        kernels: of minibatch discrimination; 0 for none.
+        k: steps of D for each of G.
+        lr_d, lr_g: learning rates of Adam.
+        momentum: Adam's beta_1.
+        latent: dimensions of the noise z.
+        width: of the three hidden layers of each network.
+        batch: points a step.
+        seed: of the weights, the data and the noise.
+    """
+
+    objective: Objective = field(default_factory=Objective)
+    spectral: bool = False
+    kernels: int = 0
+    k: int = 1
+    lr_d: float = 1e-3
+    lr_g: float = 1e-3
+    momentum: float = 0.0
+    latent: int = 16
+    width: int = 128
+    batch: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = {"kernels": (0, 64), "k": (1, 20), "latent": (1, 256), "width": (4, 512), "batch": (8, 2048),
+                 "seed": (0, validation.MAX_SEED)}  # fmt: skip
+        real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99)}
+        validation.flag("spectral", self.spectral)
+        validation.keep(
+            self,
+            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
+            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
+        )
+
+
+class Generator(nn.Sequential):
+    """z (B, Z) -> points (B, 2)."""
+
+    def __init__(self, latent: int, width: int):
+        super().__init__(*_layers([latent, width, width, width]), nn.Linear(width, 2))
+
+
+class Discriminator(nn.Module):
+    """Points (B, 2) -> logits (B,)."""
+
+    def __init__(self, width: int, kernels: int = 0):
+        super().__init__()
+        self.hidden = nn.Sequential(*_layers([2, width, width, width]))
+        if kernels:
+            self.hidden.append(MinibatchDiscrimination(width, kernels))
+        self.read = nn.Linear(width + kernels, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last hidden layer: (B, F)."""
+        return self.hidden(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read(self.features(x))[:, 0]
+
+
+def _layers(widths: list[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+    return layers
+
+
+class Diverged(ArithmeticError):
+    """A loss is no longer a number."""
+
+
+class Lab:
+    """Both networks in training. What it draws at random comes from a generator of its own."""
+
+    def __init__(self, data: Density, settings: Settings):
+        self.data, self.settings = data, settings
+        self.random = generator(settings.seed)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(settings.seed)
+            self.g = Generator(settings.latent, settings.width)
+            self.d = Discriminator(settings.width, settings.kernels)
+            if settings.spectral:
+                adversarial.normalize_spectrally(self.d)
+        betas = settings.momentum, 0.99
+        self.adam_d = torch.optim.Adam(self.d.parameters(), lr=settings.lr_d, betas=betas, fused=True)
+        self.adam_g = torch.optim.Adam(self.g.parameters(), lr=settings.lr_g, betas=betas, fused=True)
+        self.steps = 0
+
+    def step(self) -> tuple[float, float]:
+        """k steps of D and one of G; the last loss of each.
+
+        Raises:
+            Diverged: one of them is not a number.
+        """
+        for _ in range(self.settings.k):
+            loss_d = self.step_d()
+        loss_g = self.step_g()
+        self.steps += 1
+        return loss_d, loss_g
+
+    def step_d(self) -> float:
+        """One step of D."""
+        real, u = self._batch()
+        with torch.no_grad():
+            fake = self.sample(len(real))
+        loss = adversarial.discriminator_loss(self.d, real, fake, self.settings.objective, u)
+        _descend(self.adam_d, loss)
+        if self.settings.objective.clip:
+            adversarial.clip_weights(self.d, self.settings.objective.clip)
+        return loss.item()
+
+    def step_g(self) -> float:
+        """One step of G."""
+        real, u = self._batch()
+        with adversarial.frozen(self.d):
+            loss = adversarial.generator_loss(self.d, real, self.sample(len(real)), self.settings.objective, u)
+            _descend(self.adam_g, loss)
+        return loss.item()
+
+    def sample(self, n: int) -> Tensor:
+        """Points of G (n, 2), of new noise."""
+        return self.g(torch.randn(n, self.settings.latent, generator=self.random))
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        n = self.settings.batch
+        return self.data.sample(n, self.random), torch.rand(n, generator=self.random)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    if not loss.isfinite():
+        raise Diverged("the loss is no longer a finite number")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+class Coverage(NamedTuple):
+    """How points lie on a mixture whose modes are apart. Srivastava 2017, "VEEGAN", section 4.1.
+
+    Attributes:
+        modes: with at least one point within three standard deviations.
+        quality: the share of points that are so near to one.
+        reverse_kl: from the shares of the modes among those to equal shares, in nats; infinite if there are none.
+    """
+
+    modes: int
+    quality: float
+    reverse_kl: float
+
+
+def coverage(x: Tensor, data: Mixture) -> Coverage:
+    """Of points (N, 2)."""
+    distance, nearest = torch.cdist(x, data.centres).min(1)
+    near = nearest[distance <= 3 * data.sigma]
+    share = near.bincount(minlength=len(data.centres)).double() / max(len(near), 1)
+    kl = torch.special.xlogy(share, share * len(share)).sum().item() if len(near) else math.inf
+    return Coverage(int((share > 0).sum()), len(near) / len(x), kl)

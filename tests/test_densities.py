@@ -1,0 +1,85 @@
+"""The densities in the plane: they integrate to one, their scores are gradients, their samples are theirs."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from playground.data import densities
+from playground.data.densities import DENSITIES, Checkerboard, Density, Mixture
+from playground.sampling import generator
+from playground.validation import UserError
+
+
+@pytest.fixture(params=DENSITIES)
+def density(request: pytest.FixtureRequest) -> Density:
+    return DENSITIES[request.param]()
+
+
+def lattice(density: Density) -> tuple[Tensor, float]:
+    """Points (N, 2) in a lattice over all there is, fine enough for the narrowest part, and the area of its cells."""
+    side = getattr(density, "sigma", 0.1) / 2
+    line = torch.arange(-2.9 + side / 2, 2.9, side, dtype=torch.float64)
+    return torch.cartesian_prod(line, line), side**2
+
+
+def integral(density: Density, of: Tensor, points: Tensor, area: float) -> Tensor:
+    p = torch.cat([density.log_prob(part).exp() for part in points.split(20_000)])
+    return (p[:, None] * of).sum(0) * area
+
+
+def test_a_density_integrates_to_one_and_its_samples_have_its_moments(density: Density) -> None:
+    points, area = lattice(density)
+    whole = integral(density, torch.ones(1, 1, dtype=torch.float64), points, area)
+    assert float(whole) == pytest.approx(1, abs=2e-3)
+    x = density.sample(100_000, generator(0)).double()
+    for power in (1, 2):
+        torch.testing.assert_close(x.pow(power).mean(0), integral(density, points**power, points, area),
+                                   rtol=0.02, atol=0.02)  # fmt: skip
+
+
+def test_the_score_is_the_gradient_of_the_log_density(density: Density) -> None:
+    x = density.sample(50, generator(1)).double().requires_grad_()
+    log_prob = density.log_prob(x)
+    assert log_prob.isfinite().all()
+    expected = torch.autograd.grad(log_prob.sum(), x)[0] if log_prob.requires_grad else torch.zeros_like(x)
+    torch.testing.assert_close(density.score(x.detach()), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_log_density_of_one_gaussian_is_that_of_torch() -> None:
+    x = torch.randn(10, 2, generator=generator(0))
+    one = Mixture(torch.tensor([[0.5, -1.0]]), 0.7)
+    expected = torch.distributions.Normal(torch.tensor([0.5, -1.0]), 0.7).log_prob(x).sum(1)
+    torch.testing.assert_close(one.log_prob(x), expected)
+
+
+def test_modes_that_are_apart_are_apart() -> None:
+    for name, made in DENSITIES.items():
+        density = made()
+        if density.apart:
+            assert isinstance(density, Mixture)
+            assert torch.pdist(density.centres).min() > 10 * density.sigma, name
+
+
+def test_the_checkerboard_is_empty_on_every_other_square() -> None:
+    board = Checkerboard()
+    assert board.log_prob(torch.tensor([[0.5, 0.5]])).item() == pytest.approx(-math.log(8))
+    empty = torch.tensor([[0.5, 1.5], [-0.5, 0.5], [2.5, 0.5]])
+    assert board.log_prob(empty).tolist() == [-math.inf] * 3
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+def test_a_drawing_becomes_the_density_of_its_ink(ground: int) -> None:
+    grey = np.full((60, 60), ground, np.uint8)
+    grey[10:20, 30:50] = 255 - ground  # above the middle, to the right
+    x = densities.drawn(grey).sample(5000, generator(0))
+    middle = torch.tensor([(39.5 - 29.5), (29.5 - 14.5)]) * 4.4 / 60
+    torch.testing.assert_close(x.mean(0), middle, rtol=0, atol=0.03)
+    assert x.std(0)[0] == pytest.approx(20 * 4.4 / 60 / math.sqrt(12), rel=0.05)
+
+
+def test_an_empty_drawing_is_refused() -> None:
+    with pytest.raises(UserError, match="empty"):
+        densities.drawn(np.zeros((60, 60), np.uint8))

@@ -1,0 +1,272 @@
+"""The adversarial networks: whose turn it is, classes, growing, codes, and a training from start to history."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from playground import checkpoint, history
+from playground.adversarial import Objective
+from playground.models import gan
+from playground.models.gan import Config, Stage
+from playground.sampling import generator, last
+from playground.validation import UserError
+from train import arena, loop
+from train import gan as recipe
+
+# The smallest model and its loss on one batch, for tests/test_contract.py.
+TINY = Config(latent=4, widths=(8, 8))
+
+
+def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+    """Of D: bright pictures against those of G, which stays as it is."""
+    return gan.discriminator_loss(model, torch.ones(8, 1, 16, 16), None, Objective(), generator)
+
+
+def stirred(config: Config = TINY) -> gan.Model:
+    torch.manual_seed(0)
+    return gan.Model(config).eval()
+
+
+def codes(config: Config, n: int = 4) -> tuple[Tensor, Tensor | None]:
+    y = torch.arange(n) % config.classes if config.classes else None
+    return torch.randn(n, config.latent, generator=generator(0)), y
+
+
+VARIANTS = {
+    "plain": TINY,
+    "classes": replace(TINY, classes=3),
+    "progressive": replace(TINY, progressive=True),
+    "spectral": replace(TINY, spectral=True),
+    "kernels": replace(TINY, kernels=5),
+}
+
+
+# --- the networks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_a_picture_is_made_and_judged(config: Config) -> None:
+    model, (z, y) = stirred(config), codes(config)
+    x = model.generator(z, y)
+    assert x.shape == (4, 1, config.size, config.size) == (4, 1, 16, 16)
+    assert x.abs().max() <= 1
+    assert model.discriminator(x, y).shape == (4,)
+
+
+def test_the_shipped_networks_make_digits_and_fit_their_size() -> None:
+    model = gan.Model(Config())
+    assert model.generator(codes(Config())[0]).shape == (4, 1, 32, 32)
+    for config in (Config(classes=10), Config(progressive=True)):
+        weights = sum(weight.numel() for weight in gan.Model(config).parameters())
+        assert 2 * weights <= 0.8 * 2**20  # bytes, in half precision
+
+
+def test_a_class_is_judged_by_projection() -> None:
+    """The logits of two classes differ by the projections of the features on the classes' rows."""
+    config = VARIANTS["classes"]
+    model, x = stirred(config), torch.randn(2, 1, 16, 16, generator=generator(0))
+    d = model.discriminator
+    first, second = (d(x, torch.full((2,), y)) for y in (0, 1))
+    rows = d.embed.weight.T
+    torch.testing.assert_close(second - first, d.features(x) @ (rows[1] - rows[0]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_conditional_model_asks_for_classes() -> None:
+    with pytest.raises(UserError, match="class"):
+        stirred(VARIANTS["classes"]).generator(codes(TINY)[0])
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_new_resolution_begins_as_the_one_before(level: int) -> None:
+    """Faded in by nothing, G is the smaller G enlarged, and D judges half the picture as the smaller D did."""
+    config = VARIANTS["progressive"]
+    model, (z, _) = stirred(config), codes(config)
+    small, new = Stage(level - 1), Stage(level, 0.0)
+    doubled = nn.functional.interpolate(model.generator.outputs[level - 1](_map(model, z, level - 1)), scale_factor=2)
+    torch.testing.assert_close(model.generator(z, None, new), doubled.tanh())
+    x = torch.randn(3, 1, 4 * 2**level, 4 * 2**level, generator=generator(1))
+    half = nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(model.discriminator(x, None, new), model.discriminator(half, None, small))
+
+
+def _map(model: gan.Model, z: Tensor, level: int) -> Tensor:
+    h = model.generator.start(z)
+    for block in model.generator.blocks[:level]:
+        h = block(h)
+    return h
+
+
+def test_a_fully_grown_model_is_the_model() -> None:
+    config = VARIANTS["progressive"]
+    model, (z, _) = stirred(config), codes(config)
+    x = model.generator(z)
+    torch.testing.assert_close(model.generator(z, None, Stage(2)), x, rtol=0, atol=0)
+    torch.testing.assert_close(model.discriminator(x, None, Stage(2)), model.discriminator(x), rtol=0, atol=0)
+
+
+def test_a_model_grows_by_equal_parts_and_fades_each_in_over_half_of_one() -> None:
+    config = VARIANTS["progressive"]
+    shares = [0.0, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 1.0]
+    stages = [gan.grown(config, share) for share in shares]
+    assert [stage.level for stage in stages] == [0, 0, 1, 1, 1, 1, 2, 2]
+    assert [stage.share for stage in stages] == pytest.approx([1, 1, 0, 0.4, 1, 1, 0, 1], abs=1e-9)
+    assert gan.grown(TINY, 0.5) is None
+
+
+def test_data_grows_with_the_networks() -> None:
+    x = torch.randn(2, 1, 16, 16, generator=generator(0))
+    half = nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(gan.at_stage(x, Stage(1)), half)
+    torch.testing.assert_close(gan.at_stage(x, Stage(2, 0.0)), nn.functional.interpolate(half, scale_factor=2))
+    assert gan.at_stage(x, None) is x
+
+
+@pytest.mark.parametrize("wrong", [{"widths": []}, {"widths": (7,)}, {"widths": "88"}, {"latent": 0}, {"classes": -1},
+                                   {"spectral": 1}, {"kernels": 1e9}, {"channels": None}])  # fmt: skip
+def test_an_absurd_config_is_refused(wrong: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Config(**wrong)
+
+
+# --- the losses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("objective", [Objective(), Objective("relativistic", r1=1, r2=1), Objective(gp=10)])
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_each_network_learns_in_its_own_turn_alone(config: Config, objective: Objective) -> None:
+    model, x = gan.Model(config), torch.randn(4, 1, 16, 16, generator=generator(0))
+    _, y = codes(config)
+    stage = Stage(2, 0.5) if config.progressive else None
+    for loss, learns, waits in (
+        (gan.discriminator_loss, model.discriminator, model.generator),
+        (gan.generator_loss, model.generator, model.discriminator),
+    ):
+        model.zero_grad()
+        loss(model, x, y, objective, generator(1), stage).backward()
+        assert all(weight.grad is None for weight in waits.parameters())
+        assert sum(float(w.grad.abs().sum()) for w in learns.parameters() if w.grad is not None) > 0
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def test_codes_without_tails_are_the_quantiles_of_codes_with_them() -> None:
+    whole = gan.codes(50, gan.Settings(n=100, truncation=4.0))
+    cut = gan.codes(50, gan.Settings(n=100, truncation=1.0))
+    assert cut.abs().max() <= 1
+    assert (cut.flatten()[whole.flatten().argsort()].diff() >= 0).all()
+    # The variance of a normal law without what is beyond 1: 1 - 2 phi(1) / (2 Phi(1) - 1).
+    assert cut.var() == pytest.approx(1 - 2 * 0.2419707 / 0.6826895, rel=0.05)
+    plain = torch.stack([torch.randn(50, generator=generator(0, i)) for i in range(100)])
+    torch.testing.assert_close(whole, plain, rtol=0, atol=0.1)
+
+
+def test_classes_come_in_turn_or_as_asked() -> None:
+    config = VARIANTS["classes"]
+    assert gan.labels(config, gan.Settings(n=5), first=1).tolist() == [1, 2, 0, 1, 2]
+    assert gan.labels(config, gan.Settings(n=2, label=2)).tolist() == [2, 2]
+    assert gan.labels(TINY, gan.Settings(n=2, label=2)) is None
+    with pytest.raises(UserError, match="label must be a whole number from 0 to 2"):
+        last(gan.sample(stirred(config), gan.Settings(label=3)))
+
+
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"label": 1.5}, {"truncation": 0}, {"seed": -1}, {"label": "seven"}])
+def test_absurd_settings_are_refused(wrong: dict) -> None:
+    with pytest.raises(UserError):
+        gan.Settings(**wrong)
+
+
+# --- the training ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> recipe.Recipe:
+    return recipe.Recipe(name="gan-tiny", steps=12, batch_size=8, precision="no", log_every=1, save_every=5, ema=0.5,
+                         config=replace(TINY, widths=(8, 8, 8)), out=tmp_path / "weights",
+                         runs=tmp_path / "runs")  # fmt: skip
+
+
+def digits(n: int = 400) -> tuple[Tensor, Tensor]:
+    """Bars that stand, each at a place of its own, with some noise."""
+    images, labels = torch.full((n, 1, 32, 32), -1.0), torch.arange(n) % 10
+    for image, label in zip(images, labels, strict=True):
+        image[:, 6:26, 4 + 2 * label : 8 + 2 * label] = 1
+    images += 0.1 * torch.rand(images.shape, generator=generator(0))
+    return images, labels
+
+
+def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena, "JUDGED", 200)
+    path = recipe.train(tiny, digits())
+    assert path is not None
+    model = checkpoint.load(path, expect="gan")
+    assert last(gan.sample(model, gan.Settings(n=2))).x.shape == (2, 1, 32, 32)
+    seen = history.load(path.with_suffix(".history.npz"))
+    assert seen.steps.tolist() == list(range(1, 13))
+    assert len(seen.pictures) == 12
+    assert all(picture[8:12] == b"WEBP" for picture in seen.pictures)
+    assert seen.real.shape == seen.fake.shape == seen.slopes.shape == (12, arena.PROBED)
+    assert (seen.slopes > 0).all()
+    assert seen.classes.sum(1).tolist() == [200] * 12
+    assert (seen.frechet > 0).all()
+    assert seen.curves.shape == (4, 12)
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(tiny: recipe.Recipe, tmp_path: Path) -> None:
+    whole, parts = (replace(tiny, runs=tmp_path / name) for name in ("whole", "parts"))
+    losses = [
+        [record.losses for options in runs for record in _records(options, stop)]
+        for runs, stop in (([whole], 12), ([parts, parts], 5))
+    ]
+    assert len(losses[0]) == len(losses[1]) == 12
+    for one, other in zip(*losses, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def _records(options: recipe.Recipe, stop: int) -> list[loop.Record]:
+    """The records of a run, which is saved at a step and ends there the first time."""
+    run, (images, _) = loop.Run(options, lambda: gan.Model(options.config)), digits()
+    records = []
+
+    def turn(loss):
+        return lambda model, step, g: loss(model, images[run.batch(len(images), step)], None, options.objective, g)
+
+    begun = run.step
+    for record in run.train(discriminator=turn(gan.discriminator_loss), generator=turn(gan.generator_loss)):
+        records.append(record)
+        if record.step == stop and not begun:
+            run.save()
+            break
+    return records
+
+
+def test_weights_stay_clipped_after_every_step(tiny: recipe.Recipe) -> None:
+    options = replace(tiny, objective=Objective("wasserstein", clip=0.02), ema=0.0)
+    path = recipe.train(replace(options, steps=3), digits())
+    assert path is not None
+    largest = max(float(weight.abs().max()) for weight in checkpoint.load(path).discriminator.parameters())
+    assert largest == pytest.approx(0.02, rel=1e-3)
+
+
+def test_moments_lie_at_equal_ratios() -> None:
+    steps = arena.moments(9_360)
+    assert len(steps) >= arena.MOMENTS
+    assert (steps[0], steps[-1]) == (1, 9_360)
+    late = np.diff(np.log(steps[-15:]))
+    assert late.max() / late.min() < 1.05
+    assert arena.moments(7) == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other"])
+def test_a_damaged_history_is_one_sentence(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "gan-digits-hinge.history.npz"
+    if damage == "cut":
+        path.write_bytes(b"PK\x03\x04nothing")
+    if damage == "other":
+        np.savez(path.open("wb"), steps=np.arange(3))
+    with pytest.raises(UserError, match=r"python -m train gan-digits-hinge`"):
+        history.load(path)

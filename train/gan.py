@@ -1,0 +1,109 @@
+"""The recipes of the adversarial networks: every loss on the same digits, weights, order and codes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from playground import history, pictures
+from playground.adversarial import Objective, clip_weights
+from playground.data import digits
+from playground.models import gan
+from playground.models.gan import Config, Stage
+from playground.sampling import last
+from playground.validation import UserError
+from train import arena, loop
+from train.judging import JUDGE, Judge
+
+Turn = Callable[[gan.Model, Tensor, Tensor, Objective, torch.Generator, Stage | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe(loop.Options):
+    """Twenty epochs of 60,000 digits, one step of D for each of G.
+
+    Attributes:
+        config: of both networks.
+        objective: what they minimise.
+        judge: the checkpoint that reads the samples of the history.
+    """
+
+    name: str = "gan-digits-nonsaturating"
+    steps: int = 9_360
+    lr: float = 2e-4
+    warmup: int = 0
+    betas: tuple[float, float] = (0.0, 0.99)
+    weight_decay: float = 0.0
+    clip_norm: float = 1e6
+    save_every: int = 200
+    config: Config = field(default_factory=Config)
+    objective: Objective = field(default_factory=Objective)
+    judge: Path = JUDGE
+
+    @property
+    def learns_from(self) -> str:
+        return digits.TRAINING
+
+
+def _of(variant: str, objective: Objective, **config: Any) -> Recipe:
+    return Recipe(name=f"gan-digits-{variant}", objective=objective, config=Config(**config))
+
+
+R3 = Objective("relativistic", r1=1.0, r2=1.0)
+PENALTY = Objective("wasserstein", gp=10.0)
+RECIPES = [
+    _of("nonsaturating", Objective("nonsaturating")),
+    _of("minimax", Objective("minimax")),
+    _of("leastsquares", Objective("leastsquares")),
+    _of("hinge", Objective("hinge"), spectral=True),
+    _of("wasserstein-clip", Objective("wasserstein", clip=0.01)),
+    _of("wasserstein-gp", PENALTY),
+    _of("r3gan", R3),
+    _of("conditional", R3, classes=10),
+    _of("progressive", PENALTY, progressive=True),
+]
+
+
+def evaluated(config: Config) -> dict[str, gan.Settings]:
+    """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
+    return {"samples": gan.Settings()}
+
+
+def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:
+    """Train, or go on training; the path of the checkpoint when the last step is done. Its history is put beside it.
+
+    Args:
+        data: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST by default.
+    """
+    run = loop.Run(recipe, lambda: gan.Model(recipe.config))
+    if run.accelerator.num_processes > 1:
+        raise UserError("adversarial networks train in one process here: start one without a launcher")
+    both = data or run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    images, labels = (part.to(run.accelerator.device) for part in both)
+
+    def turn(loss: Turn) -> loop.Loss:
+        def of_step(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
+            index, stage = run.batch(len(images), step), gan.grown(recipe.config, step / recipe.steps)
+            with run.accelerator.autocast():
+                return loss(cast(gan.Model, model), images[index], labels[index], recipe.objective, generator, stage)
+
+        return of_step
+
+    if recipe.objective.clip:
+        run.after_turn(lambda model: clip_weights(cast(gan.Model, model).discriminator, recipe.objective.clip))
+    records = run.train(discriminator=turn(gan.discriminator_loss), generator=turn(gan.generator_loss))
+    path = loop.follow(run, arena.snapshots(run, records), _picture)
+    if path:
+        test = images if data else digits.load(recipe.data, "test", download=True)[0]
+        made = arena.history(recipe, Judge(recipe.judge, test), images, labels)
+        history.save(path.with_suffix(".history.npz"), made)
+    return path
+
+
+def _picture(model: gan.Model, path: Path) -> None:
+    """Forty samples."""
+    x = last(gan.sample(model, gan.Settings(n=40))).x
+    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
