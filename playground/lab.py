@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
@@ -23,11 +25,13 @@ class Settings:
         spectral: whether D is normalised spectrally.
         kernels: of minibatch discrimination; 0 for none.
         k: steps of D for each of G.
-        lr_d, lr_g: learning rates of Adam.
+        lr_d, lr_g: learning rates of Adam, which fall to 0 on a line.
         momentum: Adam's beta_1.
         latent: dimensions of the noise z.
         width: of the three hidden layers of each network.
         batch: points a step.
+        steps: of the whole training.
+        average: decay of the moving average of G, whose points are shown; 0 for G as it is.
         seed: of the weights, the data and the noise.
     """
 
@@ -35,18 +39,20 @@ class Settings:
     spectral: bool = False
     kernels: int = 0
     k: int = 1
-    lr_d: float = 1e-3
-    lr_g: float = 1e-3
+    lr_d: float = 5e-3
+    lr_g: float = 5e-3
     momentum: float = 0.0
-    latent: int = 16
-    width: int = 128
+    latent: int = 2
+    width: int = 64
     batch: int = 256
+    steps: int = 8_000
+    average: float = 0.998
     seed: int = 0
 
     def __post_init__(self) -> None:
         whole = {"kernels": (0, 64), "k": (1, 20), "latent": (1, 256), "width": (4, 512), "batch": (8, 2048),
-                 "seed": (0, validation.MAX_SEED)}  # fmt: skip
-        real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99)}
+                 "steps": (1, 50_000), "seed": (0, validation.MAX_SEED)}  # fmt: skip
+        real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99), "average": (0.0, 0.9999)}
         validation.flag("spectral", self.spectral)
         validation.keep(
             self,
@@ -83,7 +89,7 @@ class Discriminator(nn.Module):
 def _layers(widths: list[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+        layers += [nn.Linear(a, b), nn.ReLU()]
     return layers
 
 
@@ -92,7 +98,7 @@ class Diverged(ArithmeticError):
 
 
 class Lab:
-    """Both networks in training. What it draws at random comes from a generator of its own."""
+    """Both networks in training. What a lab draws at random comes from a generator of its own."""
 
     def __init__(self, data: Density, settings: Settings):
         self.data, self.settings = data, settings
@@ -103,9 +109,13 @@ class Lab:
             self.d = Discriminator(settings.width, settings.kernels)
             if settings.spectral:
                 adversarial.normalize_spectrally(self.d)
+        self.average = AveragedModel(self.g, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
         betas = settings.momentum, 0.99
         self.adam_d = torch.optim.Adam(self.d.parameters(), lr=settings.lr_d, betas=betas, fused=True)
         self.adam_g = torch.optim.Adam(self.g.parameters(), lr=settings.lr_g, betas=betas, fused=True)
+        self.schedules = [
+            LambdaLR(adam, lambda step: max(0.0, 1 - step / settings.steps)) for adam in (self.adam_d, self.adam_g)
+        ]
         self.steps = 0
 
     def step(self) -> tuple[float, float]:
@@ -118,13 +128,16 @@ class Lab:
             loss_d = self.step_d()
         loss_g = self.step_g()
         self.steps += 1
+        self.average.update_parameters(self.g)
+        for schedule in self.schedules:
+            schedule.step()
         return loss_d, loss_g
 
     def step_d(self) -> float:
         """One step of D."""
         real, u = self._batch()
         with torch.no_grad():
-            fake = self.sample(len(real))
+            fake = self._fake(len(real))
         loss = adversarial.discriminator_loss(self.d, real, fake, self.settings.objective, u)
         _descend(self.adam_d, loss)
         if self.settings.objective.clip:
@@ -135,12 +148,16 @@ class Lab:
         """One step of G."""
         real, u = self._batch()
         with adversarial.frozen(self.d):
-            loss = adversarial.generator_loss(self.d, real, self.sample(len(real)), self.settings.objective, u)
+            loss = adversarial.generator_loss(self.d, real, self._fake(len(real)), self.settings.objective, u)
             _descend(self.adam_g, loss)
         return loss.item()
 
+    @torch.no_grad()
     def sample(self, n: int) -> Tensor:
-        """Points of G (n, 2), of new noise."""
+        """Points (n, 2) of the averaged generator, always of the same noise; training goes on as if none were drawn."""
+        return self.average(torch.randn(n, self.settings.latent, generator=generator(self.settings.seed, 1)))
+
+    def _fake(self, n: int) -> Tensor:
         return self.g(torch.randn(n, self.settings.latent, generator=self.random))
 
     def _batch(self) -> tuple[Tensor, Tensor]:

@@ -74,14 +74,14 @@ Density = Mixture | Checkerboard
 
 
 def ring() -> Mixture:
-    """Eight Gaussians on a circle. Metz 2017, "Unrolled Generative Adversarial Networks", section 3.1."""
-    return Mixture(_circle(torch.arange(8) * math.pi / 4, 2.0), 0.02, apart=True)
+    """Eight Gaussians on a circle, five times as wide as those of Metz 2017, "Unrolled GANs", section 3.1."""
+    return Mixture(_circle(torch.arange(8) * math.pi / 4, 2.0), 0.1, apart=True)
 
 
 def grid() -> Mixture:
-    """Twenty-five Gaussians, 40 widths apart. Lin 2018, "PacGAN", section 4.1, at half the scale."""
+    """Twenty-five Gaussians, 20 widths apart; twice as wide as those of Lin 2018, "PacGAN", section 4.1."""
     line = torch.linspace(-2, 2, 5)
-    return Mixture(torch.cartesian_prod(line, line), 0.025, apart=True)
+    return Mixture(torch.cartesian_prod(line, line), 0.05, apart=True)
 
 
 def moons() -> Mixture:

@@ -71,7 +71,7 @@ function load() {
   drawn('decoded', shown.decoded);
   paint($('.traversal canvas'), shown.traversal);
   tell();
-  say('Move a slider: the picture follows. The first ones say most about the images; how much is measured in nats.');
+  say(`Move a slider: the picture follows. The first ones say most about the images; how much is measured in nats. ${shown.caveat}`);
   element.dataset.ready = shown.id;
 }
 

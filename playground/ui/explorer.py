@@ -55,6 +55,7 @@ def pack(
     columns: Sequence[float],
     limit: float,
     diagram: Sequence[Box],
+    caveat: str = "",
 ) -> dict[str, Any]:
     """The value: a code z (Z,), its dimensions in the order of their sliders, and three pictures as pixels.
 
@@ -62,6 +63,7 @@ def pack(
         mu, log_var: of the Gaussian of codes that the image has, (Z,).
         image: what was encoded; decoded: what became of it; traversal: a row for each of the first dimensions.
         columns: the values of the traversal's columns; limit: of the sliders, in both directions.
+        caveat: what to know of the model before judging its pictures.
     """
     return {
         "id": uuid.uuid4().hex,
@@ -76,4 +78,5 @@ def pack(
         "columns": list(columns),
         "limit": limit,
         "diagram": [asdict(box) for box in diagram],
+        "caveat": caveat,
     }

@@ -138,12 +138,14 @@ class About(NamedTuple):
         classes: of its test images, each with its colour.
         image: makes the chosen image.
         factors: the known factors of its first n test images, by name, if there are such; each (n,).
+        caveat: where it is poor, a sentence.
     """
 
     title: str
     classes: dict[str, str]
     image: Callable[[Places, Settings, object, object], Tensor]
     factors: Callable[[int], dict[str, Tensor]] | None = None
+    caveat: str = ""
 
 
 def _true_factors(n: int) -> dict[str, Tensor]:
@@ -155,9 +157,18 @@ _SHAPES = dict(zip(shapes.SHAPES, palette.CLASSES, strict=False))
 _GROUNDS = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in emoji.GROUNDS.items()}
 MODELS = {
     "vae-digits": About("Digits, 20 dimensions", _DIGITS, _digit),
-    "vae-digits-2d": About("Digits, 2 dimensions", _DIGITS, _digit),
-    "vae-shapes": About("Shapes of six known factors", _SHAPES, _shape, _true_factors),
-    "vae-emoji": About("Emoji, 48 dimensions", _GROUNDS, _emoji),
+    "vae-digits-2d": About(
+        "Digits, 2 dimensions", _DIGITS, _digit, caveat="Two numbers are few: its drawings are blurred."
+    ),
+    "vae-shapes": About(
+        "Shapes of six known factors", _SHAPES, _shape, _true_factors, caveat="Shape and rotation share two dimensions."
+    ),
+    "vae-emoji": About(
+        "Emoji, 48 dimensions",
+        _GROUNDS,
+        _emoji,
+        caveat="48 numbers are few for emoji: it draws test images blurred, and codes from the prior as smears.",
+    ),
 }
 TRACKED = 0.2  # share of a dimension's variance that a factor must explain to be named beside it
 

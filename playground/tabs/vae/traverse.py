@@ -58,6 +58,7 @@ def show(places: Places, start: Start) -> list[Any]:
             columns=codes.VALUES,
             limit=max(4, math.ceil(z.abs().max())),
             diagram=DIAGRAM,
+            caveat=codes.MODELS[name].caveat,
         )
     ]  # fmt: skip
 

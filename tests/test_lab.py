@@ -1,0 +1,119 @@
+"""The adversarial training in the plane."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from playground import lab
+from playground.adversarial import Objective
+from playground.data import densities
+from playground.data.densities import Mixture
+from playground.lab import Lab, Settings
+from playground.sampling import generator
+from playground.validation import UserError
+
+SMALL = Settings(Objective("relativistic", r1=0.02, r2=0.02), width=16, batch=32, steps=20)
+
+
+def test_the_data_cover_themselves_as_their_width_says() -> None:
+    ring = densities.ring()
+    found = lab.coverage(ring.sample(20_000, generator(0)), ring)
+    assert found.modes == 8
+    assert found.quality == pytest.approx(1 - math.exp(-(3**2) / 2), abs=2e-3)  # |x|^2 / 2 is exponential in the plane
+    assert found.reverse_kl == pytest.approx(0, abs=1e-3)
+
+
+def test_one_mode_of_eight_is_log_8_from_all() -> None:
+    ring = densities.ring()
+    found = lab.coverage(torch.cat([ring.centres[:1].expand(30, 2), torch.zeros(10, 2)]), ring)
+    assert found == (1, 0.75, pytest.approx(math.log(8)))
+
+
+def test_points_that_hit_nothing_have_no_modes() -> None:
+    assert lab.coverage(torch.full((10, 2), 9.0), densities.ring()) == (0, 0.0, math.inf)
+
+
+def test_labs_never_mix_and_looking_changes_nothing() -> None:
+    """Two labs in turns, their points looked at, give what each gives alone, whatever others draw at random."""
+    torch.manual_seed(0)
+    alone = [_trained(replace(SMALL, seed=seed)).sample(50) for seed in (3, 4)]
+    torch.manual_seed(1)
+    labs = [Lab(densities.ring(), replace(SMALL, seed=seed)) for seed in (3, 4)]
+    for _ in range(SMALL.steps):
+        for each in labs:
+            each.step()
+            each.sample(7)
+    for expected, each in zip(alone, labs, strict=True):
+        torch.testing.assert_close(each.sample(50), expected)
+    assert not torch.allclose(*alone)
+
+
+def _trained(settings: Settings, data: densities.Density | None = None) -> Lab:
+    trained = Lab(data or densities.ring(), settings)
+    for _ in range(settings.steps):
+        trained.step()
+    return trained
+
+
+def test_a_training_comes_to_rest_with_its_last_step() -> None:
+    trained = _trained(SMALL)
+    before = [weight.clone() for net in (trained.g, trained.d) for weight in net.parameters()]
+    trained.step()
+    after = [weight for net in (trained.g, trained.d) for weight in net.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_step_of_one_leaves_the_other() -> None:
+    trained = Lab(densities.ring(), SMALL)
+    for turn, other in ((trained.step_d, trained.g), (trained.step_g, trained.d)):
+        before = [weight.clone() for weight in other.parameters()]
+        turn()
+        assert all(torch.equal(a, b) for a, b in zip(before, other.parameters(), strict=True))
+
+
+def test_weights_stay_clipped() -> None:
+    trained = _trained(replace(SMALL, objective=Objective("wasserstein", clip=0.03)))
+    assert max(weight.abs().max() for weight in trained.d.parameters()) <= 0.03
+
+
+def test_a_gaussian_is_learned() -> None:
+    data = Mixture(torch.tensor([[1.0, -0.5]]), 0.3)
+    x = _trained(replace(SMALL, steps=500, average=0.99), data).sample(4000)
+    torch.testing.assert_close(x.mean(0), data.centres[0], atol=0.08, rtol=0)
+    torch.testing.assert_close(x.std(0), torch.full((2,), 0.3), atol=0.1, rtol=0)
+
+
+def test_without_an_average_the_generator_itself_is_shown() -> None:
+    trained = _trained(replace(SMALL, average=0.0))
+    for a, b in zip(trained.average.module.parameters(), trained.g.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_what_is_no_longer_a_number_stops_before_the_weights_are_changed() -> None:
+    trained = Lab(densities.ring(), SMALL)
+    with torch.no_grad():
+        trained.d.read.bias.fill_(math.inf)
+    before = [weight.clone() for weight in trained.g.parameters()]
+    with pytest.raises(lab.Diverged):
+        trained.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, trained.g.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lr_d", 0.0), ("lr_g", math.nan), ("lr_g", 1e9), ("width", 100_000), ("k", 0), ("k", 1.5), ("batch", -1),
+     ("steps", 10**9), ("average", 1.0), ("spectral", "yes"), ("latent", 0), ("seed", -1), ("kernels", 65)],
+)  # fmt: skip
+def test_settings_refuse_what_makes_no_sense(field: str, value: object) -> None:
+    with pytest.raises(UserError, match=field):
+        Settings(**{field: value})
+
+
+def test_the_layers_fit_each_other() -> None:
+    d = lab.Discriminator(16, kernels=3)
+    linear = [layer for layer in d.hidden if isinstance(layer, torch.nn.Linear)]
+    assert all(a.out_features == b.in_features for a, b in pairwise(linear))
+    assert d(torch.zeros(5, 2)).shape == (5,)
