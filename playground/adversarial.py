@@ -119,7 +119,7 @@ class Objective:
         validation.choice("loss", self.loss, LOSSES)
         for name in ("clip", "gp", "r1", "r2", "matching", "unroll_lr"):
             validation.number(name, getattr(self, name), 0, 1e4)
-        validation.integer("unroll", self.unroll, 0, 50)
+        validation.integer("unroll", self.unroll, 0, 10)
 
 
 def discriminator_loss(d: Critic, real: Tensor, fake: Tensor, objective: Objective, u: Tensor) -> Tensor:

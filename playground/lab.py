@@ -1,14 +1,14 @@
 """A small adversarial training in the plane, step by step: two perceptrons, and data whose density is known."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
@@ -50,7 +50,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole = {"kernels": (0, 64), "k": (1, 20), "latent": (1, 256), "width": (4, 512), "batch": (8, 2048),
+        whole = {"kernels": (0, 64), "k": (1, 20), "latent": (1, 256), "width": (4, 256), "batch": (8, 1024),
                  "steps": (1, 50_000), "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99), "average": (0.0, 0.9999)}
         validation.flag("spectral", self.spectral)
@@ -109,13 +109,10 @@ class Lab:
             self.d = Discriminator(settings.width, settings.kernels)
             if settings.spectral:
                 adversarial.normalize_spectrally(self.d)
-        self.average = AveragedModel(self.g, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+        self.average = AveragedModel(self.g, multi_avg_fn=self._follow)
         betas = settings.momentum, 0.99
         self.adam_d = torch.optim.Adam(self.d.parameters(), lr=settings.lr_d, betas=betas, fused=True)
         self.adam_g = torch.optim.Adam(self.g.parameters(), lr=settings.lr_g, betas=betas, fused=True)
-        self.schedules = [
-            LambdaLR(adam, lambda step: max(0.0, 1 - step / settings.steps)) for adam in (self.adam_d, self.adam_g)
-        ]
         self.steps = 0
 
     def step(self) -> tuple[float, float]:
@@ -126,12 +123,7 @@ class Lab:
         """
         for _ in range(self.settings.k):
             loss_d = self.step_d()
-        loss_g = self.step_g()
-        self.steps += 1
-        self.average.update_parameters(self.g)
-        for schedule in self.schedules:
-            schedule.step()
-        return loss_d, loss_g
+        return loss_d, self.step_g()
 
     def step_d(self) -> float:
         """One step of D."""
@@ -139,17 +131,19 @@ class Lab:
         with torch.no_grad():
             fake = self._fake(len(real))
         loss = adversarial.discriminator_loss(self.d, real, fake, self.settings.objective, u)
-        _descend(self.adam_d, loss)
+        self._descend(self.adam_d, self.settings.lr_d, loss)
         if self.settings.objective.clip:
             adversarial.clip_weights(self.d, self.settings.objective.clip)
         return loss.item()
 
     def step_g(self) -> float:
-        """One step of G."""
+        """One step of G, by which the training is counted."""
         real, u = self._batch()
         with adversarial.frozen(self.d):
             loss = adversarial.generator_loss(self.d, real, self._fake(len(real)), self.settings.objective, u)
-            _descend(self.adam_g, loss)
+            self._descend(self.adam_g, self.settings.lr_g, loss)
+        self.steps += 1
+        self.average.update_parameters(self.g)
         return loss.item()
 
     @torch.no_grad()
@@ -157,20 +151,27 @@ class Lab:
         """Points (n, 2) of the averaged generator, always of the same noise; training goes on as if none were drawn."""
         return self.average(torch.randn(n, self.settings.latent, generator=generator(self.settings.seed, 1)))
 
+    @torch.no_grad()
+    def _follow(self, averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
+        """Move the average: at first faster than its decay says, so that it forgets the beginning."""
+        decay = min(self.settings.average, (1 + float(steps)) / (10 + float(steps)))
+        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
+
+    def _descend(self, adam: torch.optim.Adam, lr: float, loss: Tensor) -> None:
+        if not loss.isfinite():
+            raise Diverged("the loss is no longer a finite number")
+        for group in adam.param_groups:
+            group["lr"] = lr * max(0.0, 1 - self.steps / self.settings.steps)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+
     def _fake(self, n: int) -> Tensor:
         return self.g(torch.randn(n, self.settings.latent, generator=self.random))
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         n = self.settings.batch
         return self.data.sample(n, self.random), torch.rand(n, generator=self.random)
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    if not loss.isfinite():
-        raise Diverged("the loss is no longer a finite number")
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
 
 
 class Coverage(NamedTuple):
@@ -194,3 +195,72 @@ def coverage(x: Tensor, data: Mixture) -> Coverage:
     share = near.bincount(minlength=len(data.centres)).double() / max(len(near), 1)
     kl = torch.special.xlogy(share, share * len(share)).sum().item() if len(near) else math.inf
     return Coverage(int((share > 0).sum()), len(near) / len(x), kl)
+
+
+class Preset(NamedTuple):
+    """Settings worth trying, their name, and what they show."""
+
+    title: str
+    settings: Settings
+    why: str
+
+
+PRESETS = {
+    "r3gan": Preset(
+        "Relativistic, R1 and R2",
+        Settings(Objective("relativistic", r1=0.02, r2=0.02)),
+        "Each real point must stand above the fake beside it, and D stays flat around both: nothing circles, and no "
+        "mode is dropped.",
+    ),
+    "wasserstein-gp": Preset(
+        "Wasserstein, gradient penalty",
+        Settings(Objective("wasserstein", gp=0.1)),
+        "The penalty asks for a slope of 1 between real and fake: G is told the way from anywhere.",
+    ),
+    "wasserstein-clip": Preset(
+        "Wasserstein, clipped weights",
+        Settings(Objective("wasserstein", clip=0.1), k=3),
+        "Clipping bounds the slope too, but makes D coarse, and slow to follow.",
+    ),
+    "minimax": Preset(
+        "Minimax (saturating)",
+        Settings(Objective("minimax")),
+        "Where D is sure of a fake, the loss is flat and G learns nothing there.",
+    ),
+    "nonsaturating": Preset(
+        "Non-saturating",
+        Settings(Objective("nonsaturating")),
+        "Steep where D is sure of a fake; but nothing holds D back, and modes come and go.",
+    ),
+    "leastsquares": Preset(
+        "Least squares",
+        Settings(Objective("leastsquares")),
+        "The further a fake's logit is from 1, the harder the pull.",
+    ),
+    "hinge": Preset(
+        "Hinge",
+        Settings(Objective("hinge")),
+        "D stops caring about what it already tells apart.",
+    ),
+    "minibatch": Preset(
+        "Minibatch discrimination",
+        Settings(Objective("nonsaturating"), kernels=8, batch=128),
+        "D sees how alike the points of a batch are: a collapsed G gives itself away.",
+    ),
+    "unrolled": Preset(
+        "Unrolled",
+        Settings(Objective("nonsaturating", unroll=3, unroll_lr=0.05), batch=128),
+        "G foresees how D will answer: crowding on one mode no longer pays.",
+    ),
+    "collapse": Preset(
+        "Cause collapse",
+        Settings(Objective("nonsaturating"), lr_d=2e-4, momentum=0.9, average=0.0),
+        "D learns 25 times as slowly as G, and both have momentum: G rushes to wherever D's score is highest, all its "
+        "points in one heap, and chases it from mode to mode.",
+    ),
+    "mend": Preset(
+        "Fix it",
+        Settings(Objective("nonsaturating", r1=0.02, r2=0.02)),
+        "The same loss, but D learns as fast as G, without momentum, and R1 and R2 keep it flat around its points.",
+    ),
+}

@@ -18,6 +18,7 @@ from playground.sampling import generator
 from playground.tabs import Places
 from playground.tabs.vae import answers, betas, codes, interpolate, latent_map, meter, nearest, save, traverse
 from playground.tabs.vae.codes import Settings, Start
+from playground.ui import answers as ui_answers
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
 
@@ -200,8 +201,8 @@ def test_a_way_ends_at_the_code_of_the_other_end(places: Places, start: Start) -
 
 GOOD = {"model": "vae-digits", "z": [0.0, 0.0, 0.0]}
 BAD = [
-    (None, "names the model"),
-    ("vae-digits", "names the model"),
+    (None, "one object"),
+    ("vae-digits", "one object"),
     ({}, "Model must be one of"),
     ({**GOOD, "model": "../judge-digits"}, "Model must be one of"),
     ({**GOOD, "model": ["vae-digits"]}, "Model must be one of"),
@@ -238,8 +239,8 @@ def test_a_bad_question_to_the_map_too(places: Places, function, request_, sente
 
 
 def test_a_question_waits_for_its_turn_and_is_then_turned_away(places: Places, monkeypatch) -> None:
-    monkeypatch.setattr(answers, "PATIENCE", 0.01)
-    with answers._slots, answers._slots:
+    monkeypatch.setattr(ui_answers, "PATIENCE", 0.01)
+    with ui_answers._slots, ui_answers._slots:
         assert "too many visitors" in answers.answering(places, answers.decode)(GOOD)["error"].lower()
     assert "pixels" in answers.answering(places, answers.decode)(GOOD)
 

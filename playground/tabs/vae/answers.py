@@ -1,12 +1,9 @@
 """What the browser asks of the server past Gradio's queue, and what it is answered: pictures as pixels."""
 
-import base64
 import json
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,15 +11,9 @@ from playground import pictures, validation
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
-from playground.ui.controls import sentence
+from playground.ui import answers
+from playground.ui.answers import pixels
 from playground.validation import UserError
-
-
-def pixels(images: np.ndarray) -> dict[str, Any]:
-    """uint8 (H, W, C) as the browser's canvases take it."""
-    height, width, channels = images.shape
-    data = base64.b64encode(images.tobytes()).decode()
-    return {"pixels": data, "height": height, "width": width, "channels": channels}
 
 
 def image(x: Tensor) -> dict[str, Any]:
@@ -59,31 +50,11 @@ def on_show(places: Places, text: object) -> tuple[str, Tensor]:
     return name, code(codes.load(places, name), values)
 
 
-_slots = threading.BoundedSemaphore(2)  # answers under way, of all visitors: they pass Gradio's queue by
-PATIENCE = 2.0  # seconds that a question waits for one
-
-
 def answering(places: Places, function: Callable[[vae.Model, Mapping[str, Any]], Any]) -> Callable[[Any], Any]:
-    """A function of a model as the browser calls it: with one object that names the model, past every queue and check.
-
-    What is wrong with it comes back as {"error": one sentence}.
-    """
-
-    def answer(request: Any) -> Any:
-        try:
-            if not isinstance(request, Mapping):
-                raise UserError("ask with an object that names the model")
-            if not _slots.acquire(timeout=PATIENCE):
-                raise UserError("too many visitors are moving sliders: try again in a moment")
-            try:
-                return function(codes.load(places, request.get("model")), request)
-            finally:
-                _slots.release()
-        except UserError as error:
-            return {"error": sentence(error)}
-
-    answer.__name__ = function.__name__
-    return answer
+    """A function of a model as the browser calls it: with one object that names the model."""
+    return answers.answering(
+        function.__name__, lambda request: function(codes.load(places, request.get("model")), request)
+    )
 
 
 def decode(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
