@@ -1,16 +1,20 @@
 """The table of results, on tiny models."""
 
 import json
+from dataclasses import replace
+from math import log
 
 import pytest
 import torch
 
 from playground import checkpoint
+from playground.adversarial import Objective
 from playground.data import digits
+from playground.lab import Preset, Settings
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
 from playground.validation import UserError
-from train import evaluate, judging
+from train import evaluate, judging, plane
 
 
 @pytest.fixture
@@ -71,3 +75,14 @@ def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_l
     assert "noise 0.05" in evaluate.evaluate(options)
     with pytest.raises(UserError, match="at most 21"):
         evaluate.evaluate(evaluate.Options(n=22, judge=options.judge, weights=options.weights, out=options.out))
+
+
+def test_the_presets_of_the_lab_are_measured_by_name(options, monkeypatch) -> None:
+    short = Settings(Objective("hinge"), steps=3, width=8, batch=16)
+    monkeypatch.setattr(plane, "PRESETS", {"short": Preset("Short", short, "")})
+    table = evaluate.evaluate(replace(options, names=("plane",), only=(), n=50, seeds=2))
+    assert "| short | ring | 50 | 2 |" in table
+    assert "| short | grid | 50 | 2 |" in table
+    figures = [entry["figures"] for entry in json.loads(options.out.read_text())["measurements"]]
+    assert all(0 <= each["modes"] <= 25 and 0 <= each["reverse_kl"] <= log(25) for each in figures)
+    assert figures[0] == plane.measure("ring", short, 50)

@@ -38,6 +38,7 @@ RULES: dict[str, list[str]] = {
         *BOTTOM,
         "playground.pictures",
         "playground.history",
+        "playground.lab",
     ],
     # the families: each its own file, and text to image stands on three others
     "playground.models.text_to_image": [

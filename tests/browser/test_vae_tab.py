@@ -1,6 +1,7 @@
 """A visitor on the VAE tab, in a real browser."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,20 @@ def test_every_view_shows_the_chosen_image(page: Page) -> None:
     expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
     page.get_by_role("tab", name="Nearest").click()
     expect(page.locator("#vae-nearest")).to_contain_text("MNIST", timeout=30_000)  # no data here: one sentence says so
+
+
+def test_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
+    ready(page, TRAVERSE)
+    page.get_by_role("tab", name="Beta").click()
+    expect(page.locator("#vae-betas")).to_contain_text("β = 10")
+    text = page.locator("#vae-betas").inner_text()
+    assert re.findall(r"β = ([\d.]+)", text) == ["0.5", "1", "4", "10"]
+    told, missing = (
+        [float(nats) for nats in re.findall(rf"([\d.]+) nats {word}", text)] for word in ("told", "missing")
+    )
+    assert told == sorted(told, reverse=True)
+    assert missing == sorted(missing)
+    assert len(set(told)) == len(set(missing)) == 4
 
 
 def test_another_seed_is_another_code(page: Page) -> None:
