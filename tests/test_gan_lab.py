@@ -72,8 +72,10 @@ def test_steps_of_one_network_alone() -> None:
     after_d = train({"lab": begun["lab"], "turn": "D"})
     assert after_d["fake"] == fake
     assert after_d["heat"] != begun["frame"]["heat"]
+    assert list(after_d["losses"]) == ["D"]
     after_g = train({"lab": begun["lab"], "turn": "G"})
     assert after_g["heat"] == after_d["heat"]
+    assert after_g["losses"].keys() == {"D", "G"}
 
 
 def test_the_verdict_is_drawn_where_it_is() -> None:

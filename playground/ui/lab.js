@@ -56,6 +56,8 @@ function see(next) {
 function tell() {
   const lines = [`step ${frame.step} of at most ${shown.limit}`];
   if (frame.modes !== null) lines.push(`modes covered ${frame.modes} of ${shown.modes}`, `good points ${(100 * frame.quality).toFixed(1)}%`);
+  const losses = Object.entries(frame.losses).map(([name, loss]) => `of ${name} ${loss.toFixed(3)}`);
+  if (losses.length) lines.push(`loss ${losses.join(', ')}`);
   if (playing && frame.step > first) lines[0] += `, ${Math.round((frame.step - first) / (performance.now() - began) * 1000)} a second`;
   if (frame.over) lines.push('The training is over: press Reset for another.');
   say(lines.join('\n'));

@@ -25,10 +25,11 @@ SCALE = 1000  # coordinates travel as whole numbers
 
 
 class Bench:
-    """A visitor's lab, with the time it has used; the browser's requests take turns."""
+    """A visitor's lab, with the time it has used and the last loss of each network; requests take turns."""
 
     def __init__(self, data: Density, settings: Settings):
         self.lab, self.seconds, self.turn = Lab(data, settings), 0.0, threading.Lock()
+        self.losses: dict[str, float] = {}
 
 
 _benches: OrderedDict[str, Bench] = OrderedDict()
@@ -71,12 +72,20 @@ def train(request: Mapping[str, Any]) -> dict[str, Any]:
 def _play(bench: Bench) -> None:
     end = time.monotonic() + SLICE
     while not over(bench):
-        bench.lab.step()
+        bench.losses["D"], bench.losses["G"] = bench.lab.step()
         if time.monotonic() > end:
             break
 
 
-TURNS = {"play": _play, "D": lambda bench: bench.lab.step_d(), "G": lambda bench: bench.lab.step_g()}
+def _step_d(bench: Bench) -> None:
+    bench.losses["D"] = bench.lab.step_d()
+
+
+def _step_g(bench: Bench) -> None:
+    bench.losses["G"] = bench.lab.step_g()
+
+
+TURNS = {"play": _play, "D": _step_d, "G": _step_g}
 
 
 def over(bench: Bench) -> bool:
@@ -101,6 +110,7 @@ def frame(bench: Bench) -> dict[str, Any]:
     return {
         "step": trained.steps,
         "over": over(bench),
+        "losses": dict(bench.losses),
         "fake": points(fake[:SHOWN]),
         "heat": packed((verdict * 255).round().byte().numpy()),
         "cells": CELLS,
