@@ -1,9 +1,12 @@
 """How an adversarial training went: pictures, logits and figures at some moments of it, packed small."""
 
+import io
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from playground.validation import UserError
 
@@ -52,11 +55,16 @@ def save(path: Path, history: History) -> Path:
 
 
 def load(path: Path) -> History:
-    """Read a history.
+    """Read a history; kept until the file changes.
 
     Raises:
         UserError: it is not there, or damaged.
     """
+    return _load(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=32)
+def _load(path: Path, mtime_ns: int) -> History:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -67,3 +75,37 @@ def load(path: Path) -> History:
     except Exception as error:  # numpy and zipfile raise many kinds
         name = path.name.removesuffix(".history.npz")
         raise UserError(f"{path.name} is missing or damaged: make it with `python -m train {name}`") from error
+
+
+def tiles(history: History) -> Array:
+    """The pictures, uint8 (M, N, H, W, 1); small ones, of a network that grows, have larger pixels."""
+    sheets = [np.asarray(Image.open(io.BytesIO(picture)).convert("L")) for picture in history.pictures]
+    side = max(sheet.shape[1] for sheet in sheets) // history.columns
+    return np.stack([_cut(sheet, history.columns, side) for sheet in sheets])
+
+
+def _cut(sheet: Array, columns: int, side: int) -> Array:
+    """A sheet of square pictures as (N, side, side, 1)."""
+    factor = side * columns // sheet.shape[1]
+    large = sheet.repeat(factor, 0).repeat(factor, 1)
+    rows = large.shape[0] // side
+    return large.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side, 1)
+
+
+def since(history: History) -> Array:
+    """The curves at the moments (4, M): the means since the moment before, or the first value after it."""
+    ends = np.searchsorted(history.curve_steps, history.steps, side="right")
+    last = len(history.curve_steps) - 1
+    means = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        start = min(start, last)
+        means.append(history.curves[:, start : max(end, start + 1)].mean(axis=1))
+    return np.stack(means, axis=1)
+
+
+FEW = 0.01  # of the samples: a class that is read less often is not covered
+
+
+def covered(history: History) -> Array:
+    """How many classes are covered at each moment, (M,)."""
+    return (history.classes > FEW * history.classes.sum(axis=1, keepdims=True)).sum(axis=1)

@@ -16,9 +16,10 @@ from playground.data import emoji, shapes
 from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
-from playground.tabs.vae import answers, betas, codes, interpolate, latent_map, meter, nearest, save, traverse
+from playground.tabs.vae import answers, betas, codes, interpolate, latent_map, meter, save, traverse
 from playground.tabs.vae.codes import Settings, Start
 from playground.ui import answers as ui_answers
+from playground.ui import neighbours
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
 
@@ -159,7 +160,7 @@ def test_rate_and_distortion_sum_to_the_bound(places: Places, start: Start) -> N
 
 def test_the_nearest_image_is_the_image_itself() -> None:
     images = torch.rand(50, 1, 28, 28, generator=generator(0)) * 2 - 1
-    found = nearest.search(images[7:8], images)
+    found = neighbours.search(images[7:8], images, 9)
     assert found[0] == (0, 7)
     assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
     other = (images[found[1][1]] - images[7]).square().mean().sqrt().item()

@@ -25,7 +25,7 @@ from train.judging import Judge
 from train.measures import frechet
 
 MOMENTS = 40
-SHOWN, COLUMNS = 20, 5  # pictures at a moment
+SHOWN, COLUMNS = 16, 4  # pictures at a moment
 PROBED = 200  # logits and slopes of a moment
 JUDGED = 2_000  # samples of a moment that are read and compared
 POINTS = 400  # of the curves

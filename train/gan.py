@@ -8,14 +8,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from playground import history, pictures
+from playground import checkpoint, history, pictures
 from playground.adversarial import Objective, clip_weights
 from playground.data import digits
 from playground.models import gan
 from playground.models.gan import Config, Stage
 from playground.sampling import last
 from playground.validation import UserError
-from train import arena, loop
+from train import arena, device, loop
 from train.judging import JUDGE, Judge
 
 Turn = Callable[[gan.Model, Tensor, Tensor, Objective, torch.Generator, Stage | None], Tensor]
@@ -95,12 +95,23 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     if recipe.objective.clip:
         run.after_turn(lambda model: clip_weights(cast(gan.Model, model).discriminator, recipe.objective.clip))
     records = run.train(discriminator=turn(gan.discriminator_loss), generator=turn(gan.generator_loss))
-    path = loop.follow(run, arena.snapshots(run, records), _picture)
+    test = data or digits.load(recipe.data, "test", download=True)
+    path = loop.follow(run, arena.snapshots(run, records), _picture, lambda exported: complete(exported, *test))
     if path:
-        test = images if data else digits.load(recipe.data, "test", download=True)[0]
-        made = arena.history(recipe, Judge(recipe.judge, test), images, labels)
+        made = arena.history(recipe, Judge(recipe.judge, test[0]), images, labels)
         history.save(path.with_suffix(".history.npz"), made)
     return path
+
+
+@torch.no_grad()
+def complete(path: Path, images: Tensor, labels: Tensor) -> None:
+    """Put into a checkpoint what its discriminator says of test images (N, C, H, W), N >= KEPT, and of samples."""
+    model: gan.Model = device.load(path)
+    x, y = images[: gan.KEPT].to(device.DEVICE), labels[: gan.KEPT].to(device.DEVICE)
+    made = last(gan.sample(model, gan.Settings(n=gan.KEPT)))
+    model.kept_real.copy_(model.discriminator(x, y).sort().values)
+    model.kept_fake.copy_(model.discriminator(made.x, made.y).sort().values)
+    checkpoint.save(path, model, checkpoint.header(path).provenance)
 
 
 def _picture(model: gan.Model, path: Path) -> None:

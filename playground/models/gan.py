@@ -21,6 +21,7 @@ from playground.nets import GROUPS
 from playground.sampling import Noise
 
 LOWEST = 4  # pixels a side of the first feature map
+KEPT = 256  # logits that a checkpoint keeps
 
 
 @dataclass(frozen=True)
@@ -182,13 +183,22 @@ def _down(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class Model(nn.Module):
-    """Generator and discriminator."""
+    """Generator and discriminator.
+
+    Attributes:
+        kept_real, kept_fake: logits of test images and of samples, in order, each (KEPT,); measured after training.
+    """
+
+    kept_real: Tensor
+    kept_fake: Tensor
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
         self.generator = Generator(config)
         self.discriminator = Discriminator(config)
+        self.register_buffer("kept_real", torch.zeros(KEPT))
+        self.register_buffer("kept_fake", torch.zeros(KEPT))
 
 
 # The losses: what training minimises in its two turns.

@@ -64,6 +64,45 @@ function drawCurve(curve, frames, ends) {
   return {figure, follow: (k) => { marker.setAttribute('x1', xOf(k)); marker.setAttribute('x2', xOf(k)); readouts.forEach((f) => f(k)); }};
 }
 
+// ---- under the strips ----
+
+function drawBelow(value) {
+  return value.below.flatMap(({notes, plots}, i) => {
+    const note = make('p'), drawn = plots.map(drawHistogram);
+    strips[i].below.replaceChildren(...(notes.length ? [note] : []), ...drawn.map((plot) => plot.figure));
+    return [...(notes.length ? [(k) => { note.textContent = notes[k]; }] : []), ...drawn.map((plot) => plot.follow)];
+  });
+}
+
+function drawHistogram(plot) {
+  const chart = svg('svg', {viewBox: '0 0 100 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${plot.name}, at the selected frame`});
+  const bars = plot.counts.map(({colour}) => {
+    const path = svg('path', {});
+    path.style.fill = colour;
+    chart.append(path);
+    return path;
+  });
+  for (const {colour, values} of plot.lines) {
+    const low = Math.min(0, ...values), span = Math.max(0, ...values) - low || 1, last = values.length - 1;
+    const line = svg('polyline', {points: values.map((v, j) => `${100 * j / last},${96 - 92 * (v - low) / span}`).join(' ')});
+    line.style.stroke = colour;
+    chart.append(line);
+  }
+  if (plot.mark) chart.append(svg('line', {x1: 100 * plot.mark[0], x2: 100 * plot.mark[0], y1: 0, y2: 100}));
+  const keys = [...plot.counts, ...plot.lines].map(({name, colour}) => {
+    const key = make('span', {className: 'key'});
+    key.style.background = colour;
+    return make('span', {className: 'series'}, key, name);
+  });
+  const caption = make('figcaption', {}, `${plot.name} `, ...(keys.length > 1 ? keys : []));
+  const ends = make('div', {className: 'ends'}, ...[plot.ends[0], plot.mark?.[1] ?? '', plot.ends[1]].map((textContent) => make('span', {textContent})));
+  const follow = (k) => bars.forEach((path, i) => {
+    const heights = plot.counts[i].heights[k], wide = 100 / heights.length;
+    path.setAttribute('d', heights.map((h, j) => `M${j * wide} 100v${-h}h${0.9 * wide}v${h}z`).join(''));
+  });
+  return {figure: make('figure', {className: 'curve'}, caption, chart, ends), follow};
+}
+
 // ---- the diagram ----
 
 function followDiagram(value) {

@@ -6,3 +6,5 @@ ESTIMATE = "#009E73"
 COMPARED = "#CC79A7"
 # Ten classes, bright enough for black: seven of Tol's schemes, a blue, a grey and a pink, apart in hue or in lightness.
 CLASSES = ["#88CCEE", "#DDCC77", "#CC6677", "#44AA99", "#AA4499", "#999933", "#EE8866", "#4477EE", "#BBBBBB", "#FFAABB"]
+# Nine lines on white or slate: Tol's vibrant scheme, with a purple, an olive and a brown.
+LINES = ["#EE7733", "#0077BB", "#33BBEE", "#EE3377", "#CC3311", "#009988", "#AA4499", "#999933", "#997755"]

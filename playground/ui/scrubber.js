@@ -55,8 +55,8 @@ function canvasesFor(value) {
     canvas.setAttribute('aria-label', `${strip.name}: ${strip.hint}, at the selected frame`);
     const context = canvas.getContext('2d');
     context.imageSmoothingEnabled = false;
-    const figcaption = make('figcaption', {textContent: strip.name}, make('small', {textContent: strip.hint}));
-    return {canvas, context, sheets: strip.bitmaps, figure: make('figure', {}, canvas, figcaption)};
+    const figcaption = make('figcaption', {textContent: strip.name}, make('small', {textContent: strip.hint})), below = make('div', {className: 'below'});
+    return {canvas, context, below, sheets: strip.bitmaps, figure: make('figure', {}, canvas, figcaption, below)};
   });
   wrap.replaceChildren(...strips.map((s) => s.figure));
   layOut();
@@ -119,7 +119,7 @@ function finish(value) {
 function adopt(value, at) {
   run = value;
   canvasesFor(value);
-  followers = [...drawFormula(value), ...drawCurves(value), ...followDiagram(value)];
+  followers = [...drawFormula(value), ...drawCurves(value), ...followDiagram(value), ...drawBelow(value)];
   position.max = value.frames - 1;
   show(at);
 }

@@ -26,21 +26,55 @@ LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small eno
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One strip: its name, a hint in plain words, and its frames, uint8 (F, N, H, W, C)."""
-
-    name: str
-    hint: str
-    frames: np.ndarray
-
-
-@dataclass(frozen=True)
 class Series:
     """One line of a curve: a value a frame (infinite ones are left out)."""
 
     name: str
     colour: str
     values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a histogram counts: a number for each frame and each of its bars, (F, K)."""
+
+    name: str
+    colour: str
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A small plot under a strip that follows the frame; its highest bar is as high as the plot.
+
+    Attributes:
+        ends: what the left and the right end of its axis are.
+        lines: what stays, each on a scale of its own that holds 0: values at equal steps of the axis.
+        mark: a place on the axis, from 0 to 1, and what it is.
+    """
+
+    name: str
+    ends: tuple[str, str]
+    counts: Sequence[Counts]
+    lines: Sequence[Series] = ()
+    mark: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One strip.
+
+    Attributes:
+        hint: in plain words.
+        frames: uint8 (F, N, H, W, C).
+        notes: what is said under it, one a frame; plots: what is drawn there.
+    """
+
+    name: str
+    hint: str
+    frames: np.ndarray
+    notes: Sequence[str] = ()
+    plots: Sequence[Histogram] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +143,7 @@ def pack(
         "formula": formula,
         "numbers": numbers or {},
         "diagram": [asdict(box) for box in diagram],
+        "below": [{"notes": list(strip.notes), "plots": [_bars(plot) for plot in strip.plots]} for strip in strips],
     }
     return {
         "id": uuid.uuid4().hex,  # an equal value would not be noticed
@@ -198,3 +233,15 @@ def _finite(curve: dict[str, Any]) -> dict[str, Any]:
     for series in curve["series"]:
         series["values"] = [float(v) if math.isfinite(v) else None for v in series["values"]]
     return curve
+
+
+def _bars(plot: Histogram) -> dict[str, Any]:
+    """A histogram as JSON: heights from 0 to 100."""
+    highest = np.maximum(1e-9, np.max([counts.values.max(axis=1) for counts in plot.counts], axis=0))  # (F,)
+    heights = [(100 * counts.values / highest[:, None]).round().astype(int).tolist() for counts in plot.counts]
+    counts = [
+        {"name": counts.name, "colour": counts.colour, "heights": rows}
+        for counts, rows in zip(plot.counts, heights, strict=True)
+    ]
+    return {"name": plot.name, "ends": plot.ends, "counts": counts, "lines": [asdict(line) for line in plot.lines],
+            "mark": plot.mark}  # fmt: skip

@@ -3,17 +3,25 @@
 import gradio as gr
 
 from playground.tabs import Places, Tab
-from playground.tabs.gan import live
+from playground.tabs.gan import arena, live, samples, verdict
+from playground.ui import links
 
 INTRO = (
     "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other. "
-    "**Press Play**, then try *Cause collapse*."
+    "**Drag the slider** through a training, or press Play in the *2-D lab* and try *Cause collapse*."
 )
+VIEWS = {"arena": arena, "samples": samples, "ask": verdict}
 
 
 def build(page: gr.Blocks, places: Places) -> None:
     gr.Markdown(INTRO)
-    live.build(page)
+    with gr.Tabs(overflow_behavior="wrap") as views:
+        for name, view in VIEWS.items():
+            with gr.Tab(view.TITLE, id=name):
+                view.build(page, places)
+        with gr.Tab(live.TITLE, id="lab"):
+            live.build(page)
+    page.load(links.selector(1, "gan"), None, views, queue=False, api_visibility="private")
 
 
 TAB = Tab("GAN", 20, build)

@@ -1,0 +1,308 @@
+"""The arena: the same codes under every loss, side by side, while training time is scrubbed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import torch
+
+from playground import adversarial, exports, history, pictures, validation
+from playground.history import Array, History
+from playground.tabs import Places
+from playground.tabs.gan import contest
+from playground.ui import component, controls, download, how, links, palette, scrubber
+from playground.ui.controls import answered, sentence
+from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
+from playground.validation import UserError
+
+TITLE = "Arena"
+FIRST = "minimax,wasserstein-gp,r3gan"
+PREFIX = "gan-digits-"
+HOW = """
+Every loss trains the same two networks, from the same weights, on the same digits in the same order; what you see are
+pictures of the same codes z. D gives a picture a logit, high for real ones. The networks are those in training, as
+they are: a loss that swings or collapses does so before your eyes.
+
+*Frechet* is the distance between the features of 2,000 fakes and those of test digits, in floors: 1 is what as many
+training digits would have.
+
+**Why it saturates.** G learns by the slope of its loss at the logits of its fakes. Minimax is flat where D is sure of
+a fake, just when G has most to learn; the non-saturating loss is steep there. **Why D is held back.** A slope of D that
+is 0 teaches G nothing, a huge one throws it about: a gradient penalty asks for 1, R1 and R2 for little, clipping for
+whatever small weights give.
+
+[Goodfellow 2014](https://arxiv.org/abs/1406.2661) · [Mao 2017](https://arxiv.org/abs/1611.04076) (least squares) ·
+[Arjovsky 2017](https://arxiv.org/abs/1701.07875) and [Gulrajani 2017](https://arxiv.org/abs/1704.00028) (Wasserstein) ·
+[Miyato 2018](https://arxiv.org/abs/1802.05957) (spectral norm, hinge) ·
+[Mescheder 2018](https://arxiv.org/abs/1801.04406) (R1) · [Huang 2024](https://arxiv.org/abs/2501.05441) (R3GAN) ·
+[Karras 2018](https://arxiv.org/abs/1710.10196) (growing)
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a link restores: which losses, parted by commas, and what is drawn below their pictures."""
+
+    losses: str = FIRST
+    below: str = "logits"
+
+    def __post_init__(self) -> None:
+        validation.choice("below", self.below, BELOW)
+        if not self.names:
+            raise UserError("tick at least one loss")
+        for name in self.names:
+            validation.choice("loss", name, contest.MODELS)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the models."""
+        return [PREFIX + loss for loss in str(self.losses).split(",") if loss]
+
+
+def describe(places: Places, asked: Asked) -> dict[str, Any]:
+    """The scrubber's value: a strip for each loss, and curves over training time.
+
+    Raises:
+        UserError: the history of none of them can be read.
+    """
+    histories, missing = found(places, asked.names)
+    first = next(iter(histories.values()))
+    return scrubber.pack(
+        [
+            Strip(
+                contest.MODELS[name].title,
+                contest.MODELS[name].short,
+                history.tiles(seen),
+                *BELOW[asked.below](name, seen),
+            )
+            for name, seen in histories.items()
+        ],
+        [f"step {step:,} of G and of D · {step * BATCH / DIGITS:.1f} epochs" for step in first.steps.tolist()],
+        ("step 1", f"step {first.steps[-1]:,}, logarithmic"),
+        curves=curves(histories),
+        formula=formula(histories),
+        numbers=numbers(histories),
+        keep=True,
+        notice=" ".join(missing),
+    )
+
+
+BATCH, DIGITS = 128, 60_000  # of the recipes
+
+
+def found(places: Places, names: list[str]) -> tuple[dict[str, History], list[str]]:
+    """The histories of models, and what is wrong with the others.
+
+    Raises:
+        UserError: there is none.
+    """
+    histories, missing = {}, []
+    for name in names:
+        try:
+            histories[name] = contest.seen(places, name)
+        except UserError as error:
+            missing.append(sentence(error))
+    if not histories:
+        raise UserError(missing[0])
+    return histories, missing
+
+
+# What is said and drawn under each picture.
+
+
+def logits(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
+    """Classes of the fakes, and D's logits of both kinds."""
+    low, high = np.quantile(np.concatenate([seen.real, seen.fake]).astype(float), (0.01, 0.99)).tolist()
+    both = [
+        Counts("real", palette.DATA, binned(seen.real, low, high)),
+        Counts("fake", palette.NOISE, binned(seen.fake, low, high)),
+    ]
+    return figures(seen), [classes(seen), Histogram("D's logits", (_written(low), _written(high)), both)]
+
+
+def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
+    """G's loss as a function of the logit, how steep it is, and where the fakes are."""
+    paired = adversarial.LOSSES[contest.MODELS[name].loss].paired
+    at = seen.fake - seen.real if paired else seen.fake
+    value, steepness = course(name, torch.linspace(-RANGE, RANGE, 101))
+    pushes = course(name, torch.from_numpy(at.astype(np.float32)))[1].mean(axis=1)
+    notes = [f"{figure}\npush on G: {push:.3g}" for figure, push in zip(figures(seen), pushes, strict=True)]
+    drawn = Histogram(
+        "logit of a fake, less that of a real one" if paired else "logit of a fake",
+        (f"−{RANGE}", f"{RANGE}"),
+        [Counts("fakes now", palette.NOISE, binned(at, -RANGE, RANGE))],
+        [
+            Series("G's loss", palette.DATA, value.tolist()),
+            Series("its steepness", palette.ESTIMATE, steepness.tolist()),
+        ],
+        mark=(0.5, "0"),
+    )
+    return notes, [drawn]
+
+
+RANGE = 12  # of the logits under "saturation"; those beyond stand at its ends
+
+
+def course(name: str, logit: torch.Tensor) -> tuple[Array, Array]:
+    """G's loss at logits of any shape, beside a real item of logit 0, and the size of its derivative."""
+    x = logit.flatten().requires_grad_()
+    loss = adversarial.LOSSES[contest.MODELS[name].loss].generator
+    values = torch.stack([loss(torch.zeros(1), part) for part in x.split(1)])
+    (slope,) = torch.autograd.grad(values.sum(), x)
+    return values.detach().view_as(logit).numpy(), slope.abs().view_as(logit).numpy()
+
+
+def slopes(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
+    """Norms of D's gradient with respect to a picture, between real and fake ones."""
+    decades = np.log10(np.maximum(seen.slopes.astype(float), 1e-9))
+    medians = np.median(seen.slopes.astype(float), axis=1)
+    notes = [f"{figure}\nmedian slope of D: {m:.2g}" for figure, m in zip(figures(seen), medians, strict=True)]
+    drawn = Histogram(
+        "|∇D| between real and fake, logarithmic",
+        ("0.001", "1000"),
+        [Counts("points", palette.ESTIMATE, binned(decades, -3, 3))],
+        mark=(0.5, "1"),
+    )
+    return notes, [drawn]
+
+
+BELOW: dict[str, Callable[[str, History], tuple[list[str], list[Histogram]]]] = {
+    "logits": logits,
+    "saturation": saturation,
+    "slopes": slopes,
+}
+TITLES = [("Classes and logits", "logits"), ("Why it saturates", "saturation"), ("Slope of D", "slopes")]
+
+
+def figures(seen: History) -> list[str]:
+    """Distance and classes at each moment."""
+    return [
+        f"Frechet {distance:.3g} floors · {classes} of 10 digits"
+        for distance, classes in zip(seen.frechet.tolist(), history.covered(seen).tolist(), strict=True)
+    ]
+
+
+def classes(seen: History) -> Histogram:
+    """What the fakes are read as."""
+    return Histogram("fakes read as", ("0", "9"), [Counts("fakes", palette.ESTIMATE, seen.classes.astype(float))])
+
+
+def binned(values: Array, low: float, high: float, bins: int = 32) -> Array:
+    """Histograms of the rows of (M, S), what lies beyond being counted at the ends: (M, bins)."""
+    place = (np.clip(values.astype(float), low, high) - low) / max(high - low, 1e-9) * (bins - 1)
+    return np.stack([np.bincount(row, minlength=bins) for row in place.round().astype(int)])
+
+
+def _written(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+# What all share.
+
+CURVES = (
+    ("discriminator", "Loss of D", "What D minimises.", False),
+    ("generator", "Loss of G", "What G minimises.", False),
+    ("discriminator_gradient", "Gradient of D", "Its norm, over D's weights.", True),
+    ("generator_gradient", "Gradient of G", "Its norm, over G's weights.", True),
+)
+
+
+def curves(histories: dict[str, History]) -> list[Curve]:
+    """Lines over training time, one for each loss."""
+
+    def curve(name: str, hint: str, of: Callable[[History], Array], log: bool) -> Curve:
+        lines = [
+            Series(contest.MODELS[key].short, contest.MODELS[key].colour, of(seen).astype(float).tolist())
+            for key, seen in histories.items()
+        ]
+        return Curve(name, hint, lines, log)
+
+    made = [curve("Frechet distance", "In floors; 1 is as good as data.", lambda seen: seen.frechet, True)]
+    for row, (_, name, hint, log) in zip(map(history.CURVES.index, [c[0] for c in CURVES]), CURVES, strict=True):
+        made.append(curve(name, hint, lambda seen, row=row: history.since(seen)[row], log))  # type: ignore[misc]
+    return made
+
+
+def formula(histories: dict[str, History]) -> str:
+    """What is minimised under each loss, with the numbers of the moment."""
+    rows = [
+        f"{contest.MODELS[name].short}: L<sub>D</sub> = {contest.MODELS[name].d} = <b data-number={name}-d></b> · "
+        f"L<sub>G</sub> = {contest.MODELS[name].g} = <b data-number={name}-g></b>"
+        for name in histories
+    ]
+    where = "D(x), D(G(z)): logits of real and fake pictures · softplus(a) = ln(1 + eᵃ), so −ln of a probability"
+    return "<br>".join(rows) + f"<br><i class=where>{where}</i>"
+
+
+def numbers(histories: dict[str, History]) -> dict[str, list[str]]:
+    """The losses at each moment."""
+    return {
+        f"{name}-{player}": [_written(float(value)) for value in history.since(seen)[row]]
+        for name, seen in histories.items()
+        for player, row in (("d", 0), ("g", 1))
+    }
+
+
+def build(page: gr.Blocks, places: Places) -> None:
+    """The view, and what happens in it."""
+    with gr.Row(elem_classes="tab-body"):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            offered = [(contest.MODELS[name].title, name.removeprefix(PREFIX)) for name in contest.offered(places)]
+            hint = "All trained alike. Three fit beside each other."
+            losses = controls.unchecked(
+                gr.CheckboxGroup(offered, value=FIRST.split(","), label="Losses", info=hint, elem_classes="chips")
+            )
+            below = controls.unchecked(
+                gr.Radio(
+                    TITLES,
+                    value="logits",
+                    label="Below the pictures",
+                    info="What is drawn under each.",
+                    elem_classes="chips",
+                )
+            )
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            stage = scrubber.build("Training time", "gan-arena", "Tick a loss.")
+            how.build(HOW, adversarial.discriminator_loss)
+            with gr.Accordion("Export", open=False):
+                animation = gr.Button("Animation (GIF)", size="sm")
+                saving = download.build("gan-arena-download")
+            link = links.build()
+
+    def chosen(losses: Any, below: Any) -> list[Any]:
+        """Show the trainings of some losses. Returns every moment as sprite sheets."""
+        try:
+            asked = Asked(",".join(map(str, losses if isinstance(losses, list) else [])), below)
+            return [describe(places, asked), links.value("gan.arena", asked)]
+        except UserError as error:
+            return [component.message(sentence(error)), gr.skip()]
+
+    def opened(request: gr.Request) -> list[Any]:
+        """What the address describes, or the first three."""
+        try:
+            asked, wrong = links.restore(Asked, "gan.arena", request.query_params), ""
+        except UserError as error:
+            asked, wrong = None, sentence(error)
+        shown = asked or Asked()
+        try:
+            made = describe(places, shown)
+        except UserError as error:
+            made = component.message(sentence(error))
+        link = links.value("gan.arena", shown, asked is not None)
+        return [made | ({"notice": wrong} if wrong else {}), link, shown.losses.split(","), shown.below]
+
+    def save(losses: Any) -> dict[str, Any]:
+        histories, _ = found(places, Asked(",".join(map(str, losses))).names)
+        grids = [np.stack([pictures.grid(moment) for moment in history.tiles(seen)]) for seen in histories.values()]
+        path = download.path("gan-arena.gif")
+        exports.gif(path, np.stack(grids, axis=1), {"losses": ", ".join(histories)})
+        return download.file(path)
+
+    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
+    private: dict[str, Any] = {**light, "api_visibility": "private"}
+    changes = [losses.input, below.input]
+    gr.on(changes, chosen, [losses, below], [stage, link], trigger_mode="always_last", api_name="gan_arena", **light)
+    animation.click(answered(save), losses, saving, show_progress="minimal", api_visibility="private")
+    page.load(opened, None, [stage, link, losses, below], **private)

@@ -1,0 +1,242 @@
+"""Samples: what a generator draws, on the way from some codes to others, and what its discriminator says of it."""
+
+from dataclasses import astuple, dataclass
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground import adversarial, checkpoint, exports, interpolation, pictures, validation
+from playground.models import gan
+from playground.tabs import Places
+from playground.tabs.gan import contest
+from playground.ui import component, controls, download, how, links, neighbours, palette, plots, scrubber
+from playground.ui.controls import answered, sentence
+from playground.ui.scrubber import Box, Curve, Series, Strip
+from playground.validation import UserError
+
+TITLE = "Samples"
+FIRST = "gan-digits-r3gan"
+SHOWN, FRAMES = 16, 41
+ANY = "any"  # class
+HOW = """
+The generator draws a picture of any code z ~ N(0, I); between the codes of two seeds lies a way on which every point is
+a code. Truncation keeps the codes away from the tails: fewer surprises, less variety. D's slope shows what would
+raise its logit: it lights up strokes that it misses, and darkens those that it doubts.
+
+[Goodfellow 2014](https://arxiv.org/abs/1406.2661) · [Radford 2016](https://arxiv.org/abs/1511.06434) (walks) ·
+[Brock 2019](https://arxiv.org/abs/1809.11096) (truncation) · [Miyato 2018](https://arxiv.org/abs/1802.05637) (classes)
+"""
+FORMULA = (
+    'z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) z<sub>1</sub>, α = <b data-number="share"></b> '
+    '<i>Shoemake 1985</i> · D(G(z)) = <b data-number="logit"></b><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: '
+    "codes of the two seeds · Ω: angle between them · D(G(z)): the logit of the first picture</i>"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a link restores: the model, the seeds of both ends, a class for a model that knows any, the truncation."""
+
+    model: str = FIRST
+    seed: int = 0
+    to: int = 1
+    label: str = ANY
+    truncation: float = 4.0
+
+    def __post_init__(self) -> None:
+        validation.choice("model", self.model, contest.MODELS)
+        validation.choice("class", self.label, LABELS)
+        self.settings(self.to)
+        validation.keep(self, seed=self.settings(self.seed).seed, to=self.settings(self.to).seed)
+
+    def settings(self, seed: Any) -> gan.Settings:
+        """Of the samples at one end."""
+        return gan.Settings(SHOWN, None if self.label == ANY else int(self.label), self.truncation, seed)
+
+
+LABELS = [ANY, *map(str, range(10))]
+
+
+class Walk(NamedTuple):
+    """What lies between two seeds: pictures x (F, N, 1, H, W), D's logits (F, N), and its gradient there, as x."""
+
+    x: Tensor
+    logits: Tensor
+    gradient: Tensor
+
+
+def walk(model: gan.Model, asked: Asked) -> Walk:
+    """From the samples of one seed to those of another, each along the arc between their codes."""
+    ends = [gan.codes(model.config.latent, asked.settings(seed)) for seed in (asked.seed, asked.to)]
+    y = gan.labels(model.config, asked.settings(asked.seed))
+    ways = [interpolation.spherical(a, b, FRAMES) for a, b in zip(*ends, strict=True)]
+    made = []
+    for z in torch.stack(ways, dim=1):  # (N, Z) of each frame
+        with torch.no_grad():
+            x = model.generator(z, y)
+        x.requires_grad_()
+        logits = model.discriminator(x, y)
+        made.append((x.detach(), logits.detach(), adversarial.input_gradient(logits, x).detach()))
+    return Walk(*(torch.stack(parts) for parts in zip(*made, strict=True)))
+
+
+def describe(made: Walk, asked: Asked) -> dict[str, Any]:
+    """The scrubber's value."""
+    share = torch.linspace(0, 1, FRAMES).tolist()
+    first, mean = made.logits[:, 0].tolist(), made.logits.mean(dim=1).tolist()
+    steepest = made.gradient.abs().max().clamp(min=1e-12)
+    strips = [
+        Strip("G(z)", "what the generator draws", _frames(made.x)),
+        Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(made.gradient / steepest)),
+    ]
+    return scrubber.pack(
+        strips,
+        [
+            f"{part:.0%} of the way from seed {asked.seed} to seed {asked.to} · mean logit of D {_written(logit)}"
+            for part, logit in zip(share, mean, strict=True)
+        ],
+        (f"seed {asked.seed}", f"seed {asked.to}"),
+        curves=[
+            Curve("D's logit", "High where D believes a picture.",
+                  [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)]),
+        ],
+        formula=FORMULA,
+        numbers={"share": [f"{part:.2f}" for part in share], "logit": [_written(logit) for logit in first]},
+        diagram=(
+            Box("z", "Noise: the code of the first picture, on its way."),
+            Box("G", "The generator, a network that draws a picture of any code."),
+            Box("fake", "What it draws.", strip=0),
+            Box("D", "The discriminator, a network that tells real pictures from fakes."),
+            Box("logit", "Its verdict: the higher, the more it believes the picture.", number="logit"),
+        ),
+        start=0,
+        keep=True,
+    )  # fmt: skip
+
+
+def _written(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _frames(x: Tensor) -> np.ndarray:
+    return np.stack([pictures.to_uint8(frame) for frame in x])
+
+
+def build(page: gr.Blocks, places: Places) -> None:
+    """The view, and what happens in it."""
+    with gr.Row(elem_classes="tab-body"):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            inputs, dice = _controls(places)
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            stage = scrubber.build("From seed to seed", "gan-samples", "Choose a model.")
+            search = gr.Button("Nearest training digits of these pictures", size="sm")
+            table = gr.HTML(elem_id="gan-nearest")
+            how.build(HOW, gan.sample)
+            command = _export(inputs, places)
+            link = links.build()
+    index = gr.Number(0, visible=False)
+
+    def show(*given: Any, address: bool = True) -> list[Any]:
+        """Draw samples on the way from one seed to another. Returns every frame as sprite sheets."""
+        try:
+            asked = Asked(*given)
+            made = describe(walk(contest.load(places, asked.model), asked), asked)
+            line = exports.command_line(asked.model, asked.settings(asked.seed), "grid.png")
+            return [made, links.value("gan.samples", asked, address), line, ""]
+        except UserError as error:
+            return [component.message(sentence(error)), *[gr.skip()] * 3]
+
+    def rolled(*given: Any) -> list[Any]:
+        return [*show(*given), given[1]]
+
+    def opened(request: gr.Request) -> list[Any]:
+        """What the address describes, or the first samples."""
+        try:
+            asked, wrong = links.restore(Asked, "gan.samples", request.query_params), ""
+        except UserError as error:
+            asked, wrong = None, sentence(error)
+        values = astuple(asked or Asked())
+        made, *others = show(*values, address=asked is not None)
+        return [made | ({"notice": wrong} if wrong else {}), *others, *values]
+
+    def nearest(at: float, *given: Any) -> str:
+        try:
+            asked = Asked(*given)
+            made = walk(contest.load(places, asked.model), asked)
+            return neighbours.rows(made.x[int(at)], 1, places.data, width=64)
+        except UserError as error:
+            return plots.paragraph(sentence(error))
+
+    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
+    private: dict[str, Any] = {**light, "api_visibility": "private"}
+    outputs = [stage, link, command, table]
+    changes = [control.input for control in inputs]
+    gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **light)
+    dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **private)
+    search.click(nearest, [index, *inputs], table, js=at_frame(), show_progress="minimal", api_visibility="private")
+    page.load(opened, None, [*outputs, *inputs], **private)
+
+
+def at_frame() -> str:
+    """JavaScript that puts the frame on show in the place of the first input."""
+    return (
+        "(index, ...rest) => [Number(document.querySelector('#gan-samples [data-index]')?.dataset.index ?? 0), ...rest]"
+    )
+
+
+def _controls(places: Places) -> tuple[list[Any], gr.Button]:
+    """The controls in the order of `Asked`, and the dice."""
+    offered = [(contest.MODELS[name].title, name) for name in contest.offered(places)]
+    model = gr.Radio(offered, value=FIRST, label="Loss", info="What the networks were trained with.",
+                     elem_classes="chips")  # fmt: skip
+    seed, dice = controls.seed()
+    to = gr.Number(1, label="To seed", info="The other end of the way.", precision=0)
+    label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
+                     elem_classes="chips")  # fmt: skip
+    truncation = gr.Slider(
+        0.05, 4, 4, step=0.05, label="Truncation", info="Largest |z|: below 1 the safest codes only."
+    )
+
+    def reveal(name: str) -> Any:
+        return gr.update(visible=name == "gan-digits-conditional")
+
+    model.change(reveal, model, label, queue=False, show_progress="hidden", api_visibility="private")
+    return [controls.unchecked(control) for control in (model, seed, to, label, truncation)], dice
+
+
+def _export(inputs: list[Any], places: Places) -> gr.Code:
+    """The panel; the code shows the command that draws the pictures of the first seed."""
+    with gr.Accordion("Export", open=False):
+        with gr.Row():
+            pictured = gr.Button("Pictures (PNG)", size="sm")
+            animated = gr.Button("Animation (GIF)", size="sm")
+        command = gr.Code(label="The pictures of the first seed from the command line", language="shell",
+                          interactive=False)  # fmt: skip
+        saving = download.build("gan-samples-download")
+        index = gr.Number(0, visible=False)
+
+    def made(given: tuple[Any, ...]) -> tuple[Asked, np.ndarray, dict[str, str]]:
+        asked = Asked(*given)
+        provenance = checkpoint.header(places.weights / f"{asked.model}.safetensors").provenance
+        about = exports.metadata(asked.model, asked.settings(asked.seed), provenance) | {"to": str(asked.to)}
+        return asked, _frames(walk(contest.load(places, asked.model), asked).x), about
+
+    def save_pictures(at: float, *given: Any) -> dict[str, Any]:
+        asked, frames, about = made(given)
+        path = download.path(f"{asked.model}-seed{asked.seed}.png")
+        exports.png(path, pictures.grid(frames[int(at)]), about | {"share": f"{at / (FRAMES - 1):.3f}"})
+        return download.file(path)
+
+    def save_animation(*given: Any) -> dict[str, Any]:
+        asked, frames, about = made(given)
+        path = download.path(f"{asked.model}-seed{asked.seed}-to{asked.to}.gif")
+        exports.gif(path, frames, about)
+        return download.file(path)
+
+    common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame(), **common)
+    animated.click(answered(save_animation), inputs, saving, **common)
+    return command
