@@ -66,8 +66,8 @@ def load(path: Path) -> History:
 @lru_cache(maxsize=32)
 def _load(path: Path, mtime_ns: int) -> History:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = dict(found)
         whole, ends = arrays.pop("pictures").tobytes(), arrays.pop("ends")
         starts = [0, *ends[:-1]]
         pictures = [whole[a:b] for a, b in zip(starts, ends, strict=True)]

@@ -16,6 +16,7 @@ from playground.sampling import generator, last
 from playground.validation import UserError
 from train import arena, loop
 from train import gan as recipe
+from train.judging import JUDGE, Judge
 
 # The smallest model and its loss on one batch, for tests/test_contract.py.
 TINY = Config(latent=4, widths=(8, 8))
@@ -203,7 +204,11 @@ def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, mon
     monkeypatch.setattr(arena, "JUDGED", 200)
     path = recipe.train(tiny, digits())
     assert path is not None
-    model = checkpoint.load(path, expect="gan")
+    model: gan.Model = checkpoint.load(path, expect="gan")
+    logits = model.discriminator(digits()[0][: gan.KEPT]).sort().values
+    torch.testing.assert_close(model.kept_real, logits, rtol=1e-3, atol=1e-3)
+    assert (model.kept_fake.diff() >= 0).all()
+    assert model.kept_fake.any()
     assert last(gan.sample(model, gan.Settings(n=2))).x.shape == (2, 1, 32, 32)
     seen = history.load(path.with_suffix(".history.npz"))
     assert seen.steps.tolist() == list(range(1, 13))
@@ -252,6 +257,31 @@ def test_weights_stay_clipped_after_every_step(tiny: recipe.Recipe) -> None:
     assert largest == pytest.approx(0.02, rel=1e-3)
 
 
+def test_stacked_digits_are_three_of_the_set() -> None:
+    images, index = torch.arange(50.0).view(50, 1, 1, 1).expand(50, 1, 2, 2), torch.tensor([7, 7, 30, 2])
+    x, again = (recipe.stack(images, index, generator(1)) for _ in range(2))
+    assert x.shape == (4, 3, 2, 2)
+    assert x[:, 0, 0, 0].tolist() == [7, 7, 30, 2]
+    assert torch.equal(x, again)
+    assert len(set(x[:, 1:, 0, 0].flatten().tolist())) > 4
+
+
+def test_counted_modes_and_their_divergence_from_the_uniform_distribution() -> None:
+    assert recipe.counted(torch.full((1000,), 26)) == {"modes": 1000, "reverse_kl": pytest.approx(0, abs=1e-12)}
+    collapsed = torch.zeros(1000, dtype=torch.long)
+    collapsed[:10] = 5
+    assert recipe.counted(collapsed) == {"modes": 10, "reverse_kl": pytest.approx(np.log(100))}
+
+
+def test_stacked_digits_are_learned_without_a_history_and_their_modes_counted(tiny: recipe.Recipe) -> None:
+    path = recipe.train(replace(tiny, stacked=True, steps=3, config=replace(tiny.config, channels=3)), digits())
+    assert path is not None
+    assert list(path.parent.iterdir()) == [path]
+    found = recipe.modes(path, Judge(JUDGE, digits()[0]), n=60)
+    assert 1 <= found["modes"] <= 60
+    assert np.log(1000 / 60) <= found["reverse_kl"] <= np.log(1000)
+
+
 def test_moments_lie_at_equal_ratios() -> None:
     steps = arena.moments(9_360)
     assert len(steps) >= arena.MOMENTS
@@ -267,6 +297,6 @@ def test_a_damaged_history_is_one_sentence(tmp_path: Path, damage: str) -> None:
     if damage == "cut":
         path.write_bytes(b"PK\x03\x04nothing")
     if damage == "other":
-        np.savez(path.open("wb"), steps=np.arange(3))
+        np.savez(path, steps=np.arange(3))
     with pytest.raises(UserError, match=r"python -m train gan-digits-hinge`"):
         history.load(path)

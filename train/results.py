@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
+MEASURED = Path("runs/measured")  # checkpoints that are measured for the tables and not shipped
 Record = dict[str, Any]  # the identity of an entry, and its "figures"
 
 # Figures that tables add, as multiples of what the row "floor" of the same n has: each of which other figure.

@@ -17,10 +17,9 @@ from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
 from train import device, disentanglement, loop
-from train.results import Entry
+from train.results import MEASURED, Entry
 
 Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
-MEASURED = Path("runs/measured")  # checkpoints that are not shipped
 DIGITS = Config(latent=20, width=48, multipliers=(1,), blocks=2, patch=4, components=100, kept=2000)
 SHAPES = Config(size=64, channels=3, latent=10, width=48, multipliers=(1,), blocks=2, patch=8, broadcast=True,
                 kept=2000)  # fmt: skip

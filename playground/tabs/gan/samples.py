@@ -19,7 +19,7 @@ from playground.validation import UserError
 
 TITLE = "Samples"
 FIRST = "gan-digits-r3gan"
-SHOWN, FRAMES = 16, 41
+SHOWN, FRAMES = 16, 25
 ANY = "any"  # class
 HOW = """
 The generator draws a picture of any code z ~ N(0, I); between the codes of two seeds lies a way on which every point is
