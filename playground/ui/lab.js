@@ -1,6 +1,6 @@
 // A training in the plane. `props.value` comes from pack() or message() of lab.py; the training goes on only as long as
 // this component asks for the next slice of it.
-const field = $('.field'), curve = $('.curve');
+const field = $('.field'), curves = {covered: $('.covered'), lost: $('.lost')};
 let shown = null, frame = null, history = [], playing = false, asking = false, began = 0, first = 0;
 
 const say = (text) => { $('.caption').value = text; };
@@ -45,7 +45,7 @@ function label() {
 
 function see(next) {
   frame = next;
-  history.push([frame.step, frame.modes, frame.quality]);
+  history.push({step: frame.step, modes: frame.modes, quality: frame.quality, ...frame.losses});
   element.dataset.step = frame.step;
   element.dataset.pictures = history.length;
   $('progress').value = frame.step / shown.limit;
@@ -72,8 +72,9 @@ function draw() {
   const dots = (text, colour) => {
     const xy = places(text);
     context.fillStyle = colour;
+    context.strokeStyle = '#fff9'; context.lineWidth = 0.5 * ratio;
     for (let i = 0; i < xy.length; i += 2) {
-      context.beginPath(); context.arc(to(xy[i], 1), to(xy[i + 1], -1), 2 * ratio, 0, 2 * Math.PI); context.fill();
+      context.beginPath(); context.arc(to(xy[i], 1), to(xy[i + 1], -1), 2.2 * ratio, 0, 2 * Math.PI); context.fill(); context.stroke();
     }
   };
   dots(shown.real, shown.colours[0]);
@@ -84,7 +85,8 @@ function draw() {
     context.beginPath(); context.moveTo(to(from[i], 1), to(from[i + 1], -1));
     context.lineTo(to(from[i] + by[i], 1), to(from[i + 1] + by[i + 1], -1)); context.stroke();
   }
-  drawCurve();
+  drawCurve('covered', {modes: (row) => row.modes / shown.modes, quality: (row) => row.quality});
+  drawCurve('lost', {D: (row) => row.D, G: (row) => row.G});
 }
 
 function verdict() {                 // dark where D says fake, lighter where it says real
@@ -94,25 +96,24 @@ function verdict() {                 // dark where D says fake, lighter where it
   return small;
 }
 
-function drawCurve() {
-  const context = curve.getContext('2d'), {width, height} = curve, ratio = width / (curve.clientWidth || width);
+function drawCurve(name, lines) {    // over the steps so far; what is between 0 and 1 has that range, losses have their own
+  const canvas = curves[name], context = canvas.getContext('2d'), {width, height} = canvas, ratio = width / (canvas.clientWidth || width);
+  const rows = history.filter((row) => Object.values(lines).every((value) => Number.isFinite(value(row))));
+  const values = rows.flatMap((row) => Object.values(lines).map((value) => value(row)));
+  const low = Math.min(0, ...values), span = Math.max(1, ...values) - low;
   context.clearRect(0, 0, width, height);
-  if (!shown.modes) return;
-  const steps = Math.max(frame.step, 1), style = getComputedStyle(element);
-  const line = (value, name) => {
-    context.strokeStyle = style.getPropertyValue(name) || getComputedStyle($(`i.${name}`)).backgroundColor;
+  for (const [line, value] of Object.entries(lines)) {
+    context.strokeStyle = getComputedStyle($(`i.${line}`)).backgroundColor;
     context.lineWidth = 2 * ratio;
     context.beginPath();
-    for (const row of history) context.lineTo(row[0] / steps * width, (1 - 0.04 - 0.92 * value(row)) * height);
+    for (const row of rows) context.lineTo(row.step / Math.max(frame.step, 1) * width, (0.96 - 0.92 * (value(row) - low) / span) * height);
     context.stroke();
-  };
-  line((row) => row[1] / shown.modes, 'modes');
-  line((row) => row[2], 'quality');
+  }
 }
 
 function fit() {
   const ratio = window.devicePixelRatio || 1;
-  for (const canvas of [field, curve]) {
+  for (const canvas of [field, ...Object.values(curves)]) {
     const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * ratio));
     if (width && (canvas.width !== width || canvas.height !== height)) Object.assign(canvas, {width, height});
   }
@@ -125,7 +126,16 @@ element.addEventListener('click', (event) => {
   const action = event.target.dataset?.do;
   if (action === 'play') { if (playing) pause(); else play(); }
   if (action === 'D' || action === 'G') ask(action);
+  if (action === 'save') save();
 });
+
+function save() {                    // the plane as it is, as a PNG
+  field.toBlob((file) => {
+    const link = make('a', {href: URL.createObjectURL(file), download: `gan-lab-step${frame.step}.png`});
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
 
 function load() {
   const value = props.value;

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from visitor import caption, nameless, next_value, pixels, ready
 
-TAB = "gan"
+TAB = "gan.lab"
 LAB = "#gan-lab"
 
 
@@ -93,7 +93,7 @@ def test_a_lab_that_is_gone_says_so(page: Page) -> None:
 def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
     pages = [chromium.new_context().new_page() for _ in range(2)]
     for page in pages:
-        page.goto(f"{address}?tab=gan")
+        page.goto(f"{address}?tab={TAB}")
         ready(page, LAB)
     press(pages[0], "Play")
     wait_for_step(pages[0], 20)
@@ -106,7 +106,7 @@ def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> N
 def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
-    page.goto(f"{address}?tab=gan&__theme={scheme}")
+    page.goto(f"{address}?tab={TAB}&__theme={scheme}")
     ready(page, LAB)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()

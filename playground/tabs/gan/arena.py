@@ -50,15 +50,15 @@ class Asked:
 
     def __post_init__(self) -> None:
         validation.choice("below", self.below, BELOW)
-        if not self.names:
+        if not self.losses:
             raise UserError("tick at least one loss")
-        for name in self.names:
-            validation.choice("loss", name, contest.MODELS)
+        for loss in str(self.losses).split(","):
+            validation.choice("loss", loss, [name.removeprefix(PREFIX) for name in contest.MODELS])
 
     @property
     def names(self) -> list[str]:
         """Of the models."""
-        return [PREFIX + loss for loss in str(self.losses).split(",") if loss]
+        return [PREFIX + loss for loss in self.losses.split(",")]
 
 
 def describe(places: Places, asked: Asked) -> dict[str, Any]:

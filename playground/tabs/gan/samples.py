@@ -166,7 +166,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             asked = Asked(*given)
             made = walk(contest.load(places, asked.model), asked)
-            return neighbours.rows(made.x[int(at)], 1, places.data, width=64)
+            return neighbours.rows(made.x[_frame(at)], 1, places.data, width=64)
         except UserError as error:
             return plots.paragraph(sentence(error))
 
@@ -178,6 +178,10 @@ def build(page: gr.Blocks, places: Places) -> None:
     dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **private)
     search.click(nearest, [index, *inputs], table, js=at_frame(), show_progress="minimal", api_visibility="private")
     page.load(opened, None, [*outputs, *inputs], **private)
+
+
+def _frame(at: object) -> int:
+    return validation.integer("frame", at, 0, FRAMES - 1)
 
 
 def at_frame() -> str:
@@ -227,7 +231,7 @@ def _export(inputs: list[Any], places: Places) -> gr.Code:
     def save_pictures(at: float, *given: Any) -> dict[str, Any]:
         asked, frames, about = made(given)
         path = download.path(f"{asked.model}-seed{asked.seed}.png")
-        exports.png(path, pictures.grid(frames[int(at)]), about | {"share": f"{at / (FRAMES - 1):.3f}"})
+        exports.png(path, pictures.grid(frames[_frame(at)]), about | {"share": f"{at / (FRAMES - 1):.3f}"})
         return download.file(path)
 
     def save_animation(*given: Any) -> dict[str, Any]:
