@@ -182,15 +182,15 @@ def test_d_is_asked_about_the_class_that_it_believes_most(places: Places) -> Non
     model = contest.load(places, "gan-digits-conditional")
     x = torch.randn(1, 1, 32, 32, generator=generator(0))
     each = [float(model.discriminator(x, torch.tensor([y]))) for y in range(10)]
-    assert verdict.logit(model, x) == pytest.approx(max(each), abs=1e-5)
+    assert float(gan.verdicts(model, x)) == pytest.approx(max(each), abs=1e-5)
     plain = contest.load(places, "gan-digits-r3gan")
-    assert verdict.logit(plain, x) == pytest.approx(float(plain.discriminator(x)), abs=1e-5)
+    assert float(gan.verdicts(plain, x)) == pytest.approx(float(plain.discriminator(x)), abs=1e-5)
 
 
 def test_a_verdict_says_where_the_picture_stands(places: Places) -> None:
     model = contest.load(places, "gan-digits-r3gan")
     x = torch.randn(1, 1, 32, 32, generator=generator(0))
-    own = verdict.logit(model, x)
+    own = float(gan.verdicts(model, x))
     model.kept_real.copy_(own + torch.linspace(-1, 3, gan.KEPT))  # a quarter of them lie below
     model.kept_fake.copy_(own - torch.linspace(0.1, 1, gan.KEPT))
     assert "more real than 25% of test digits and 100% of fakes" in verdict.row("R3GAN", model, x)

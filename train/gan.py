@@ -112,10 +112,10 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     records = run.train(discriminator=turn(gan.discriminator_loss), generator=turn(gan.generator_loss))
     if recipe.stacked:
         return loop.follow(run, records, _picture)
-    test = data or digits.load(recipe.data, "test", download=True)
-    path = loop.follow(run, arena.snapshots(run, records), _picture, lambda exported: complete(exported, *test))
+    test, _ = data or digits.load(recipe.data, "test", download=True)
+    path = loop.follow(run, arena.snapshots(run, records), _picture, lambda exported: complete(exported, test))
     if path:
-        made = arena.history(recipe, Judge(recipe.judge, test[0]), images, labels)
+        made = arena.history(recipe, Judge(recipe.judge, test), images, labels)
         history.save(path.with_suffix(".history.npz"), made)
     return path
 
@@ -126,14 +126,12 @@ def stack(images: Tensor, index: Tensor, g: torch.Generator) -> Tensor:
     return torch.cat([images[index], images[others[0]], images[others[1]]], dim=1)
 
 
-@torch.no_grad()
-def complete(path: Path, images: Tensor, labels: Tensor) -> None:
+def complete(path: Path, images: Tensor) -> None:
     """Put into a checkpoint what its discriminator says of test images (N, C, H, W), N >= KEPT, and of samples."""
     model: gan.Model = device.load(path)
-    x, y = images[: gan.KEPT].to(device.DEVICE), labels[: gan.KEPT].to(device.DEVICE)
-    made = last(gan.sample(model, gan.Settings(n=gan.KEPT)))
-    model.kept_real.copy_(model.discriminator(x, y).sort().values)
-    model.kept_fake.copy_(model.discriminator(made.x, made.y).sort().values)
+    fakes = last(gan.sample(model, gan.Settings(n=gan.KEPT))).x
+    model.kept_real.copy_(gan.verdicts(model, images[: gan.KEPT].to(device.DEVICE)).sort().values)
+    model.kept_fake.copy_(gan.verdicts(model, fakes).sort().values)
     checkpoint.save(path, model, checkpoint.header(path).provenance)
 
 

@@ -201,6 +201,15 @@ class Model(nn.Module):
         self.register_buffer("kept_fake", torch.zeros(KEPT))
 
 
+@torch.no_grad()
+def verdicts(model: Model, x: Tensor) -> Tensor:
+    """D's logits (B,) of pictures (B, C, H, W); of the class that it believes most, if it knows any."""
+    if not model.config.classes:
+        return model.discriminator(x)
+    each = [model.discriminator(x, torch.full((len(x),), y, device=x.device)) for y in range(model.config.classes)]
+    return torch.stack(each).amax(0)
+
+
 # The losses: what training minimises in its two turns.
 
 

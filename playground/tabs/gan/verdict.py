@@ -51,13 +51,6 @@ def picture(places: Places, asked: Asked, drawing: object, upload: object) -> Te
     return source.picture(asked.picture, asked.number, drawing, upload, places.data)
 
 
-@torch.no_grad()
-def logit(model: gan.Model, x: Tensor) -> float:
-    """What D says of a picture (1, 1, H, W); of the class that it believes most, if it knows any."""
-    y = torch.arange(model.config.classes) if model.config.classes else None
-    return float(model.discriminator(x.expand(max(1, model.config.classes), -1, -1, -1), y).max())
-
-
 def table(places: Places, x: Tensor) -> str:
     """HTML: the picture, and a row for each discriminator."""
     found = []
@@ -65,13 +58,13 @@ def table(places: Places, x: Tensor) -> str:
         with suppress(UserError):  # a damaged checkpoint says so where it is chosen
             found.append(row(contest.MODELS[name].title, contest.load(places, name), x))
     shown = plots.picture(pictures.to_uint8(x)[0], "the picture that is judged", 128)
-    key = f"{_tick(palette.DATA)} test digits {_tick(palette.NOISE)} fakes of this model ▼ this picture"
+    key = f"{_tick(palette.DATA)} test digits &emsp;{_tick(palette.NOISE)} fakes of this model &emsp;▼ this picture"
     return f'{shown}<p>{key}</p><div class="verdicts">{"".join(found)}</div>'
 
 
 def row(title: str, model: gan.Model, x: Tensor) -> str:
     """HTML of what one D says: its logit, a line with all that it is compared with, and a sentence."""
-    own, real, fake = logit(model, x), model.kept_real, model.kept_fake
+    own, real, fake = float(gan.verdicts(model, x)), model.kept_real, model.kept_fake
     low, high = (float(end) for end in torch.cat([real, fake, torch.tensor([own])]).aminmax())
     span = max(high - low, 1e-9)
 
