@@ -1,117 +1,127 @@
-"""A visitor on the GAN tab, in a real browser."""
+"""A visitor on the GAN tab: the arena, samples, and what the discriminators say, in a real browser."""
+
+import re
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import caption, nameless, next_value, pixels, ready
+from visitor import caption, control, nameless, next_value, pixels, ready, saved
 
-TAB = "gan.lab"
-LAB = "#gan-lab"
+from playground.checkpoint import WEIGHTS
 
-
-def steps(page: Page) -> int:
-    return int(page.locator(f"{LAB} [data-ready]").get_attribute("data-step"))
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+SHIPPED = list(WEIGHTS.glob("gan-digits-*.safetensors"))
+pytestmark = pytest.mark.skipif(not SHIPPED, reason="the arena's models are still being trained")
+TAB = "gan"
+ARENA, SAMPLES, VERDICTS = "#gan-arena", "#gan-samples", "#gan-verdicts"
 
 
-def wait_for_step(page: Page, step: int) -> None:
-    page.wait_for_function(
-        f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= {step}", timeout=30_000
-    )
+def notes(page: Page) -> list[str]:
+    return page.locator(f"{ARENA} .below p").all_inner_texts()
 
 
-def test_a_training_is_watched_and_stops_at_once(page: Page) -> None:
-    ready(page, LAB)
-    before = pixels(page, f"{LAB} .field")
-    assert steps(page) == 0
-    press(page, "Play")
-    wait_for_step(page, 60)
-    assert page.evaluate(
-        f"""async () => {{
-          const shown = document.querySelector('{LAB} [data-ready]');
-          shown.querySelector('[data-do=play]').click();
-          await new Promise((done) => setTimeout(done, 300));
-          const step = shown.dataset.step;
-          await new Promise((done) => setTimeout(done, 500));
-          return shown.dataset.step === step;
-        }}"""
-    ), "0.3 s after Pause nothing moves"
-    assert np.abs(pixels(page, f"{LAB} .field").astype(int) - before).mean() > 1
-    assert "modes covered" in caption(page, LAB)
+def test_one_scrubber_moves_the_training_of_every_loss(page: Page) -> None:
+    ready(page, ARENA)
+    strips = page.locator(f"{ARENA} .strips canvas").count()
+    assert strips == len(notes(page)) == 3
+    late, said = [pixels(page, f"{ARENA} .strips canvas", k) for k in range(strips)], notes(page)
+    bars = page.locator(f"{ARENA} .below path").first
+    drawn = bars.get_attribute("d")
+    page.locator(f"{ARENA} .position").press("Home")
+    assert "step 1 of" in caption(page, ARENA)
+    for k in range(strips):
+        assert np.abs(pixels(page, f"{ARENA} .strips canvas", k).astype(int) - late[k]).mean() > 10
+    assert all(re.match(r"Frechet [\d.]+ floors · \d+ of 10 digits", note) for note in said)
+    assert all(before != after for before, after in zip(said, notes(page), strict=True))
+    assert bars.get_attribute("d") != drawn
 
 
-def test_steps_by_hand_and_reset(page: Page) -> None:
-    first = ready(page, LAB)
-    before = pixels(page, f"{LAB} .field")
-    press(page, "Step G")
-    page.wait_for_function(f"document.querySelector('{LAB} [data-ready]').dataset.pictures === '2'")
-    assert not np.array_equal(pixels(page, f"{LAB} .field"), before)
-    press(page, "Reset")
-    next_value(page, first, LAB)
-    assert np.array_equal(pixels(page, f"{LAB} .field"), before), "the same seed begins the same"
+def test_losses_are_ticked_and_the_moment_stays(page: Page) -> None:
+    first = ready(page, ARENA)
+    page.locator(f"{ARENA} .position").press("Home")
+    control(page, "Minimax").click()
+    next_value(page, first, ARENA)
+    assert page.locator(f"{ARENA} .strips canvas").count() == 2
+    assert "step 1 of" in caption(page, ARENA)
 
 
-def test_a_preset_says_why_and_its_link_restores_it(page: Page, address: str) -> None:
-    first = ready(page, LAB)
-    page.locator("label").filter(has_text="Cause collapse").click()
-    next_value(page, first, LAB)
-    expect(page.locator(f"{LAB} .why")).to_contain_text("25 times as slowly")
-    page.wait_for_function("location.search.includes('lr_d=0.0002')")
+def test_why_it_saturates_and_how_steep_d_is(page: Page) -> None:
+    first = ready(page, ARENA)
+    page.get_by_label("Why it saturates").click()
+    next_value(page, first, ARENA)
+    assert all("push on G" in note for note in notes(page))
+    assert page.locator(f"{ARENA} .below polyline").count() == 6, "a loss and its steepness for each"
+    second = ready(page, ARENA)
+    page.get_by_label("Slope of D").click()
+    next_value(page, second, ARENA)
+    assert all("median slope of D" in note for note in notes(page))
+    page.wait_for_function("location.search.includes('below=slopes')")
     page.goto(page.url)
-    ready(page, LAB)
-    page.get_by_role("button", name="More").locator("visible=true").click()
-    expect(page.get_by_label("Learning rate of D").locator("visible=true")).to_have_value("0.0002")
+    ready(page, ARENA)
+    assert all("median slope of D" in note for note in notes(page))
 
 
-def test_a_bad_number_is_one_sentence_and_what_was_there_stays(page: Page) -> None:
-    ready(page, LAB)
-    press(page, "Step D")
-    page.get_by_label("R1", exact=True).locator("visible=true").fill("-3")
-    page.keyboard.press("Tab")
-    expect(page.locator(f"{LAB} .caption")).to_contain_text("R1 must be a number from 0")
-    assert pixels(page, f"{LAB} .field").any()
+def test_the_arena_as_an_animation(page: Page) -> None:
+    ready(page, ARENA)
+    page.get_by_role("button", name="Export").locator("visible=true").click()
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Animation (GIF)").locator("visible=true").click()
+    assert saved(download.value).n_frames >= 40
 
 
-def test_a_blank_drawing_asks_for_one(page: Page) -> None:
-    ready(page, LAB)
-    page.get_by_test_id("draw-radio-label").click()
-    expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
+def test_samples_walk_from_seed_to_seed(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=gan.samples&to=5")
+    first = ready(page, SAMPLES)
+    assert "from seed 0 to seed 5" in caption(page, SAMPLES)
+    start = pixels(page, f"{SAMPLES} .strips canvas")
+    assert 0.05 < (start > 128).mean() < 0.4, "ink on a dark ground"
+    page.locator(f"{SAMPLES} .position").press("End")
+    assert np.abs(pixels(page, f"{SAMPLES} .strips canvas").astype(int) - start).mean() > 10
+    page.get_by_role("button", name="New seed").locator("visible=true").click()
+    next_value(page, first, SAMPLES)
+    assert "from seed 0" not in caption(page, SAMPLES)
 
 
-def test_a_lab_that_is_gone_says_so(page: Page) -> None:
-    from playground.tabs.gan import labs
-
-    ready(page, LAB)
-    labs._benches.clear()
-    press(page, "Play")
-    expect(page.locator(f"{LAB} .caption")).to_contain_text("press Reset")
-
-
-def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
-    pages = [chromium.new_context().new_page() for _ in range(2)]
-    for page in pages:
-        page.goto(f"{address}?tab={TAB}")
-        ready(page, LAB)
-    press(pages[0], "Play")
-    wait_for_step(pages[0], 20)
-    assert steps(pages[1]) == 0
-    for page in pages:
-        page.context.close()
+def test_a_class_is_chosen_where_the_model_knows_them(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=gan.samples")
+    first = ready(page, SAMPLES)
+    expect(page.get_by_text("The class of all pictures.")).to_be_hidden()
+    page.get_by_label("Relativistic, of classes").locator("visible=true").click()
+    next_value(page, first, SAMPLES)
+    second = ready(page, SAMPLES)
+    page.get_by_label("7", exact=True).locator("visible=true").click()
+    next_value(page, second, SAMPLES)
+    page.wait_for_function("location.search.includes('label=7')")
 
 
+def test_a_bad_link_says_what_is_wrong_and_shows_the_first_samples(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=gan.samples&truncation=wide")
+    ready(page, SAMPLES)
+    assert "truncation must be a number" in caption(page, SAMPLES)
+
+
+def test_every_discriminator_is_asked(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=gan.ask")
+    rows = page.locator(f"{VERDICTS} .line")
+    expect(rows.first).to_be_visible()
+    assert rows.count() == len(SHIPPED)
+    before = page.locator(VERDICTS).inner_text()
+    page.get_by_role("button", name="New seed").locator("visible=true").click()
+    page.wait_for_function(f"document.querySelector('{VERDICTS}').innerText !== {before!r}", timeout=30_000)
+    page.get_by_label("Draw").locator("visible=true").click()
+    expect(page.locator(VERDICTS)).to_contain_text("Draw a digit")
+
+
+@pytest.mark.parametrize("view", ["arena", "samples", "ask"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
+def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
-    page.goto(f"{address}?tab={TAB}&__theme={scheme}")
-    ready(page, LAB)
+    page.goto(f"{address}?tab=gan.{view}&__theme={scheme}")
+    page.wait_for_selector(f"{VERDICTS} .line" if view == "ask" else f"#gan-{view} [data-ready]", state="attached")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, LAB)
+    ready(page, ARENA)
     assert not nameless(page)

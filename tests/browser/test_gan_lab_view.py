@@ -1,0 +1,117 @@
+"""A visitor on the GAN tab, in a real browser."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from visitor import caption, nameless, next_value, pixels, ready
+
+TAB = "gan.lab"
+LAB = "#gan-lab"
+
+
+def steps(page: Page) -> int:
+    return int(page.locator(f"{LAB} [data-ready]").get_attribute("data-step"))
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def wait_for_step(page: Page, step: int) -> None:
+    page.wait_for_function(
+        f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= {step}", timeout=30_000
+    )
+
+
+def test_a_training_is_watched_and_stops_at_once(page: Page) -> None:
+    ready(page, LAB)
+    before = pixels(page, f"{LAB} .field")
+    assert steps(page) == 0
+    press(page, "Play")
+    wait_for_step(page, 60)
+    assert page.evaluate(
+        f"""async () => {{
+          const shown = document.querySelector('{LAB} [data-ready]');
+          shown.querySelector('[data-do=play]').click();
+          await new Promise((done) => setTimeout(done, 300));
+          const step = shown.dataset.step;
+          await new Promise((done) => setTimeout(done, 500));
+          return shown.dataset.step === step;
+        }}"""
+    ), "0.3 s after Pause nothing moves"
+    assert np.abs(pixels(page, f"{LAB} .field").astype(int) - before).mean() > 1
+    assert "modes covered" in caption(page, LAB)
+
+
+def test_steps_by_hand_and_reset(page: Page) -> None:
+    first = ready(page, LAB)
+    before = pixels(page, f"{LAB} .field")
+    press(page, "Step G")
+    page.wait_for_function(f"document.querySelector('{LAB} [data-ready]').dataset.pictures === '2'")
+    assert not np.array_equal(pixels(page, f"{LAB} .field"), before)
+    press(page, "Reset")
+    next_value(page, first, LAB)
+    assert np.array_equal(pixels(page, f"{LAB} .field"), before), "the same seed begins the same"
+
+
+def test_a_preset_says_why_and_its_link_restores_it(page: Page, address: str) -> None:
+    first = ready(page, LAB)
+    page.locator("label").filter(has_text="Cause collapse").click()
+    next_value(page, first, LAB)
+    expect(page.locator(f"{LAB} .why")).to_contain_text("25 times as slowly")
+    page.wait_for_function("location.search.includes('lr_d=0.0002')")
+    page.goto(page.url)
+    ready(page, LAB)
+    page.get_by_role("button", name="More").locator("visible=true").click()
+    expect(page.get_by_label("Learning rate of D").locator("visible=true")).to_have_value("0.0002")
+
+
+def test_a_bad_number_is_one_sentence_and_what_was_there_stays(page: Page) -> None:
+    ready(page, LAB)
+    press(page, "Step D")
+    page.get_by_label("R1", exact=True).locator("visible=true").fill("-3")
+    page.keyboard.press("Tab")
+    expect(page.locator(f"{LAB} .caption")).to_contain_text("R1 must be a number from 0")
+    assert pixels(page, f"{LAB} .field").any()
+
+
+def test_a_blank_drawing_asks_for_one(page: Page) -> None:
+    ready(page, LAB)
+    page.get_by_test_id("draw-radio-label").click()
+    expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
+
+
+def test_a_lab_that_is_gone_says_so(page: Page) -> None:
+    from playground.tabs.gan import labs
+
+    ready(page, LAB)
+    labs._benches.clear()
+    press(page, "Play")
+    expect(page.locator(f"{LAB} .caption")).to_contain_text("press Reset")
+
+
+def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
+    pages = [chromium.new_context().new_page() for _ in range(2)]
+    for page in pages:
+        page.goto(f"{address}?tab={TAB}")
+        ready(page, LAB)
+    press(pages[0], "Play")
+    wait_for_step(pages[0], 20)
+    assert steps(pages[1]) == 0
+    for page in pages:
+        page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}?tab={TAB}&__theme={scheme}")
+    ready(page, LAB)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+
+
+def test_every_picture_and_control_has_a_name(page: Page) -> None:
+    ready(page, LAB)
+    assert not nameless(page)
