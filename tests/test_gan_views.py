@@ -13,7 +13,7 @@ from playground.history import History
 from playground.models import gan
 from playground.sampling import generator, last
 from playground.tabs import Places
-from playground.tabs.gan import arena, contest, samples, verdict
+from playground.tabs.gan import arena, contest, gauges, samples, verdict
 from playground.validation import UserError
 
 MOMENTS, PICTURES = 3, 4
@@ -96,7 +96,7 @@ def test_a_history_is_read_again_when_its_file_has_changed(places: Places, seen:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_losses_steepness_is_that_of_the_closed_form(name: str) -> None:
     x = torch.linspace(-6, 6, 25)
-    value, steepness = (torch.from_numpy(part) for part in arena.course(name, x))
+    value, steepness = (torch.from_numpy(part) for part in gauges.course(name, x))
     sigmoid = x.sigmoid()
     closed = {
         "minimax": (torch.log(1 - sigmoid), sigmoid),
@@ -111,7 +111,7 @@ def test_the_losses_steepness_is_that_of_the_closed_form(name: str) -> None:
 
 
 def test_where_d_is_sure_minimax_pushes_g_less_than_the_nonsaturating_loss(seen: History) -> None:
-    pushed = [arena.saturation(f"gan-digits-{name}", seen)[0][0] for name in ("minimax", "nonsaturating")]
+    pushed = [gauges.saturation(f"gan-digits-{name}", seen)[0][0] for name in ("minimax", "nonsaturating")]
     minimax, nonsaturating = (float(note.rpartition(" ")[2]) for note in pushed)
     assert minimax < 0.2 < 0.8 < nonsaturating
     assert minimax + nonsaturating == pytest.approx(1, abs=0.01)  # sigmoid(x) and 1 - sigmoid(x)
@@ -119,9 +119,9 @@ def test_where_d_is_sure_minimax_pushes_g_less_than_the_nonsaturating_loss(seen:
 
 def test_histograms_count_everything_once(seen: History) -> None:
     values = np.array([[-5.0, 0.0, 0.49, 5.0], [1, 1, 1, 1]])
-    counted = arena.binned(values, 0, 1, bins=3)
+    counted = gauges.binned(values, 0, 1, bins=3)
     assert counted.tolist() == [[2, 1, 1], [0, 0, 4]]
-    for make in arena.BELOW.values():
+    for make in gauges.GAUGES.values():
         notes, plots = make("gan-digits-r3gan", seen)
         assert len(notes) == MOMENTS
         assert all(counts.values.sum(axis=1).tolist() == [200] * 3 for plot in plots for counts in plot.counts)

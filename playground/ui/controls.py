@@ -9,6 +9,11 @@ import gradio as gr
 
 from playground.validation import MAX_SEED, UserError
 
+# How events are handled, for gr.on and the like.
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # no part of the API
+LIGHT: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
+SLOW: dict[str, Any] = {"show_progress": "minimal", **PRIVATE}  # a second or so, after a press
+
 
 def unchecked(control: Any) -> Any:
     """Let any value through to the function, whose own checks are complete and say what to do.

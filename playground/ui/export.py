@@ -7,7 +7,7 @@ import numpy as np
 
 from playground import exports, pictures
 from playground.recording import Recording
-from playground.ui import download
+from playground.ui import controls, download
 from playground.ui.controls import answered
 from playground.validation import UserError
 
@@ -47,10 +47,9 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
     where = (
         f"(kept, index) => [kept, Number(document.querySelector('#{scrubber_id} [data-index]')?.dataset.index ?? 0)]"
     )
-    common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    animation.click(answered(save_animation), kept, saving, **common)
-    frame.click(answered(save_frame), [kept, index], saving, js=where, **common)
-    final.click(answered(save_pictures), kept, saving, **common)
+    animation.click(answered(save_animation), kept, saving, **controls.SLOW)
+    frame.click(answered(save_frame), [kept, index], saving, js=where, **controls.SLOW)
+    final.click(answered(save_pictures), kept, saving, **controls.SLOW)
     return command
 
 

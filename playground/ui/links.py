@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from playground.ui import component
+from playground.ui.controls import sentence
 from playground.validation import UserError
 
 Settings = TypeVar("Settings")
@@ -53,6 +54,14 @@ def restore(kind: type[Settings], tab: str, parameters: Mapping[str, str]) -> Se
     types_of = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name in parameters]  # type: ignore[arg-type]
     return kind(**{name: _read(name, types_of[name], parameters[name]) for name in names}) if names else None
+
+
+def asked(kind: type[Settings], tab: str, request: gr.Request) -> tuple[Settings | None, str]:
+    """What `restore` gives for the page's address, and what is wrong with it, a sentence."""
+    try:
+        return restore(kind, tab, request.query_params), ""
+    except UserError as error:
+        return None, sentence(error)
 
 
 def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:

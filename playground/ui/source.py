@@ -9,7 +9,7 @@ from torch import Tensor
 
 from playground import pictures
 from playground.data import digits
-from playground.ui import drawing_pad
+from playground.ui import controls, drawing_pad
 from playground.ui.controls import unchecked
 from playground.validation import UserError
 
@@ -44,7 +44,7 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
-    kind.change(reveal, kind, [number, drawn, uploaded], queue=False, show_progress="hidden", api_visibility="private")
+    kind.change(reveal, kind, [number, drawn, uploaded], queue=False, show_progress="hidden", **controls.PRIVATE)
     return Source([kind, number, pad, upload], [number.input, upload.upload], [kind.input, pad.change])
 
 

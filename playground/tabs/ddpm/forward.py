@@ -137,10 +137,9 @@ def build(page: gr.Blocks, places: Places) -> None:
             return component.message(sentence(error)), *[gr.skip()] * 4
 
     inputs, shown = [*chosen.inputs, seed], [stage, link]
-    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
-    private: dict[str, Any] = {"api_visibility": "private", **light}
+    private = {**controls.LIGHT, **controls.PRIVATE}
     newest: dict[str, Any] = {"trigger_mode": "always_last"}
-    gr.on(chosen.changes, noise, inputs, shown, api_name="ddpm_noise", **newest, **light)
+    gr.on(chosen.changes, noise, inputs, shown, api_name="ddpm_noise", **newest, **controls.LIGHT)
     gr.on([*chosen.choices, seed.input], chose, inputs, shown, **newest, **private)
     dice.click(chose_rolled, inputs, [*shown, seed], js=controls.roll(len(inputs) - 1), **private)
     page.load(opened, None, [*shown, inputs[0], inputs[1], seed], **private)

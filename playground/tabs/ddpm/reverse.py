@@ -70,7 +70,7 @@ def build_controls() -> tuple[list[Any], gr.Button]:
     seed, dice = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
     only_ddim = lambda name: gr.update(interactive=name == "ddim")  # noqa: E731
-    sampler.change(only_ddim, sampler, eta, queue=False, api_visibility="private")
+    sampler.change(only_ddim, sampler, eta, queue=False, **controls.PRIVATE)
     return [unchecked(control) for control in (label, n, sampler, steps, w, eta, seed, clip)], dice
 
 
@@ -177,11 +177,11 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     place = NAMES.index("seed")
     seed, inputs, outputs = view.controls[place], view.controls, view.outputs
-    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
     api: dict[str, Any] = {"show_progress": "hidden", "api_name": "ddpm_sample"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked = gr.State(None)  # by a link: only then is there something to sample
-    page.load(open_page, None, [*outputs, *inputs, asked], concurrency_id="light", concurrency_limit=2, **hidden)
+    page.load(open_page, None, [*outputs, *inputs, asked], **controls.LIGHT, **controls.PRIVATE)
 
     started = [
         controls.accompany(view.stage, [view.go.click, seed.submit], sample, inputs, outputs, **api, **model),

@@ -6,15 +6,14 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import torch
 
 from playground import adversarial, exports, history, pictures, validation
 from playground.history import Array, History
 from playground.tabs import Places
-from playground.tabs.gan import contest
-from playground.ui import component, controls, download, how, links, palette, scrubber
+from playground.tabs.gan import contest, gauges
+from playground.ui import component, controls, download, how, links, scrubber
 from playground.ui.controls import answered, sentence
-from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
+from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
 
 TITLE = "Arena"
@@ -49,7 +48,7 @@ class Asked:
     below: str = "logits"
 
     def __post_init__(self) -> None:
-        validation.choice("below", self.below, BELOW)
+        validation.choice("below", self.below, gauges.GAUGES)
         if not self.losses:
             raise UserError("tick at least one loss")
         for loss in str(self.losses).split(","):
@@ -75,7 +74,7 @@ def describe(places: Places, asked: Asked) -> dict[str, Any]:
                 contest.MODELS[name].title,
                 contest.MODELS[name].short,
                 history.tiles(seen),
-                *BELOW[asked.below](name, seen),
+                *gauges.GAUGES[asked.below](name, seen),
             )
             for name, seen in histories.items()
         ],
@@ -108,98 +107,6 @@ def found(places: Places, names: list[str]) -> tuple[dict[str, History], list[st
         raise UserError(missing[0])
     return histories, missing
 
-
-# What is said and drawn under each picture.
-
-
-def logits(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
-    """Classes of the fakes, and D's logits of both kinds."""
-    low, high = np.quantile(np.concatenate([seen.real, seen.fake]).astype(float), (0.01, 0.99)).tolist()
-    both = [
-        Counts("real", palette.DATA, binned(seen.real, low, high)),
-        Counts("fake", palette.NOISE, binned(seen.fake, low, high)),
-    ]
-    return figures(seen), [classes(seen), Histogram("D's logits", (_written(low), _written(high)), both)]
-
-
-def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
-    """G's loss as a function of the logit, how steep it is, and where the fakes are."""
-    paired = adversarial.LOSSES[contest.MODELS[name].loss].paired
-    at = seen.fake - seen.real if paired else seen.fake
-    value, steepness = course(name, torch.linspace(-RANGE, RANGE, 101))
-    pushes = course(name, torch.from_numpy(at.astype(np.float32)))[1].mean(axis=1)
-    notes = [f"{figure}\npush on G: {push:.3g}" for figure, push in zip(figures(seen), pushes, strict=True)]
-    drawn = Histogram(
-        "logit of a fake, less that of a real one" if paired else "logit of a fake",
-        (f"−{RANGE}", f"{RANGE}"),
-        [Counts("fakes now", palette.NOISE, binned(at, -RANGE, RANGE))],
-        [
-            Series("G's loss", palette.DATA, value.tolist()),
-            Series("its steepness", palette.ESTIMATE, steepness.tolist()),
-        ],
-        mark=(0.5, "0"),
-    )
-    return notes, [drawn]
-
-
-RANGE = 12  # of the logits under "saturation"; those beyond stand at its ends
-
-
-def course(name: str, logit: torch.Tensor) -> tuple[Array, Array]:
-    """G's loss at logits of any shape, beside a real item of logit 0, and the size of its derivative."""
-    x = logit.flatten().requires_grad_()
-    loss = adversarial.LOSSES[contest.MODELS[name].loss].generator
-    values = torch.stack([loss(torch.zeros(1), part) for part in x.split(1)])
-    (slope,) = torch.autograd.grad(values.sum(), x)
-    return values.detach().view_as(logit).numpy(), slope.abs().view_as(logit).numpy()
-
-
-def slopes(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
-    """Norms of D's gradient with respect to a picture, between real and fake ones."""
-    decades = np.log10(np.maximum(seen.slopes.astype(float), 1e-9))
-    medians = np.median(seen.slopes.astype(float), axis=1)
-    notes = [f"{figure}\nmedian slope of D: {m:.2g}" for figure, m in zip(figures(seen), medians, strict=True)]
-    drawn = Histogram(
-        "|∇D| between real and fake, logarithmic",
-        ("0.001", "1000"),
-        [Counts("points", palette.ESTIMATE, binned(decades, -3, 3))],
-        mark=(0.5, "1"),
-    )
-    return notes, [drawn]
-
-
-BELOW: dict[str, Callable[[str, History], tuple[list[str], list[Histogram]]]] = {
-    "logits": logits,
-    "saturation": saturation,
-    "slopes": slopes,
-}
-TITLES = [("Classes and logits", "logits"), ("Why it saturates", "saturation"), ("Slope of D", "slopes")]
-
-
-def figures(seen: History) -> list[str]:
-    """Distance and classes at each moment."""
-    return [
-        f"Frechet {distance:.3g} floors · {classes} of 10 digits"
-        for distance, classes in zip(seen.frechet.tolist(), history.covered(seen).tolist(), strict=True)
-    ]
-
-
-def classes(seen: History) -> Histogram:
-    """What the fakes are read as."""
-    return Histogram("fakes read as", ("0", "9"), [Counts("fakes", palette.ESTIMATE, seen.classes.astype(float))])
-
-
-def binned(values: Array, low: float, high: float, bins: int = 32) -> Array:
-    """Histograms of the rows of (M, S), what lies beyond being counted at the ends: (M, bins)."""
-    place = (np.clip(values.astype(float), low, high) - low) / max(high - low, 1e-9) * (bins - 1)
-    return np.stack([np.bincount(row, minlength=bins) for row in place.round().astype(int)])
-
-
-def _written(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
-
-
-# What all share.
 
 CURVES = (
     ("discriminator", "Loss of D", "What D minimises.", False),
@@ -239,7 +146,7 @@ def formula(histories: dict[str, History]) -> str:
 def numbers(histories: dict[str, History]) -> dict[str, list[str]]:
     """The losses at each moment."""
     return {
-        f"{name}-{player}": [_written(float(value)) for value in history.since(seen)[row]]
+        f"{name}-{player}": [gauges.written(float(value)) for value in history.since(seen)[row]]
         for name, seen in histories.items()
         for player, row in (("d", 0), ("g", 1))
     }
@@ -256,7 +163,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             )
             below = controls.unchecked(
                 gr.Radio(
-                    TITLES,
+                    gauges.TITLES,
                     value="logits",
                     label="Below the pictures",
                     info="What is drawn under each.",
@@ -281,10 +188,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first three."""
-        try:
-            asked, wrong = links.restore(Asked, "gan.arena", request.query_params), ""
-        except UserError as error:
-            asked, wrong = None, sentence(error)
+        asked, wrong = links.asked(Asked, "gan.arena", request)
         shown = asked or Asked()
         try:
             made = describe(places, shown)
@@ -300,9 +204,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         exports.gif(path, np.stack(grids, axis=1), {"losses": ", ".join(histories)})
         return download.file(path)
 
-    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
-    private: dict[str, Any] = {**light, "api_visibility": "private"}
     changes = [losses.input, below.input]
-    gr.on(changes, chosen, [losses, below], [stage, link], trigger_mode="always_last", api_name="gan_arena", **light)
-    animation.click(answered(save), losses, saving, show_progress="minimal", api_visibility="private")
-    page.load(opened, None, [stage, link, losses, below], **private)
+    shown, newest = [stage, link], {"trigger_mode": "always_last"}
+    gr.on(changes, chosen, [losses, below], shown, api_name="gan_arena", **newest, **controls.LIGHT)
+    animation.click(answered(save), losses, saving, **controls.SLOW)
+    page.load(opened, None, [stage, link, losses, below], **controls.LIGHT, **controls.PRIVATE)

@@ -131,22 +131,18 @@ def build(page: gr.Blocks) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first preset."""
-        try:
-            asked, why = links.restore(Asked, "gan.lab", request.query_params), ""
-        except UserError as error:
-            asked, why = None, sentence(error)
+        asked, why = links.asked(Asked, "gan.lab", request)
         shown = asked or of_preset(FIRST)
         why = why or ("" if asked else PRESETS[FIRST].why)
         return [begin(shown, None, why), links.value("gan.lab", shown, asked is not None), *dataclasses.astuple(shown)]
 
     hidden: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    private = {**hidden, "api_visibility": "private"}
     outputs = [stage, link]
     changes = [reset.click, seed.submit, pad.change, *(control.input for control in inputs[:-1])]
     gr.on(changes, restart, [pad, *inputs], outputs, trigger_mode="always_last", api_name="gan_lab", **hidden)
-    preset.input(choose, [preset, pad, inputs[0], seed], [*outputs, *inputs], **private)
-    dice.click(rolled, [pad, *inputs], [*outputs, seed], js=controls.roll(len(values)), **private)
-    page.load(opened, None, [*outputs, *inputs], **private)
+    preset.input(choose, [preset, pad, inputs[0], seed], [*outputs, *inputs], **hidden, **controls.PRIVATE)
+    dice.click(rolled, [pad, *inputs], [*outputs, seed], js=controls.roll(len(values)), **hidden, **controls.PRIVATE)
+    page.load(opened, None, [*outputs, *inputs], **hidden, **controls.PRIVATE)
 
 
 def _controls() -> tuple[Any, list[Any], Any, gr.Button, gr.Button]:
@@ -182,7 +178,7 @@ def _controls() -> tuple[Any, list[Any], Any, gr.Button, gr.Button]:
         made["average"] = _number("Average", "Decay of the moving average of G that is shown; 0 for none.")
     made["data"].change(
         lambda name: gr.update(visible=name == DRAWN), made["data"], drawn,
-        queue=False, show_progress="hidden", api_visibility="private",
+        queue=False, show_progress="hidden", **controls.PRIVATE,
     )  # fmt: skip
     inputs = [unchecked(made[field.name]) for field in dataclasses.fields(Asked)]
     return unchecked(preset), inputs, pad, dice, reset

@@ -154,10 +154,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first samples."""
-        try:
-            asked, wrong = links.restore(Asked, "gan.samples", request.query_params), ""
-        except UserError as error:
-            asked, wrong = None, sentence(error)
+        asked, wrong = links.asked(Asked, "gan.samples", request)
         values = astuple(asked or Asked())
         made, *others = show(*values, address=asked is not None)
         return [made | ({"notice": wrong} if wrong else {}), *others, *values]
@@ -170,14 +167,12 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             return plots.paragraph(sentence(error))
 
-    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
-    private: dict[str, Any] = {**light, "api_visibility": "private"}
     outputs = [stage, link, command, table]
     changes = [control.input for control in inputs]
-    gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **light)
-    dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **private)
-    search.click(nearest, [index, *inputs], table, js=at_frame(), show_progress="minimal", api_visibility="private")
-    page.load(opened, None, [*outputs, *inputs], **private)
+    gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
+    dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **controls.LIGHT, **controls.PRIVATE)
+    search.click(nearest, [index, *inputs], table, js=at_frame(), **controls.SLOW)
+    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _frame(at: object) -> int:
@@ -207,7 +202,7 @@ def _controls(places: Places) -> tuple[list[Any], gr.Button]:
     def reveal(name: str) -> Any:
         return gr.update(visible=name == "gan-digits-conditional")
 
-    model.change(reveal, model, label, queue=False, show_progress="hidden", api_visibility="private")
+    model.change(reveal, model, label, queue=False, show_progress="hidden", **controls.PRIVATE)
     return [controls.unchecked(control) for control in (model, seed, to, label, truncation)], dice
 
 
@@ -240,7 +235,6 @@ def _export(inputs: list[Any], places: Places) -> gr.Code:
         exports.gif(path, frames, about)
         return download.file(path)
 
-    common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame(), **common)
-    animated.click(answered(save_animation), inputs, saving, **common)
+    pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame(), **controls.SLOW)
+    animated.click(answered(save_animation), inputs, saving, **controls.SLOW)
     return command

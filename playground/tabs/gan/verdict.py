@@ -116,18 +116,14 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or a fake."""
-        try:
-            asked, wrong = links.restore(Asked, "gan.ask", request.query_params), ""
-        except UserError as error:
-            asked, wrong = None, plots.paragraph(sentence(error))
+        asked, wrong = links.asked(Asked, "gan.ask", request)
         shown = asked or Asked()
         made, link = ask(shown.picture, shown.number, "", None, shown.seed, address=asked is not None)
-        return [wrong + made, link, shown.picture, shown.number, shown.seed]
+        return [(plots.paragraph(wrong) if wrong else "") + made, link, shown.picture, shown.number, shown.seed]
 
     inputs = [*chosen.inputs, seed]
-    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
-    private: dict[str, Any] = {**light, "api_visibility": "private"}
     changes = [*chosen.changes, *chosen.choices, seed.input]
-    gr.on(changes, ask, inputs, [stage, link], trigger_mode="always_last", api_name="gan_ask", **light)
+    gr.on(changes, ask, inputs, [stage, link], trigger_mode="always_last", api_name="gan_ask", **controls.LIGHT)
+    private = {**controls.LIGHT, **controls.PRIVATE}
     dice.click(rolled, inputs, [stage, link, seed], js=controls.roll(len(inputs) - 1), **private)
     page.load(opened, None, [stage, link, inputs[0], inputs[1], seed], **private)

@@ -78,8 +78,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             return [gr.skip()] * (len(outputs) + 1) + [False]
         return [*show(name, *values), name, False]
 
-    light: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2,
-                             "api_visibility": "private"}  # fmt: skip
+    light = {**controls.LIGHT, **controls.PRIVATE}
     ends = inputs[6:]
     changed = [model.input, seed.input, *chosen.changes, *chosen.choices, *(end.input for end in ends)]
     gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
@@ -119,10 +118,7 @@ def asked(request: gr.Request) -> tuple[Settings | None, str]:
     """The settings in the address, if it holds some, and what is wrong with it."""
     tab = request.query_params.get("tab", "")
     ours = tab in ("vae", *(f"vae.{view}" for view in VIEWS))
-    try:
-        return links.restore(Settings, tab, request.query_params) if ours else None, ""
-    except UserError as error:
-        return None, sentence(error)
+    return links.asked(Settings, tab, request) if ours else (None, "")
 
 
 TAB = Tab("VAE", 10, build)

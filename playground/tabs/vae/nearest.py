@@ -8,7 +8,7 @@ from torch import Tensor
 from playground.tabs import Places
 from playground.tabs.vae import answers, codes
 from playground.tabs.vae.codes import Start
-from playground.ui import how, neighbours, plots
+from playground.ui import controls, how, neighbours, plots
 from playground.ui.controls import sentence
 from playground.validation import UserError
 
@@ -33,7 +33,7 @@ def build(places: Places) -> tuple[list[Any], list[Any]]:
         except UserError as error:
             return plots.paragraph(sentence(error))
 
-    again.click(searched, shown, table, js=answers.ON_SHOW, show_progress="minimal", api_visibility="private")
+    again.click(searched, shown, table, js=answers.ON_SHOW, **controls.SLOW)
     how.build(HOW, neighbours.search)
     return [table], []
 

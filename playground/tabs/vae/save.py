@@ -12,7 +12,7 @@ from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import answers, codes, interpolate
 from playground.tabs.vae.codes import Settings, Start
-from playground.ui import download
+from playground.ui import controls, download
 from playground.ui.controls import answered
 
 FROM_IMAGE = "# only pictures of codes from the prior come from the command line"
@@ -51,10 +51,9 @@ def build(places: Places, start: Callable[..., Start], inputs: list[Any]) -> gr.
         exports.gif(path, frames, about(places, name, settings=asdict(chosen.settings)))
         return download.file(path)
 
-    common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    picture.click(answered(save_picture), shown, saving, js=answers.ON_SHOW, **common)
-    traversal.click(answered(save_traversal), shown, saving, js=answers.ON_SHOW, **common)
-    way.click(answered(save_way), inputs, saving, **common)
+    picture.click(answered(save_picture), shown, saving, js=answers.ON_SHOW, **controls.SLOW)
+    traversal.click(answered(save_traversal), shown, saving, js=answers.ON_SHOW, **controls.SLOW)
+    way.click(answered(save_way), inputs, saving, **controls.SLOW)
     return command
 
 
