@@ -17,6 +17,8 @@ except ImportError:  # only on Hugging Face Spaces
     spaces = None
 
 TITLE = "Generative Playground"
+# Gradio's <base> makes plotly name the clip paths of its plots by the page's address, and links.py changes that.
+HEAD = """<script>document.querySelector("base")?.remove();</script>"""
 CSS = Path(__file__).with_name("playground") / "ui" / "page.css"
 
 
@@ -78,6 +80,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
     return page.launch(
         theme=THEME,
         css_paths=CSS,
+        head=HEAD,
         max_file_size="20mb",
         show_error=False,
         run_history=False,

@@ -1,4 +1,5 @@
 // The latent explorer. `props.value` comes from pack() or message() of explorer.py.
+const LARGEST = 224;                 // CSS pixels: the greatest width of a picture
 let shown = null, z = [], sliders = [], moving = 0;      // moving: the dimension whose numbers are shown
 let boxes = {};                      // of the diagram, by what they show
 
@@ -15,14 +16,16 @@ const decode = asking('decode', (answer) => {
 const traverse = asking('traverse', (answer) => paint($('.traversal canvas'), answer));
 
 function drawn(what, picture) {
-  paint($(`.${what}`), picture);
+  const canvas = $(`.${what}`);
+  paint(canvas, picture);
+  canvas.style.width = `${Math.max(1, Math.floor(LARGEST / picture.width)) * picture.width}px`;
   if (boxes[what]) paint(boxes[what].canvas, picture);
 }
 
 function tell() {                    // the numbers of the dimension that moves
   const i = moving, mu = shown.mu[i], sigma = Math.exp(shown.log_var[i] / 2);
-  const kl = (mu * mu + sigma * sigma - shown.log_var[i] - 1) / 2, written = (v) => v.toFixed(2).replace('-', '−');
-  const numbers = {i: i + 1, mu: written(mu), sigma: written(sigma), z: written(z[i]), kl: written(kl)};
+  const kl = (mu * mu + sigma * sigma - shown.log_var[i] - 1) / 2, written = (v, digits = 2) => v.toFixed(digits).replace('-', '−');
+  const numbers = {i: i + 1, mu: written(mu, 3), sigma: sigma.toPrecision(3), z: written(z[i]), kl: written(kl)};
   for (const span of element.querySelectorAll('[data-number]')) span.textContent = numbers[span.dataset.number];
   if (boxes.posterior) boxes.posterior.number.textContent = `${numbers.mu}, ${numbers.sigma}`;
   if (boxes.code) boxes.code.number.textContent = `z${i + 1} = ${numbers.z}`;
@@ -71,7 +74,7 @@ function load() {
   drawn('decoded', shown.decoded);
   paint($('.traversal canvas'), shown.traversal);
   tell();
-  say(`Move a slider: the picture follows. The first ones say most about the images; how much is measured in nats. ${shown.caveat}`);
+  say(`The first dimensions say most about the images; how much is measured in nats. ${shown.caveat}`);
   element.dataset.ready = shown.id;
 }
 

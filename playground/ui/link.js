@@ -1,6 +1,6 @@
 // The link of what is shown. `props.value` comes from value() of links.py.
 const button = element.querySelector('button');
-const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 1500); };
+const say = (text) => { button.textContent = text; setTimeout(() => { button.textContent = 'Copy link'; }, 2500); };
 
 function hold() {                    // in the page's address, beside what is Gradio's own
   if (!props.value || !element.offsetParent) return;
@@ -14,7 +14,7 @@ button.addEventListener('click', async () => {
   const link = `${location.origin}${location.pathname}?${new URLSearchParams(props.value.link)}`;
   try { await navigator.clipboard.writeText(link); }
   catch { window.prompt('Copy this link:', link); return; }
-  say('Copied');
+  say(props.value.copied);
 });
 new ResizeObserver(hold).observe(button);        // its tab was opened
 watch('value', hold);

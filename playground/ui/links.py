@@ -22,15 +22,16 @@ def build() -> gr.HTML:
     return component.build("link")
 
 
-def value(tab: str, settings: Any, address: bool = True) -> dict[str, Any]:
+def value(tab: str, settings: Any, address: bool = True, copied: str = "Copied") -> dict[str, Any]:
     """The value of the button for a run's settings; None if no link can hold the run.
 
     Args:
         tab: the tab's name, with ".VIEW" for a view that is not its first.
         address: put them into the page's address, so that a reload restores the run; else only the tab.
+        copied: what the button says when it was pressed.
     """
     whole = query(tab, settings) if settings else None
-    return {"link": whole, "address": whole if whole and address else {"tab": tab}}
+    return {"link": whole, "address": whole if whole and address else {"tab": tab}, "copied": copied}
 
 
 def query(tab: str, settings: Any) -> dict[str, str]:

@@ -29,10 +29,10 @@ def rows(x: Tensor, n: int, data: Path, width: int = 112) -> str:
         images = digits.crop(images)
     made = []
     for picture in x.split(1):
-        cells = [_cell(picture, "made by the model", "made", width)]
+        cells = [_cell(picture, "made by the model", "the model's", width)]
         for distance, index in search(picture, images, n):
             about = f"training image {index}, a {labels[index]}"
-            cells.append(_cell(images[index : index + 1], about, f"{labels[index]} · {distance:.2f}", width))
+            cells.append(_cell(images[index : index + 1], about, f"a {labels[index]}, {distance:.2f} away", width))
         made.append(f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>')
     return '<div style="display:flex;flex-wrap:wrap;gap:12px 28px">' + "".join(made) + "</div>"
 

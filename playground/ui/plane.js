@@ -1,7 +1,7 @@
 // A plane of the latent space. `props.value` comes from pack() or message() of plane.py.
 const canvas = $('.plane'), context = canvas.getContext('2d');
 const NEAR = 8, STEP = 0.1;          // CSS pixels to a point that is touched; how far an arrow key goes
-let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, presses = 0;
+let shown = null, chart = null, cursor = [0, 0], drawn = [], background = null, presses = 0, hovering = false;
 
 const say = (text) => { $('.caption').value = text; };
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
@@ -17,6 +17,7 @@ const bounded = (x) => Math.max(-chart.span, Math.min(chart.span, x));
 const line = () => newestOf(({how, ...question}) => server[how](question), (answer, {how, about}) => {
   if (about !== shown.id) return;
   if (answer.error) say(answer.error); else answered[how](answer);
+  if (how === 'chart') ['.across', '.up'].forEach((name, k) => { $(name).value = chart.axes[k]; });      // of the map on show
 });
 const ask = line(), press = line();
 const answered = {
@@ -90,6 +91,8 @@ function fit() {
 
 function go(place) {
   cursor = place.map(bounded);
+  hovering = false;
+  $('.numbers').value = '';
   ask({...about(), how: 'decode', z: codeAt(cursor)});
   whereabouts();
   draw();
@@ -117,8 +120,14 @@ canvas.addEventListener('pointermove', (event) => {
   if (!chart) return;
   if (event.buttons) return go(at(event));
   const index = $('.points').checked ? touched(event) : -1;
-  if (index >= 0) ask({...about(), how: 'point', index});
+  if (index >= 0) { hovering = true; ask({...about(), how: 'point', index}); } else rest();
 });
+canvas.addEventListener('pointerleave', rest);
+function rest() {                    // nothing is pointed at: the picture is that of the cursor again
+  if (!hovering) return;
+  hovering = false;
+  ask({...about(), how: 'decode', z: codeAt(cursor)});
+}
 canvas.addEventListener('keydown', (event) => {
   const move = {ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP]}[event.key];
   if (!move || !chart) return;
@@ -128,7 +137,7 @@ canvas.addEventListener('keydown', (event) => {
 element.addEventListener('click', (event) => {
   if (!chart) return;
   const action = event.target.dataset?.do;
-  if (action === 'back') { drawn = []; $('.numbers').value = ''; go(chart.mu); }
+  if (action === 'back') { drawn = []; go(chart.mu); }
   if (action === 'draw') press({...gaussian(), how: 'reparameterise', seed: shown.seed, press: ++presses});
 });
 for (const name of ['.across', '.up']) $(name).addEventListener('change', turn);
@@ -161,7 +170,6 @@ function load() {
     colour.style.background = shown.colours[i];
     return make('span', {}, colour, name);
   }));
-  $('.numbers').value = '';
   adopt(shown.chart);
   element.dataset.ready = shown.id;
 }

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from playground.ui.scrubber import data_url
 
-INK = "#808b9b"  # readable on white and on slate
+INK = "#808b9b"  # of what page.css does not colour by the theme
 
 
 def figure(x: str, y: str, *traces: Any, height: int = 300) -> go.Figure:
@@ -16,7 +16,7 @@ def figure(x: str, y: str, *traces: Any, height: int = 300) -> go.Figure:
     made = go.Figure(list(traces))
     made.update_layout(
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": INK, "size": 13}, height=height,
-        margin={"l": 56, "r": 12, "t": 12, "b": 48}, legend={"orientation": "h", "y": 1.12}, dragmode=False,
+        margin={"l": 56, "r": 12, "t": 36, "b": 48}, legend={"orientation": "h", "y": 1.16}, dragmode=False,
     )  # fmt: skip
     axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True}
     made.update_xaxes(title=x, **axis)

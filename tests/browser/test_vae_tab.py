@@ -90,7 +90,7 @@ def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:
     page.wait_for_timeout(300)
     assert np.abs(pixels(page, f"{MAP} .decoded").astype(int) - before).mean() > 3
     plane.press("ArrowRight")
-    page.get_by_role("button", name="Draw ε").click()
+    page.get_by_role("button", name="Draw z = μ + σ ε").click()
     expect(page.locator(f"{MAP} .numbers")).to_contain_text("z = μ + σ ε")
     shown = caption(page, MAP)
     page.get_by_label("Across").select_option("z3")

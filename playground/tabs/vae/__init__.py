@@ -1,6 +1,7 @@
 """The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,14 +11,11 @@ from playground import checkpoint
 from playground.tabs import Places, Tab
 from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, save, traverse
 from playground.tabs.vae.codes import Settings, Start
-from playground.ui import controls, links, source
+from playground.ui import controls, links, plots, source
 from playground.ui.controls import sentence
 from playground.validation import UserError
 
-INTRO = (
-    "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them. "
-    "**Move a slider**, and see what that number means."
-)
+INTRO = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
 VIEWS: dict[str, Any] = {"traverse": traverse, "map": latent_map, "interpolate": interpolate, "beta": betas,
                          "elbo": meter, "nearest": nearest}  # fmt: skip
 FIRST = "traverse"
@@ -35,31 +33,43 @@ def build(page: gr.Blocks, places: Places) -> None:
             )  # fmt: skip
             chosen = source.build("vae", codes.KINDS, "What is encoded.")
             seed, dice = controls.seed("The same seed gives the same code from the prior.")
+            chosen.inputs[0].change(
+                lambda kind: [gr.update(interactive=kind == codes.PRIOR)] * 2,
+                chosen.inputs[0],
+                [seed, dice],
+                queue=False,
+                show_progress="hidden",
+                **controls.PRIVATE,
+            )
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            notice = gr.Markdown(visible=False)  # what is wrong with the address
+            controls.to_settings()
+            notice = gr.HTML(visible=False)  # what is wrong with the address
             with gr.Tabs(overflow_behavior="wrap") as views:
                 tabs, shown, own = {}, {}, {}
                 for name, view in VIEWS.items():
                     with gr.Tab(view.TITLE, id=name) as tabs[name]:
+                        gr.Markdown(view.HINT)
                         shown[name], own[name] = view.build(places)
             inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
             command = save.build(places, partial(start, places), inputs)
             link = links.build()
     selected, turning = gr.State(FIRST), gr.State(False)  # the view; whether a link is about to select another
-    outputs = [notice, link, command, *(component for components in shown.values() for component in components)]
+    filled = gr.State({})  # by view, the values of the controls that it was filled for
+    outputs = [filled, notice, link, command, *(component for components in shown.values() for component in components)]
 
-    def show(name: str, *values: Any, address: bool = True, wrong: str = "") -> list[Any]:
+    def show(name: str, filled: dict[str, Any], *values: Any, address: bool = True, wrong: str = "") -> list[Any]:
         """The values of the outputs for the chosen image in a view; the other views stay as they are."""
         try:
             begun = start(places, *values)
             made = VIEWS[name].show(places, begun)
-            linked = begun.settings if begun.settings.picture in codes.ENDS else None
-            beside = [links.value(f"vae.{name}", linked, address), save.command(begun.settings)]
+            beside = [link_of(name, begun.settings, address), save.command(begun.settings)]
+            filled = filled | {name: cause(name, values)}
         except UserError as error:
             made, beside = VIEWS[name].message(sentence(error)), [gr.skip(), gr.skip()]
+            filled = filled | {name: None}
         every = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: made}
-        noticed = gr.update(value=wrong, visible=bool(wrong))
-        return [noticed, *beside, *(value for values in every.values() for value in values)]
+        noticed = gr.update(value=plots.paragraph(wrong), visible=bool(wrong))
+        return [filled, noticed, *beside, *(value for values in every.values() for value in values)]
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first image."""
@@ -68,30 +78,58 @@ def build(page: gr.Blocks, places: Places) -> None:
         linked, wrong = asked(request)
         values = dataclasses.astuple(linked or Settings())
         nothing_drawn = [*values[:3], "", None, *values[3:]]
-        made = show(name, *nothing_drawn, address=linked is not None, wrong=wrong)
+        made = show(name, {}, *nothing_drawn, address=linked is not None, wrong=wrong)
         turned = [gr.Tabs(selected=name), name, True] if name != FIRST else [gr.skip()] * 3
         return [*made, *values, *turned]
 
-    def turn(name: str, before: str, turning: bool, *values: Any) -> list[Any]:
-        """A view that was selected; those that a page selects by itself as it opens, `opened` has filled."""
+    def turn(name: str, before: str, turning: bool, filled: dict[str, Any], *values: Any) -> list[Any]:
+        """A view that was selected, as it was left if the image is still the same.
+
+        Those that a page selects by itself as it opens, `opened` has filled.
+        """
+        nothing = [gr.skip()] * len(outputs)
         if name == before or (turning and name == FIRST):
-            return [gr.skip()] * (len(outputs) + 1) + [False]
-        return [*show(name, *values), name, False]
+            return [*nothing, gr.skip(), False]
+        if filled.get(name) == cause(name, values):
+            nothing[outputs.index(link)] = link_of(name, settings(*values))
+            return [*nothing, name, False]
+        return [*show(name, filled, *values), name, False]
 
     light = {**controls.LIGHT, **controls.PRIVATE}
     ends = inputs[6:]
-    changed = [model.input, seed.input, *chosen.changes, *chosen.choices, *(end.input for end in ends)]
-    gr.on(changed, show, [selected, *inputs], outputs, trigger_mode="always_last", **light)
+    changed = [seed.input, *chosen.changes, *chosen.choices, *(end.input for end in ends)]
+    given = [selected, filled, *inputs]
+    gr.on(changed, show, given, outputs, trigger_mode="always_last", **light)
+    read = model.input(kinds, [model, chosen.inputs[0]], chosen.inputs[0], queue=False, **controls.PRIVATE)
+    read.then(show, given, outputs, **light)
 
     def rolled(*values: Any) -> list[Any]:
         return [*show(*values), values[place]]
 
-    place = 1 + inputs.index(seed)
-    dice.click(rolled, [selected, *inputs], [*outputs, seed], js=controls.roll(place), **light)
+    place = given.index(seed)
+    dice.click(rolled, given, [*outputs, seed], js=controls.roll(place), **light)
     for name, tab in tabs.items():
-        tab.select(partial(turn, name), [selected, turning, *inputs], [*outputs, selected, turning], **light)
+        tab.select(partial(turn, name), [selected, turning, filled, *inputs], [*outputs, selected, turning], **light)
     linkable = [model, *chosen.inputs[:2], seed, *ends]
     page.load(opened, None, [*outputs, *linkable, views, selected, turning], **light)
+
+
+def cause(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of the controls that a view depends on."""
+    return tuple(values) if name == "interpolate" else tuple(values[:6])
+
+
+def link_of(name: str, chosen: Settings, address: bool = True) -> dict[str, Any]:
+    """The link of a view; what was moved in it is not part of it."""
+    linked = chosen if chosen.picture in codes.ENDS else None
+    copied = "Copied, but not what was moved" if name in ("traverse", "map") else "Copied"
+    return links.value(f"vae.{name}", linked, address, copied)
+
+
+def kinds(name: object, kind: object) -> Any:
+    """What the model can encode, and the choice of it."""
+    offered = codes.MODELS[name].kinds if isinstance(name, str) and name in codes.MODELS else codes.KINDS
+    return gr.update(choices=list(offered), value=kind if kind in offered else codes.PRIOR)
 
 
 def start(
@@ -105,7 +143,16 @@ def start(
     wanted = source.awaited(kind, drawing, upload)
     if wanted:
         raise UserError(wanted)
-    return codes.start(places, Settings(model, kind, number, seed, to, other), drawing, upload)
+    return codes.start(places, settings(model, kind, number, drawing, upload, seed, to, other), drawing, upload)
+
+
+def settings(model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, to: Any, other: Any) -> Settings:
+    """What a link can hold of the controls.
+
+    Raises:
+        UserError: a control's value is not allowed.
+    """
+    return Settings(model, kind, number, seed, to, other)
 
 
 def offered(places: Places) -> list[tuple[str, str]]:

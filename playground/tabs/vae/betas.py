@@ -18,6 +18,7 @@ from playground.ui.controls import sentence
 from playground.validation import UserError
 
 TITLE = "Beta"
+HINT = "The same image through models that were charged differently for their codes."
 HOW = """
 β is the price of a nat of the code. At a low price the code tells much and the drawing is faithful; at a high one only
 what pays for itself is told, few dimensions stay alive, and the drawing is blurred. Rate is the KL divergence, what
@@ -58,12 +59,14 @@ def show(places: Places, start: Start) -> list[Any]:
             seen[beta] = look(codes.load(places, name), start.x)
         except CheckpointError as error:
             missing.append(plots.paragraph(sentence(error)))
-    return ["".join([*(row(beta, each) for beta, each in seen.items()), *missing]), rate_distortion(seen)]
+    most = max([1.0, *(float(each.kl.max()) for each in seen.values())])
+    rows = [HEADINGS, *(row(beta, each, most) for beta, each in seen.items()), *missing]
+    return ["".join(rows), gr.update(value=rate_distortion(seen), visible=True)]
 
 
 def message(text: str) -> list[Any]:
     """The values that say something, and leave what is shown."""
-    return [plots.paragraph(text), gr.skip()]
+    return [plots.paragraph(text), gr.update(visible=False)]
 
 
 @torch.no_grad()
@@ -74,10 +77,19 @@ def look(model: vae.Model, x: Tensor) -> Seen:
     return Seen(model, made.mu[0], codes.decoded(model, made.mu), parts.kl[0], -parts.reconstruction.mean().item())
 
 
-def row(beta: float, seen: Seen) -> str:
-    """HTML of a model: its drawing, the KL of each dimension as bars, and a traversal of its first dimension."""
+HEADINGS = (
+    "<p>Of each model: what it draws of the image · the KL of each dimension, all on one scale · nats that the code "
+    "tells (rate) and that the drawing still lacks (distortion) · its first dimension moved from −3 to 3.</p>"
+)
+
+
+def row(beta: float, seen: Seen, most: float) -> str:
+    """HTML of a model: its drawing, the KL of each dimension as bars, and a traversal of its first dimension.
+
+    Args:
+        most: nats of the highest bar there can be.
+    """
     kl = seen.kl.sort(descending=True).values
-    most = max(1.0, float(kl[0]))
     bars = "".join(
         f'<span title="{value:.2f} nats" style="width:8px;height:{max(1, 56 * value / most):.0f}px;'
         f'background:{palette.ESTIMATE}"></span>'
@@ -111,8 +123,9 @@ def rate_distortion(seen: dict[float, Seen]) -> go.Figure:
     own = [float(each.kl.sum()) for each in seen.values()], [each.distortion for each in seen.values()]
     return plots.figure(
         "rate: KL, nats", "distortion: −log p(x|z), nats",
-        go.Scatter(x=rates, y=distortions, text=names, mode="lines+markers+text", textposition="top right",
-                   name="test images", marker={"size": 9, "color": palette.DATA}, line={"color": palette.DATA}),
+        go.Scatter(x=rates, y=distortions, text=names, mode="lines+markers+text", textposition="top center",
+                   cliponaxis=False, name="test images", marker={"size": 9, "color": palette.DATA},
+                   line={"color": palette.DATA}),
         go.Scatter(x=own[0], y=own[1], text=names, mode="markers", name="this image",
                    marker={"size": 13, "color": palette.ESTIMATE, "symbol": "circle-open", "line": {"width": 3}}),
     )  # fmt: skip

@@ -147,6 +147,11 @@ class About(NamedTuple):
     factors: Callable[[int], dict[str, Tensor]] | None = None
     caveat: str = ""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it can encode."""
+        return KINDS if self.image is _digit else ENDS
+
 
 def _true_factors(n: int) -> dict[str, Tensor]:
     return shapes.tests(slice(n))._asdict()

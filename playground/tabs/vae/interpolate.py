@@ -14,6 +14,7 @@ from playground.ui import component, controls, how, palette, scrubber
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE = "Interpolate"
+HINT = "**Drag the slider** from one image to another, through codes and through pixels."
 FRAMES = 41
 HOW = """
 Between two codes every point is a code too, and the decoder draws it; the pixels in between are merely two images laid
@@ -68,7 +69,7 @@ def show(places: Places, start: Start) -> list[Any]:
         scrubber.pack(
             strips,
             [f"{k / (FRAMES - 1):.0%} of the way · |z| = {norms['straight'][k]:.2f} straight, {norms['arc'][k]:.2f} on "
-             f"the arc; √Z = {model.config.latent**0.5:.2f}" for k in range(FRAMES)],
+             f"the arc, √Z = {model.config.latent**0.5:.2f} of most codes" for k in range(FRAMES)],
             ("the image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=FORMULA,

@@ -17,6 +17,7 @@ from playground.ui.scrubber import data_url
 from playground.validation import UserError
 
 TITLE = "Map"
+HINT = "**Drag anywhere**: each place is a code, and the decoder draws it. Dots are test images."
 TILES = 16  # pictures behind the map, a side
 SPAN = 4.0  # the map goes from -SPAN to SPAN
 PRINCIPAL = [("p1", "1st principal axis"), ("p2", "2nd principal axis")]

@@ -15,7 +15,9 @@ from playground.tabs.vae.codes import Start
 from playground.ui import how, palette, plots
 
 TITLE = "ELBO"
+HINT = "What the code of this image costs, and how well it is drawn from it."
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
+HIGHER = "Higher is better. Colours have a density, which may exceed 1: of a picture in colour the log can be above 0."
 HOW = """
 log p(x) cannot be computed, but bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x), minus
 KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it rises to
@@ -56,7 +58,7 @@ def show(places: Places, start: Start) -> list[Any]:
     lines = [f"| {name} | {value:.1f} | {value / per_bit:.3f} |".replace("-", "−") for name, value in rows.items()]
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
     below = (model.kept_elbo < bound).float().mean().item()
-    text += f"\n\n{below:.0%} of the test images have a lower ELBO."
+    text += f"\n\n{below:.0%} of the test images have a lower ELBO. {HIGHER}"
     return [text, _curve(bounds), _histogram(model, bound)]
 
 
@@ -75,5 +77,6 @@ def _curve(bounds: list[float]) -> go.Figure:
 def _histogram(model: vae.Model, bound: float) -> go.Figure:
     bars = go.Histogram(x=model.kept_elbo.tolist(), nbinsx=50, marker={"color": palette.DATA}, name="test images")
     made = plots.figure("ELBO, nats", "test images", bars)
-    made.add_vline(x=bound, line={"color": palette.NOISE, "width": 3}, annotation_text="this image")
+    made.add_vline(x=bound, line={"color": palette.NOISE, "width": 3}, annotation_text="this image",
+                   annotation_position="top")  # fmt: skip
     return made

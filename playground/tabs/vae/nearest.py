@@ -13,6 +13,7 @@ from playground.ui.controls import sentence
 from playground.validation import UserError
 
 TITLE = "Nearest"
+HINT = "Is what the decoder draws a copy? Its nearest among the 60,000 training digits (11 MB, fetched once)."
 SHOWN = 9
 HOW = """
 The distance is the root mean square over pixels, between black (−1) and white (1). A model that had memorised its data

@@ -11,6 +11,7 @@ from playground.ui import component, explorer, how
 from playground.ui.explorer import Box, Dimension
 
 TITLE = "Traverse"
+HINT = "**Move a slider**, and see what that number of the code means."
 HOW = """
 The encoder reads an image x and gives a Gaussian over codes, q(z|x) = N(μ, σ²); the decoder draws an image from a code.
 Training rewards a faithful drawing and charges for each nat that the code tells about the image: the KL divergence
@@ -24,7 +25,8 @@ FORMULA = (
     'KL(q ‖ p) of z<sub><b data-number="i"></b></sub> = ½ (μ² + σ² − ln σ² − 1) = ½ ((<b data-number="mu"></b>)² + '
     '<b data-number="sigma"></b>² − ln <b data-number="sigma"></b>² − 1) = <b data-number="kl"></b> nats '
     "<i>Kingma and Welling 2014, appendix B</i><br><i class=where>μ, σ: mean and deviation of q(z|x), where the "
-    "encoder puts this image along the dimension that was moved last; the prior has 0 and 1</i>"
+    "encoder puts this image along the dimension that was moved last; the prior has 0 and 1 · beside each slider: "
+    "the mean of its KL over test images</i>"
 )
 DIAGRAM = (
     Box("x", "The image that the encoder sees.", "image"),
