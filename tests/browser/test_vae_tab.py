@@ -124,6 +124,44 @@ def test_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
     assert len(set(told)) == len(set(missing)) == 4
 
 
+def test_a_view_is_found_as_it_was_left(page: Page) -> None:
+    ready(page, TRAVERSE)
+    slider = page.locator(f"{TRAVERSE} input[type=range]").first
+    slider.fill("3")
+    turn(page, "Map", MAP)
+    page.wait_for_function("location.search.includes('tab=vae.map')")
+    page.get_by_role("tab", name="Traverse").click()
+    page.wait_for_function("location.search.includes('tab=vae.traverse')")
+    assert slider.input_value() == "3"
+
+
+def test_plots_do_not_depend_on_the_address(page: Page) -> None:
+    """Which every click changes: plotly would name their clip paths by it."""
+    ready(page, TRAVERSE)
+    page.get_by_role("tab", name="ELBO").click()
+    clipped = page.locator(".js-plotly-plot [clip-path]").first
+    clipped.wait_for(state="attached")
+    assert re.match(r"url\(['\"]?#", clipped.get_attribute("clip-path"))
+
+
+def test_only_what_a_model_can_read_is_offered(page: Page) -> None:
+    before = ready(page, TRAVERSE)
+    control(page, "Draw").click()
+    control(page, "Shapes of six known factors").click()
+    next_value(page, before, TRAVERSE)
+    expect(page.get_by_label("Draw").locator("visible=true")).to_have_count(0)
+    expect(control(page, "From the prior")).to_be_checked()
+    page.get_by_role("tab", name="Beta").click()
+    expect(page.locator("#vae-betas")).to_contain_text("choose a model of digits")
+
+
+def test_nothing_of_a_link_is_rendered_as_html(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=vae.map&seed=<img src=x onerror=alert(1)>")
+    ready(page, MAP)
+    expect(page.get_by_text("not '<img src=x onerror=alert(1)>'")).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+
+
 def test_another_seed_is_another_code(page: Page) -> None:
     before = ready(page, TRAVERSE)
     shown = pixels(page, f"{TRAVERSE} .image")
