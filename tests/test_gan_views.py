@@ -133,6 +133,13 @@ def test_every_loss_moves_in_lock_step(places: Places) -> None:
     assert [strip["name"] for strip in made["strips"]] == [contest.MODELS[NAMES[0]].title, "Relativistic, R1 and R2"]
 
 
+def test_first_come_those_that_are_there(places: Places) -> None:
+    assert arena.first(places).losses == "minimax,r3gan"
+    for name in ("minimax", "r3gan"):
+        (places.weights / f"gan-digits-{name}.safetensors").unlink()
+    assert arena.first(places).losses == "conditional"
+
+
 def test_a_missing_history_is_said_and_the_others_are_shown(places: Places) -> None:
     made = arena.describe(places, arena.Asked("minimax,hinge"))
     assert len(made["strips"]) == 1

@@ -60,6 +60,12 @@ class Asked:
         return [PREFIX + loss for loss in self.losses.split(",")]
 
 
+def first(places: Places) -> Asked:
+    """What a visitor sees first: three losses, as far as their models are there."""
+    there = [name.removeprefix(PREFIX) for name in contest.offered(places)]
+    return Asked(",".join([loss for loss in FIRST.split(",") if loss in there] or there[:3]))
+
+
 def describe(places: Places, asked: Asked) -> dict[str, Any]:
     """The scrubber's value: a strip for each loss, and curves over training time.
 
@@ -159,7 +165,9 @@ def build(page: gr.Blocks, places: Places) -> None:
             offered = [(contest.MODELS[name].title, name.removeprefix(PREFIX)) for name in contest.offered(places)]
             hint = "All trained alike. Three fit beside each other."
             losses = controls.unchecked(
-                gr.CheckboxGroup(offered, value=FIRST.split(","), label="Losses", info=hint, elem_classes="chips")
+                gr.CheckboxGroup(
+                    offered, value=first(places).losses.split(","), label="Losses", info=hint, elem_classes="chips"
+                )
             )
             below = controls.unchecked(
                 gr.Radio(
@@ -189,7 +197,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first three."""
         asked, wrong = links.asked(Asked, "gan.arena", request)
-        shown = asked or Asked()
+        shown = asked or first(places)
         try:
             made = describe(places, shown)
         except UserError as error:
