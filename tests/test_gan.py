@@ -185,7 +185,8 @@ def test_absurd_settings_are_refused(wrong: dict) -> None:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> recipe.Recipe:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> recipe.Recipe:
+    monkeypatch.setattr(arena, "JUDGED", 200)
     return recipe.Recipe(name="gan-tiny", steps=12, batch_size=8, precision="no", log_every=1, save_every=5, ema=0.5,
                          config=replace(TINY, widths=(8, 8, 8)), out=tmp_path / "weights",
                          runs=tmp_path / "runs")  # fmt: skip
@@ -200,8 +201,7 @@ def digits(n: int = 400) -> tuple[Tensor, Tensor]:
     return images, labels
 
 
-def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arena, "JUDGED", 200)
+def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe) -> None:
     path = recipe.train(tiny, digits())
     assert path is not None
     model: gan.Model = checkpoint.load(path, expect="gan")

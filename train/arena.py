@@ -19,15 +19,15 @@ from playground import adversarial, checkpoint, pictures
 from playground.data import digits
 from playground.history import CURVES, History
 from playground.models import gan
-from playground.sampling import generator
+from playground.sampling import BATCH, generator
 from train import device, loop
-from train.judging import Judge
+from train.judging import Judge, apart
 from train.measures import frechet
 
 MOMENTS = 40
 SHOWN, COLUMNS = 16, 4  # pictures at a moment
 PROBED = 200  # logits and slopes of a moment
-JUDGED = 2_000  # samples of a moment that are read and compared
+JUDGED = 10_000  # samples of a moment that are read and compared, as many as in the tables of `evaluate`
 POINTS = 400  # of the curves
 
 
@@ -59,10 +59,10 @@ def history(options: Any, judge: Judge, images: Tensor, labels: Tensor) -> Histo
         judge: who reads and compares the samples.
         images, labels: training digits (N, 1, 32, 32) in [-1, 1] and their classes (N,).
     """
-    floor = frechet(judge.real, judge.look(images[-JUDGED:])[0])
+    floor = np.mean([frechet(judge.real, judge.look(images[part])[0]) for part in apart(len(images), JUDGED)[:3]])
     steps = moments(options.steps)
     made = [
-        _moment(options, step, judge, images[:PROBED], labels[:PROBED])
+        _moment(options, step, judge, images[:PROBED], labels[torch.arange(JUDGED) % len(labels)])
         for step in tqdm(steps, desc=f"history of {options.name}")
     ]
     rows = [json.loads(line) for line in (options.folder / "log.jsonl").read_text().splitlines()]
@@ -86,19 +86,20 @@ def history(options: Any, judge: Judge, images: Tensor, labels: Tensor) -> Histo
 
 
 def _moment(options: Any, step: int, judge: Judge, images: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What is kept of a moment, by the names of `History`."""
+    """What is kept of a moment, by the names of `History`: of digits (PROBED, 1, 32, 32), and classes to draw."""
     model: gan.Model = device.load(options.folder / f"moment-{step:07d}.safetensors").eval()
     stage = gan.grown(options.config, (step - 1) / options.steps)
     z = torch.randn(JUDGED, options.config.latent, generator=generator(0)).to(device.DEVICE)
-    y = labels.repeat(JUDGED // PROBED).to(z.device) if options.config.classes else None
-    samples = model.generator(z, y, stage).float()
+    y = labels.to(device.DEVICE)
+    batches = zip(z.split(BATCH), y.split(BATCH), strict=True)
+    samples = torch.cat([model.generator(*batch, stage).float() for batch in batches])
     features, read = judge.look(F.interpolate(samples, digits.SIZE))
     sheet = pictures.image(pictures.grid(pictures.to_uint8(samples[:SHOWN]), columns=COLUMNS))
     sheet.save(webp := io.BytesIO(), "WEBP", quality=60, method=6)
-    d = partial(model.discriminator, y=None if y is None else y[:PROBED], stage=stage)
+    d = partial(model.discriminator, y=y[:PROBED], stage=stage)
     return {
         "picture": webp.getvalue(),
-        **_probe(d, gan.at_stage(images.to(z.device), stage), samples[:PROBED]),
+        **_probe(d, gan.at_stage(images.to(device.DEVICE), stage), samples[:PROBED]),
         "classes": read.bincount(minlength=digits.CLASSES).numpy().astype(np.uint16),
         "frechet": frechet(judge.real, features),
     }

@@ -65,11 +65,16 @@ def real_digits(judge: "Judge", images: Tensor, labels: Tensor, n: int) -> Itera
     """Training digits as they are and disturbed: three sets of n each, those of the floor apart from the others."""
     if 6 * n > len(images):
         raise UserError(f"--n can be at most {len(images) // 6}: six sets of training digits are compared with")
-    parts = torch.randperm(len(images), generator=generator(0)).split(n)
+    parts = apart(len(images), n)
     for row, change in REAL.items():
         for seed, part in enumerate(parts[:3] if row == "floor" else parts[3:6]):
             identity = {"checkpoint": REAL_DIGITS, "sha256": "", "row": row, "settings": "", "n": n, "seed": seed}
             yield judge.entry(identity, partial(_changed, change, images, labels, part))
+
+
+def apart(total: int, n: int) -> tuple[Tensor, ...]:
+    """Places of training digits in sets of n that share none; the first three are those of the floor."""
+    return torch.randperm(total, generator=generator(0)).split(n)
 
 
 def _changed(change: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, part: Tensor) -> Pictures:

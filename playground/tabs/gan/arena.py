@@ -24,7 +24,7 @@ Every loss trains the same two networks, from the same weights, on the same digi
 pictures of the same codes z. D gives a picture a logit, high for real ones. The networks are those in training, as
 they are: a loss that swings or collapses does so before your eyes.
 
-*Frechet* is the distance between the features of 2,000 fakes and those of test digits, in floors: 1 is what as many
+*Frechet* is the distance between the features of 10,000 fakes and those of test digits, in floors: 1 is what as many
 training digits would have.
 
 **Why it saturates.** G learns by the slope of its loss at the logits of its fakes. Minimax is flat where D is sure of
