@@ -1,7 +1,7 @@
 """What a discriminator and a generator minimise. Goodfellow 2014, "Generative Adversarial Nets", and what came after.
 
-D gives a logit for each item: `real` and `fake` are the logits (B,) of data x and of samples G(z). Losses, and what
-holds D back, are apart and combine freely. Expectations are means over the batch.
+D gives a logit for each item: `real` and `fake` are the logits (B,) of data x and of samples x_fake = G(z). Losses, and
+what holds D back, are apart and combine freely. Expectations are means over the batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def hinge(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """Minus the Wasserstein distance, if D is 1-Lipschitz. Arjovsky 2017, "Wasserstein GAN", eq. 2."""
+    """Of the best D that is 1-Lipschitz, minus the Wasserstein distance. Arjovsky 2017, "Wasserstein GAN", eq. 2."""
     return (fake - real).mean()
 
 
@@ -74,12 +74,12 @@ def raise_logits(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def relativistic(real: Tensor, fake: Tensor) -> Tensor:
-    """Each real item above the fake beside it. Jolicoeur-Martineau 2019; R3GAN (Huang 2024), eq. 2."""
+    """Each real item above the fake beside it. Jolicoeur-Martineau 2019; Huang 2024, "R3GAN", eq. 2."""
     return F.softplus(fake - real).mean()
 
 
 def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """Huang 2024, eq. 2."""
+    """The same with both changed round: the non-saturating form of Huang 2024, eq. 2, as its authors train it."""
     return F.softplus(real - fake).mean()
 
 
@@ -100,8 +100,8 @@ class Objective:
     Attributes:
         loss: one of `LOSSES`.
         clip: largest absolute weight of D (Arjovsky 2017).
-        gp: weight of the gradient penalty (Gulrajani 2017).
-        r1, r2: weights of the squared gradients at data and at samples (Mescheder 2018).
+        gp: the gradient penalty's lambda (Gulrajani 2017, eq. 3).
+        r1, r2: gamma, twice the weight of the squared gradient, at data and at samples (Mescheder 2018, eq. 9 and 10).
         matching: weight of feature matching, for the generator (Salimans 2016).
         unroll: steps that the generator lets D go on in thought (Metz 2017); `unroll_lr`, their size.
     """
@@ -117,46 +117,49 @@ class Objective:
 
     def __post_init__(self) -> None:
         validation.choice("loss", self.loss, LOSSES)
-        for name in ("clip", "gp", "r1", "r2", "matching", "unroll_lr"):
-            validation.number(name, getattr(self, name), 0, 1e4)
-        validation.integer("unroll", self.unroll, 0, 10)
+        real = ("clip", "gp", "r1", "r2", "matching", "unroll_lr")
+        validation.keep(
+            self,
+            **{name: validation.number(name, getattr(self, name), 0, 1e4) for name in real},
+            unroll=validation.integer("unroll", self.unroll, 0, 10),
+        )
 
 
-def discriminator_loss(d: Critic, real: Tensor, fake: Tensor, objective: Objective, u: Tensor) -> Tensor:
+def discriminator_loss(d: Critic, x: Tensor, x_fake: Tensor, objective: Objective, u: Tensor) -> Tensor:
     """What D minimises, a scalar.
+
+    The loss + r1 / 2 E |grad D(x)|^2 + r2 / 2 E |grad D(x_fake)|^2 + gp E (|grad D(x_hat)| - 1)^2.
 
     Args:
         d: the discriminator.
-        real, fake: items (B, ...).
+        x, x_fake: real and fake items (B, ...).
         u: uniform in [0, 1] (B,), where between them the gradient penalty looks.
     """
-    at_real = real.detach().requires_grad_(objective.r1 > 0)
-    at_fake = fake if fake.requires_grad else fake.detach().requires_grad_(objective.r2 > 0)
-    d_real, d_fake = d(at_real), d(at_fake)
-    loss = LOSSES[objective.loss].discriminator(d_real, d_fake)
+    at_real = x.detach().requires_grad_(objective.r1 > 0)
+    at_fake = x_fake if x_fake.requires_grad else x_fake.detach().requires_grad_(objective.r2 > 0)
+    real, fake = d(at_real), d(at_fake)
+    loss = LOSSES[objective.loss].discriminator(real, fake)
     if objective.r1:
-        loss = loss + objective.r1 / 2 * norm(input_gradient(d_real, at_real)).square().mean()
+        loss = loss + objective.r1 / 2 * squared_norm(input_gradient(real, at_real)).mean()
     if objective.r2:
-        loss = loss + objective.r2 / 2 * norm(input_gradient(d_fake, at_fake)).square().mean()
+        loss = loss + objective.r2 / 2 * squared_norm(input_gradient(fake, at_fake)).mean()
     if objective.gp:
-        loss = loss + objective.gp * gradient_penalty(d, real, fake, u)
+        loss = loss + objective.gp * gradient_penalty(d, x, x_fake, u)
     return loss
 
 
-def generator_loss(d: nn.Module, real: Tensor, fake: Tensor, objective: Objective, u: Tensor, *given: Any) -> Tensor:
-    """What the generator that made `fake` minimises, a scalar.
+def generator_loss(d: nn.Module, x: Tensor, x_fake: Tensor, objective: Objective, u: Tensor) -> Tensor:
+    """What the generator that made `x_fake` minimises, a scalar; arguments as of `discriminator_loss`.
 
-    Args:
-        d: the discriminator, called as d(items, *given): its classes, say.
-        real, fake, u: as in `discriminator_loss`.
+    The loss is that of the unrolled discriminator if there is one; features are matched in D as it is.
     """
-    weights = unrolled(d, real, fake, objective, u, *given) if objective.unroll else {}
-    critic, chosen = bound(d, weights, *given), LOSSES[objective.loss]
-    d_fake = critic(fake)
-    loss = chosen.generator(critic(real) if chosen.paired else d_fake, d_fake)
+    weights = unrolled(d, x, x_fake, objective, u) if objective.unroll else {}
+    critic, chosen = with_weights(d, weights), LOSSES[objective.loss]
+    fake = critic(x_fake)
+    loss = chosen.generator(critic(x) if chosen.paired else fake, fake)
     if objective.matching:
         features = cast(Any, d).features
-        loss = loss + objective.matching * feature_distance(features(real), features(fake))
+        loss = loss + objective.matching * feature_distance(features(x), features(x_fake))
     return loss
 
 
@@ -164,24 +167,33 @@ def generator_loss(d: nn.Module, real: Tensor, fake: Tensor, objective: Objectiv
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
-    """The gradient of each logit (B,) with respect to its item, as x (B, ...); itself differentiable."""
+    """The gradient of each logit (B,) with respect to its item, as x (B, ...); itself differentiable.
+
+    Of a D that compares the items of a batch: of all the logits together with respect to each item.
+    """
     return torch.autograd.grad(logits.sum(), x, create_graph=True)[0]
 
 
+def squared_norm(gradient: Tensor) -> Tensor:
+    """|gradient|^2 of each item (B, ...): (B,)."""
+    return gradient.flatten(1).square().sum(1)
+
+
 def norm(gradient: Tensor) -> Tensor:
-    """The Euclidean norm of each item's gradient (B, ...): (B,)."""
-    return gradient.flatten(1).norm(dim=1)
+    """|gradient| of each item (B, ...): (B,); where that is 0, it can still be differentiated twice."""
+    return (squared_norm(gradient) + 1e-12).sqrt()
 
 
-def between(real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
+def between(x: Tensor, x_fake: Tensor, u: Tensor) -> Tensor:
     """Points at shares u (B,) of the way from fake to real items (B, ...)."""
-    return torch.lerp(fake, real, u.view(-1, *[1] * (real.dim() - 1)).to(real))
+    return torch.lerp(x_fake, x, u.view(-1, *[1] * (x.dim() - 1)).to(x))
 
 
-def gradient_penalty(d: Critic, real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
-    """(|gradient of D| - 1)^2 between real and fake. Gulrajani 2017, "Improved Training of Wasserstein GANs", eq. 3."""
-    x = between(real, fake, u).detach().requires_grad_()
-    return (norm(input_gradient(d(x), x)) - 1).square().mean()
+def gradient_penalty(d: Critic, x: Tensor, x_fake: Tensor, u: Tensor) -> Tensor:
+    """(|grad D| - 1)^2 between real and fake items. Gulrajani 2017, "Improved Training of Wasserstein GANs", eq. 3."""
+    x_hat = between(x, x_fake, u)
+    x_hat = x_hat if x_hat.requires_grad else x_hat.requires_grad_()
+    return (norm(input_gradient(d(x_hat), x_hat)) - 1).square().mean()
 
 
 @torch.no_grad()
@@ -202,9 +214,9 @@ def normalize_spectrally(d: nn.Module) -> nn.Module:
 # What the generator gets besides.
 
 
-def feature_distance(real: Tensor, fake: Tensor) -> Tensor:
+def feature_distance(f: Tensor, f_fake: Tensor) -> Tensor:
     """Squared distance of the mean features (B, F). Salimans 2016, "Improved Techniques for Training GANs", 3.1."""
-    return (real.mean(0) - fake.mean(0)).square().sum()
+    return (f.mean(0) - f_fake.mean(0)).square().sum()
 
 
 class MinibatchDiscrimination(nn.Module):
@@ -224,16 +236,14 @@ class MinibatchDiscrimination(nn.Module):
         return torch.cat([f, (-distance).exp().sum(1) - 1], dim=1)
 
 
-def unrolled(
-    d: nn.Module, real: Tensor, fake: Tensor, objective: Objective, u: Tensor, *given: Any
-) -> dict[str, Tensor]:
+def unrolled(d: nn.Module, x: Tensor, x_fake: Tensor, objective: Objective, u: Tensor) -> dict[str, Tensor]:
     """The weights of D after some more steps of gradient descent, as functions of the samples.
 
     Metz 2017, "Unrolled Generative Adversarial Networks", eq. 7 to 9.
     """
     weights = {name: weight.detach().requires_grad_() for name, weight in d.named_parameters()}
     for _ in range(objective.unroll):
-        loss = discriminator_loss(bound(d, weights, *given), real, fake, objective, u)
+        loss = discriminator_loss(with_weights(d, weights), x, x_fake, objective, u)
         gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
         weights = {
             name: weight - objective.unroll_lr * gradient
@@ -242,9 +252,9 @@ def unrolled(
     return weights
 
 
-def bound(d: nn.Module, weights: dict[str, Tensor], *given: Any) -> Critic:
-    """D with other weights, if there are any, as a function of the items alone."""
-    return lambda x: functional_call(d, weights, (x, *given))
+def with_weights(d: nn.Module, weights: dict[str, Tensor]) -> Critic:
+    """D with other weights, those that there are."""
+    return lambda x: functional_call(d, weights, (x,))
 
 
 @contextmanager

@@ -92,15 +92,15 @@ def _cut(sheet: Array, columns: int, side: int) -> Array:
     return large.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side, 1)
 
 
-def since(history: History) -> Array:
-    """The curves at the moments (4, M): the means since the moment before, or the first value after it."""
+def since(history: History) -> dict[str, Array]:
+    """The curves at the moments, each (M,): means since the moment before, or what is noted next."""
     ends = np.searchsorted(history.curve_steps, history.steps, side="right")
     last = len(history.curve_steps) - 1
     means = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         start = min(start, last)
         means.append(history.curves[:, start : max(end, start + 1)].mean(axis=1))
-    return np.stack(means, axis=1)
+    return dict(zip(CURVES, np.stack(means, axis=1), strict=True))
 
 
 FEW = 0.01  # of the samples: a class that is read less often is not covered
@@ -108,4 +108,4 @@ FEW = 0.01  # of the samples: a class that is read less often is not covered
 
 def covered(history: History) -> Array:
     """How many classes are covered at each moment, (M,)."""
-    return (history.classes > FEW * history.classes.sum(axis=1, keepdims=True)).sum(axis=1)
+    return (history.classes >= FEW * history.classes.sum(axis=1, keepdims=True)).sum(axis=1)

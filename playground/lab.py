@@ -1,6 +1,6 @@
 """A small adversarial training in the plane, step by step: two perceptrons, and data whose density is known."""
 
-import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim.swa_utils import AveragedModel
 
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
-from playground.data.densities import Density, Mixture
+from playground.data.densities import Density
 from playground.sampling import generator
 
 
@@ -94,7 +95,10 @@ def _layers(widths: list[int]) -> list[nn.Module]:
 
 
 class Diverged(ArithmeticError):
-    """A loss is no longer a number."""
+    """A loss, or its gradient, is no longer a finite number."""
+
+
+_drawing = threading.Lock()  # torch draws weights from a generator that all threads share
 
 
 class Lab:
@@ -103,7 +107,7 @@ class Lab:
     def __init__(self, data: Density, settings: Settings):
         self.data, self.settings = data, settings
         self.random = generator(settings.seed)
-        with torch.random.fork_rng([]):
+        with _drawing, torch.random.fork_rng([]):
             torch.manual_seed(settings.seed)
             self.g = Generator(settings.latent, settings.width)
             self.d = Discriminator(settings.width, settings.kernels)
@@ -119,7 +123,7 @@ class Lab:
         """k steps of D and one of G; the last loss of each.
 
         Raises:
-            Diverged: one of them is not a number.
+            Diverged: one of them, or its gradient, is not a finite number.
         """
         for _ in range(self.settings.k):
             loss_d = self.step_d()
@@ -158,12 +162,13 @@ class Lab:
         torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
 
     def _descend(self, adam: torch.optim.Adam, lr: float, loss: Tensor) -> None:
-        if not loss.isfinite():
-            raise Diverged("the loss is no longer a finite number")
-        for group in adam.param_groups:
-            group["lr"] = lr * max(0.0, 1 - self.steps / self.settings.steps)
+        (group,) = adam.param_groups
+        group["lr"] = lr * max(0.0, 1 - self.steps / self.settings.steps)
         adam.zero_grad()
         loss.backward()
+        norm = get_total_norm([weight.grad for weight in group["params"] if weight.grad is not None])
+        if not (loss + norm).isfinite():
+            raise Diverged("the loss or its gradient is no longer a finite number")
         adam.step()
 
     def _fake(self, n: int) -> Tensor:
@@ -172,29 +177,6 @@ class Lab:
     def _batch(self) -> tuple[Tensor, Tensor]:
         n = self.settings.batch
         return self.data.sample(n, self.random), torch.rand(n, generator=self.random)
-
-
-class Coverage(NamedTuple):
-    """How points lie on a mixture whose modes are apart. Srivastava 2017, "VEEGAN", section 4.1.
-
-    Attributes:
-        modes: with at least one point within three standard deviations.
-        quality: the share of points that are so near to one.
-        reverse_kl: from the shares of the modes among those to equal shares, in nats; infinite if there are none.
-    """
-
-    modes: int
-    quality: float
-    reverse_kl: float
-
-
-def coverage(x: Tensor, data: Mixture) -> Coverage:
-    """Of points (N, 2)."""
-    distance, nearest = torch.cdist(x, data.centres).min(1)
-    near = nearest[distance <= 3 * data.sigma]
-    share = near.bincount(minlength=len(data.centres)).double() / max(len(near), 1)
-    kl = torch.special.xlogy(share, share * len(share)).sum().item() if len(near) else math.inf
-    return Coverage(int((share > 0).sum()), len(near) / len(x), kl)
 
 
 class Preset(NamedTuple):

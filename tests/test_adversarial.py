@@ -234,10 +234,11 @@ def test_an_unrolled_discriminator_is_one_that_went_on() -> None:
         torch.testing.assert_close(weights[name], weight)
 
 
-def test_the_generator_sees_how_the_discriminator_would_answer() -> None:
+@pytest.mark.parametrize("parts", [{}, {"r1": 2.0, "r2": 1.0}, {"gp": 10.0}], ids=["plain", "r1 and r2", "gp"])
+def test_the_generator_sees_how_the_discriminator_would_answer(parts: dict) -> None:
     """The gradient through the unrolled steps, by central differences of the whole."""
     d, (real, fake, u) = critic(), items(4)
-    objective = Objective(unroll=2, unroll_lr=0.3)
+    objective = Objective(unroll=2, unroll_lr=0.01 if parts else 0.3, **parts)
 
     def value(x: Tensor) -> Tensor:
         return adversarial.generator_loss(d, real, x, objective, u)
@@ -248,6 +249,15 @@ def test_the_generator_sees_how_the_discriminator_would_answer() -> None:
     step[2, 1] = 1e-5
     numeric = (value((fake + step).requires_grad_()) - value((fake - step).requires_grad_())).item() / 2e-5
     assert analytic == pytest.approx(numeric, rel=1e-5)
+
+
+def test_penalties_of_a_flat_discriminator_can_be_unrolled() -> None:
+    """Where every unit is dead the gradient of D is 0, at which a norm has none."""
+    d, (real, fake, u) = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1), nn.Flatten(0)).double(), items()
+    nn.init.constant_(d[0].bias, -100)
+    x = fake.requires_grad_()
+    loss = adversarial.generator_loss(d, real, x, Objective(r1=1.0, r2=1.0, gp=1.0, unroll=2), u)
+    assert torch.autograd.grad(loss, x)[0].isfinite().all()
 
 
 def test_a_frozen_module_passes_gradients_and_keeps_none() -> None:
@@ -265,3 +275,8 @@ def test_a_frozen_module_passes_gradients_and_keeps_none() -> None:
 def test_an_absurd_objective_is_refused(wrong: dict) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         Objective(**wrong)
+
+
+def test_a_whole_number_may_be_written_as_a_decimal() -> None:
+    assert Objective(unroll=2.0) == Objective(unroll=2)  # type: ignore[arg-type]
+    assert isinstance(Objective(unroll=2.0).unroll, int)  # type: ignore[arg-type]

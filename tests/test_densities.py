@@ -63,6 +63,24 @@ def test_modes_that_are_apart_are_apart() -> None:
             assert torch.pdist(density.centres).min() > 10 * density.sigma, name
 
 
+def test_the_data_cover_themselves_as_their_width_says() -> None:
+    ring = densities.ring()
+    found = densities.coverage(ring.sample(20_000, generator(0)), ring)
+    assert found.modes == 8
+    assert found.quality == pytest.approx(1 - math.exp(-(3**2) / 2), abs=2e-3)  # |x|^2 / 2 is exponential in the plane
+    assert found.reverse_kl == pytest.approx(0, abs=1e-3)
+
+
+def test_one_mode_of_eight_is_log_8_from_all() -> None:
+    ring = densities.ring()
+    found = densities.coverage(torch.cat([ring.centres[:1].expand(30, 2), torch.zeros(10, 2)]), ring)
+    assert found == (1, 0.75, pytest.approx(math.log(8)))
+
+
+def test_points_that_hit_nothing_have_no_modes() -> None:
+    assert densities.coverage(torch.full((10, 2), 9.0), densities.ring()) == (0, 0.0, math.inf)
+
+
 def test_the_checkerboard_is_empty_on_every_other_square() -> None:
     board = Checkerboard()
     assert board.log_prob(torch.tensor([[0.5, 0.5]])).item() == pytest.approx(-math.log(8))

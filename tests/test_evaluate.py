@@ -14,7 +14,7 @@ from playground.lab import Preset, Settings
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
 from playground.validation import UserError
-from train import evaluate, judging, plane
+from train import evaluate, judging, lab
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_l
 
 def test_the_presets_of_the_lab_are_measured_by_name(options, monkeypatch) -> None:
     short = Settings(Objective("hinge"), steps=3, width=8, batch=16)
-    monkeypatch.setattr(plane, "PRESETS", {"short": Preset("Short", short, "")})
-    table = evaluate.evaluate(replace(options, names=("plane",), only=(), n=50, seeds=2))
+    monkeypatch.setattr(lab, "PRESETS", {"short": Preset("Short", short, "")})
+    table = evaluate.evaluate(replace(options, names=("lab",), only=(), n=50, seeds=2))
     assert "| short | ring | 50 | 2 |" in table
     assert "| short | grid | 50 | 2 |" in table
     figures = [entry["figures"] for entry in json.loads(options.out.read_text())["measurements"]]
     assert all(0 <= each["modes"] <= 25 and 0 <= each["reverse_kl"] <= log(25) for each in figures)
-    assert figures[0] == plane.measure("ring", short, 50)
+    assert figures[0] == lab.measure("ring", short, 50)

@@ -1,12 +1,14 @@
 """What the views of the GAN tab compute, on tiny networks and a history made by hand."""
 
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from playground import adversarial, checkpoint, history, pictures
 from playground.history import History
@@ -15,6 +17,7 @@ from playground.sampling import generator, last
 from playground.tabs import Places
 from playground.tabs.gan import arena, contest, gauges, samples, verdict
 from playground.validation import UserError
+from train.gan import RECIPES
 
 MOMENTS, PICTURES = 3, 4
 NAMES = list(contest.MODELS)
@@ -31,7 +34,7 @@ def sheet(side: int) -> bytes:
 def seen() -> History:
     """Three moments of a training whose pictures grow."""
     noise = np.random.default_rng(0)
-    counts = np.array([[200, *[0] * 9], [100, 98, 1, 1, *[0] * 6], [20] * 10], np.uint16)
+    counts = np.array([[200, *[0] * 9], [100, 97, 2, 1, *[0] * 6], [20] * 10], np.uint16)
     return History(
         steps=np.array([1, 10, 100], np.int32),
         pictures=[sheet(side) for side in (4, 8, 8)],
@@ -72,15 +75,15 @@ def test_pictures_of_a_growing_network_are_shown_at_one_size(seen: History) -> N
 def test_curves_are_averaged_since_the_moment_before(seen: History) -> None:
     """Nothing is recorded up to step 10, and all five points up to step 100."""
     found = history.since(seen)
-    assert found.shape == (4, MOMENTS)
-    assert found[0].tolist() == [0, 0, 2]
-    assert found[3].tolist() == [15, 15, 17]
+    assert tuple(found) == history.CURVES
+    assert found["discriminator"].tolist() == [0, 0, 2]
+    assert found["generator_gradient"].tolist() == [15, 15, 17]
     late = seen._replace(steps=np.array([20, 60, 100], np.int32))
-    assert history.since(late)[0].tolist() == [0, 1.5, 3.5]
+    assert history.since(late)["discriminator"].tolist() == [0, 1.5, 3.5]
 
 
 def test_a_class_counts_as_covered_from_one_in_a_hundred_on(seen: History) -> None:
-    assert history.covered(seen).tolist() == [1, 2, 10]
+    assert history.covered(seen).tolist() == [1, 3, 10]  # of 200: the third is read twice, the fourth once
 
 
 def test_a_history_is_read_again_when_its_file_has_changed(places: Places, seen: History) -> None:
@@ -96,7 +99,7 @@ def test_a_history_is_read_again_when_its_file_has_changed(places: Places, seen:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_losses_steepness_is_that_of_the_closed_form(name: str) -> None:
     x = torch.linspace(-6, 6, 25)
-    value, steepness = (torch.from_numpy(part) for part in gauges.course(name, x))
+    value, steepness = gauges.course(name, x), gauges.steepness(name, x)
     sigmoid = x.sigmoid()
     closed = {
         "minimax": (torch.log(1 - sigmoid), sigmoid),
@@ -127,10 +130,15 @@ def test_histograms_count_everything_once(seen: History) -> None:
         assert all(counts.values.sum(axis=1).tolist() == [200] * 3 for plot in plots for counts in plot.counts)
 
 
-def test_every_loss_moves_in_lock_step(places: Places) -> None:
+def test_every_loss_moves_in_lock_step(places: Places, seen: History) -> None:
     made = arena.describe(places, arena.Asked("minimax,r3gan"))
     assert made["frames"] == MOMENTS
     assert [strip["name"] for strip in made["strips"]] == [contest.MODELS[NAMES[0]].title, "Relativistic, R1 and R2"]
+    other = seen._replace(steps=np.array([1, 10, 50], np.int32))
+    history.save(places.weights / "gan-digits-r3gan.history.npz", other)
+    made = arena.describe(places, arena.Asked("minimax,r3gan"))
+    assert [strip["name"] for strip in made["strips"]] == [contest.MODELS[NAMES[0]].title]
+    assert "other moments" in made["notice"]
 
 
 def test_first_come_those_that_are_there(places: Places) -> None:
@@ -209,7 +217,42 @@ def test_a_fake_is_judged_without_any_data(places: Places) -> None:
     assert verdict.table(places, x).count("more real than") == 3
 
 
-def test_the_losses_formulas_name_every_model() -> None:
-    """Each has a loss that exists, and a line of its own colour."""
-    assert {about.loss for about in contest.MODELS.values()} == set(adversarial.LOSSES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_formulas_are_what_the_recipe_minimises(name: str) -> None:
+    """Evaluated for one real and one fake item under a D whose slope is the same everywhere."""
+    about = contest.MODELS[name]
+    (recipe,) = (recipe for recipe in RECIPES if recipe.name == name)
+    torch.manual_seed(0)
+    d = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0)).double()
+    x, x_fake = torch.randn(2, 1, 2, generator=generator(0), dtype=torch.float64)
+    slope = d[0].weight.norm().item()
+    known = {"r": d(x).item(), "f": d(x_fake).item(), "slope": slope, "max": max, "softplus": softplus}
+    made = [loss(d, x, x_fake, recipe.objective, torch.full((1,), 0.5)) for loss in
+            (adversarial.discriminator_loss, adversarial.generator_loss)]  # fmt: skip
+    for written, loss in zip((about.d, about.g), made, strict=True):
+        assert eval(spelt(written), known) == pytest.approx(loss.item())
+    assert recipe.objective.loss == about.loss
+
+
+def softplus(a: float) -> float:
+    return math.log1p(math.exp(a))
+
+
+def spelt(formula: str) -> str:
+    """A formula of the page as Python; the expectation of one item is the item."""
+    names = {"−": "-", "²": "**2", "½ E ": "0.5 * ", "10 E ": "10 * ", "E ": "", "|∇D(x)|": "slope",
+             "|∇D(G(z))|": "slope", "|∇D|": "slope", "D(x)": "r", "D(G(z))": "f"}  # fmt: skip
+    for sign, name in names.items():
+        formula = formula.replace(sign, name)
+    return formula
+
+
+def test_the_arena_counts_epochs_as_its_recipes_do() -> None:
+    shown = [recipe for recipe in RECIPES if recipe.name in contest.MODELS]
+    assert {recipe.name for recipe in shown} == set(contest.MODELS)
+    assert {recipe.batch_size for recipe in shown} == {arena.BATCH}
+    assert len({(recipe.steps, recipe.seed) for recipe in shown}) == 1
+
+
+def test_every_line_has_a_colour_of_its_own() -> None:
     assert len({about.colour for about in contest.MODELS.values()}) == len(contest.MODELS)

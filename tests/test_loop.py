@@ -204,7 +204,7 @@ def test_a_killed_run_resumes_to_the_very_same_weights(tiny, tmp_path, dropout):
     assert train(killed)
     assert_same(results(options), results(killed))
     assert logged(options)[-1]["loss"] == logged(killed)[-1]["loss"]
-    assert [row["step"] for row in logged(killed)] == [*range(1, 8), *range(6, 12), 11, 12]
+    assert [row["step"] for row in logged(killed)] == list(range(1, 13))
 
 
 def test_minutes_stop_a_run_and_the_same_command_continues_it(tiny, tmp_path):

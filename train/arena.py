@@ -5,6 +5,7 @@ The networks are those in training, not their moving average, which would hide w
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -28,11 +29,11 @@ MOMENTS = 40
 SHOWN, COLUMNS = 16, 4  # pictures at a moment
 PROBED = 200  # logits and slopes of a moment
 JUDGED = 10_000  # samples of a moment that are read and compared, as many as in the tables of `evaluate`
-POINTS = 400  # of the curves
+POINTS = 500  # of the curves, at most
 
 
 def moments(steps: int) -> list[int]:
-    """Steps at about equal ratios, the first and the last among them; `MOMENTS` of them if there are as many."""
+    """Steps at about equal ratios, the first and the last among them; at least `MOMENTS` if there are as many."""
     for n in range(MOMENTS, 20 * MOMENTS):
         found = np.unique(np.geomspace(1, steps, n).round().astype(int))
         if len(found) >= MOMENTS:
@@ -51,7 +52,7 @@ def snapshots(run: loop.Run, records: Iterator[loop.Record]) -> Iterator[loop.Re
 
 
 @torch.no_grad()
-def history(options: Any, judge: Judge, images: Tensor, labels: Tensor) -> History:
+def look_back(options: Any, judge: Judge, images: Tensor, labels: Tensor) -> History:
     """What the networks did at each of the kept moments of a finished run.
 
     Args:
@@ -65,8 +66,8 @@ def history(options: Any, judge: Judge, images: Tensor, labels: Tensor) -> Histo
         _moment(options, step, judge, images[:PROBED], labels[torch.arange(JUDGED) % len(labels)])
         for step in tqdm(steps, desc=f"history of {options.name}")
     ]
-    rows = [json.loads(line) for line in (options.folder / "log.jsonl").read_text().splitlines()]
-    rows = rows[:: max(1, len(rows) // POINTS)]
+    rows = [json.loads(line) for line in (options.folder / loop.LOG).read_text().splitlines()]
+    rows = rows[:: math.ceil(len(rows) / POINTS)]
 
     def column(name: str) -> np.ndarray:
         return np.stack([moment[name] for moment in made])

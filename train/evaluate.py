@@ -16,7 +16,7 @@ from tyro.conf import Positional
 
 from playground import checkpoint
 from playground.data import digits
-from train import judging, plane, results
+from train import judging, lab, results
 from train.results import Entry
 
 
@@ -25,7 +25,7 @@ class Options:
     """Measure checkpoints; prints tables and writes them as JSON.
 
     Attributes:
-        names: of the checkpoints, all by default; or plane, for what the lab's presets reach.
+        names: of the checkpoints, all by default; or lab, for what its presets reach in the plane.
         only: rows, such as ddim-50 or "dpm-*"; all by default.
         n: pictures in a set of samples, and test pictures of a likelihood; the floor is of as many.
         seeds: sets of samples, whose mean and standard deviation are shown.
@@ -62,8 +62,8 @@ def _wanted(entry: Entry, options: Options) -> bool:
 
 def entries(options: Options) -> Iterator[Entry]:
     """All that there is to measure."""
-    if plane.NAME in options.names:
-        yield from plane.entries(options.n, options.seeds)
+    if lab.NAME in options.names:
+        yield from lab.entries(options.n, options.seeds)
     found = {path: _recipe(path) for path in _checkpoints(options)}
     judged = [path for path, recipe in found.items() if hasattr(recipe, "evaluated") and "-digits" in path.stem]
     if judged or not options.names:
@@ -77,7 +77,7 @@ def entries(options: Options) -> Iterator[Entry]:
 def _checkpoints(options: Options) -> list[Path]:
     """Those named, or all."""
     if options.names:
-        return [options.weights / f"{name}.safetensors" for name in options.names if name != plane.NAME]
+        return [options.weights / f"{name}.safetensors" for name in options.names if name != lab.NAME]
     return checkpoint.find(options.weights)
 
 

@@ -115,7 +115,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     test, _ = data or digits.load(recipe.data, "test", download=True)
     path = loop.follow(run, arena.snapshots(run, records), _picture, lambda exported: complete(exported, test))
     if path:
-        made = arena.history(recipe, Judge(recipe.judge, test), images, labels)
+        made = arena.look_back(recipe, Judge(recipe.judge, test), images, labels)
         history.save(path.with_suffix(".history.npz"), made)
     return path
 

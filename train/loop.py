@@ -99,6 +99,9 @@ class Record(NamedTuple):
 Loss = Callable[[nn.Module, int, torch.Generator], Tensor]  # of the model, the step, the generator for it
 
 
+LOG = "log.jsonl"  # in a run's folder: a row each `log_every` steps
+
+
 class Run:
     """A model in training: prepared for its devices, with its average, and resumed if it was stopped before."""
 
@@ -127,6 +130,8 @@ class Run:
         if saved:
             continues(started, options.folder)
             self.accelerator.load_state(str(saved[-1]))
+            if self.accelerator.is_main_process:
+                _forget(options.folder / LOG, self.step)
         elif self.accelerator.is_main_process:
             options.folder.mkdir(parents=True, exist_ok=True)
             (options.folder / "experiment.json").write_text(json.dumps(started))
@@ -336,5 +341,11 @@ def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
     bar.set_postfix(shown | {"samples/s": f"{samples_per_second:.0f}"}, refresh=False)
     run.accelerator.log(row, step=record.step)
     if run.accelerator.is_main_process:
-        with (run.options.folder / "log.jsonl").open("a") as file:
+        with (run.options.folder / LOG).open("a") as file:
             file.write(json.dumps({"step": record.step, **row}) + "\n")
+
+
+def _forget(log: Path, step: int) -> None:
+    """Drop the rows of a log after a step, which are to come again."""
+    rows = log.read_text().splitlines(keepends=True) if log.exists() else []
+    log.write_text("".join(row for row in rows if json.loads(row)["step"] <= step))

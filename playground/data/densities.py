@@ -7,6 +7,7 @@ counted, and some of hundreds that follow a curve. A drawing becomes one too.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -46,6 +47,29 @@ class Mixture:
 
     def _exponents(self, x: Tensor) -> Tensor:
         return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)
+
+
+class Coverage(NamedTuple):
+    """How points lie on a mixture whose modes are apart. Srivastava 2017, "VEEGAN", section 4.1.
+
+    Attributes:
+        modes: with at least one point within three standard deviations.
+        quality: the share of points that are so near to one.
+        reverse_kl: from the shares of the modes among those to equal shares, in nats; infinite if there are none.
+    """
+
+    modes: int
+    quality: float
+    reverse_kl: float
+
+
+def coverage(x: Tensor, mixture: Mixture) -> Coverage:
+    """Of points (N, 2)."""
+    distance, nearest = torch.cdist(x, mixture.centres).min(1)
+    near = nearest[distance <= 3 * mixture.sigma]
+    share = near.bincount(minlength=len(mixture.centres)).double() / max(len(near), 1)
+    kl = torch.special.xlogy(share, share * len(share)).sum().item() if len(near) else math.inf
+    return Coverage(int((share > 0).sum()), len(near) / len(x), kl)
 
 
 @dataclass(frozen=True)

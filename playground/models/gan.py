@@ -7,7 +7,6 @@ B batch, Z dimensions of z, classes y (B,).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -114,7 +113,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures and classes -> logits; the generator's mirror, without norms, which penalties on gradients forbid."""
+    """Pictures and classes -> logits; the generator's mirror, but without norms.
+
+    Those over a batch would spoil a penalty on the gradient of each picture (Gulrajani 2017, section 4).
+    """
 
     def __init__(self, config: Config):
         super().__init__()
@@ -162,6 +164,20 @@ class Discriminator(nn.Module):
         return logits.float()
 
 
+class Given(nn.Module):
+    """A discriminator at a stage, for classes y (B,): a function of pictures alone."""
+
+    def __init__(self, d: Discriminator, y: Tensor | None, stage: Stage | None):
+        super().__init__()
+        self.d, self.y, self.stage = d, y, stage
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.d.features(x, self.stage)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.d(x, self.y, self.stage)
+
+
 def _given(y: Tensor | None) -> Tensor:
     if y is None:
         raise validation.UserError("this model needs a class for every picture")
@@ -186,7 +202,7 @@ class Model(nn.Module):
     """Generator and discriminator.
 
     Attributes:
-        kept_real, kept_fake: logits of test images and of samples, in order, each (KEPT,); measured after training.
+        kept_real, kept_fake: logits of test images and of samples, sorted, each (KEPT,); measured after training.
     """
 
     kept_real: Tensor
@@ -214,32 +230,32 @@ def verdicts(model: Model, x: Tensor) -> Tensor:
 
 
 def discriminator_loss(
-    model: Model, x: Tensor, y: Tensor | None, objective: Objective, g: torch.Generator, stage: Stage | None = None
+    model: Model, x: Tensor, y: Tensor | None, objective: Objective, random: torch.Generator, stage: Stage | None = None
 ) -> Tensor:
     """What D minimises on data x (B, C, H, W) in [-1, 1] of classes y (B,), a scalar; G is left alone.
 
     Args:
-        g: on the CPU, the only source of randomness here.
+        random: on the CPU, the only source of randomness here.
         stage: to which the networks have grown.
     """
-    x, u = at_stage(x, stage), torch.rand(len(x), generator=g)
+    x, u = at_stage(x, stage), torch.rand(len(x), generator=random)
     with torch.no_grad():
-        fake = _generate(model, len(x), y, g, stage)
-    return adversarial.discriminator_loss(partial(model.discriminator, y=y, stage=stage), x, fake, objective, u)
+        x_fake = _generate(model, len(x), y, random, stage)
+    return adversarial.discriminator_loss(Given(model.discriminator, y, stage), x, x_fake, objective, u)
 
 
 def generator_loss(
-    model: Model, x: Tensor, y: Tensor | None, objective: Objective, g: torch.Generator, stage: Stage | None = None
+    model: Model, x: Tensor, y: Tensor | None, objective: Objective, random: torch.Generator, stage: Stage | None = None
 ) -> Tensor:
     """What G minimises, a scalar; D is left alone. Arguments as of `discriminator_loss`."""
-    x, u = at_stage(x, stage), torch.rand(len(x), generator=g)
+    x, u = at_stage(x, stage), torch.rand(len(x), generator=random)
     with adversarial.frozen(model.discriminator):
-        fake = _generate(model, len(x), y, g, stage)
-        return adversarial.generator_loss(model.discriminator, x, fake, objective, u, y, stage)
+        x_fake = _generate(model, len(x), y, random, stage)
+        return adversarial.generator_loss(Given(model.discriminator, y, stage), x, x_fake, objective, u)
 
 
-def _generate(model: Model, n: int, y: Tensor | None, g: torch.Generator, stage: Stage | None) -> Tensor:
-    z = torch.randn(n, model.config.latent, generator=g).to(next(model.parameters()).device)
+def _generate(model: Model, n: int, y: Tensor | None, random: torch.Generator, stage: Stage | None) -> Tensor:
+    z = torch.randn(n, model.config.latent, generator=random).to(next(model.parameters()).device)
     return model.generator(z, y, stage).float()
 
 
@@ -315,7 +331,7 @@ def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
     y = None if y is None else y.to(device)
     with compute.fast(z):
         x = model.generator(z, y).float()
-    yield Frame(z, y, x.clamp(-1, 1))
+    yield Frame(z, y, x)
 
 
 def codes(latent: int, settings: Settings, first: int = 0) -> Tensor:

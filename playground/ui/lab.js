@@ -37,7 +37,7 @@ function pause() { playing = false; label(); }
 
 function label() {
   $('[data-do=play]').textContent = playing ? 'Pause' : 'Play';
-  for (const turn of ['D', 'G']) $(`[data-do=${turn}]`).disabled = playing;
+  for (const turn of ['D', 'G']) $(`[data-do=${turn}]`).disabled = playing || frame?.over;
   element.dataset.playing = playing;
 }
 
@@ -50,6 +50,7 @@ function see(next) {
   element.dataset.pictures = history.length;
   $('progress').value = frame.step / shown.limit;
   tell();
+  label();
   draw();
 }
 

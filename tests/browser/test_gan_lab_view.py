@@ -82,10 +82,10 @@ def test_a_blank_drawing_asks_for_one(page: Page) -> None:
 
 
 def test_a_lab_that_is_gone_says_so(page: Page) -> None:
-    from playground.tabs.gan import labs
+    from playground.tabs.gan import benches
 
     ready(page, LAB)
-    labs._benches.clear()
+    benches._benches.clear()
     press(page, "Play")
     expect(page.locator(f"{LAB} .caption")).to_contain_text("press Reset")
 

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from playground.tabs import Places, Tab
-from playground.tabs.gan import arena, live, samples, verdict
+from playground.tabs.gan import arena, lab, samples, verdict
 from playground.ui import links
 
 INTRO = (
@@ -19,8 +19,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         for name, view in VIEWS.items():
             with gr.Tab(view.TITLE, id=name):
                 view.build(page, places)
-        with gr.Tab(live.TITLE, id="lab"):
-            live.build(page)
+        with gr.Tab(lab.TITLE, id="lab"):
+            lab.build(page)
     page.load(links.selector(1, "gan"), None, views, queue=False, api_visibility="private")
 
 

@@ -1,6 +1,5 @@
 """The arena: the same codes under every loss, side by side, while training time is scrubbed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import gradio as gr
 import numpy as np
 
 from playground import adversarial, exports, history, pictures, validation
-from playground.history import Array, History
+from playground.history import History
 from playground.tabs import Places
 from playground.tabs.gan import contest, gauges
 from playground.ui import component, controls, download, how, links, scrubber
@@ -103,10 +102,15 @@ def found(places: Places, names: list[str]) -> tuple[dict[str, History], list[st
     Raises:
         UserError: there is none.
     """
-    histories, missing = {}, []
+    histories: dict[str, History] = {}
+    missing = []
     for name in names:
         try:
-            histories[name] = contest.seen(places, name)
+            seen = contest.seen(places, name)
+            first = next(iter(histories.values()), seen)
+            if not np.array_equal(seen.steps, first.steps):
+                raise UserError(f"{name} was looked at in other moments of its training than the first of the losses")
+            histories[name] = seen
         except UserError as error:
             missing.append(sentence(error))
     if not histories:
@@ -114,7 +118,8 @@ def found(places: Places, names: list[str]) -> tuple[dict[str, History], list[st
     return histories, missing
 
 
-CURVES = (
+CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
+    ("frechet", "Frechet distance", "In floors; 1 is as good as data.", True),
     ("discriminator", "Loss of D", "What D minimises.", False),
     ("generator", "Loss of G", "What G minimises.", False),
     ("discriminator_gradient", "Gradient of D", "Its norm, over D's weights.", True),
@@ -125,17 +130,16 @@ CURVES = (
 def curves(histories: dict[str, History]) -> list[Curve]:
     """Lines over training time, one for each loss."""
 
-    def curve(name: str, hint: str, of: Callable[[History], Array], log: bool) -> Curve:
-        lines = [
-            Series(contest.MODELS[key].short, contest.MODELS[key].colour, of(seen).astype(float).tolist())
-            for key, seen in histories.items()
-        ]
-        return Curve(name, hint, lines, log)
+    lines = {name: {"frechet": seen.frechet, **history.since(seen)} for name, seen in histories.items()}
 
-    made = [curve("Frechet distance", "In floors; 1 is as good as data.", lambda seen: seen.frechet, True)]
-    for row, (_, name, hint, log) in zip(map(history.CURVES.index, [c[0] for c in CURVES]), CURVES, strict=True):
-        made.append(curve(name, hint, lambda seen, row=row: history.since(seen)[row], log))  # type: ignore[misc]
-    return made
+    def curve(key: str, name: str, hint: str, log: bool) -> Curve:
+        shown = [
+            Series(contest.MODELS[model].short, contest.MODELS[model].colour, values[key].astype(float).tolist())
+            for model, values in lines.items()
+        ]
+        return Curve(name, hint, shown, log)
+
+    return [curve(*about) for about in CURVES]
 
 
 def formula(histories: dict[str, History]) -> str:
@@ -151,10 +155,11 @@ def formula(histories: dict[str, History]) -> str:
 
 def numbers(histories: dict[str, History]) -> dict[str, list[str]]:
     """The losses at each moment."""
+    moments = {name: history.since(seen) for name, seen in histories.items()}
     return {
-        f"{name}-{player}": [gauges.written(float(value)) for value in history.since(seen)[row]]
-        for name, seen in histories.items()
-        for player, row in (("d", 0), ("g", 1))
+        f"{name}-{player}": [gauges.written(float(value)) for value in lines[row]]
+        for name, lines in moments.items()
+        for player, row in (("d", "discriminator"), ("g", "generator"))
     }
 
 

@@ -26,16 +26,16 @@ def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
     """G's loss as a function of the logit, how steep it is, and where the fakes are."""
     paired = adversarial.LOSSES[contest.MODELS[name].loss].paired
     at = seen.fake - seen.real if paired else seen.fake
-    value, steepness = course(name, torch.linspace(-RANGE, RANGE, 101))
-    pushes = course(name, torch.from_numpy(at.astype(np.float32)))[1].mean(axis=1)
+    axis = torch.linspace(-RANGE, RANGE, 101)
+    pushes = steepness(name, torch.from_numpy(at.astype(np.float32))).mean(1).tolist()
     notes = [f"{figure}\npush on G: {push:.3g}" for figure, push in zip(figures(seen), pushes, strict=True)]
     drawn = Histogram(
         "logit of a fake, less that of a real one" if paired else "logit of a fake",
         (f"−{RANGE}", f"{RANGE}"),
         [Counts("fakes now", palette.NOISE, binned(at, -RANGE, RANGE))],
         [
-            Series("G's loss", palette.DATA, value.tolist()),
-            Series("its steepness", palette.ESTIMATE, steepness.tolist()),
+            Series("G's loss", palette.DATA, course(name, axis).tolist()),
+            Series("its steepness", palette.ESTIMATE, steepness(name, axis).tolist()),
         ],
         mark=(0.5, "0"),
     )
@@ -45,13 +45,17 @@ def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
 RANGE = 12  # of the logits under "saturation"; those beyond stand at its ends
 
 
-def course(name: str, logit: torch.Tensor) -> tuple[Array, Array]:
-    """G's loss at logits of any shape, beside a real item of logit 0, and the size of its derivative."""
-    x = logit.flatten().requires_grad_()
+def course(name: str, logit: torch.Tensor) -> torch.Tensor:
+    """G's loss at each of some logits (N,), beside a real item of logit 0: (N,)."""
     loss = adversarial.LOSSES[contest.MODELS[name].loss].generator
-    values = torch.stack([loss(torch.zeros(1), part) for part in x.split(1)])
-    (slope,) = torch.autograd.grad(values.sum(), x)
-    return values.detach().view_as(logit).numpy(), slope.abs().view_as(logit).numpy()
+    return torch.stack([loss(torch.zeros(1), part) for part in logit.split(1)])
+
+
+def steepness(name: str, logit: torch.Tensor) -> torch.Tensor:
+    """The size of its derivative at logits of any shape."""
+    x = logit.clone().requires_grad_()
+    loss = adversarial.LOSSES[contest.MODELS[name].loss].generator(torch.zeros_like(x), x)
+    return torch.autograd.grad(loss * x.numel(), x)[0].abs()  # the loss is a mean
 
 
 def slopes(name: str, seen: History) -> tuple[list[str], list[Histogram]]:

@@ -49,7 +49,6 @@ class Asked:
     def __post_init__(self) -> None:
         validation.choice("model", self.model, contest.MODELS)
         validation.choice("class", self.label, LABELS)
-        self.settings(self.to)
         validation.keep(self, seed=self.settings(self.seed).seed, to=self.settings(self.to).seed)
 
     def settings(self, seed: Any) -> gan.Settings:

@@ -5,13 +5,14 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
-from playground import adversarial, lab, validation
-from playground.data.densities import Density, Mixture
+from playground import adversarial, validation
+from playground.data import densities
+from playground.data.densities import Coverage, Density, Mixture
 from playground.lab import Diverged, Lab, Settings
 from playground.ui.answers import packed
 from playground.validation import UserError
@@ -44,7 +45,7 @@ def begin(data: Density, settings: Settings) -> dict[str, Any]:
         while len(_benches) > KEPT:
             _benches.popitem(last=False)
     real = data.sample(SHOWN, torch.Generator().manual_seed(0))
-    modes = len(data.centres) if isinstance(data, Mixture) and data.apart else 0
+    modes = len(data.centres) if _countable(data) else 0
     return {"lab": name, "real": points(real), "span": SPAN, "scale": SCALE, "limit": settings.steps, "modes": modes,
             "frame": frame(bench)}  # fmt: skip
 
@@ -78,11 +79,13 @@ def _play(bench: Bench) -> None:
 
 
 def _step_d(bench: Bench) -> None:
-    bench.losses["D"] = bench.lab.step_d()
+    if not over(bench):
+        bench.losses["D"] = bench.lab.step_d()
 
 
 def _step_g(bench: Bench) -> None:
-    bench.losses["G"] = bench.lab.step_g()
+    if not over(bench):
+        bench.losses["G"] = bench.lab.step_g()
 
 
 TURNS = {"play": _play, "D": _step_d, "G": _step_g}
@@ -102,11 +105,11 @@ def frame(bench: Bench) -> dict[str, Any]:
     trained = bench.lab
     fake = trained.sample(JUDGED)
     trained.d.eval()  # what spectral normalisation keeps stays as it is
-    verdict, arrows = heat(trained), pull(trained, fake[:ARROWS])
+    verdict, arrows = heat(trained), pull(trained, fake)
     trained.d.train()
     if not all(part.isfinite().all() for part in (fake, verdict, arrows)):
         raise Diverged("a point is no longer finite")
-    covered = lab.coverage(fake, trained.data) if isinstance(trained.data, Mixture) and trained.data.apart else None
+    covered = coverage(fake, trained.data)
     return {
         "step": trained.steps,
         "over": over(bench),
@@ -118,6 +121,15 @@ def frame(bench: Bench) -> dict[str, Any]:
         "modes": covered.modes if covered else None,
         "quality": covered.quality if covered else None,
     }
+
+
+def coverage(x: Tensor, data: Density) -> Coverage | None:
+    """Of points (N, 2), if the modes of the data can be counted."""
+    return densities.coverage(x, data) if _countable(data) else None
+
+
+def _countable(data: Density) -> TypeGuard[Mixture]:
+    return isinstance(data, Mixture) and data.apart
 
 
 def points(x: Tensor) -> str:
@@ -139,10 +151,11 @@ def heat(trained: Lab) -> Tensor:
 
 
 def pull(trained: Lab, fake: Tensor) -> Tensor:
-    """Minus the gradient of G's loss at its points (N, 2), the longest as long as a mode is far: (N, 2)."""
-    x = fake.detach().requires_grad_()
-    real = trained.data.sample(len(x), torch.Generator().manual_seed(0))
-    loss = adversarial.LOSSES[trained.settings.objective.loss]
+    """Minus the gradient of G's loss at the first of its points (M, 2), the longest 0.5 long: (N, 2)."""
+    settings, random = trained.settings, torch.Generator().manual_seed(0)
+    x_fake = fake[: settings.batch].detach().requires_grad_()  # a batch of the size that D knows
+    x, u = trained.data.sample(len(x_fake), random), torch.rand(len(x_fake), generator=random)
     with adversarial.frozen(trained.d):
-        gradient = torch.autograd.grad(loss.generator(trained.d(real), trained.d(x)), x)[0]
+        loss = adversarial.generator_loss(trained.d, x, x_fake, settings.objective, u)
+        gradient = torch.autograd.grad(loss, x_fake)[0][:ARROWS]
     return -0.5 * gradient / gradient.norm(dim=1).max().clamp(min=1e-12)

@@ -6,14 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from playground import lab, validation
+from playground import validation
 from playground.adversarial import LOSSES, Objective
 from playground.data import densities
 from playground.data.densities import Density
-from playground.lab import PRESETS, Lab
-from playground.tabs.gan import labs
-from playground.ui import answers, component, controls, drawing_pad, how, links
-from playground.ui import lab as stage_of_lab
+from playground.lab import PRESETS, Lab, Settings
+from playground.tabs.gan import benches
+from playground.ui import answers, component, controls, drawing_pad, how, lab, links
 from playground.ui.controls import sentence, unchecked
 from playground.validation import UserError
 
@@ -65,7 +64,7 @@ class Asked:
     average: float = 0.998
     seed: int = 0
 
-    def settings(self) -> lab.Settings:
+    def settings(self) -> Settings:
         """Of the lab.
 
         Raises:
@@ -74,8 +73,8 @@ class Asked:
         validation.choice("data", self.data, [*densities.DENSITIES, DRAWN])
         given = dataclasses.asdict(self)
         objective = Objective(**{field.name: given[field.name] for field in dataclasses.fields(Objective)})
-        own = [field.name for field in dataclasses.fields(lab.Settings) if field.name != "objective"]
-        return lab.Settings(objective, **{name: given[name] for name in own})
+        own = [field.name for field in dataclasses.fields(Settings) if field.name != "objective"]
+        return Settings(objective, **{name: given[name] for name in own})
 
 
 def of_preset(name: str, data: str = "ring", seed: int = 0) -> Asked:
@@ -97,7 +96,7 @@ def begin(asked: Asked, drawing: object, why: str = "") -> dict[str, Any]:
     """A new lab as the value of the stage; or what is wrong."""
     try:
         settings = asked.settings()
-        return stage_of_lab.pack(labs.begin(data_of(asked, drawing), settings), why)
+        return lab.pack(benches.begin(data_of(asked, drawing), settings), why)
     except UserError as error:
         return component.message(sentence(error))
 
@@ -108,7 +107,7 @@ def build(page: gr.Blocks) -> None:
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             preset, inputs, pad, dice, reset = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = stage_of_lab.build("gan-lab", answers.answering("train", labs.train))
+            stage = lab.build("gan-lab", answers.answering("train", benches.train))
             how.build(HOW, Lab.step)
             link = links.build()
     seed = inputs[-1]

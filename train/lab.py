@@ -1,4 +1,4 @@
-"""What the presets of the lab reach in the plane: `python -m train evaluate plane --seeds 10 --n 2500`."""
+"""What the presets of the lab reach in the plane: `python -m train evaluate lab --seeds 10 --n 2500`."""
 
 import dataclasses
 import json
@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from playground import lab
 from playground.data import densities
-from playground.lab import PRESETS, Lab, Settings
+from playground.lab import PRESETS, Diverged, Lab, Settings
 from train.results import Entry
 
-NAME = "plane"
+NAME = "lab"
 DATA = ("ring", "grid")
 
 
@@ -27,16 +26,17 @@ def entries(n: int, seeds: int) -> Iterator[Entry]:
 
 
 def measure(data: str, settings: Settings, n: int) -> dict[str, float]:
-    """Modes covered, share of good points and reverse KL of a whole training; that KL of none is the one of one mode.
+    """Modes covered, share of good points and reverse KL of a whole training; of none if it diverges.
 
-    Raises:
-        lab.Diverged: a loss was no longer a number.
+    Where no point is good, that KL is the one of a single mode.
     """
-    trained = Lab(densities.DENSITIES[data](), settings)
-    for _ in range(settings.steps):
-        trained.step()
-    mixture = trained.data
+    mixture = densities.DENSITIES[data]()
     assert isinstance(mixture, densities.Mixture)
-    found = lab.coverage(trained.sample(n), mixture)
-    return {"modes": found.modes, "quality": found.quality,
-            "reverse_kl": min(found.reverse_kl, math.log(len(mixture.centres)))}  # fmt: skip
+    trained, single = Lab(mixture, settings), math.log(len(mixture.centres))
+    try:
+        for _ in range(settings.steps):
+            trained.step()
+    except Diverged:
+        return {"modes": 0, "quality": 0.0, "reverse_kl": single}
+    found = densities.coverage(trained.sample(n), mixture)
+    return {"modes": found.modes, "quality": found.quality, "reverse_kl": min(found.reverse_kl, single)}
