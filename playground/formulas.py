@@ -28,6 +28,11 @@ class Formula(NamedTuple):
     coefficients: Callable[[float, float, float, float | None], dict[str, float]]
 
 
+def minus(numbers: str) -> str:
+    """Text with numbers, their hyphens as minus signs."""
+    return numbers.replace("-", "−")
+
+
 def _number(name: str) -> str:
     return f'<b data-number="{name}"></b>'
 

@@ -1,4 +1,7 @@
-"""The recipes of the adversarial networks: every loss on the same digits, weights, order and codes."""
+"""The recipes of the adversarial networks: every loss on the same digits, in the same order, from the same weights.
+
+Three need more than the two networks: a spectral norm, an input for classes, an output at every size.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -99,11 +102,11 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     images, labels = (part.to(run.accelerator.device) for part in both)
 
     def turn(loss: Turn) -> loop.Loss:
-        def of_step(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
+        def of_step(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
             index, stage = run.batch(len(images), step), gan.grown(recipe.config, step / recipe.steps)
-            x = stack(images, index, generator) if recipe.stacked else images[index]
+            x = stack(images, index, random) if recipe.stacked else images[index]
             with run.accelerator.autocast():
-                return loss(cast(gan.Model, model), x, labels[index], recipe.objective, generator, stage)
+                return loss(cast(gan.Model, model), x, labels[index], recipe.objective, random, stage)
 
         return of_step
 
@@ -120,14 +123,14 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     return path
 
 
-def stack(images: Tensor, index: Tensor, g: torch.Generator) -> Tensor:
+def stack(images: Tensor, index: Tensor, random: torch.Generator) -> Tensor:
     """Digits (N, 1, H, W) as pictures of three, (B, 3, H, W): the one at index (B,), and two by chance."""
-    others = torch.randint(len(images), (2, len(index)), generator=g).to(index)
+    others = torch.randint(len(images), (2, len(index)), generator=random).to(index)
     return torch.cat([images[index], images[others[0]], images[others[1]]], dim=1)
 
 
 def complete(path: Path, images: Tensor) -> None:
-    """Put into a checkpoint what its discriminator says of test images (N, C, H, W), N >= KEPT, and of samples."""
+    """Put into a checkpoint what its discriminator says of images (N, C, H, W), N >= KEPT, and of samples, sorted."""
     model: gan.Model = device.load(path)
     fakes = last(gan.sample(model, gan.Settings(n=gan.KEPT))).x
     model.kept_real.copy_(gan.verdicts(model, images[: gan.KEPT].to(device.DEVICE)).sort().values)

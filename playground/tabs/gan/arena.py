@@ -7,6 +7,7 @@ import gradio as gr
 import numpy as np
 
 from playground import adversarial, exports, history, pictures, validation
+from playground.formulas import minus
 from playground.history import History
 from playground.tabs import Places
 from playground.tabs.gan import contest, gauges
@@ -20,8 +21,10 @@ FIRST = "minimax,wasserstein-gp,r3gan"
 PREFIX = "gan-digits-"
 HOW = """
 Every loss trains the same two networks, from the same weights, on the same digits in the same order; what you see are
-pictures of the same codes z. D gives a picture a logit, high for real ones. The networks are those in training, as
-they are: a loss that swings or collapses does so before your eyes.
+pictures of the same codes z. (Three need more: *hinge* divides D's weights by their gain, *of classes* has an input for
+the class, *growing* has outputs at every size.) D gives a picture a logit, high for real ones. The networks are those
+in training, as they are: a loss that swings or collapses does so before your eyes. *Samples* and *Ask D* have their
+moving average, which is better.
 
 *Frechet* is the distance between the features of 10,000 fakes and those of test digits, in floors: 1 is what as many
 training digits would have.
@@ -93,6 +96,10 @@ def describe(places: Places, asked: Asked) -> dict[str, Any]:
     )
 
 
+def _together(losses: object) -> str:
+    return ",".join(map(str, losses)) if isinstance(losses, list) else ""
+
+
 BATCH, DIGITS = 128, 60_000  # of the recipes
 
 
@@ -157,32 +164,31 @@ def numbers(histories: dict[str, History]) -> dict[str, list[str]]:
     """The losses at each moment."""
     moments = {name: history.since(seen) for name, seen in histories.items()}
     return {
-        f"{name}-{player}": [gauges.written(float(value)) for value in lines[row]]
+        f"{name}-{player}": [minus(f"{value:.3g}") for value in lines[row]]
         for name, lines in moments.items()
         for player, row in (("d", "discriminator"), ("g", "generator"))
     }
+
+
+def _controls(places: Places) -> list[Any]:
+    """What is ticked, and what is drawn below the pictures."""
+    offered = [(contest.MODELS[name].title, name.removeprefix(PREFIX)) for name in contest.offered(places)]
+    losses = gr.CheckboxGroup(
+        offered, value=first(places).losses.split(","), label="Losses",
+        info="All trained alike. Three fit beside each other.", elem_classes="chips",
+    )  # fmt: skip
+    below = gr.Radio(
+        gauges.TITLES, value="logits", label="Below the pictures", info="What is drawn under each.",
+        elem_classes="chips",
+    )  # fmt: skip
+    return [controls.unchecked(control) for control in (losses, below)]
 
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            offered = [(contest.MODELS[name].title, name.removeprefix(PREFIX)) for name in contest.offered(places)]
-            hint = "All trained alike. Three fit beside each other."
-            losses = controls.unchecked(
-                gr.CheckboxGroup(
-                    offered, value=first(places).losses.split(","), label="Losses", info=hint, elem_classes="chips"
-                )
-            )
-            below = controls.unchecked(
-                gr.Radio(
-                    gauges.TITLES,
-                    value="logits",
-                    label="Below the pictures",
-                    info="What is drawn under each.",
-                    elem_classes="chips",
-                )
-            )
+            losses, below = _controls(places)
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Training time", "gan-arena", "Tick a loss.")
             how.build(HOW, adversarial.discriminator_loss)
@@ -194,7 +200,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     def chosen(losses: Any, below: Any) -> list[Any]:
         """Show the trainings of some losses. Returns every moment as sprite sheets."""
         try:
-            asked = Asked(",".join(map(str, losses if isinstance(losses, list) else [])), below)
+            asked = Asked(_together(losses), below)
             return [describe(places, asked), links.value("gan.arena", asked)]
         except UserError as error:
             return [component.message(sentence(error)), gr.skip()]
@@ -211,7 +217,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [made | ({"notice": wrong} if wrong else {}), link, shown.losses.split(","), shown.below]
 
     def save(losses: Any) -> dict[str, Any]:
-        histories, _ = found(places, Asked(",".join(map(str, losses))).names)
+        histories, _ = found(places, Asked(_together(losses)).names)
         grids = [np.stack([pictures.grid(moment) for moment in history.tiles(seen)]) for seen in histories.values()]
         path = download.path("gan-arena.gif")
         exports.gif(path, np.stack(grids, axis=1), {"losses": ", ".join(histories)})

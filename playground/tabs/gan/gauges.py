@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from playground import adversarial, history
+from playground.formulas import minus
 from playground.history import Array, History
 from playground.tabs.gan import contest
 from playground.ui import palette
@@ -19,7 +20,7 @@ def logits(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
         Counts("real", palette.DATA, binned(seen.real, low, high)),
         Counts("fake", palette.NOISE, binned(seen.fake, low, high)),
     ]
-    return figures(seen), [classes(seen), Histogram("D's logits", (written(low), written(high)), both)]
+    return figures(seen), [classes(seen), Histogram("D's logits", (minus(f"{low:.3g}"), minus(f"{high:.3g}")), both)]
 
 
 def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
@@ -97,7 +98,3 @@ def binned(values: Array, low: float, high: float, bins: int = 32) -> Array:
     """Histograms of the rows of (M, S), what lies beyond being counted at the ends: (M, bins)."""
     place = (np.clip(values.astype(float), low, high) - low) / max(high - low, 1e-9) * (bins - 1)
     return np.stack([np.bincount(row, minlength=bins) for row in place.round().astype(int)])
-
-
-def written(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")

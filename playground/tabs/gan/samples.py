@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from playground import adversarial, checkpoint, exports, interpolation, pictures, validation
+from playground.formulas import minus
 from playground.models import gan
 from playground.tabs import Places
 from playground.tabs.gan import contest
@@ -67,16 +68,24 @@ class Walk(NamedTuple):
     gradient: Tensor
 
 
-def walk(model: gan.Model, asked: Asked) -> Walk:
-    """From the samples of one seed to those of another, each along the arc between their codes."""
+def ways(model: gan.Model, asked: Asked) -> Tensor:
+    """From the codes of one seed to those of another, each along the arc between them: (F, N, Z)."""
     ends = [gan.codes(model.config.latent, asked.settings(seed)) for seed in (asked.seed, asked.to)]
+    return torch.stack([interpolation.spherical(a, b, FRAMES) for a, b in zip(*ends, strict=True)], dim=1)
+
+
+@torch.no_grad()
+def draw(model: gan.Model, asked: Asked, z: Tensor) -> Tensor:
+    """The pictures (N, 1, H, W) of codes (N, Z)."""
+    return model.generator(z, gan.labels(model.config, asked.settings(asked.seed)))
+
+
+def walk(model: gan.Model, asked: Asked) -> Walk:
+    """All that is shown of the ways."""
     y = gan.labels(model.config, asked.settings(asked.seed))
-    ways = [interpolation.spherical(a, b, FRAMES) for a, b in zip(*ends, strict=True)]
     made = []
-    for z in torch.stack(ways, dim=1):  # (N, Z) of each frame
-        with torch.no_grad():
-            x = model.generator(z, y)
-        x.requires_grad_()
+    for z in ways(model, asked):
+        x = draw(model, asked, z).requires_grad_()
         logits = model.discriminator(x, y)
         made.append((x.detach(), logits.detach(), adversarial.input_gradient(logits, x).detach()))
     return Walk(*(torch.stack(parts) for parts in zip(*made, strict=True)))
@@ -94,7 +103,7 @@ def describe(made: Walk, asked: Asked) -> dict[str, Any]:
     return scrubber.pack(
         strips,
         [
-            f"{part:.0%} of the way from seed {asked.seed} to seed {asked.to} · mean logit of D {_written(logit)}"
+            f"{part:.0%} of the way from seed {asked.seed} to seed {asked.to} · mean logit of D {minus(f'{logit:.2f}')}"
             for part, logit in zip(share, mean, strict=True)
         ],
         (f"seed {asked.seed}", f"seed {asked.to}"),
@@ -103,7 +112,7 @@ def describe(made: Walk, asked: Asked) -> dict[str, Any]:
                   [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)]),
         ],
         formula=FORMULA,
-        numbers={"share": [f"{part:.2f}" for part in share], "logit": [_written(logit) for logit in first]},
+        numbers={"share": [f"{part:.2f}" for part in share], "logit": [minus(f"{logit:.2f}") for logit in first]},
         diagram=(
             Box("z", "Noise: the code of the first picture, on its way."),
             Box("G", "The generator, a network that draws a picture of any code."),
@@ -114,10 +123,6 @@ def describe(made: Walk, asked: Asked) -> dict[str, Any]:
         start=0,
         keep=True,
     )  # fmt: skip
-
-
-def _written(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
 
 
 def _frames(x: Tensor) -> np.ndarray:
@@ -161,8 +166,8 @@ def build(page: gr.Blocks, places: Places) -> None:
     def nearest(at: float, *given: Any) -> str:
         try:
             asked = Asked(*given)
-            made = walk(contest.load(places, asked.model), asked)
-            return neighbours.rows(made.x[_frame(at)], 1, places.data, width=64)
+            model = contest.load(places, asked.model)
+            return neighbours.rows(draw(model, asked, ways(model, asked)[_frame(at)]), 1, places.data, width=64)
         except UserError as error:
             return plots.paragraph(sentence(error))
 
@@ -216,22 +221,24 @@ def _export(inputs: list[Any], places: Places) -> gr.Code:
         saving = download.build("gan-samples-download")
         index = gr.Number(0, visible=False)
 
-    def made(given: tuple[Any, ...]) -> tuple[Asked, np.ndarray, dict[str, str]]:
-        asked = Asked(*given)
+    def drawn(asked: Asked, frames: slice) -> tuple[np.ndarray, dict[str, str]]:
+        """Some of the frames, uint8 (F, N, H, W, C), and what a file tells of them."""
+        model = contest.load(places, asked.model)
         provenance = checkpoint.header(places.weights / f"{asked.model}.safetensors").provenance
         about = exports.metadata(asked.model, asked.settings(asked.seed), provenance) | {"to": str(asked.to)}
-        return asked, _frames(walk(contest.load(places, asked.model), asked).x), about
+        return np.stack([pictures.to_uint8(draw(model, asked, z)) for z in ways(model, asked)[frames]]), about
 
     def save_pictures(at: float, *given: Any) -> dict[str, Any]:
-        asked, frames, about = made(given)
+        asked, frame = Asked(*given), _frame(at)
+        shown, about = drawn(asked, slice(frame, frame + 1))
         path = download.path(f"{asked.model}-seed{asked.seed}.png")
-        exports.png(path, pictures.grid(frames[_frame(at)]), about | {"share": f"{at / (FRAMES - 1):.3f}"})
+        exports.png(path, pictures.grid(shown[0]), about | {"share": f"{frame / (FRAMES - 1):.3f}"})
         return download.file(path)
 
     def save_animation(*given: Any) -> dict[str, Any]:
-        asked, frames, about = made(given)
+        asked = Asked(*given)
         path = download.path(f"{asked.model}-seed{asked.seed}-to{asked.to}.gif")
-        exports.gif(path, frames, about)
+        exports.gif(path, *drawn(asked, slice(None)))
         return download.file(path)
 
     pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame(), **controls.SLOW)

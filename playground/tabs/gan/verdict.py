@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from playground import pictures, validation
+from playground.formulas import minus
 from playground.models import gan
 from playground.sampling import last
 from playground.tabs import Places
@@ -23,7 +24,8 @@ FAKE = "A fake"
 FORGER = "gan-digits-r3gan"  # whose fake
 KINDS = (FAKE, source.TEST, source.DRAWN, source.UPLOADED)
 HOW = """
-A logit alone means little: every loss has a scale of its own. Its place among the logits of test digits and of the
+A logit alone means little: every loss has a scale of its own. These are the moving averages of the networks that the
+arena shows in training. Its place among the logits of test digits and of the
 model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something that is
 none: a discriminator has only ever seen digits and fakes, and may be sure of anything else. One that knows classes is
 asked about the class that it believes most.
@@ -75,9 +77,8 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
         )
 
     above_real, above_fake = ((values < own).float().mean().item() for values in (real, fake))
-    said = f"{own:.2f}".replace("-", "−")
     return (
-        f"<div><b>{html.escape(title)}</b><span>D = {said}</span></div>"
+        f"<div><b>{html.escape(title)}</b><span>D = {minus(f'{own:.2f}')}</span></div>"
         f'<div class="line">{ticks(real, palette.DATA, 14)}{ticks(fake, palette.NOISE, 28)}'
         f'<u style="left:{100 * (own - low) / span:.1f}%">▼</u></div>'
         f"<div>more real than {above_real:.0%} of test digits and {above_fake:.0%} of fakes</div>"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from playground import pictures, sampling, validation
+from playground.formulas import minus
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import answers, codes
@@ -122,8 +123,7 @@ def reparameterise(model: vae.Model, request: Mapping[str, Any]) -> dict[str, An
     sigma = (log_var / 2).exp()
     z = (mu + sigma * eps).clamp(-codes.LIMIT, codes.LIMIT)
     lines = [
-        f"z{i + 1} = {mu[i]:.2f} + {sigma[i]:.2f} × {eps[i]:.2f} = {z[i]:.2f}".replace("-", "−")
-        for i in codes.order(model)[:4]
+        minus(f"z{i + 1} = {mu[i]:.2f} + {sigma[i]:.2f} × {eps[i]:.2f} = {z[i]:.2f}") for i in codes.order(model)[:4]
     ]
     return {"z": z.tolist(), "picture": answers.picture(model, z), "numbers": "\n".join(["z = μ + σ ε:", *lines])}
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import torch
 
 from playground import elbo, sampling
+from playground.formulas import minus
 from playground.models import vae
 from playground.tabs import Places
 from playground.tabs.vae import codes
@@ -55,7 +56,7 @@ def show(places: Places, start: Start) -> list[Any]:
     bound, per_bit = -distortion - rate, start.x.numel() * math.log(2)
     rows = {"E log p(x given z): how well the code draws x": -distortion, "− KL(q ‖ p): what the code costs": -rate,
             "**ELBO**, their sum": bound, f"bound of {COUNTS[-1]:,} samples": bounds[-1]}  # fmt: skip
-    lines = [f"| {name} | {value:.1f} | {value / per_bit:.3f} |".replace("-", "−") for name, value in rows.items()]
+    lines = [minus(f"| {name} | {value:.1f} | {value / per_bit:.3f} |") for name, value in rows.items()]
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
     below = (model.kept_elbo < bound).float().mean().item()
     text += f"\n\n{below:.0%} of the test images have a lower ELBO. {HIGHER}"
