@@ -201,11 +201,14 @@ def digits(n: int = 400) -> tuple[Tensor, Tensor]:
     return images, labels
 
 
-def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe) -> None:
+@pytest.mark.parametrize("variant", ["plain", "classes", "progressive", "spectral"])
+def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, variant: str) -> None:
+    config = VARIANTS[variant]
+    tiny = replace(tiny, config=replace(config, widths=(8, 8, 8), classes=10 if config.classes else 0))
     path = recipe.train(tiny, digits())
     assert path is not None
     model: gan.Model = checkpoint.load(path, expect="gan")
-    logits = model.discriminator(digits()[0][: gan.KEPT]).sort().values
+    logits = gan.verdicts(model, digits()[0][: gan.KEPT]).sort().values
     torch.testing.assert_close(model.kept_real, logits, rtol=1e-3, atol=1e-3)
     assert (model.kept_fake.diff() >= 0).all()
     assert model.kept_fake.any()
