@@ -100,13 +100,28 @@ DRAG = """async (moves) => {
 }"""
 
 
+# Let the lab train for some seconds; milliseconds a picture and a step.
+TRAIN = """async (seconds) => {
+  const shown = document.querySelector('#gan-lab [data-ready]'), play = shown.querySelector('[data-do=play]');
+  const count = (name) => Number(shown.dataset[name]);
+  const now = () => ({time: performance.now(), pictures: count("pictures"), steps: count("step")});
+  play.click();
+  await new Promise((done) => setTimeout(done, 500));
+  const begun = now();
+  await new Promise((done) => setTimeout(done, 1000 * seconds));
+  const ended = now();
+  play.click();
+  return ['pictures', 'steps'].map((name) => (ended.time - begun.time) / (ended[name] - begun[name]));
+}"""
+
+
 @dataclass(frozen=True)
 class Options:
     """Measure the page; print a Markdown table and whether the bars are met.
 
     Attributes:
         weights, data: what `app.py` is given.
-        starts: of the app.
+        starts: of the app, and trainings of the lab.
         clicks: on Sample.
         sweeps: of the scrubber, over all frames of a run with the default settings, and over the map.
         moves: of a slider, and in a sweep over the map.
@@ -231,6 +246,14 @@ def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[f
         return followed, [page.evaluate(DRAG, moves) for _ in range(sweeps)]
 
 
+def train(browser: Browser, url: str, times: int) -> tuple[list[float], list[float]]:
+    """Milliseconds for a picture and for a step of the GAN lab with its first settings, three seconds each time."""
+    with opened(browser, f"{url}?tab=gan.lab") as page:
+        page.wait_for_selector("#gan-lab [data-ready]", state="attached")
+        found = [page.evaluate(TRAIN, 3) for _ in range(times)]
+        return [picture for picture, _ in found], [step for _, step in found]
+
+
 def _busy(metrics: dict[str, list[dict[str, float]]]) -> float:
     """Seconds that the page's main thread has worked: script, style, layout, painting."""
     return next(metric["value"] for metric in metrics["metrics"] if metric["name"] == "TaskDuration")
@@ -251,6 +274,9 @@ def measure(browser: Browser, options: Options) -> Iterator[Row]:
         followed, dragged = explore(browser, url, options.moves, options.sweeps)
         yield Row("VAE, a slider moved to the picture that follows", followed, "ms", 40)
         yield Row("VAE, a picture while the map is dragged", dragged, "ms", 50)
+        shown, taken = train(browser, url, options.starts)
+        yield Row("GAN, a picture of the lab in training", shown, "ms", 125)
+        yield Row("GAN, a step of the lab in training", taken, "ms", 1000 / 150)
 
 
 def main(options: Options) -> None:
