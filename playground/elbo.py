@@ -53,9 +53,14 @@ class Terms(NamedTuple):
 def terms(made: Pass, reconstruction: Tensor) -> Terms:
     """The terms of a pass, with log p(x|z) of its codes (K, B)."""
     mu, log_var, z, _ = made
-    kl = (mu.square() + log_var.exp() - log_var - 1) / 2
+    kl = standard_kl(mu, log_var)
     log_ratio = standard_log_density(z) - normal_log_density(z, mu, log_var)
     return Terms(reconstruction, kl, log_ratio.sum(2))
+
+
+def standard_kl(mu: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mu, exp(log_var)) || N(0, 1)), item by item. Kingma and Welling 2014, appendix B."""
+    return (mu.square() + log_var.exp() - log_var - 1) / 2
 
 
 def normal_log_density(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:

@@ -56,6 +56,36 @@ class ResidualBlock(nn.Module):
         return self.skip(x) + h
 
 
+def contracting(channels: int, width: int, multipliers: Sequence[int], blocks: int, patch: int) -> list[nn.Module]:
+    """Layers from images (B, channels, H, W) to features (B, C, h, w), C = width * multipliers[-1].
+
+    `patch` x `patch` pixels are folded into channels, and the resolution halves from a level to the next.
+    """
+    layers: list[nn.Module] = [nn.PixelUnshuffle(patch), nn.Conv2d(channels * patch**2, width, 3, padding=1)]
+    c = width
+    for level, multiplier in enumerate(multipliers):
+        if level:
+            layers.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
+        for _ in range(blocks):
+            layers.append(ResidualBlock(c, width * multiplier))
+            c = width * multiplier
+    return [*layers, nn.GroupNorm(GROUPS, c), nn.SiLU()]
+
+
+def expanding(channels: int, width: int, multipliers: Sequence[int], blocks: int, patch: int) -> list[nn.Module]:
+    """Layers back from such features to images, the mirror of `contracting`."""
+    layers: list[nn.Module] = []
+    c = width * multipliers[-1]
+    for level, multiplier in reversed(list(enumerate(multipliers))):
+        for _ in range(blocks):
+            layers.append(ResidualBlock(c, width * multiplier))
+            c = width * multiplier
+        if level:
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)]
+    last = nn.Conv2d(c, channels * patch**2, 3, padding=1)
+    return [*layers, nn.GroupNorm(GROUPS, c), nn.SiLU(), last, nn.PixelShuffle(patch)]
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention over the H x W places of a feature map, with a residual connection."""
 

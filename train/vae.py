@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from playground import checkpoint, pictures
-from playground.data import digits, emoji, shapes
+from playground.data import digits, emoji, scenes, shapes
 from playground.models import vae
 from playground.models.vae import Config, Objective
 from playground.sampling import generator, last
@@ -144,15 +144,15 @@ def _drawn_emoji(recipe: Recipe, run: loop.Run) -> Batches:
     """Pictures drawn as they are needed, each process its share; of pairs that are not held out."""
     n = recipe.batch_size // run.accelerator.num_processes
     glyphs = emoji.load(recipe.data)
-    pairs = ~emoji.held_out(glyphs.names)
+    pairs = ~scenes.held_out(glyphs.names)
     glyphs = glyphs._replace(colours=glyphs.colours.to(run.accelerator.device))
-    return lambda step, g: emoji.draw(emoji.sample(n, g, pairs), glyphs)
+    return lambda step, g: scenes.draw(scenes.sample(n, g, pairs), glyphs)
 
 
 def _test_emoji(recipe: Recipe) -> tuple[Tensor, Tensor]:
     glyphs = emoji.load(recipe.data)
-    scenes = emoji.tests(glyphs, slice(recipe.config.kept))
-    return emoji.draw(scenes, glyphs), scenes.ground
+    shown = scenes.tests(glyphs, slice(recipe.config.kept))
+    return scenes.draw(shown, glyphs), shown.ground
 
 
 def _batches_of(images: Tensor, run: loop.Run) -> Batches:
@@ -163,7 +163,7 @@ def _batches_of(images: Tensor, run: loop.Run) -> Batches:
 DATASETS = {
     "digits": Dataset(digits.TRAINING, _digits, _test_digits),
     "shapes": Dataset(shapes.ABOUT, _drawn_shapes, _test_shapes),
-    "emoji": Dataset(emoji.ABOUT, _drawn_emoji, _test_emoji),
+    "emoji": Dataset(scenes.ABOUT, _drawn_emoji, _test_emoji),
 }
 
 

@@ -1,37 +1,53 @@
-"""Noto Color Emoji (SIL OFL 1.1) on coloured grounds, drawn from known choices: which emoji, ground, size and place.
+"""Noto Color Emoji (SIL OFL 1.1): the pictures of a font, and their names.
 
 The font is the Debian package fonts-noto-color-emoji, or a NotoColorEmoji.ttf in the data folder; names are those of
-Unicode's CLDR, from the package `emoji`. Some pairs of emoji and ground are held out, to test with.
+Unicode's CLDR, from the package `emoji`.
 """
 
 import hashlib
 import io
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import emoji
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from playground.data.digits import DataError
 
-SIZE = 64
-GROUNDS = {
-    "white": (255, 255, 255), "grey": (140, 140, 140), "black": (0, 0, 0), "red": (200, 30, 40),
-    "orange": (245, 130, 30), "yellow": (250, 215, 60), "green": (40, 150, 70), "turquoise": (50, 190, 185),
-    "blue": (45, 90, 200), "purple": (120, 60, 160), "pink": (245, 150, 190), "brown": (115, 75, 45),
-}  # fmt: skip
-SIDES = (34.0, 58.0)  # pixels that an emoji is wide
 GLYPH = 64  # pixels a side that glyphs are kept at
 SYSTEM = [Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"), Path("/usr/share/fonts/noto/NotoColorEmoji.ttf")]
-ABOUT = "Noto Color Emoji (SIL OFL 1.1), one on a coloured ground"
-HELD_OUT = 20  # one pair in so many is for tests
 _FONT_SIZE, _CANVAS = 109, (136, 128)  # pixels: the font holds bitmaps of this one size
+_CORE = """
+dog face, cat face, mouse face, hamster, rabbit face, fox, bear, panda, koala, tiger face, lion, cow face, pig face,
+frog, monkey face, chicken, penguin, bird, baby chick, duck, eagle, owl, bat, wolf, boar, horse face, unicorn,
+honeybee, bug, butterfly, snail, lady beetle, ant, spider, scorpion, turtle, snake, lizard, octopus, squid, shrimp,
+lobster, crab, blowfish, tropical fish, fish, dolphin, whale, shark, crocodile, zebra, gorilla, elephant,
+rhinoceros, camel, giraffe, kangaroo, goat, deer, rooster, turkey, peacock, parrot, swan, flamingo, sloth, otter,
+hedgehog, dragon face, cactus, Christmas tree, evergreen tree, deciduous tree, palm tree, four leaf clover, maple
+leaf, mushroom, tulip, rose, hibiscus, sunflower, cherry blossom, full moon, sun, star, rainbow, cloud, fire,
+snowflake, snowman without snow, droplet, red apple, green apple, pear, tangerine, lemon, banana, watermelon,
+grapes, strawberry, blueberries, melon, cherries, peach, mango, pineapple, coconut, kiwi fruit, tomato, eggplant,
+avocado, broccoli, cucumber, hot pepper, ear of corn, carrot, garlic, onion, potato, croissant, bread, baguette
+bread, pretzel, cheese wedge, egg, cooking, pancakes, waffle, bacon, poultry leg, hot dog, hamburger, french fries,
+pizza, sandwich, taco, burrito, spaghetti, sushi, rice ball, ice cream, shortcake, birthday cake, cupcake, pie,
+lollipop, candy, chocolate bar, popcorn, doughnut, cookie, honey pot, glass of milk, hot beverage, teapot, wine
+glass, cocktail glass, beer mug, cup with straw, soccer ball, basketball, american football, baseball, tennis, pool
+8 ball, ping pong, boxing glove, bullseye, kite, video game, joystick, game die, puzzle piece, teddy bear, crown,
+gem stone, ring, top hat, glasses, necktie, t-shirt, jeans, dress, high-heeled shoe, running shoe, backpack,
+umbrella, scarf, gloves, socks, automobile, taxi, bus, fire engine, ambulance, tractor, bicycle, motorcycle,
+locomotive, airplane, rocket, helicopter, sailboat, ship, anchor, flying saucer, house, castle, tent, balloon,
+wrapped gift, jack-o-lantern, ghost, alien, robot, skull, clown face, grinning face, smiling face with sunglasses,
+crying face, angry face, red heart, blue heart, green heart, kiss mark, eye, brain, bone, tooth, hammer, axe,
+wrench, magnet, key, locked, light bulb, flashlight, candle, bomb, telescope, microscope, syringe, pill, bell,
+guitar, violin, trumpet, drum, musical note, microphone, headphone, camera, television, telephone, laptop, books,
+pencil, scissors, envelope, package, hourglass done, alarm clock, globe showing Americas, crystal ball, moai, Statue
+of Liberty
+"""
+CORE = " ".join(_CORE.split()).split(", ")  # those that anyone knows and no two of which look alike
 _kept: dict[Path, "Glyphs"] = {}
 _lock = threading.Lock()
 
@@ -48,16 +64,6 @@ class Glyphs(NamedTuple):
     names: list[str]
     colours: Tensor
     sha256: str
-
-
-class Scenes(NamedTuple):
-    """What n pictures show: emoji and ground as indices (n,), width and place of the centre in pixels (n,)."""
-
-    glyph: Tensor
-    ground: Tensor
-    side: Tensor
-    x: Tensor
-    y: Tensor
 
 
 def load(root: str | Path) -> Glyphs:
@@ -90,6 +96,12 @@ def names() -> dict[str, str]:
     return chosen
 
 
+def core(glyphs: Glyphs) -> Glyphs:
+    """The glyphs of `CORE` alone, those that the font has."""
+    names = [name for name in CORE if name in glyphs.names]
+    return glyphs._replace(names=names, colours=glyphs.colours[[glyphs.names.index(name) for name in names]])
+
+
 def _draw(path: Path) -> Glyphs:
     content = path.read_bytes()
     try:
@@ -110,46 +122,3 @@ def _glyph(font: ImageFont.FreeTypeFont, characters: str) -> np.ndarray:
     square = Image.new("RGBA", (max(_CANVAS), max(_CANVAS)))
     square.paste(canvas, (0, (max(_CANVAS) - min(_CANVAS)) // 2))
     return np.asarray(square.resize((GLYPH, GLYPH), Image.Resampling.BOX))
-
-
-def held_out(names: list[str]) -> Tensor:
-    """Which pairs of emoji and ground are for tests, chosen by a hash of their names: bool (N, grounds)."""
-    return _held_out(tuple(names))
-
-
-@lru_cache(maxsize=4)
-def _held_out(names: tuple[str, ...]) -> Tensor:
-    def chosen(name: str, ground: str) -> bool:
-        return int(hashlib.sha256(f"{name} on {ground}".encode()).hexdigest(), 16) % HELD_OUT == 0
-
-    return torch.tensor([[chosen(name, ground) for ground in GROUNDS] for name in names])
-
-
-def sample(n: int, generator: torch.Generator, pairs: Tensor) -> Scenes:
-    """Scenes of n pictures: pairs of emoji and ground uniform among those that are true in `pairs` (N, grounds)."""
-    allowed = pairs.nonzero()
-    glyph, ground = allowed[torch.randint(len(allowed), (n,), generator=generator)].T
-    side, x, y = torch.rand(3, n, generator=generator)
-    side = SIDES[0] + (SIDES[1] - SIDES[0]) * side
-    room = (SIZE - side) / 2  # to each side of the middle, so that the emoji stays whole
-    return Scenes(glyph, ground, side, SIZE / 2 + room * (2 * x - 1), SIZE / 2 + room * (2 * y - 1))
-
-
-def tests(glyphs: Glyphs, part: slice) -> Scenes:
-    """Some of the 10,000 test scenes, of held-out pairs, which are always the same."""
-    scenes = sample(10_000, torch.Generator().manual_seed(1), held_out(glyphs.names))
-    return Scenes(*(choice[part] for choice in scenes))
-
-
-def draw(scenes: Scenes, glyphs: Glyphs) -> Tensor:
-    """The pictures (n, 3, 64, 64) in [-1, 1]."""
-    device = glyphs.colours.device
-    glyph, ground, side, x, y = (part.to(device) for part in scenes)
-    zero = torch.zeros_like(side)
-    scale = SIZE / side
-    shift = [-scale * (2 * place / SIZE - 1) for place in (x, y)]
-    theta = torch.stack([torch.stack([scale, zero, shift[0]], 1), torch.stack([zero, scale, shift[1]], 1)], 1)
-    grid = F.affine_grid(theta, [len(glyph), 4, SIZE, SIZE], align_corners=False)
-    placed = F.grid_sample(glyphs.colours[glyph], grid, align_corners=False)
-    colour = torch.tensor(list(GROUNDS.values()), device=device)[ground] / 255
-    return 2 * (placed[:, :3] + (1 - placed[:, 3:]) * colour[:, :, None, None]) - 1

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from playground import compute, elbo, validation
 from playground.elbo import Pass, Terms
-from playground.nets import GROUPS, ResidualBlock
+from playground.nets import GROUPS, contracting, expanding
 from playground.sampling import Noise
 from playground.validation import UserError
 
@@ -70,43 +70,23 @@ _BOUNDS = {"size": (1, 256), "channels": (1, 16), "latent": (1, 1024), "width": 
 
 def encoder(config: Config) -> nn.Sequential:
     """Images (B, C, H, W) -> mu and log sigma^2, side by side (B, 2 Z)."""
-    c = config.width
-    layers: list[nn.Module] = [
-        nn.PixelUnshuffle(config.patch),
-        nn.Conv2d(config.channels * config.patch**2, c, 3, padding=1),
-    ]
-    for level, multiplier in enumerate(config.multipliers):
-        if level:
-            layers.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
-        for _ in range(config.blocks):
-            layers.append(ResidualBlock(c, config.width * multiplier))
-            c = config.width * multiplier
-    return nn.Sequential(
-        *layers, nn.GroupNorm(GROUPS, c), nn.SiLU(), nn.Flatten(), nn.Linear(c * lowest(config) ** 2, 2 * config.latent)
-    )
+    features = config.width * config.multipliers[-1] * lowest(config) ** 2
+    return nn.Sequential(*contracting(*_levels(config)), nn.Flatten(), nn.Linear(features, 2 * config.latent))
 
 
 def decoder(config: Config) -> nn.Sequential:
     """Codes (B, Z) -> the parameters of p(x|z) (B, C, H, W): logits for Bernoulli, means for Gaussian pixels."""
     c, side = config.width * config.multipliers[-1], lowest(config)
-    layers: list[nn.Module] = (
+    first: list[nn.Module] = (
         [Broadcast(side), nn.Conv2d(config.latent + 2, c, 1)]
         if config.broadcast
         else [nn.Linear(config.latent, c * side**2), nn.Unflatten(1, (c, side, side))]
     )
-    for level, multiplier in reversed(list(enumerate(config.multipliers))):
-        for _ in range(config.blocks):
-            layers.append(ResidualBlock(c, config.width * multiplier))
-            c = config.width * multiplier
-        if level:
-            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)]
-    return nn.Sequential(
-        *layers,
-        nn.GroupNorm(GROUPS, c),
-        nn.SiLU(),
-        nn.Conv2d(c, config.channels * config.patch**2, 3, padding=1),
-        nn.PixelShuffle(config.patch),
-    )
+    return nn.Sequential(*first, *expanding(*_levels(config)))
+
+
+def _levels(config: Config) -> tuple[int, int, Sequence[int], int, int]:
+    return config.channels, config.width, config.multipliers, config.blocks, config.patch
 
 
 class Broadcast(nn.Module):

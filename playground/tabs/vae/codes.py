@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground import checkpoint, pictures, validation
-from playground.data import digits, emoji, shapes
+from playground.data import digits, emoji, scenes, shapes
 from playground.models import vae
 from playground.tabs import Places
 from playground.ui import palette, source
@@ -121,7 +121,7 @@ def _shape(places: Places, settings: Settings, drawing: object, upload: object) 
 
 def _emoji(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
     glyphs = emoji.load(places.data)
-    return emoji.draw(emoji.tests(glyphs, _numbered(settings)), glyphs)
+    return scenes.draw(scenes.tests(glyphs, _numbered(settings)), glyphs)
 
 
 def _numbered(settings: Settings) -> slice:
@@ -159,7 +159,7 @@ def _true_factors(n: int) -> dict[str, Tensor]:
 
 _DIGITS = {str(digit): colour for digit, colour in enumerate(palette.CLASSES)}
 _SHAPES = dict(zip(shapes.SHAPES, palette.CLASSES, strict=False))
-_GROUNDS = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in emoji.GROUNDS.items()}
+_GROUNDS = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in scenes.GROUNDS.items()}
 MODELS = {
     "vae-digits": About("Digits, 20 dimensions", _DIGITS, _digit),
     "vae-digits-2d": About(
