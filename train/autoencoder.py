@@ -18,7 +18,7 @@ from train.results import Entry
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """1.3 million scenes, drawn as they are needed.
+    """A million scenes, drawn as they are needed.
 
     Attributes:
         config: of the model.
@@ -27,7 +27,7 @@ class Recipe(loop.Options):
     """
 
     name: str = "autoencoder-emoji"
-    steps: int = 20_000
+    steps: int = 15_600
     batch_size: int = 64
     lr: float = 1e-3
     decay: float = 0.7

@@ -32,10 +32,10 @@ class Config:
     size: int = 64
     channels: int = 3
     latent: int = 4
-    width: int = 64
-    multipliers: Sequence[int] = (1, 2)
-    blocks: int = 2
-    patch: int = 2
+    width: int = 128
+    multipliers: Sequence[int] = (1,)
+    blocks: int = 3
+    patch: int = 4
 
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
