@@ -46,13 +46,6 @@ MEASURED_ON = 10_000  # scenes, for the variance of the latents
 TESTED = 1_000  # scenes of held-out pairs
 
 
-def glyphs_of(recipe: Recipe) -> emoji.Glyphs:
-    """What is learned, on the device that trains."""
-    glyphs = emoji.load(recipe.data)
-    glyphs = emoji.core(glyphs) if recipe.core else glyphs
-    return glyphs._replace(colours=glyphs.colours.to(device.DEVICE))
-
-
 def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     """Train, or go on training; the path of the checkpoint when the last step is done.
 
@@ -60,7 +53,8 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
         glyphs: those of the recipe by default.
     """
     run = loop.Run(recipe, lambda: autoencoder.Model(recipe.config))
-    shown = glyphs or glyphs_of(recipe)
+    shown = glyphs or emoji.learned(recipe.data, recipe.core)
+    shown = shown._replace(colours=shown.colours.to(run.accelerator.device))
     allowed, n = scenes.for_training(shown.names), recipe.batch_size // run.accelerator.num_processes
 
     def draw(random: torch.Generator, n: int = n) -> Tensor:
@@ -95,7 +89,7 @@ def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
     identity = {"table": "autoencoder", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
                 "row": "held-out pairs", "settings": "", "n": TESTED}  # fmt: skip
     core = checkpoint.header(path).provenance["flags"]["core"]
-    yield Entry(identity, lambda: measure(path, glyphs_of(Recipe(data=data, core=core))))
+    yield Entry(identity, lambda: measure(path, emoji.learned(data, core)))
 
 
 @torch.no_grad()
@@ -106,7 +100,7 @@ def measure(path: Path, glyphs: emoji.Glyphs, n: int = TESTED) -> dict[str, floa
     shown = scenes.sample(n, generator(2), scenes.held_out(glyphs.names))
     found = []
     for start in range(0, n, 100):
-        x = scenes.draw(scenes.Scenes(*(part[start : start + 100] for part in shown)), glyphs)
+        x = scenes.draw(scenes.Scenes(*(part[start : start + 100] for part in shown)), glyphs).to(device.DEVICE)
         found.append(similarity(x, model.decode(model.encode(x)).clamp(-1, 1)))
     return {name: torch.cat([part[name] for part in found]).mean().item() for name in found[0]}
 

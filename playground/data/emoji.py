@@ -96,8 +96,11 @@ def names() -> dict[str, str]:
     return chosen
 
 
-def core(glyphs: Glyphs) -> Glyphs:
-    """The glyphs of `CORE` alone, those that the font has."""
+def learned(root: str | Path, core: bool) -> Glyphs:
+    """Those of the font in `CORE`, or all of them."""
+    glyphs = load(root)
+    if not core:
+        return glyphs
     names = [name for name in CORE if name in glyphs.names]
     return glyphs._replace(names=names, colours=glyphs.colours[[glyphs.names.index(name) for name in names]])
 

@@ -1,0 +1,117 @@
+"""Our CLIP: its tokens, its encoders, its loss, its recipe."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground import checkpoint
+from playground.data.emoji import Glyphs
+from playground.models import clip
+from playground.models.clip import UNKNOWN, Config
+from playground.sampling import generator
+from playground.validation import UserError
+from train import clip as recipe
+
+TEXTS = ["a small pizza on a blue background", "an owl", "the rocket left of a dog"]
+TOKENS = clip.occurring(TEXTS)
+TINY = Config(len(TOKENS), 16, 16, 8, 16, 32, 2, 32, 2)
+
+
+def made(config: Config = TINY) -> clip.Model:
+    torch.manual_seed(0)
+    model = clip.Model(config).eval()
+    model.tokens.copy_(TOKENS)
+    return model
+
+
+def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+    """The loss on one batch, for tests/test_contract.py."""
+    ramp = torch.linspace(-1, 1, 16)
+    x = torch.stack([ramp.expand(3, 16, 16), ramp[:, None].expand(3, 16, 16), torch.ones(3, 16, 16)])
+    return clip.loss(model, x, torch.tensor([[1, 3, 9, 0], [1, 4, 9, 0], [1, 5, 9, 0]]).repeat(1, 4))
+
+
+def test_tokens_are_openclips_in_order() -> None:
+    model, plain = made(), clip.tokenizer()(TEXTS, 16)
+    found = model.tokenize(TEXTS)
+    assert torch.equal(model.tokens[found - 1], plain)
+    assert found.max() == len(TOKENS), "the end of a caption, where its meaning is read, is the largest"
+    assert torch.equal(model.tokenize([TEXTS[0].upper()]), found[:1])
+
+
+def test_words_that_never_occurred_are_unknown_and_the_others_are_not() -> None:
+    model = made()
+    known, unknown = model.tokenize(["an owl", "an xylophone"])
+    assert (known != UNKNOWN).all()
+    assert (unknown == UNKNOWN).any()
+    assert torch.equal(unknown[:2], known[:2])
+    assert (model.tokenize([""]) != UNKNOWN).all()
+
+
+def test_a_long_caption_is_cut_and_still_ends() -> None:
+    tokens = made().tokenize(["owl " * 1000])
+    assert tokens.shape == (1, 16)
+    assert tokens[0, -1] == len(TOKENS)
+
+
+def test_states_are_what_openclip_reads_the_caption_from() -> None:
+    model = made()
+    tokens = model.tokenize(TEXTS)
+    states = model.states(tokens)
+    assert states.shape == (3, 16, 32)
+    end = states[torch.arange(3), tokens.argmax(1)]
+    torch.testing.assert_close(F.normalize(end @ model.clip.text_projection, dim=1), model.text(tokens))
+    torch.testing.assert_close(model.text(tokens).norm(dim=1), torch.ones(3))
+
+
+def test_a_state_knows_only_what_was_said_before() -> None:
+    model = made()
+    one, other = model.states(model.tokenize(["a small pizza", "a small owl"]))
+    torch.testing.assert_close(one[:3], other[:3])
+    assert not torch.allclose(one[3], other[3], atol=1e-3)
+
+
+def test_the_loss_is_symmetric_cross_entropy() -> None:
+    model, x = made(), torch.rand(3, 3, 16, 16, generator=generator(0)) * 2 - 1
+    tokens = model.tokenize(TEXTS)
+    logits = model.clip.logit_scale.exp() * model.image(x) @ model.text(tokens).T
+    own = torch.arange(3)
+    expected = -(logits.log_softmax(1)[own, own] + logits.log_softmax(0)[own, own]).mean() / 2
+    torch.testing.assert_close(clip.loss(model, x, tokens), expected)
+
+
+def test_a_checkpoint_holds_all_that_a_caption_needs(tmp_path: Path) -> None:
+    model, path = made(), tmp_path / "clip.safetensors"
+    checkpoint.save(path, model, {})
+    loaded = checkpoint.load(path, expect="clip")
+    assert torch.equal(loaded.tokenize(TEXTS), model.tokenize(TEXTS))
+    tokens = model.tokenize(TEXTS)
+    torch.testing.assert_close(loaded.states(tokens), model.states(tokens), rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("wrong", [{"text_width": 100}, {"size": 65}, {"vocabulary": 2}, {"context": 0.5}])
+def test_a_config_that_makes_no_sense_is_refused(wrong: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Config(**wrong)
+
+
+def test_a_training_learns_the_words_of_its_captions_and_is_measured(tmp_path: Path) -> None:
+    colours = torch.rand(6, 4, 64, 64, generator=generator(0))
+    colours[:, :3] *= colours[:, 3:]
+    glyphs = Glyphs(["pizza", "owl", "rocket", "anchor", "bomb", "candle"], colours, "")
+    tiny = recipe.Recipe(name="clip-tiny", steps=3, batch_size=8, precision="no", log_every=1, save_every=2,
+                         config=replace(TINY, size=64), out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
+    path = recipe.train(tiny, glyphs)
+    assert path is not None
+    model = checkpoint.load(path, expect="clip")
+    assert (model.tokenize(["a big rocket under the owl on turquoise"]) != UNKNOWN).all()
+    assert (model.tokenize(["a violin"]) == UNKNOWN).any()
+    assert model.clip.logit_scale <= math.log(100) + 1e-4
+    found = recipe.retrieval(path, glyphs, n=20, among=10)
+    assert set(found) == {f"{way}_{what}" for way in ("image_to_text", "text_to_image") for what in ("name", "ground")}
+    assert all(0 <= share <= 1 for share in found.values())
