@@ -18,7 +18,7 @@ from train.results import Entry
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """A million scenes, each with a caption phrased by chance.
+    """600,000 scenes, each with a caption phrased by chance.
 
     Attributes:
         config: of the model; its vocabulary is that of the captions.
@@ -26,7 +26,7 @@ class Recipe(loop.Options):
     """
 
     name: str = "clip-emoji"
-    steps: int = 5_000
+    steps: int = 3_000
     batch_size: int = 200
     lr: float = 1e-3
     decay: float = 0.7

@@ -37,7 +37,7 @@ class Config:
     """
 
     vocabulary: int = 512
-    context: int = 32
+    context: int = 24
     size: int = 64
     patch: int = 8
     embed: int = 128
