@@ -19,7 +19,7 @@ const svg = (tag, attributes) => {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 };
-const readable = (v) => (v === null ? '∞' : v !== 0 && (Math.abs(v) < 0.001 || Math.abs(v) >= 10000) ? v.toExponential(1) : String(Number(v.toPrecision(3))));
+const readable = (v) => (v === null ? '∞' : v !== 0 && (Math.abs(v) < 0.001 || Math.abs(v) >= 10000) ? v.toExponential(1) : String(Number(v.toPrecision(3)))).replace('-', '−');
 
 function drawCurves(value) {
   const drawn = (value.curves || []).map((curve) => drawCurve(curve, value.frames, value.ends));
@@ -95,11 +95,15 @@ function drawHistogram(plot) {
     return make('span', {className: 'series'}, key, name);
   });
   const caption = make('figcaption', {}, `${plot.name} `, ...(keys.length > 1 ? keys : []));
-  const ends = make('div', {className: 'ends'}, ...[plot.ends[0], plot.mark?.[1] ?? '', plot.ends[1]].map((textContent) => make('span', {textContent})));
-  const follow = (k) => bars.forEach((path, i) => {
-    const heights = plot.counts[i].heights[k], wide = 100 / heights.length;
-    path.setAttribute('d', heights.map((h, j) => `M${j * wide} 100v${-h}h${0.9 * wide}v${h}z`).join(''));
-  });
+  const [low, mark, high] = ['', plot.mark?.[1] ?? '', ''].map((textContent) => make('span', {textContent}));
+  const ends = make('div', {className: 'ends'}, low, mark, high);
+  const follow = (k) => {
+    [low.textContent, high.textContent] = plot.ends[Math.min(k, plot.ends.length - 1)];
+    bars.forEach((path, i) => {
+      const heights = plot.counts[i].heights[k], wide = 100 / heights.length;
+      path.setAttribute('d', heights.map((h, j) => `M${j * wide} 100v${-h}h${0.9 * wide}v${h}z`).join(''));
+    });
+  };
   return {figure: make('figure', {className: 'curve'}, caption, chart, ends), follow};
 }
 

@@ -48,13 +48,13 @@ class Histogram:
     """A small plot under a strip that follows the frame; its highest bar is as high as the plot.
 
     Attributes:
-        ends: what the left and the right end of its axis are.
+        ends: what the left and the right end of its axis are, at each frame, or once if they stay.
         lines: what stays, each on a scale of its own that holds 0: values at equal steps of the axis.
         mark: a place on the axis, from 0 to 1, and what it is.
     """
 
     name: str
-    ends: tuple[str, str]
+    ends: Sequence[tuple[str, str]]
     counts: Sequence[Counts]
     lines: Sequence[Series] = ()
     mark: tuple[float, str] | None = None

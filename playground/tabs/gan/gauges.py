@@ -15,12 +15,13 @@ from playground.ui.scrubber import Counts, Histogram, Series
 
 def logits(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
     """Classes of the fakes, and D's logits of both kinds."""
-    low, high = np.quantile(np.concatenate([seen.real, seen.fake]).astype(float), (0.01, 0.99)).tolist()
+    low, high = np.quantile(np.concatenate([seen.real, seen.fake], axis=1).astype(float), (0.005, 0.995), axis=1)
+    ends = [(minus(f"{a:.3g}"), minus(f"{b:.3g}")) for a, b in zip(low, high, strict=True)]
     both = [
         Counts("real", palette.DATA, binned(seen.real, low, high)),
         Counts("fake", palette.NOISE, binned(seen.fake, low, high)),
     ]
-    return figures(seen), [classes(seen), Histogram("D's logits", (minus(f"{low:.3g}"), minus(f"{high:.3g}")), both)]
+    return figures(seen), [classes(seen), Histogram("D's logits", ends, both)]
 
 
 def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
@@ -32,7 +33,7 @@ def saturation(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
     notes = [f"{figure}\npush on G: {push:.3g}" for figure, push in zip(figures(seen), pushes, strict=True)]
     drawn = Histogram(
         "logit of a fake, less that of a real one" if paired else "logit of a fake",
-        (f"−{RANGE}", f"{RANGE}"),
+        [(f"−{RANGE}", f"{RANGE}")],
         [Counts("fakes now", palette.NOISE, binned(at, -RANGE, RANGE))],
         [
             Series("G's loss", palette.DATA, course(name, axis).tolist()),
@@ -66,7 +67,7 @@ def slopes(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
     notes = [f"{figure}\nmedian slope of D: {m:.2g}" for figure, m in zip(figures(seen), medians, strict=True)]
     drawn = Histogram(
         "|∇D| between real and fake, logarithmic",
-        ("0.001", "1000"),
+        [("0.001", "1000")],
         [Counts("points", palette.ESTIMATE, binned(decades, -3, 3))],
         mark=(0.5, "1"),
     )
@@ -91,10 +92,14 @@ def figures(seen: History) -> list[str]:
 
 def classes(seen: History) -> Histogram:
     """What the fakes are read as."""
-    return Histogram("fakes read as", ("0", "9"), [Counts("fakes", palette.ESTIMATE, seen.classes.astype(float))])
+    return Histogram("fakes read as", [("0", "9")], [Counts("fakes", palette.ESTIMATE, seen.classes.astype(float))])
 
 
-def binned(values: Array, low: float, high: float, bins: int = 32) -> Array:
-    """Histograms of the rows of (M, S), what lies beyond being counted at the ends: (M, bins)."""
-    place = (np.clip(values.astype(float), low, high) - low) / max(high - low, 1e-9) * (bins - 1)
+def binned(values: Array, low: Array | float, high: Array | float, bins: int = 32) -> Array:
+    """Histograms of the rows of (M, S) between ends, each (M,) or one for all: (M, bins).
+
+    What lies beyond is counted at the ends.
+    """
+    low, high = (np.broadcast_to(end, len(values))[:, None] for end in (low, high))
+    place = (np.clip(values.astype(float), low, high) - low) / np.maximum(high - low, 1e-9) * (bins - 1)
     return np.stack([np.bincount(row, minlength=bins) for row in place.round().astype(int)])
