@@ -1,11 +1,14 @@
-"""Building blocks of the networks: embeddings, residual block, self-attention, U-Net.
+"""Building blocks of the networks: embeddings, residual block, attention, U-Net.
 
 Shapes are written as B batch, C channels, H height, W width, D embedding. Nothing here knows what the
 network predicts or how it is trained.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -107,16 +110,58 @@ class SelfAttention(nn.Module):
         return x + self.out(h.transpose(-1, -2).reshape(b, c, height, width))
 
 
-class Stage(nn.Module):
-    """A residual block and, where asked for, self-attention after it."""
+class Context(NamedTuple):
+    """What a picture attends to: states (B, L, D) of tokens, and which of them there are, bool (B, L)."""
 
-    def __init__(self, c_in: int, c_out: int, emb_dim: int, attention: bool, dropout: float):
+    states: Tensor
+    there: Tensor
+
+
+# Which attention layer, and its attention (B, heads, H W, L) -> the attention to go on with.
+Control = Callable[[int, Tensor], Tensor]
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention of the H x W places of a feature map to tokens, with a residual connection.
+
+    Rombach 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", section 3.3.
+    """
+
+    def __init__(self, channels: int, context_dim: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.q = nn.Conv2d(channels, channels, 1)
+        self.kv = nn.Linear(context_dim, 2 * channels)
+        self.out = zero_init(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor, context: Context, control: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """x (B, C, H, W) -> (B, C, H, W); `control` may look at the attention (B, heads, H W, L), and change it."""
+        b, c, height, width = x.shape
+        q = self.q(self.norm(x)).reshape(b, self.heads, c // self.heads, height * width).transpose(-1, -2)
+        k, v = self.kv(context.states).reshape(b, -1, 2, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        logits = q @ k.transpose(-1, -2) / math.sqrt(c // self.heads)  # (B, heads, H W, L)
+        attention = logits.masked_fill(~context.there[:, None, None], -math.inf).softmax(-1)
+        if control:
+            attention = control(attention)
+        h = attention.to(v.dtype) @ v  # (B, heads, H W, C / heads)
+        return x + self.out(h.transpose(-1, -2).reshape(b, c, height, width))
+
+
+class Stage(nn.Module):
+    """A residual block and, where asked for, self-attention and cross-attention after it."""
+
+    def __init__(self, c_in: int, c_out: int, emb_dim: int, attention: bool, dropout: float, context_dim: int = 0):
         super().__init__()
         self.block = ResidualBlock(c_in, c_out, emb_dim, dropout)
         self.attention = SelfAttention(c_out) if attention else nn.Identity()
+        self.cross = CrossAttention(c_out, context_dim) if context_dim else None
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        return self.attention(self.block(x, emb))
+    def forward(
+        self, x: Tensor, emb: Tensor, context: Context | None = None, control: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
+        h = self.attention(self.block(x, emb))
+        return h if self.cross is None or context is None else self.cross(h, context, control)
 
 
 class UNet(nn.Module):
@@ -130,6 +175,7 @@ class UNet(nn.Module):
         width: channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
         multipliers: one for each level; the resolution halves from a level to the next.
         blocks: residual blocks of a level, on the way down and on the way up.
+        context_dim: of the states of tokens that every block attends to; 0 for none.
     """
 
     def __init__(
@@ -141,6 +187,7 @@ class UNet(nn.Module):
         emb_dim: int,
         patch: int = 1,
         dropout: float = 0.0,
+        context_dim: int = 0,
     ):
         super().__init__()
         self.patch = patch
@@ -151,15 +198,15 @@ class UNet(nn.Module):
         c = width
         for level, c_out in enumerate(widths):
             for _ in range(blocks):
-                self.down.append(Stage(c, c_out, emb_dim, level == lowest, dropout))
+                self.down.append(Stage(c, c_out, emb_dim, level == lowest, dropout, context_dim))
                 c = c_out
             if level != lowest:
                 self.down.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
-        self.middle = nn.ModuleList([Stage(c, c, emb_dim, True, dropout), Stage(c, c, emb_dim, False, dropout)])
+        self.middle = nn.ModuleList(Stage(c, c, emb_dim, first, dropout, context_dim) for first in (True, False))
         self.up = nn.ModuleList()
         for level, c_out in reversed(list(enumerate(widths))):
             for _ in range(blocks):  # each takes the output of its mirror image on the way down
-                self.up.append(Stage(c + c_out, c_out, emb_dim, level == lowest, dropout))
+                self.up.append(Stage(c + c_out, c_out, emb_dim, level == lowest, dropout, context_dim))
                 c = c_out
             if level != 0:
                 self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, c, 3, padding=1)))
@@ -169,18 +216,23 @@ class UNet(nn.Module):
             zero_init(nn.Conv2d(c, channels * patch**2, 3, padding=1)),
         )
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """x (B, C, H, W), emb (B, emb_dim) -> (B, C, H, W)."""
+    def forward(self, x: Tensor, emb: Tensor, context: Context | None = None, control: Control | None = None) -> Tensor:
+        """x (B, C, H, W), emb (B, emb_dim) -> (B, C, H, W); `control` is told of each cross-attention, in order."""
+        place = itertools.count()
+
+        def run(stage: nn.Module, h: Tensor) -> Tensor:
+            return stage(h, emb, context, partial(control, next(place)) if control else None)
+
         h = self.stem(F.pixel_unshuffle(x, self.patch))  # (B, width, H / patch, W / patch)
         skips = []
         for layer in self.down:
             if isinstance(layer, Stage):
-                h = layer(h, emb)
+                h = run(layer, h)
                 skips.append(h)
             else:
                 h = layer(h)
         for stage in self.middle:
-            h = stage(h, emb)
+            h = run(stage, h)
         for layer in self.up:
-            h = layer(torch.cat([h, skips.pop()], dim=1), emb) if isinstance(layer, Stage) else layer(h)
+            h = run(layer, torch.cat([h, skips.pop()], dim=1)) if isinstance(layer, Stage) else layer(h)
         return F.pixel_shuffle(self.head(h), self.patch)  # (B, C, H, W)

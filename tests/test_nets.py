@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from playground.models import ddpm
-from playground.nets import ResidualBlock, SelfAttention, UNet, sinusoidal_embedding
+from playground.nets import Context, CrossAttention, ResidualBlock, SelfAttention, UNet, sinusoidal_embedding
 
 
 def stir(module: nn.Module) -> nn.Module:
@@ -71,6 +71,51 @@ def test_attention_knows_no_places():
     """Places permuted before are places permuted after."""
     attention, x, order = stir(SelfAttention(16)), torch.randn(2, 16, 1, 10), torch.randperm(10)
     torch.testing.assert_close(attention(x[..., order]), attention(x)[..., order], rtol=1e-4, atol=1e-5)
+
+
+def context(b=2, tokens=5):
+    there = torch.arange(tokens) < torch.arange(2, 2 + b)[:, None]  # two tokens in the first, three in the second, ...
+    return Context(torch.randn(b, tokens, 6), there)
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_cross_attention_is_torchs_scaled_dot_product_over_the_tokens_that_are_there(heads):
+    attention, x, given = stir(CrossAttention(16, 6, heads)), torch.randn(2, 16, 3, 5), context()
+    q = attention.q(attention.norm(x)).flatten(2).transpose(1, 2)
+    k, v = attention.kv(given.states).chunk(2, dim=2)
+    q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (q, k, v))
+    h = F.scaled_dot_product_attention(q, k, v, attn_mask=given.there[:, None, None])
+    h = h.transpose(2, 3).reshape(x.shape)
+    torch.testing.assert_close(attention(x, given), x + attention.out(h), rtol=1e-4, atol=1e-5)
+
+
+def test_control_sees_the_share_of_each_token_and_may_change_it():
+    attention, x, given, seen = stir(CrossAttention(16, 6)), torch.randn(2, 16, 3, 5), context(), []
+
+    def only_the_first(shares):
+        seen.append(shares)
+        return torch.zeros_like(shares).index_fill_(3, torch.tensor([0]), 1.0)
+
+    changed = attention(x, given, only_the_first)
+    assert seen[0].shape == (2, 4, 15, 5)
+    torch.testing.assert_close(seen[0].sum(-1), torch.ones(2, 4, 15))
+    assert (seen[0][0, ..., 2:] == 0).all(), "nothing is looked at that is not there"
+    alone = Context(given.states[:, :1], given.there[:, :1])
+    torch.testing.assert_close(changed, attention(x, alone))
+
+
+def test_a_unet_tells_of_every_cross_attention_in_order():
+    net, given, told = stir(UNet(1, 8, (1, 2), 1, 6, context_dim=6)), context(), []
+
+    def look(place, shares):
+        told.append((place, shares.shape[2]))
+        return shares
+
+    x, emb = torch.randn(2, 1, 8, 8), torch.randn(2, 6)
+    torch.testing.assert_close(net(x, emb, given, look), net(x, emb, given))
+    assert told == [(0, 64), (1, 16), (2, 16), (3, 16), (4, 16), (5, 64)]
+    other = given._replace(states=given.states + 1)
+    assert not torch.allclose(net(x, emb, other), net(x, emb, given), atol=1e-3)
 
 
 SHAPES = [

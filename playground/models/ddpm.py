@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from playground import compute, validation
 from playground.nets import GROUPS, UNet, sinusoidal_embedding
-from playground.prediction import PREDICTIONS
+from playground.prediction import PREDICTIONS, Prediction
 from playground.sampling import SAMPLERS, Denoiser, Frame, Noise, guide
-from playground.schedule import SCHEDULES
+from playground.schedule import SCHEDULES, NoiseSchedule
 from playground.validation import UserError
 
 
@@ -118,18 +118,25 @@ def loss(model: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator, cl
         class_dropout: share of the classes hidden, so that one network learns both models that guidance needs.
     """
     inner = cast(Model, getattr(model, "module", model))
-    schedule, prediction = inner.schedule, inner.prediction
+    xt, t, target = noised(x0, inner.schedule, inner.prediction, generator)
+    hide = (torch.rand(len(x0), generator=generator) < class_dropout).to(y.device)
+    y = torch.where(hide, inner.config.classes, y)
+    return F.mse_loss(model(xt, t, y).float(), target)
+
+
+def noised(
+    x0: Tensor, schedule: NoiseSchedule, prediction: Prediction, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Data x0 (B, ...) at random times: x_t, t (B,), and what the network is to predict.
+
+    One time from each of B equal parts of 1 ... T: less variance than B independent draws (Kingma 2021, "VDM", I.1).
+    """
     b = len(x0)
-    # One time from each of B equal parts of 1 ... T: less variance than B independent draws (Kingma 2021, "VDM", I.1).
     u = (torch.rand((), generator=generator) + torch.arange(b) / b) % 1
     t = 1 + (u * schedule.T).long().clamp(max=schedule.T - 1)
     eps = torch.randn(x0.shape, generator=generator).to(x0.device)
-    hide = (torch.rand(b, generator=generator) < class_dropout).to(y.device)
-    y = torch.where(hide, inner.config.classes, y)
-
-    xt = schedule.add_noise(x0, t, eps)
     target = prediction.target(x0, eps, *schedule.coefficients(t, x0))
-    return F.mse_loss(model(xt, t.to(x0.device), y).float(), target)
+    return schedule.add_noise(x0, t, eps), t.to(x0.device), target
 
 
 @dataclass(frozen=True)
