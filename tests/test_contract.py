@@ -6,6 +6,7 @@ needed to try it in a second:
     TINY = family.Config(...)               the smallest model
     def tiny_loss(model, generator)         its loss on one fixed batch
     TINY_SETTINGS = {"steps": 4}            for families that sample, what to ask of `Settings` besides n and seed
+    def build(config)                       the model, where `Model(config)` is not all of it
 """
 
 import dataclasses
@@ -45,7 +46,7 @@ def family(request) -> Family:
     missing = [name for name in ("TINY", "tiny_loss") if not hasattr(tests, name)]
     assert not missing, f"tests/test_{request.param}.py must define {' and '.join(missing)}: see tests/test_contract.py"
     torch.manual_seed(0)
-    return Family(module, tests, module.Model(tests.TINY))
+    return Family(module, tests, getattr(tests, "build", module.Model)(tests.TINY))
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ def test_a_saved_model_comes_back_up_to_half_precision(family, tmp_path):
     path = tmp_path / "tiny.safetensors"
     checkpoint.save(path, family.model, {"seed": 3})
     loaded = checkpoint.load(path)
+    getattr(family.tests, "complete", lambda model: None)(loaded)
     assert loaded.config == family.tests.TINY
     assert not loaded.training
     for name, tensor in family.model.state_dict().items():

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from playground import validation
+from playground.nets import Context
 
 UNKNOWN = 0  # the place of all tokens that never occurred
 HEAD = 32  # width of an attention head
@@ -95,6 +96,11 @@ class Model(nn.Module):
         """Tokens (B, L) -> what the text encoder makes of each in the light of those before it, (B, L, W)."""
         h = self.clip.token_embedding(tokens) + self.clip.positional_embedding
         return self.clip.ln_final(self.clip.transformer(h, attn_mask=self.clip.attn_mask))
+
+    def context(self, tokens: Tensor) -> Context:
+        """The states of tokens (B, L), up to and with the end of each caption: what text to image attends to."""
+        end = tokens.argmax(1, keepdim=True)
+        return Context(self.states(tokens), torch.arange(tokens.shape[1], device=tokens.device) <= end)
 
     def text(self, tokens: Tensor) -> Tensor:
         """Tokens (B, L) -> captions in the common space (B, E), of length 1."""

@@ -1,0 +1,148 @@
+"""Text to image: the U-Net between the autoencoder and the text encoder, its guidance and what is watched of it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground.models import autoencoder, clip, text_to_image
+from playground.models.text_to_image import Config, Model, Parts, Settings
+from playground.nets import Context
+from playground.sampling import generator, last
+from playground.validation import UserError
+
+TINY = Config(size=4, context_dim=32, width=8, blocks=1, emb_dim=16, T=40)
+TINY_SETTINGS = {"steps": 4, "w": 2.0}
+PROMPTS = ["a small pizza on a blue background", "an owl"]
+TOKENS = clip.occurring(PROMPTS)
+
+
+def complete(model: Model) -> None:
+    """Attach tiny parts, for tests/test_contract.py."""
+    torch.manual_seed(1)
+    encoder = clip.Model(clip.Config(len(TOKENS), 12, 16, 8, 16, 32, 1, 32, 1)).eval()
+    encoder.tokens.copy_(TOKENS)
+    model.parts = Parts(autoencoder.Model(autoencoder.Config(size=16, width=8, blocks=1)).eval(), encoder)
+
+
+def build(config: Config) -> Model:
+    model = Model(config)
+    complete(model)
+    return model
+
+
+def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
+    """The loss on one batch, for tests/test_contract.py."""
+    ramp = torch.linspace(-1, 1, 4)
+    z = torch.stack([ramp.expand(4, 4, 4), ramp[:, None].expand(4, 4, 4)])
+    states = torch.sin(torch.arange(2 * 3 * 32.0)).view(2, 3, 32)
+    empty = Context(torch.zeros(1, 3, 32), torch.tensor([[True, True, False]]))
+    return text_to_image.loss(model, z, Context(states, torch.ones(2, 3, dtype=torch.bool)), empty, generator)
+
+
+@pytest.fixture
+def model() -> Model:
+    torch.manual_seed(0)
+    made = build(TINY)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made.eval()
+
+
+def test_the_shipped_network_has_at_most_five_and_a_half_million_parameters() -> None:
+    with torch.device("meta"):
+        made = Model(Config())
+    assert sum(parameter.numel() for parameter in made.parameters()) <= 5_500_000
+    assert autoencoder.Config().shape == (Config().channels, Config().size, Config().size)
+    assert clip.Config().text_width == Config().context_dim
+
+
+def test_the_parts_are_not_among_the_weights(model: Model) -> None:
+    assert not any("encoder" in name for name in model.state_dict())
+    bare = Model(TINY)
+    with pytest.raises(UserError, match="attach"):
+        bare.said(["an owl"])
+
+
+def test_the_loss_is_that_of_the_velocity_and_hides_the_share_asked_for(model: Model) -> None:
+    z, said, empty = torch.randn(200, 4, 4, 4, generator=generator(0)), model.said(["an owl"] * 200), model.said([""])
+    seen: list[Context] = []
+
+    class Spy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = model  # as one wrapped for several processes
+
+        def forward(self, zt: Tensor, t: Tensor, context: Context) -> Tensor:
+            seen.append(context)
+            alpha_bar = model.schedule.alpha_bar[t][:, None, None, None].float()
+            eps = (zt - alpha_bar.sqrt() * z) / (1 - alpha_bar).sqrt()
+            return alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * z  # v of Salimans and Ho 2022
+
+    assert text_to_image.loss(Spy(), z, said, empty, generator(1), dropout=0.3).item() == pytest.approx(0, abs=1e-8)
+    hidden = (seen[0].states == empty.states).all(2).all(1)
+    assert hidden.float().mean().item() == pytest.approx(0.3, abs=0.13)
+    assert torch.equal(seen[0].there, torch.where(hidden[:, None], empty.there, said.there))
+
+
+def test_a_run_is_guided_between_its_two_estimates(model: Model) -> None:
+    moments = list(text_to_image.sample(model, Settings(n=2, prompt=PROMPTS[0], steps=4, w=3.0)))
+    assert [moment.step for moment in moments] == [0, 1, 2, 3, 4]
+    for moment in moments[:-1]:
+        torch.testing.assert_close(moment.z0_hat, moment.without + 3 * (moment.given - moment.without))
+        assert moment.x is None
+    assert not torch.allclose(moments[0].without, moments[0].given, atol=1e-3)
+    x = moments[-1].x
+    assert x is not None
+    torch.testing.assert_close(x, model.decode(moments[-1].z))
+
+
+@pytest.mark.parametrize(("w", "kind"), [(0.0, "without"), (1.0, "given")])
+def test_guidance_0_and_1_are_the_two_models(model: Model, w: float, kind: str) -> None:
+    moment = next(iter(text_to_image.sample(model, Settings(n=1, steps=3, w=w))))
+    torch.testing.assert_close(moment.z0_hat, getattr(moment, kind))
+
+
+def test_an_empty_prompt_is_unconditional(model: Model) -> None:
+    moment = next(iter(text_to_image.sample(model, Settings(n=1, prompt="", steps=3))))
+    torch.testing.assert_close(moment.without, moment.given)
+
+
+def test_a_negative_prompt_stands_where_nothing_stood(model: Model) -> None:
+    one = next(iter(text_to_image.sample(model, Settings(n=1, prompt=PROMPTS[0], negative=PROMPTS[1], steps=3))))
+    other = next(iter(text_to_image.sample(model, Settings(n=1, prompt=PROMPTS[1], steps=3))))
+    torch.testing.assert_close(one.without, other.given)
+
+
+@pytest.mark.parametrize("guidance", text_to_image.GUIDANCE)
+def test_curves_of_guidance_keep_their_mean(guidance: str) -> None:
+    settings = Settings(w=5.0, guidance=guidance)
+    weights = torch.tensor([settings.weight(share) for share in torch.linspace(0, 1, 2001).tolist()])
+    expected = 1 + 4 * 0.6 if guidance == "interval" else 5.0
+    assert weights.mean().item() == pytest.approx(expected, rel=2e-3)
+    assert weights.min() >= 1
+
+
+def test_attention_is_of_the_prompt_and_sums_to_one(model: Model) -> None:
+    moment = next(iter(text_to_image.sample(model, Settings(n=2, prompt=PROMPTS[1], steps=3))))
+    assert len(moment.attention) == 6
+    assert moment.attention[0].shape == (2, 4, 16, 12)
+    length = int(model.said([PROMPTS[1]]).there.sum())
+    for attention in moment.attention:
+        torch.testing.assert_close(attention.float().sum(3), torch.ones(attention.shape[:3]), rtol=0, atol=5e-3)
+        assert (attention[..., length:] == 0).all()
+
+
+def test_a_prompt_changes_the_picture(model: Model) -> None:
+    x = [last(text_to_image.sample(model, Settings(n=1, prompt=prompt, steps=4))).x for prompt in PROMPTS]
+    assert F.mse_loss(x[0], x[1]) > 1e-6
+
+
+@pytest.mark.parametrize("wrong", [{"prompt": "x" * 301}, {"prompt": None}, {"negative": 3}, {"w": 13}, {"steps": 0},
+                                   {"guidance": "wild"}, {"sampler": "euler"}, {"n": 0}])  # fmt: skip
+def test_absurd_settings_are_refused(wrong: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong)) if "n" not in wrong else "number of pictures"):
+        replace(Settings(), **wrong)
