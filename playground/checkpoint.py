@@ -11,7 +11,7 @@ import json
 import pkgutil
 import textwrap
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, cast
@@ -26,7 +26,7 @@ import playground.models
 from playground.validation import UserError
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-_lock = threading.Lock()
+_lock = threading.RLock()  # a model may ask for its parts while it is used
 
 
 class CheckpointError(UserError):
@@ -133,9 +133,10 @@ class _Uninitialised(TorchFunctionMode):
     """Modules built in it leave their parameters as they are; to draw random ones on `meta` torch imports for 1.5 s."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(function, "__module__", "") == "torch.nn.init":
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init" or function is Tensor.normal_:
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return function(*args, **(kwargs or {}))
+        return function(*args, **kwargs)
 
 
 @lru_cache(maxsize=32)
@@ -152,4 +153,19 @@ def _load(path: Path, mtime_ns: int) -> nn.Module:
     except (TypeError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         reason = textwrap.shorten(str(error).strip().splitlines()[-1], 160, placeholder=" ...")
         raise CheckpointError(f"the checkpoint {path.name} does not fit its own config ({reason})") from None
+    if hasattr(model, "find"):
+        model.find = partial(_part, path.parent, path.stem)
     return model.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # faster, even one at a time
+
+
+def _part(folder: Path, owner: str, name: str, expect: str, digest: str) -> nn.Module:
+    """Another model that one stands on, from the same folder.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or is not the one that the owner was trained with.
+    """
+    path = folder / f"{name}.safetensors"
+    model = load(path, expect)
+    if sha256(path) != digest:
+        raise CheckpointError(f"{owner} was trained with another {name}: take both from the same place")
+    return model

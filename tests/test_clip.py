@@ -4,9 +4,11 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from playground import checkpoint
@@ -62,7 +64,7 @@ def test_a_long_caption_is_cut_and_still_ends() -> None:
 def test_states_are_what_openclip_reads_the_caption_from() -> None:
     model = made()
     tokens = model.tokenize(TEXTS)
-    states = model.states(tokens)
+    states = model.context(tokens).states
     assert states.shape == (3, 16, 32)
     end = states[torch.arange(3), tokens.argmax(1)]
     torch.testing.assert_close(F.normalize(end @ model.clip.text_projection, dim=1), model.text(tokens))
@@ -71,7 +73,7 @@ def test_states_are_what_openclip_reads_the_caption_from() -> None:
 
 def test_a_state_knows_only_what_was_said_before() -> None:
     model = made()
-    one, other = model.states(model.tokenize(["a small pizza", "a small owl"]))
+    one, other = model.context(model.tokenize(["a small pizza", "a small owl"])).states
     torch.testing.assert_close(one[:3], other[:3])
     assert not torch.allclose(one[3], other[3], atol=1e-3)
 
@@ -91,7 +93,30 @@ def test_a_checkpoint_holds_all_that_a_caption_needs(tmp_path: Path) -> None:
     loaded = checkpoint.load(path, expect="clip")
     assert torch.equal(loaded.tokenize(TEXTS), model.tokenize(TEXTS))
     tokens = model.tokenize(TEXTS)
-    torch.testing.assert_close(loaded.states(tokens), model.states(tokens), rtol=0, atol=2e-2)
+    torch.testing.assert_close(loaded.context(tokens).states, model.context(tokens).states, rtol=0, atol=2e-2)
+
+
+def test_what_is_there_ends_with_the_caption() -> None:
+    model = made()
+    there = model.context(model.tokenize(["an owl", "a small pizza"])).there
+    assert there.sum(1).tolist() == [4, 5]
+    assert (there.int().diff(dim=1) <= 0).all()
+
+
+def test_an_encoder_that_others_have_trained_is_loaded_from_its_file(tmp_path: Path) -> None:
+    """The real path of `open_clip.create_model`, with random weights in a local file."""
+    whole, path = open_clip.create_model("ViT-B-32"), tmp_path / "ViT-B-32.safetensors"
+    save_file(whole.state_dict(), path)
+    encoder = clip.pretrained(f"ViT-B-32/{path}")
+    tokens = encoder.tokenize(TEXTS)
+    assert torch.equal(tokens, open_clip.get_tokenizer("ViT-B-32")(TEXTS))
+    states = encoder.context(tokens).states
+    assert states.shape == (3, 77, 512)
+    with torch.no_grad():
+        expected = whole.encode_text(tokens)
+    torch.testing.assert_close(states[torch.arange(3), tokens.argmax(1)] @ whole.text_projection, expected)
+    with pytest.raises(UserError, match="cannot be loaded"):
+        clip.pretrained(f"ViT-B-32/{tmp_path / 'nothing.safetensors'}")
 
 
 @pytest.mark.parametrize("wrong", [{"text_width": 100}, {"size": 65}, {"vocabulary": 2}, {"context": 0.5}])

@@ -1,12 +1,15 @@
 """Text to image: the U-Net between the autoencoder and the text encoder, its guidance and what is watched of it."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from playground import checkpoint
 from playground.models import autoencoder, clip, text_to_image
 from playground.models.text_to_image import Config, Model, Parts, Settings
 from playground.nets import Context
@@ -65,6 +68,25 @@ def test_the_parts_are_not_among_the_weights(model: Model) -> None:
     bare = Model(TINY)
     with pytest.raises(UserError, match="attach"):
         bare.said(["an owl"])
+
+
+def test_a_loaded_model_finds_its_parts_and_refuses_others(model: Model, tmp_path: Path) -> None:
+    parts, paths = model.attached(), {}
+    for name, part in (("autoencoder", parts.autoencoder), ("clip", parts.encoder)):
+        paths[name] = tmp_path / f"{name}-tiny.safetensors"
+        checkpoint.save(paths[name], cast(nn.Module, part), {})
+    digests = {name: checkpoint.sha256(path) for name, path in paths.items()}
+    model.config = replace(TINY, autoencoder="autoencoder-tiny", encoder="clip-tiny",
+                           autoencoder_sha256=digests["autoencoder"], encoder_sha256=digests["clip"])  # fmt: skip
+    path = tmp_path / "text-to-image-tiny.safetensors"
+    checkpoint.save(path, model, {})
+    loaded = cast(Model, checkpoint.load(path, expect="text_to_image"))
+    x, again = (last(text_to_image.sample(m, Settings(n=1, prompt=PROMPTS[0], steps=3))).x for m in (model, loaded))
+    torch.testing.assert_close(x, again, rtol=0, atol=0.05)
+    model.config = replace(model.config, encoder_sha256="0" * 64)
+    checkpoint.save(path, model, {})
+    with pytest.raises(UserError, match="trained with another clip-tiny"):
+        last(text_to_image.sample(cast(Model, checkpoint.load(path)), Settings(n=1, steps=3)))
 
 
 def test_the_loss_is_that_of_the_velocity_and_hides_the_share_asked_for(model: Model) -> None:

@@ -11,7 +11,7 @@ no pictures. Shapes: B batch, L tokens, W width of the text encoder, E dimension
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -92,15 +92,9 @@ class Model(nn.Module):
         place = torch.searchsorted(self.tokens, found).clamp(max=len(self.tokens) - 1)
         return torch.where(self.tokens[place] == found, place + 1, UNKNOWN)
 
-    def states(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, L) -> what the text encoder makes of each in the light of those before it, (B, L, W)."""
-        h = self.clip.token_embedding(tokens) + self.clip.positional_embedding
-        return self.clip.ln_final(self.clip.transformer(h, attn_mask=self.clip.attn_mask))
-
     def context(self, tokens: Tensor) -> Context:
-        """The states of tokens (B, L), up to and with the end of each caption: what text to image attends to."""
-        end = tokens.argmax(1, keepdim=True)
-        return Context(self.states(tokens), torch.arange(tokens.shape[1], device=tokens.device) <= end)
+        """What text to image attends to: see `context`."""
+        return context(self.clip, tokens)
 
     def text(self, tokens: Tensor) -> Tensor:
         """Tokens (B, L) -> captions in the common space (B, E), of length 1."""
@@ -113,6 +107,58 @@ class Model(nn.Module):
     def forward(self, x: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures and their captions in the common space, each (B, E), and the scale of the logits, a scalar."""
         return self.image(x), self.text(tokens), self.clip.logit_scale.exp()
+
+
+def context(clip: nn.Module, tokens: Tensor) -> Context:
+    """The states of tokens (B, L), each in the light of those before it, up to and with the end of each caption.
+
+    Args:
+        clip: OpenCLIP's model, or its text encoder.
+    """
+    text = cast(Any, clip)
+    h = text.token_embedding(tokens) + text.positional_embedding
+    states = text.ln_final(text.transformer(h, attn_mask=text.attn_mask))
+    end = tokens.argmax(1, keepdim=True)  # the end of a caption is the largest token
+    return Context(states, torch.arange(tokens.shape[1], device=tokens.device) <= end)
+
+
+class Pretrained(nn.Module):
+    """The text encoder of an OpenCLIP model that others have trained.
+
+    Args:
+        architecture: such as ViT-B-32.
+        weights: such as laion2b_s34b_b79k, which are downloaded, or the path of a file.
+    """
+
+    def __init__(self, architecture: str, weights: str):
+        import open_clip
+
+        super().__init__()
+        self.clip = open_clip.create_model(architecture, pretrained=weights)
+        del self.clip.visual
+        self.tokenizer = open_clip.get_tokenizer(architecture)
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> tokens (B, 77)."""
+        return self.tokenizer(list(texts)).to(self.clip.positional_embedding.device)
+
+    def context(self, tokens: Tensor) -> Context:
+        """What text to image attends to: see `context`."""
+        return context(self.clip, tokens)
+
+
+@cache
+def pretrained(name: str) -> Pretrained:
+    """The encoder of a name, ARCHITECTURE/WEIGHTS.
+
+    Raises:
+        UserError: there is no such architecture, or its weights cannot be had.
+    """
+    architecture, _, weights = name.partition("/")
+    try:
+        return Pretrained(architecture, weights).requires_grad_(False).eval()
+    except Exception as error:  # open_clip, its downloads and torch raise many kinds
+        raise validation.UserError(f"the text encoder {name} cannot be loaded ({error})") from error
 
 
 @cache

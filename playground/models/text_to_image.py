@@ -6,15 +6,17 @@ every place of its maps attends to those states. The U-Net is the model here; th
 from a file of its own. Shapes: B batch, (c, h, w) of a latent, L tokens, D width of the states.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playground import compute, validation
+from playground.models import clip
 from playground.models.autoencoder import Model as Autoencoder
 from playground.models.ddpm import noised
 from playground.nets import GROUPS, Context, Control, UNet, sinusoidal_embedding
@@ -36,7 +38,7 @@ class Config:
         width, multipliers, blocks, patch: of the U-Net, see `playground.nets.UNet`.
         emb_dim: of the embedding of time.
         prediction, schedule, T: see `playground.prediction` and `playground.schedule`.
-        autoencoder, encoder: names of the two other parts.
+        autoencoder, encoder: names of the two other parts; an encoder of OpenCLIP's own is ARCHITECTURE/WEIGHTS.
         autoencoder_sha256, encoder_sha256: of their files: with others the U-Net would draw noise.
     """
 
@@ -89,9 +91,11 @@ class Model(nn.Module):
 
     Attributes:
         parts: the two others, to sample with; not among the weights.
+        find: gives a part by its name, its family and the sha256 of its file; set when the model is loaded from one.
     """
 
     parts: Parts | None = None
+    find: Callable[[str, str, str], nn.Module] | None = None
 
     def __init__(self, config: Config):
         super().__init__()
@@ -111,16 +115,29 @@ class Model(nn.Module):
 
     def said(self, texts: Sequence[str]) -> Context:
         """What the text encoder makes of texts."""
-        encoder = self._attached().encoder
+        encoder = self.attached().encoder
         return encoder.context(encoder.tokenize(texts))
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (B, c, h, w) -> pictures (B, C, H, W) in [-1, 1]."""
-        return self._attached().autoencoder.decode(z).clamp(-1, 1)
+        return self.attached().autoencoder.decode(z).clamp(-1, 1)
 
-    def _attached(self) -> Parts:
+    def attached(self) -> Parts:
+        """The two others, found where this model was found."""
         if self.parts is None:
-            raise UserError("the model of text to image has no autoencoder and no text encoder yet: attach them")
+            if self.find is None:
+                raise UserError("the model of text to image has no autoencoder and no text encoder yet: attach them")
+            config = self.config
+            found = [
+                self.find(config.autoencoder, "autoencoder", config.autoencoder_sha256),
+                clip.pretrained(config.encoder)
+                if "/" in config.encoder
+                else self.find(config.encoder, "clip", config.encoder_sha256),
+            ]
+            device = next(self.parameters()).device
+            if device.type != "cpu":  # what is found belongs to all
+                found = [copy.deepcopy(part).to(device) for part in found]
+            self.parts = Parts(*cast(Any, found))
         return self.parts
 
 
