@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -134,7 +135,8 @@ class _Uninitialised(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(function, "__module__", "") == "torch.nn.init" or function is Tensor.normal_:
+        shape_alone = function in (Tensor.normal_, F.normalize)  # in spectral norms
+        if shape_alone or getattr(function, "__module__", "") == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
         return function(*args, **kwargs)
 
