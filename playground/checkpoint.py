@@ -11,6 +11,7 @@ import json
 import pkgutil
 import textwrap
 import threading
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -130,15 +131,24 @@ def load(path: str | Path, expect: str | None = None) -> nn.Module:
         return _load(path, path.stat().st_mtime_ns)
 
 
+# What a spectral norm computes as it is made, by shape alone.
+_SHAPES: dict[Any, Callable[..., Tensor]] = {
+    Tensor.normal_: lambda x, *_: x,
+    F.normalize: lambda x, **_: x,
+    torch.mv: lambda a, b: a.new_empty(len(a)),
+    torch.vdot: lambda a, b: a.new_empty(()),
+    Tensor.div: lambda a, b: a,
+}
+
+
 class _Uninitialised(TorchFunctionMode):
-    """Modules built in it leave their parameters as they are; to draw random ones on `meta` torch imports for 1.5 s."""
+    """Modules built in it leave parameters as they are: to compute them on `meta` imports torch._dynamo for 1.5 s."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        shape_alone = function in (Tensor.normal_, F.normalize)  # in spectral norms
-        if shape_alone or getattr(function, "__module__", "") == "torch.nn.init":
+        if getattr(function, "__module__", "") == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return function(*args, **kwargs)
+        return _SHAPES.get(function, function)(*args, **kwargs)
 
 
 @lru_cache(maxsize=32)
