@@ -148,7 +148,8 @@ class _Uninitialised(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(function, "__module__", "") == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return _SHAPES.get(function, function)(*args, **kwargs)
+        made = _SHAPES.get(function) if args and getattr(args[0], "is_meta", False) else None
+        return (made or function)(*args, **kwargs)
 
 
 @lru_cache(maxsize=32)
