@@ -4,17 +4,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from playground import checkpoint
+from playground.data import captions, scenes
+from playground.data.emoji import Glyphs
 from playground.models import autoencoder, clip, text_to_image
 from playground.models.text_to_image import Config, Model, Parts, Settings
 from playground.nets import Context
 from playground.sampling import generator, last
 from playground.validation import UserError
+from train import text_to_image as recipe
 
 TINY = Config(size=4, context_dim=32, width=8, blocks=1, emb_dim=16, T=40)
 TINY_SETTINGS = {"steps": 4, "w": 2.0}
@@ -168,3 +173,59 @@ def test_a_prompt_changes_the_picture(model: Model) -> None:
 def test_absurd_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(UserError, match=next(iter(wrong)) if "n" not in wrong else "number of pictures"):
         replace(Settings(), **wrong)
+
+
+# --- the training ---------------------------------------------------------------------------------
+
+GLYPHS = Glyphs(["pizza", "owl", "rocket", "anchor"], torch.rand(4, 4, 64, 64, generator=generator(0)), "")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> recipe.Recipe:
+    """A recipe whose parts are there."""
+    torch.manual_seed(2)
+    tokens = clip.occurring(list(captions.corpus(captions.words(GLYPHS.names))))
+    encoder = clip.Model(clip.Config(len(tokens), 24, 16, 8, 16, 32, 1, 32, 1))
+    encoder.tokens.copy_(tokens)
+    checkpoint.save(tmp_path / "clip-emoji.safetensors", encoder, {})
+    tiny_autoencoder = autoencoder.Model(autoencoder.Config(width=8, blocks=1))
+    checkpoint.save(tmp_path / "autoencoder-emoji.safetensors", tiny_autoencoder, {})
+    return recipe.Recipe(name="text-to-image-tiny", steps=4, batch_size=4, precision="no", log_every=1, save_every=2,
+                         picture_every=2, config=replace(TINY, size=16), scenes=30, parts=tmp_path, out=tmp_path,
+                         runs=tmp_path / "runs")  # fmt: skip
+
+
+def test_a_training_leaves_a_model_that_finds_its_parts(tiny: recipe.Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "PROMPTS", ("an owl", "a pizza"))
+    path = recipe.train(tiny, GLYPHS)
+    assert path is not None
+    model = cast(Model, checkpoint.load(path, expect="text_to_image"))
+    x = last(text_to_image.sample(model, Settings(n=2, prompt="an owl on blue", steps=2))).x
+    assert x is not None
+    assert x.shape == (2, 3, 64, 64)
+    assert (tiny.folder / "picture-0000004.png").exists()
+
+
+def test_latents_are_those_of_the_scenes_and_computed_once(tiny: recipe.Recipe) -> None:
+    config, parts = recipe.stood_on(tiny)
+    made = replace(tiny, config=config)
+    drawn = scenes.sample_both(tiny.scenes, generator(0), scenes.for_training(GLYPHS.names))
+    latents = recipe.encoded(made, parts, GLYPHS, drawn, batch=7)
+    some = scenes.Scenes(*(part[20:22] for part in drawn))
+    with torch.no_grad():
+        expected = parts.autoencoder.encode(scenes.draw(some, GLYPHS))
+    torch.testing.assert_close(torch.from_numpy(latents[20:22].copy()).float(), expected, rtol=2e-3, atol=2e-3)
+    before = next(made.folder.glob("latents-*.npy")).stat().st_mtime_ns
+    recipe.encoded(made, parts, GLYPHS, drawn)
+    assert next(made.folder.glob("latents-*.npy")).stat().st_mtime_ns == before
+
+
+def test_a_pretrained_encoder_takes_the_place_of_ours(tiny: recipe.Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "whole.safetensors"
+    save_file(open_clip.create_model("ViT-B-32").state_dict(), path)
+    asked = replace(tiny, name="text-to-image-vit", steps=1, clip="ViT-B-32", clip_weights=str(path))
+    made = recipe.train(asked, GLYPHS)
+    assert made is not None
+    config = checkpoint.load(made).config
+    assert (config.encoder, config.context_dim) == (f"ViT-B-32/{path}", 512)
+    assert last(text_to_image.sample(cast(Model, checkpoint.load(made)), Settings(n=1, steps=1))).x is not None

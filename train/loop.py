@@ -238,6 +238,7 @@ CIRCUMSTANCES = {
     "out",
     "runs",
     "judge",
+    "parts",
     "minutes",
     "compile",
     "tracker",

@@ -1,0 +1,125 @@
+"""The recipe of `text-to-image-emoji`: latents of scenes, told by the states of their captions.
+
+The autoencoder and the text encoder are trained before, and stay as they are. The latents are computed once and kept
+beside the run; captions are phrased afresh each time.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from playground import checkpoint, pictures
+from playground.data import captions, emoji, scenes
+from playground.data.scenes import Scenes
+from playground.models import clip, text_to_image
+from playground.models.text_to_image import Config, Parts, Settings
+from playground.sampling import generator, last
+from train import device, loop
+
+
+@dataclass(frozen=True)
+class Recipe(loop.Options):
+    """Twenty-five epochs of 200,000 scenes.
+
+    Attributes:
+        config: of the U-Net.
+        core: learn the emoji of `emoji.CORE` alone; else all of the font.
+        scenes: how many are drawn and encoded.
+        dropout: share of the captions hidden.
+        clip: an architecture of OpenCLIP, whose text encoder is used instead of `clip-emoji`.
+        clip_weights: of that, such as laion2b_s34b_b79k, or the path of a file.
+        parts: the folder of the autoencoder and of `clip-emoji`.
+    """
+
+    name: str = "text-to-image-emoji"
+    steps: int = 39_000
+    lr: float = 6e-4
+    decay: float = 0.5
+    picture_every: int = 2_000
+    config: Config = field(default_factory=Config)
+    core: bool = True
+    scenes: int = 200_000
+    dropout: float = 0.1
+    clip: str = ""
+    clip_weights: str = ""
+    parts: Path = checkpoint.WEIGHTS
+
+    @property
+    def learns_from(self) -> str:
+        return f"{scenes.ABOUT}, with captions"
+
+
+RECIPES = [Recipe()]
+PROMPTS = ("a pizza on a blue background", "a small owl on a red background", "a dog to the left of a rocket",
+           "a big green apple on white", "a robot above a cactus on a yellow background")  # fmt: skip
+
+
+def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
+    """Train, or go on training; the path of the checkpoint when the last step is done.
+
+    Args:
+        glyphs: those of the recipe by default.
+    """
+    config, parts = stood_on(recipe)
+    recipe = replace(recipe, config=config)  # a run does not go on with other parts
+    run = loop.Run(recipe, lambda: text_to_image.Model(config))
+    target = run.accelerator.device
+    shown = glyphs or emoji.learned(recipe.data, recipe.core)
+    called, allowed = captions.words(shown.names), scenes.for_training(shown.names)
+    drawn = scenes.sample_both(recipe.scenes, generator(recipe.seed), allowed)
+    latents = run.fetched(lambda: encoded(recipe, parts, shown, drawn))
+    encoder = cast(nn.Module, parts.encoder).to(target)
+    empty = parts.encoder.context(parts.encoder.tokenize([""]))
+
+    def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        index = run.batch(recipe.scenes, step).cpu()
+        said = captions.captions(Scenes(*(part[index] for part in drawn)), called, random)
+        with torch.no_grad():
+            context = parts.encoder.context(parts.encoder.tokenize(said))
+        z0 = torch.from_numpy(latents[index.numpy()]).to(target).float()
+        return text_to_image.loss(model, z0, context, empty, random, recipe.dropout)
+
+    def picture(model: text_to_image.Model, path: Path) -> None:
+        model.parts = parts
+        rows = [last(text_to_image.sample(model, Settings(n=4, prompt=prompt))).x for prompt in PROMPTS]
+        pictures.image(pictures.grid(pictures.to_uint8(torch.cat(cast(list[Tensor], rows))), columns=4)).save(path)
+
+    encoder.requires_grad_(False).eval()
+    return loop.follow(run, run.train(loss=loss), picture)
+
+
+def stood_on(recipe: Recipe) -> tuple[Config, Parts]:
+    """The config with the names of the two other parts in it, and the parts."""
+    paths = {name: recipe.parts / f"{getattr(recipe.config, name)}.safetensors" for name in ("autoencoder", "encoder")}
+    autoencoder = device.load(paths["autoencoder"], expect="autoencoder")
+    config = replace(recipe.config, autoencoder_sha256=checkpoint.sha256(paths["autoencoder"]))
+    if recipe.clip:
+        name = f"{recipe.clip}/{recipe.clip_weights}"
+        encoder = clip.pretrained(name)
+        return replace(config, encoder=name, context_dim=encoder.clip.positional_embedding.shape[1]), Parts(
+            autoencoder, encoder
+        )
+    own = device.load(paths["encoder"], expect="clip")
+    config = replace(config, encoder_sha256=checkpoint.sha256(paths["encoder"]), context_dim=own.config.text_width)
+    return config, Parts(autoencoder, own)
+
+
+@torch.no_grad()
+def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, batch: int = 250) -> np.ndarray:
+    """The latents (N, c, h, w) of scenes, in half precision; kept on the disk beside the run."""
+    path = recipe.folder / f"latents-{recipe.config.autoencoder_sha256[:12]}.npy"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = np.empty((len(drawn.glyph), *parts.autoencoder.config.shape), np.float16)
+        for start in tqdm(range(0, len(made), batch), desc="latents"):
+            x = scenes.draw(Scenes(*(part[start : start + batch] for part in drawn)), glyphs).to(device.DEVICE)
+            made[start : start + batch] = parts.autoencoder.encode(x).cpu().numpy()
+        partial = path.with_suffix(".partial.npy")
+        np.save(partial, made)
+        partial.replace(path)
+    return np.load(path, mmap_mode="r")
