@@ -80,7 +80,7 @@ def describe(places: Places, asked: Asked) -> dict[str, Any]:
         [
             Strip(
                 contest.MODELS[name].title,
-                contest.MODELS[name].short,
+                contest.MODELS[name].caveat or contest.MODELS[name].short,
                 history.tiles(seen),
                 *gauges.GAUGES[asked.below](name, seen),
             )

@@ -17,7 +17,7 @@ class About(NamedTuple):
         colour: of its lines.
         loss: in `adversarial.LOSSES`.
         d, g: what D and G minimise, as HTML.
-        caveat: where it is poor, a sentence.
+        caveat: why it is poor, if it is.
     """
 
     title: str
@@ -35,8 +35,11 @@ _RELATIVE = f"E softplus({_FAKE} − {_REAL}) + ½ E |∇D(x)|² + ½ E |∇D(G(
 _RELATIVE_G = f"E softplus({_REAL} − {_FAKE})"
 _CRITIC, _RAISE = f"E {_FAKE} − E {_REAL}", f"−E {_FAKE}"
 _PENALTY = _CRITIC + " + 10 E (|∇D| − 1)²"
+_CAVEATS = {
+    "wasserstein-clip": "poor: clipped weights leave D too flat to teach G, and digits are missing",
+}
 MODELS = {
-    f"gan-digits-{variant}": About(title, short, colour, loss, d, g)
+    f"gan-digits-{variant}": About(title, short, colour, loss, d, g, _CAVEATS.get(variant, ""))
     for colour, (variant, title, short, loss, d, g) in zip(
         palette.LINES,
         (

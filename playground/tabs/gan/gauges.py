@@ -68,7 +68,7 @@ def slopes(name: str, seen: History) -> tuple[list[str], list[Histogram]]:
     drawn = Histogram(
         "|∇D| between real and fake, logarithmic",
         [("0.001", "1000")],
-        [Counts("points", palette.ESTIMATE, binned(decades, -3, 3))],
+        [Counts("points", palette.ESTIMATE, binned(decades, -3, 3, bins=60))],
         mark=(0.5, "1"),
     )
     return notes, [drawn]

@@ -97,7 +97,7 @@ def describe(made: Walk, asked: Asked) -> dict[str, Any]:
     first, mean = made.logits[:, 0].tolist(), made.logits.mean(dim=1).tolist()
     steepest = made.gradient.abs().max().clamp(min=1e-12)
     strips = [
-        Strip("G(z)", "what the generator draws", _frames(made.x)),
+        Strip("G(z)", contest.MODELS[asked.model].caveat or "what the generator draws", _frames(made.x)),
         Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(made.gradient / steepest)),
     ]
     return scrubber.pack(
