@@ -109,12 +109,13 @@ def test_a_fully_grown_model_is_the_model() -> None:
     torch.testing.assert_close(model.discriminator(x, None, Stage(2)), model.discriminator(x), rtol=0, atol=0)
 
 
-def test_a_model_grows_by_equal_parts_and_fades_each_in_over_half_of_one() -> None:
+def test_a_model_grows_by_equal_parts_of_half_its_training_and_fades_each_in_over_half_of_one() -> None:
     config = VARIANTS["progressive"]
     shares = [0.0, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 1.0]
-    stages = [gan.grown(config, share) for share in shares]
+    stages = [gan.grown(config, share / 2) for share in shares]
     assert [stage.level for stage in stages] == [0, 0, 1, 1, 1, 1, 2, 2]
     assert [stage.share for stage in stages] == pytest.approx([1, 1, 0, 0.4, 1, 1, 0, 1], abs=1e-9)
+    assert gan.grown(config, 1.0) == Stage(2)
     assert gan.grown(TINY, 0.5) is None
 
 

@@ -262,13 +262,14 @@ def _generate(model: Model, n: int, y: Tensor | None, random: torch.Generator, s
 def grown(config: Config, share: float) -> Stage | None:
     """How far the networks of a progressive model have grown after a share of the training, from 0 to 1.
 
-    An equal part of it for each resolution, which is faded in over the first half of its part. Karras 2018,
-    "Progressive Growing of GANs", section 2 and appendix A.
+    Over its first half, an equal part for each resolution, which is faded in over the first half of its part; all of its
+    second half is for the last one. Karras 2018, "Progressive Growing of GANs", section 2 and appendix A.
     """
     if not config.progressive:
         return None
-    index = min(int(share * config.stages), config.stages - 1)
-    return Stage(index, min(1.0, 2 * (share * config.stages - index)) if index else 1.0)
+    part = 2 * share * config.stages
+    index = min(int(part), config.stages - 1)
+    return Stage(index, min(1.0, 2 * (part - index)) if index else 1.0)
 
 
 def at_stage(x: Tensor, stage: Stage | None) -> Tensor:
