@@ -262,8 +262,8 @@ def _generate(model: Model, n: int, y: Tensor | None, random: torch.Generator, s
 def grown(config: Config, share: float) -> Stage | None:
     """How far the networks of a progressive model have grown after a share of the training, from 0 to 1.
 
-    Over its first half, an equal part for each resolution, which is faded in over the first half of its part; all of its
-    second half is for the last one. Karras 2018, "Progressive Growing of GANs", section 2 and appendix A.
+    Over its first half, an equal part for each resolution, which is faded in over the first half of its part; all of
+    its second half is for the last one. Karras 2018, "Progressive Growing of GANs", section 2 and appendix A.
     """
     if not config.progressive:
         return None
