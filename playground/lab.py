@@ -236,8 +236,8 @@ PRESETS = {
     ),
     "collapse": Preset(
         "Cause collapse",
-        Settings(Objective("nonsaturating"), lr_d=2e-4, momentum=0.9, average=0.0),
-        "D learns 25 times as slowly as G, and both have momentum: G rushes to wherever D's score is highest, all its "
+        Settings(Objective("nonsaturating"), lr_d=5e-5, momentum=0.9, average=0.0),
+        "D learns 100 times as slowly as G, and both have momentum: G rushes to wherever D's score is highest, all its "
         "points in one heap, and chases it from mode to mode.",
     ),
     "mend": Preset(

@@ -58,7 +58,7 @@ def test_a_preset_says_why_and_its_link_restores_it(page: Page, address: str) ->
     first = ready(page, LAB)
     page.locator("label").filter(has_text="Cause collapse").click()
     next_value(page, first, LAB)
-    expect(page.locator(f"{LAB} .why")).to_contain_text("25 times as slowly")
+    expect(page.locator(f"{LAB} .why")).to_contain_text("100 times as slowly")
     page.wait_for_function("location.search.includes('lr_d=0.0002')")
     page.goto(page.url)
     ready(page, LAB)
