@@ -135,13 +135,13 @@ def draw(scenes: Scenes, glyphs: Glyphs) -> Tensor:
     glyph, ground, side, x, y = (part.to(device) for part in scenes)
     picture = (torch.tensor(list(GROUNDS.values()), device=device)[ground] / 255)[:, :, None, None]
     for k in range(glyph.shape[1]):
-        placed = _placed(glyphs.colours[glyph[:, k]], side[:, k], x[:, k], y[:, k])
-        placed = placed * (glyph[:, k] != NONE)[:, None, None, None]
-        picture = placed[:, :3] + (1 - placed[:, 3:]) * picture
+        shown = placed(glyphs.colours[glyph[:, k]], side[:, k], x[:, k], y[:, k])
+        shown = shown * (glyph[:, k] != NONE)[:, None, None, None]
+        picture = shown[:, :3] + (1 - shown[:, 3:]) * picture
     return 2 * picture - 1
 
 
-def _placed(colours: Tensor, side: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def placed(colours: Tensor, side: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Glyphs (n, 4, GLYPH, GLYPH) on empty pictures (n, 4, SIZE, SIZE), of widths and at places in pixels (n,)."""
     scale = SIZE / side.clamp(min=1)
     zero = torch.zeros_like(scale)
