@@ -231,7 +231,7 @@ PRESETS = {
     ),
     "unrolled": Preset(
         "Unrolled",
-        Settings(Objective("nonsaturating", unroll=3, unroll_lr=0.05), batch=128),
+        Settings(Objective("nonsaturating", unroll=3, unroll_lr=0.005), batch=128),
         "G foresees how D will answer: crowding on one mode no longer pays.",
     ),
     "collapse": Preset(

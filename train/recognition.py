@@ -62,15 +62,15 @@ class Recogniser:
 
     def _scene(self, x: Tensor, ground: Tensor, count: int) -> Tensor:
         """A small picture (3, S, S) on a ground (3,) -> glyph, side, x and y of each emoji, (4, count)."""
-        renders, left, found = self.renders[count - 1], x - ground[:, None, None], []
-        for _ in range(count):
-            gain = explained(left, ground, renders)  # (N, K, S, S)
+        renders, found, taken = self.renders[count - 1], [[0.0] * 4] * count, torch.zeros(count, *x.shape).to(x)
+        for each in [*range(count)] * count:  # of two, each is looked for again once the other is known
+            taken[each] = 0
+            gain = explained(x - ground[:, None, None] - taken.sum(0), ground, renders)  # (N, K, S, S)
             n, k, down, across = (int(i) for i in torch.unravel_index(gain.argmax(), gain.shape))
-            part = renders.parts[n, k]
+            part, scale = renders.parts[n, k], SIZE / S
             render = part[:3] + ground[:, None, None] * part[3]
-            left = left - torch.roll(render, (down - S // 2, across - S // 2), (1, 2))
-            scale = SIZE / S
-            found.append([n, float(renders.sides[k]), across * scale, down * scale])
+            taken[each] = torch.roll(render, (down - S // 2, across - S // 2), (1, 2))
+            found[each] = [n, float(renders.sides[k]), across * scale, down * scale]
         return in_order(torch.tensor(found, device=x.device).T)
 
 
@@ -88,7 +88,7 @@ def rendered(glyphs: Glyphs, least: float, most: float) -> Renders:
 def explained(left: Tensor, ground: Tensor, renders: Renders) -> Tensor:
     """By how much each render, with its middle at each place, brings the sum of squares of a difference from the ground
     (3, S, S) down: (N, K, S, S); minus infinity where it would not be whole."""
-    mix = torch.cat([torch.eye(3, device=left.device), ground[:, None]], 1)  # parts -> difference from the ground (3, 4)
+    mix = torch.cat([torch.eye(3, device=left.device), ground[:, None]], 1)  # of the parts (3, 4)
     spectrum = torch.fft.rfft2(torch.einsum("ca,cij->aij", mix, left))  # (4, S, S / 2 + 1)
     product = torch.fft.irfft2(torch.einsum("nkaij,aij->nkij", renders.spectra, spectrum), s=(S, S))
     square = torch.einsum("ca,cb,nkab->nk", mix, mix, renders.squares)

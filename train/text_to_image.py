@@ -4,6 +4,7 @@ The autoencoder and the text encoder are trained before, and stay as they are. T
 beside the run; captions are phrased afresh each time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,8 @@ from playground.data.scenes import Scenes
 from playground.models import clip, text_to_image
 from playground.models.text_to_image import Config, Parts, Settings
 from playground.sampling import generator, last
-from train import device, loop
+from train import device, loop, prompted
+from train.results import Entry
 
 
 @dataclass(frozen=True)
@@ -123,3 +125,8 @@ def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, b
         np.save(partial, made)
         partial.replace(path)
     return np.load(path, mmap_mode="r")
+
+
+def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
+    """How well it draws what it is asked for."""
+    return prompted.entries(path, data)

@@ -243,13 +243,14 @@ class Guided:
     """The denoiser of one run: both estimates of z0, guided; what it saw last is kept.
 
     Args:
-        prompt, negative: contexts of a batch of 1.
-        n: pictures.
+        negative: what to keep away from, a context of a batch of 1.
+        prompts: what to draw, one of as many as there are pictures.
     """
 
-    def __init__(self, model: Model, prompt: Context, negative: Context, settings: Settings, n: int):
+    def __init__(self, model: Model, negative: Context, prompts: Context, settings: Settings):
         self.model, self.settings = model, settings
-        self.context = Context(*(torch.cat([a] * n + [b] * n) for a, b in zip(negative, prompt, strict=True)))
+        pairs = zip(negative, prompts, strict=True)
+        self.context = Context(*(torch.cat([without.expand_as(given), given]) for without, given in pairs))
         self.attention: list[Tensor] = []
 
     def __call__(self, zt: Tensor, t: int) -> Tensor:
@@ -268,18 +269,20 @@ class Guided:
 
 
 @torch.no_grad()
-def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Moment]:
+def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[str] = ()) -> Iterator[Moment]:
     """Moments of a run from noise to pictures, `settings.steps` + 1 of them.
 
     Args:
         first: index of the first picture, for runs split into batches.
+        prompts: of each picture, if they are not all `settings.prompt`.
     """
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
     device, config = next(model.parameters()).device, model.config
     noise = Noise(settings.seed, settings.n, first)
     z = noise((config.channels, config.size, config.size), device)
-    denoise = Guided(model, model.said([settings.prompt]), model.said([settings.negative]), settings, settings.n)
+    given = model.said(prompts or [settings.prompt] * settings.n)
+    denoise = Guided(model, model.said([settings.negative]), given, settings)
     steps = model.schedule.steps(settings.steps)
     run: Denoiser = denoise
     for frame in SAMPLERS[settings.sampler](run, z, model.schedule, steps, noise, settings.eta):

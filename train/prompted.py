@@ -1,0 +1,264 @@
+"""How well text to image draws what it is asked for: scenes are captioned, drawn by the model, and recognised.
+
+What a picture shows is found by `train.recognition`; how far the pictures are from real scenes, in the features of the
+CLIP whose text encoder told the model what to draw.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from playground import checkpoint
+from playground.data import captions, emoji, scenes
+from playground.data.emoji import Glyphs
+from playground.data.scenes import Scenes
+from playground.models import clip, text_to_image
+from playground.models.text_to_image import Settings
+from playground.sampling import generator, last
+from train import device
+from train.measures import frechet
+from train.recognition import Recogniser
+from train.results import Entry
+
+TABLE = "prompts"
+CAPTIONS, SEEDS, BATCH = 1_000, 2, 50
+REAL = 5_000  # scenes that the pictures are compared with
+WATCHED = 100  # captions whose attention is measured
+WEIGHTS = (0.0, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0)
+NEAR = 0.01  # share of fresh scenes that would be called near-copies of the training scenes
+
+
+class Asked(NamedTuple):
+    """Scenes that a model is asked to draw, and the captions it is asked with."""
+
+    scenes: Scenes
+    prompts: list[str]
+
+
+def entries(path: Path, data: Path) -> Iterator[Entry]:
+    """The rows of a checkpoint: captions of each kind at the best weight, the first kind at all weights, and more."""
+    sha256, flags = checkpoint.sha256(path), checkpoint.header(path).provenance["flags"]
+    best, bench = Settings(n=CAPTIONS, prompt=""), cache(lambda: Bench(path, data, flags))
+
+    def entry(row: str, settings: Settings, measure: Callable[["Bench"], dict[str, float]], n: int) -> Entry:
+        shown = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "prompt", "seed"))
+        identity = {"table": TABLE, "checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown,
+                    "n": n, "seed": settings.seed}  # fmt: skip
+        return Entry(identity, lambda: measure(bench()))
+
+    yield entry("floor", best, Bench.floor, CAPTIONS)
+    for kind in KINDS:
+        for seed in range(SEEDS):
+            settings = replace(best, seed=seed)
+            yield entry(kind, settings, partial(Bench.read, kind=kind, settings=settings), CAPTIONS)
+    for w in WEIGHTS:
+        settings = replace(best, w=w)
+        yield entry(f"w = {w:g}", settings, partial(Bench.distances, settings=settings), CAPTIONS)
+    yield entry("attention", best, partial(Bench.attention, settings=replace(best, n=WATCHED)), WATCHED)
+    for n in (1, 4):
+        settings = replace(best, n=n, prompt=Settings().prompt)
+        yield entry(f"{n} at once", settings, partial(Bench.speed, settings=settings), n)
+
+
+# What is asked for.
+
+
+def _one(glyphs: Glyphs, pairs: Tensor, **choices: float) -> Asked:
+    shown = scenes.sample(CAPTIONS, generator(3), pairs)
+    return _captioned(shown, glyphs, **choices)
+
+
+def _two(glyphs: Glyphs, orders: Tensor) -> Asked:
+    pairs = scenes.for_training(glyphs.names).pairs
+    return _captioned(scenes.sample_two(CAPTIONS, generator(3), scenes.Allowed(pairs, orders)), glyphs)
+
+
+def _captioned(shown: Scenes, glyphs: Glyphs, article: float = 0.0, name: float = 0.0) -> Asked:
+    """In the plainest words, but for the choices of the article and of the name: see `captions.phrased`."""
+    choices = torch.zeros(len(shown.glyph), captions.CHOICES)
+    choices[:, 2], choices[:, 5] = article, name
+    return Asked(shown, captions.phrased(shown, captions.words(glyphs.names), choices))
+
+
+def _with_aliases(glyphs: Glyphs) -> Tensor:
+    """The pairs of training whose emoji have another name."""
+    more = torch.tensor([len(called) > 1 for called in captions.words(glyphs.names)])
+    return scenes.for_training(glyphs.names).pairs & more[:, None]
+
+
+KINDS: dict[str, Callable[[Glyphs], Asked]] = {
+    "seen pairs": lambda glyphs: _one(glyphs, scenes.for_training(glyphs.names).pairs),
+    "the, not a": lambda glyphs: _one(glyphs, scenes.for_training(glyphs.names).pairs, article=0.5),
+    "no article": lambda glyphs: _one(glyphs, scenes.for_training(glyphs.names).pairs, article=0.9),
+    "held-out pairs": lambda glyphs: _one(glyphs, scenes.held_out(glyphs.names)),
+    "by name": lambda glyphs: _one(glyphs, _with_aliases(glyphs)),
+    "by alias": lambda glyphs: _one(glyphs, _with_aliases(glyphs), name=0.999),
+    "two emoji": lambda glyphs: _two(glyphs, scenes.for_training(glyphs.names).orders),
+    "held-out orders": lambda glyphs: _two(glyphs, scenes.held_out_orders(glyphs.names)),
+}
+
+
+# What is measured.
+
+
+class Bench:
+    """A checkpoint, and what its pictures are compared with."""
+
+    def __init__(self, path: Path, data: Path, flags: dict[str, Any]):
+        self.model: text_to_image.Model = device.load(path, expect="text_to_image")
+        self.glyphs, self.flags = emoji.learned(data, flags["core"]), flags
+        self.judge = cast(clip.Model, device.load(path.parent / "clip-emoji.safetensors", expect="clip"))
+
+    def read(self, kind: str, settings: Settings) -> dict[str, float]:
+        """How often the pictures show what they were asked for."""
+        asked = KINDS[kind](self.glyphs)
+        x = self.draw(asked.prompts, settings)
+        return agreement(asked.scenes, self.recognise(x, asked.scenes.glyph.shape[1]))
+
+    def distances(self, settings: Settings) -> dict[str, float]:
+        """The same, and how far the pictures are from real scenes, and how many are near-copies of training scenes."""
+        asked = KINDS["seen pairs"](self.glyphs)
+        x = self.draw(asked.prompts, settings)
+        nearest, limit = self.copied(x)
+        return {
+            **agreement(asked.scenes, self.recognise(x, 1)),
+            "frechet": frechet(self.features(self.real(REAL, 0)), self.features(x)),
+            "near_copies": (nearest < limit).float().mean().item(),
+        }
+
+    def floor(self) -> dict[str, float]:
+        """What as many real scenes would have."""
+        x = self.real(CAPTIONS, 1)
+        found = self.recognise(x, 1)
+        return {
+            **agreement(self.fresh(CAPTIONS, 1), found),
+            "frechet": frechet(self.features(self.real(REAL, 0)), self.features(x)),
+        }
+
+    def attention(self, settings: Settings) -> dict[str, float]:
+        """Of pictures of two emoji that are both as asked for: how much of a name's attention, in the mean over steps,
+        layers and heads, lies on its own emoji, in multiples of the emoji's share of the picture."""
+        asked, ratios = KINDS["two emoji"](self.glyphs), list[float]()
+        tokens = self.model.attached().encoder.tokenize
+        for start in range(0, settings.n, BATCH):
+            part = slice(start, min(start + BATCH, settings.n))
+            prompts, wanted = asked.prompts[part], _part(asked.scenes, part)
+            maps, x = attended(self.model, replace(settings, n=len(prompts)), start, prompts)
+            found = self.recognise(x, 2)
+            for i in (found.glyph == wanted.glyph).all(1).nonzero()[:, 0].tolist():
+                for k, mask in enumerate(masks(_part(found, slice(i, i + 1)), self.glyphs, maps.shape[-1])):
+                    name = self.glyphs.names[int(wanted.glyph[i, k])]
+                    words = places(tokens([name])[0], tokens([prompts[i]])[0])
+                    on = maps[i, words].mean(0)
+                    ratios.append(float((on * mask).sum() / on.sum() / mask.mean()))
+        return {"attention": statistics.fmean(ratios), "names": float(len(ratios))} if ratios else {"names": 0.0}
+
+    def speed(self, settings: Settings) -> dict[str, float]:
+        """Seconds from the prompt to the pictures, the median of five runs."""
+        seconds = []
+        for _ in range(6):
+            start = time.monotonic()
+            last(text_to_image.sample(self.model, settings))
+            seconds.append(time.monotonic() - start)
+        return {"seconds": statistics.median(seconds[1:])}
+
+    def draw(self, prompts: list[str], settings: Settings) -> Tensor:
+        """A picture of each prompt (n, 3, 64, 64)."""
+        made = []
+        for start in tqdm(range(0, len(prompts), BATCH), desc=f"pictures, seed {settings.seed}", leave=False):
+            some = prompts[start : start + BATCH]
+            run = text_to_image.sample(self.model, replace(settings, n=len(some)), start, some)
+            made.append(cast(Tensor, last(run).x).cpu())
+        return torch.cat(made)
+
+    def fresh(self, n: int, seed: int) -> Scenes:
+        """Scenes of one emoji like those of the training, but not among them."""
+        return scenes.sample(n, generator(4, seed), scenes.for_training(self.glyphs.names).pairs)
+
+    def real(self, n: int, seed: int) -> Tensor:
+        """Their pictures."""
+        return scenes.draw(self.fresh(n, seed), self.glyphs)
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """What the CLIP makes of pictures (n, E)."""
+        return torch.cat([self.judge.image(part.to(device.DEVICE)).cpu() for part in x.split(500)])
+
+    def copied(self, x: Tensor) -> tuple[Tensor, float]:
+        """The distance of pictures to the nearest training scene (n,), and up to which one is a near-copy."""
+        known = self.known
+        return nearest(small(x), known), nearest(small(self.real(CAPTIONS, 2)), known).quantile(NEAR).item()
+
+    @cached_property
+    def recognise(self) -> Recogniser:
+        """Finds the emoji in pictures."""
+        return Recogniser(self.glyphs)
+
+    @cached_property
+    def known(self) -> Tensor:
+        """The scenes that the model was trained on, small and in half precision (N, D)."""
+        allowed = scenes.for_training(self.glyphs.names)
+        drawn = scenes.sample_both(self.flags["scenes"], generator(self.flags["seed"]), allowed)
+        parts = tqdm(range(0, self.flags["scenes"], 500), desc="training scenes", leave=False)
+        return torch.cat([small(scenes.draw(_part(drawn, slice(i, i + 500)), self.glyphs)).half() for i in parts])
+
+
+def _part(shown: Scenes, part: slice) -> Scenes:
+    return Scenes(*(choice[part] for choice in shown))
+
+
+def agreement(wanted: Scenes, found: Scenes) -> dict[str, float]:
+    """How often names and ground are as asked for; of two emoji also their relation, among those with both names."""
+    names = (found.glyph.sort(1).values == wanted.glyph.sort(1).values).all(1)
+    figures = {"name": names.float().mean().item(), "ground": (found.ground == wanted.ground).float().mean().item()}
+    if wanted.glyph.shape[1] == 1 or not names.any():
+        return figures
+    upright = [(part.y[:, 1] - part.y[:, 0]).abs() > (part.x[:, 1] - part.x[:, 0]).abs() for part in (wanted, found)]
+    right = (found.glyph == wanted.glyph).all(1) & (upright[0] == upright[1])
+    return {**figures, "relation": right[names].float().mean().item()}
+
+
+@torch.no_grad()
+def attended(model: text_to_image.Model, settings: Settings, first: int, prompts: list[str]) -> tuple[Tensor, Tensor]:
+    """The mean attention of all steps, layers and heads to each token (n, L, h, w), and the pictures."""
+    maps, size = list[Tensor](), model.config.size
+    for moment in text_to_image.sample(model, settings, first, prompts):
+        for layer in moment.attention:
+            mean = layer.float().mean(1).transpose(1, 2)  # (n, L, places)
+            side = round(mean.shape[2] ** 0.5)
+            maps.append(F.interpolate(mean.unflatten(2, (side, side)), [size, size], mode="nearest"))
+    return torch.stack(maps).mean(0).cpu(), cast(Tensor, moment.x).cpu()
+
+
+def masks(shown: Scenes, glyphs: Glyphs, size: int) -> Iterator[Tensor]:
+    """Where each emoji of a scene is: its opacity (size, size)."""
+    for k in range(shown.glyph.shape[1]):
+        each = scenes.placed(glyphs.colours[shown.glyph[:, k]], shown.side[:, k], shown.x[:, k], shown.y[:, k])
+        yield F.adaptive_avg_pool2d(each[0, 3:], size)[0]
+
+
+def places(name: Tensor, prompt: Tensor) -> slice:
+    """Where the tokens of a name, between its start and its end, stand in a prompt."""
+    inner = name[1 : int(name.argmax())]
+    found = prompt.unfold(0, len(inner), 1).eq(inner).all(1).nonzero()
+    return slice(int(found[0, 0]), int(found[0, 0]) + len(inner))
+
+
+def small(x: Tensor) -> Tensor:
+    """Pictures (n, 3, 64, 64) as (n, 768): a pixel for sixteen."""
+    return F.avg_pool2d(x, 4).flatten(1)
+
+
+def nearest(x: Tensor, known: Tensor, chunk: int = 20_000) -> Tensor:
+    """The root mean square difference of each of x (n, D) to the nearest of those known (N, D): (n,)."""
+    found = [torch.cdist(x, part.float()).min(1).values for part in known.split(chunk)]
+    return torch.stack(found).min(0).values / x.shape[1] ** 0.5
