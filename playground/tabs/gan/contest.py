@@ -36,7 +36,7 @@ _RELATIVE_G = f"E softplus({_REAL} − {_FAKE})"
 _CRITIC, _RAISE = f"E {_FAKE} − E {_REAL}", f"−E {_FAKE}"
 _PENALTY = _CRITIC + " + 10 E (|∇D| − 1)²"
 _CAVEATS = {
-    "wasserstein-clip": "poor: clipped weights make D too simple, and digits are missing",
+    "wasserstein-clip": "poor: clipped, D is too simple",
 }
 MODELS = {
     f"gan-digits-{variant}": About(title, short, colour, loss, d, g, _CAVEATS.get(variant, ""))
