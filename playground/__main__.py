@@ -1,16 +1,16 @@
 """The same jobs without a browser: python -m playground sample NAME ... and python -m playground list."""
 
 import argparse
+import inspect
 import sys
-from dataclasses import dataclass, make_dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, make_dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import tyro
-from torch import nn
 from tqdm import tqdm
 
 from playground import checkpoint, exports, pictures
@@ -73,13 +73,31 @@ def sample(words: list[str]) -> int:
     family = checkpoint.family(checkpoint.header(path).family)
     if not hasattr(family, "sample"):
         raise UserError(f"{name} makes no pictures")
-    options = tyro.cli(_options(family.Settings), prog=f"python -m playground sample {name}", args=flags)
+    prompted = "prompts" in inspect.signature(family.sample).parameters
+    options = tyro.cli(_options(family.Settings, prompted), prog=f"python -m playground sample {name}", args=flags)
     if options.out.suffix not in KINDS:
         raise UserError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")
-    about = exports.metadata(name, options.settings, checkpoint.header(path).provenance)
-    write(options.out, family, checkpoint.load(path), options.settings, about)
+    model, settings, told = checkpoint.load(path), options.settings, dict[str, Any]()
+    run = partial(family.sample, model)
+    if prompted and options.prompts:
+        told["prompts"] = _prompts(options.prompts, settings)
+        settings, run = replace(settings, n=len(told["prompts"])), partial(run, **told)
+    elif hasattr(family, "labels"):
+        told["labels"] = family.labels(model, settings).numpy()
+    write(options.out, run, settings, told, exports.metadata(name, settings, checkpoint.header(path).provenance))
     print(options.out)
     return 0
+
+
+def _prompts(path: Path, settings: Any) -> list[str]:
+    """The lines of a file, each a prompt that the settings allow."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(f"{path} must be text in UTF-8, a prompt a line") from None
+    if not lines:
+        raise UserError(f"{path} is empty: it needs a prompt a line")
+    return [replace(settings, prompt=line).prompt for line in lines]
 
 
 def _place(flags: list[str]) -> Path:
@@ -89,42 +107,41 @@ def _place(flags: list[str]) -> Path:
     return parser.parse_known_args(flags)[0].weights
 
 
-def _options(settings: Any) -> Any:
-    """The flags of `sample`: a family's settings, the file to write, and the folder of the checkpoints."""
-    return make_dataclass(
-        "Options",
-        [
-            ("out", Path),
-            ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[misc]
-            ("weights", Path, checkpoint.WEIGHTS),
-        ],
-        frozen=True,
-    )
+def _options(settings: Any, prompted: bool) -> Any:
+    """The flags of `sample`: a family's settings, the file to write, the folder of the checkpoints; and a file with a
+    prompt a line, one for each picture, where there are prompts."""
+    fields: list[Any] = [
+        ("out", Path),
+        ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[misc]
+        ("weights", Path, checkpoint.WEIGHTS),
+    ]
+    return make_dataclass("Options", fields + [("prompts", Path | None, None)] * prompted, frozen=True)
 
 
-def write(out: Path, family: ModuleType, model: nn.Module, settings: Any, about: dict[str, str]) -> None:
-    """Sample, and write a grid (PNG), the arrays (NPZ) or the frames (GIF)."""
+def write(
+    out: Path, sample: Callable[..., Iterator[Any]], settings: Any, told: dict[str, Any], about: dict[str, str]
+) -> None:
+    """Sample, and write a grid (PNG), the arrays (NPZ, with what was `told` for each picture) or the frames (GIF)."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".gif":
         if not hasattr(settings, "steps"):
             raise UserError("the pictures of this family come in one step: choose .png or .npz")
         if settings.n > BATCH:
             raise UserError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
-        exports.gif(out, record(tqdm(family.sample(model, settings), unit="frame"), settings.steps).x, about)
+        exports.gif(out, record(tqdm(sample(settings), unit="frame"), settings.steps).x, about)
         return
-    images = sampled(family, model, settings)
+    images = sampled(sample, settings)
     if out.suffix == ".png":
         exports.png(out, pictures.grid(images), about)
         return
-    labels = {"labels": family.labels(model, settings).numpy()} if hasattr(family, "labels") else {}
-    exports.npz(out, {"images": images, **labels}, about)
+    exports.npz(out, {"images": images} | {name: np.asarray(values) for name, values in told.items()}, about)
 
 
-def sampled(family: ModuleType, model: nn.Module, settings: Any) -> np.ndarray:
+def sampled(sample: Callable[..., Iterator[Any]], settings: Any) -> np.ndarray:
     """The finished pictures, uint8 (N, H, W, C), made in batches under a progress bar."""
     parts = []
     with tqdm(total=settings.n, unit="picture") as bar:
-        for x in finished(partial(family.sample, model), settings):
+        for x in finished(sample, settings):
             parts.append(pictures.to_uint8(x))
             bar.update(len(x))
     return np.concatenate(parts)

@@ -140,3 +140,9 @@ def test_a_training_learns_the_words_of_its_captions_and_is_measured(tmp_path: P
     found = recipe.retrieval(path, glyphs, n=20, among=10)
     assert set(found) == {f"{way}_{what}" for way in ("image_to_text", "text_to_image") for what in ("name", "ground")}
     assert all(0 <= share <= 1 for share in found.values())
+
+
+def test_emoji_characters_are_read_as_their_names() -> None:
+    model = made()
+    assert clip.spelled(["🍕 on blue"])[0].split() == ["pizza", "on", "blue"]
+    assert model.tokenize(["a small 🍕 on a blue background"]).equal(model.tokenize(TEXTS[:1]))

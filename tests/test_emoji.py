@@ -1,5 +1,6 @@
 """The emoji of a font."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,25 @@ def test_a_missing_or_damaged_font_says_what_to_do(tmp_path: Path, monkeypatch) 
     (tmp_path / "NotoColorEmoji.ttf").write_bytes(b"no font")
     with pytest.raises(DataError, match="is damaged"):
         emoji.load(tmp_path)
+
+
+def test_the_font_is_fetched_once_and_only_if_it_is_the_right_one(tmp_path: Path, monkeypatch) -> None:
+    served = tmp_path / "served.ttf"
+    served.write_bytes(b"any file")
+    monkeypatch.setattr(emoji, "SYSTEM", [])
+    monkeypatch.setattr(emoji, "ADDRESS", served.as_uri())
+    own = tmp_path / "data" / "NotoColorEmoji.ttf"
+    with pytest.raises(DataError, match=r"could not be fetched .* install fonts-noto-color-emoji"):
+        emoji.load(own.parent, download=True)  # another hash
+    assert not list(own.parent.iterdir())
+    monkeypatch.setattr(emoji, "SHA256", hashlib.sha256(served.read_bytes()).hexdigest())
+    with pytest.raises(DataError, match="is damaged"):
+        emoji.load(own.parent, download=True)
+    assert own.read_bytes() == b"any file"
+    monkeypatch.setattr(emoji, "ADDRESS", (tmp_path / "nowhere").as_uri())
+    own.unlink()
+    with pytest.raises(DataError, match="could not be fetched"):
+        emoji.load(own.parent, download=True)
 
 
 @pytest.mark.skipif(not any(path.exists() for path in emoji.SYSTEM), reason="the font is not installed")

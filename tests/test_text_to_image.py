@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -11,7 +12,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from playground import checkpoint
+from playground import __main__ as command_line
+from playground import checkpoint, pictures
 from playground.data import captions, scenes
 from playground.data.emoji import Glyphs
 from playground.models import autoencoder, clip, text_to_image
@@ -229,3 +231,20 @@ def test_a_pretrained_encoder_takes_the_place_of_ours(tiny: recipe.Recipe, tmp_p
     config = checkpoint.load(made).config
     assert (config.encoder, config.context_dim) == (f"ViT-B-32/{path}", 512)
     assert last(text_to_image.sample(cast(Model, checkpoint.load(made)), Settings(n=1, steps=1))).x is not None
+
+
+def test_prompts_of_a_file_are_drawn_in_order(model: Model, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(text_to_image.Model, "parts", model.attached())
+    checkpoint.save(tmp_path / "tiny.safetensors", model, {})
+    asked, out = tmp_path / "prompts.txt", tmp_path / "out.npz"
+    asked.write_text("\n".join([*PROMPTS, ""]) + "\n", encoding="utf-8")
+    flags = ["sample", "tiny", "--steps", "2", "--weights", str(tmp_path), "--out", str(out), "--prompts", str(asked)]
+    assert command_line.main(flags) == 0
+    made = np.load(out)
+    assert made["prompts"].tolist() == [*PROMPTS, ""]
+    one = Settings(n=1, prompt=PROMPTS[1], steps=2)
+    alone = cast(Tensor, last(text_to_image.sample(model, one, first=1)).x)
+    assert np.abs(made["images"][1:2].astype(int) - pictures.to_uint8(alone)).max() <= 2, "but for rounding"
+    asked.write_bytes(b"\xff\xfe")
+    assert command_line.main(flags) == 1
+    assert "must be text in UTF-8" in capsys.readouterr().err

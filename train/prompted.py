@@ -152,7 +152,7 @@ class Bench:
         for start in range(0, settings.n, BATCH):
             part = slice(start, min(start + BATCH, settings.n))
             prompts, wanted = asked.prompts[part], _part(asked.scenes, part)
-            maps, x = attended(self.model, replace(settings, n=len(prompts)), start, prompts)
+            maps, x = attended(self.model, replace(settings, n=len(prompts)), start, asked.prompts)
             found = self.recognise(x, 2)
             for i in (found.glyph == wanted.glyph).all(1).nonzero()[:, 0].tolist():
                 for k, mask in enumerate(masks(_part(found, slice(i, i + 1)), self.glyphs, maps.shape[-1])):
@@ -175,8 +175,8 @@ class Bench:
         """A picture of each prompt (n, 3, 64, 64)."""
         made = []
         for start in tqdm(range(0, len(prompts), BATCH), desc=f"pictures, seed {settings.seed}", leave=False):
-            some = prompts[start : start + BATCH]
-            run = text_to_image.sample(self.model, replace(settings, n=len(some)), start, some)
+            n = min(BATCH, len(prompts) - start)
+            run = text_to_image.sample(self.model, replace(settings, n=n), start, prompts)
             made.append(cast(Tensor, last(run).x).cpu())
         return torch.cat(made)
 

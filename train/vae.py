@@ -143,14 +143,14 @@ def _test_shapes(recipe: Recipe) -> tuple[Tensor, Tensor]:
 def _drawn_emoji(recipe: Recipe, run: loop.Run) -> Batches:
     """Pictures drawn as they are needed, each process its share; of pairs that are not held out."""
     n = recipe.batch_size // run.accelerator.num_processes
-    glyphs = emoji.load(recipe.data)
+    glyphs = emoji.load(recipe.data, download=True)
     pairs = ~scenes.held_out(glyphs.names)
     glyphs = glyphs._replace(colours=glyphs.colours.to(run.accelerator.device))
     return lambda step, g: scenes.draw(scenes.sample(n, g, pairs), glyphs)
 
 
 def _test_emoji(recipe: Recipe) -> tuple[Tensor, Tensor]:
-    glyphs = emoji.load(recipe.data)
+    glyphs = emoji.load(recipe.data, download=True)
     shown = scenes.tests(glyphs, slice(recipe.config.kept))
     return scenes.draw(shown, glyphs), shown.ground
 

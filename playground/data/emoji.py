@@ -1,11 +1,12 @@
 """Noto Color Emoji (SIL OFL 1.1): the pictures of a font, and their names.
 
-The font is the Debian package fonts-noto-color-emoji, or a NotoColorEmoji.ttf in the data folder; names are those of
-Unicode's CLDR, from the package `emoji`.
+The font is the Debian package fonts-noto-color-emoji, or a NotoColorEmoji.ttf in the data folder, fetched on request;
+names are those of Unicode's CLDR, from the package `emoji`.
 """
 
 import hashlib
 import io
+import socket
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +17,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from playground.data.digits import DataError
+from playground.data.digits import PATIENCE, DataError
 
 GLYPH = 64  # pixels a side that glyphs are kept at
 SYSTEM = [Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"), Path("/usr/share/fonts/noto/NotoColorEmoji.ttf")]
+ADDRESS = "https://github.com/googlefonts/noto-emoji/raw/v2.047/fonts/NotoColorEmoji.ttf"
+SHA256 = "39ee3c587e10e89669b9ff32703261d10d5f9c4dd5ad147b6b5a1c5200591817"
 _FONT_SIZE, _CANVAS = 109, (136, 128)  # pixels: the font holds bitmaps of this one size
 _CORE = """
 dog face, cat face, mouse face, hamster, rabbit face, fox, bear, panda, koala, tiger face, lion, cow face, pig face,
@@ -66,22 +69,43 @@ class Glyphs(NamedTuple):
     sha256: str
 
 
-def load(root: str | Path) -> Glyphs:
+def load(root: str | Path, download: bool = False) -> Glyphs:
     """The glyphs of the font in a data folder, or of the system; kept in memory once drawn.
 
+    Args:
+        root: the folder that holds (or will hold) NotoColorEmoji.ttf.
+        download: fetch the font if there is none (11 MB).
+
     Raises:
-        DataError: there is no such font, or it is damaged.
+        DataError: there is no such font, or it is damaged, or could not be fetched.
     """
-    found = [path for path in [Path(root) / "NotoColorEmoji.ttf", *SYSTEM] if path.exists()]
-    if not found:
-        raise DataError(
-            "the font Noto Color Emoji is missing: install fonts-noto-color-emoji, or put NotoColorEmoji.ttf into "
-            f"{root}"
-        )
+    own = Path(root) / "NotoColorEmoji.ttf"
     with _lock:
+        found = [path for path in [own, *SYSTEM] if path.exists()]
+        if not found and download:
+            _fetch(own)
+            found = [own]
+        if not found:
+            raise DataError(f"the font Noto Color Emoji is missing: {_ADVICE} {root}")
         if found[0] not in _kept:
             _kept[found[0]] = _draw(found[0])
         return _kept[found[0]]
+
+
+_ADVICE = "install fonts-noto-color-emoji, or put NotoColorEmoji.ttf into"
+
+
+def _fetch(path: Path) -> None:
+    """Download the font; nothing is left of a download that breaks off or is not what was expected."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)  # torch.hub sets none
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(ADDRESS, str(path), hash_prefix=SHA256)
+    except (OSError, RuntimeError) as error:  # RuntimeError: another hash
+        raise DataError(f"the font Noto Color Emoji could not be fetched ({error}): {_ADVICE} {path.parent}") from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def names() -> dict[str, str]:
@@ -97,8 +121,8 @@ def names() -> dict[str, str]:
 
 
 def learned(root: str | Path, core: bool) -> Glyphs:
-    """Those of the font in `CORE`, or all of them."""
-    glyphs = load(root)
+    """Those of the font in `CORE`, or all of them; the font is fetched if there is none."""
+    glyphs = load(root, download=True)
     if not core:
         return glyphs
     names = [name for name in CORE if name in glyphs.names]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
+import emoji
 import torch
 from torch import Tensor, nn
 
@@ -88,7 +89,7 @@ class Model(nn.Module):
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> places in the token embedding (B, L), padded; those of tokens that never occurred are UNKNOWN."""
-        found = tokenizer()(list(texts), self.config.context).to(self.tokens.device)
+        found = tokenizer()(spelled(texts), self.config.context).to(self.tokens.device)
         place = torch.searchsorted(self.tokens, found).clamp(max=len(self.tokens) - 1)
         return torch.where(self.tokens[place] == found, place + 1, UNKNOWN)
 
@@ -140,7 +141,7 @@ class Pretrained(nn.Module):
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Texts -> tokens (B, 77)."""
-        return self.tokenizer(list(texts)).to(self.clip.positional_embedding.device)
+        return self.tokenizer(spelled(texts)).to(self.clip.positional_embedding.device)
 
     def context(self, tokens: Tensor) -> Context:
         """What text to image attends to: see `context`."""
@@ -159,6 +160,14 @@ def pretrained(name: str) -> Pretrained:
         return Pretrained(architecture, weights).requires_grad_(False).eval()
     except Exception as error:  # open_clip, its downloads and torch raise many kinds
         raise validation.UserError(f"the text encoder {name} cannot be loaded ({error})") from error
+
+
+def spelled(texts: Sequence[str]) -> list[str]:
+    """Texts with the names of emoji for the characters, such as "dog face" for its picture."""
+    return [emoji.replace_emoji(text, lambda _, about: f" {about['en']} ".translate(_PLAIN)) for text in texts]
+
+
+_PLAIN = str.maketrans({":": "", "_": " "})
 
 
 @cache

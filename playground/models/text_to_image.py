@@ -274,14 +274,14 @@ def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[s
 
     Args:
         first: index of the first picture, for runs split into batches.
-        prompts: of each picture, if they are not all `settings.prompt`.
+        prompts: of the pictures of the whole run, if they are not all `settings.prompt`.
     """
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
     device, config = next(model.parameters()).device, model.config
     noise = Noise(settings.seed, settings.n, first)
     z = noise((config.channels, config.size, config.size), device)
-    given = model.said(prompts or [settings.prompt] * settings.n)
+    given = model.said(prompts[first : first + settings.n] or [settings.prompt] * settings.n)
     denoise = Guided(model, model.said([settings.negative]), given, settings)
     steps = model.schedule.steps(settings.steps)
     run: Denoiser = denoise

@@ -120,7 +120,7 @@ def _shape(places: Places, settings: Settings, drawing: object, upload: object) 
 
 
 def _emoji(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
-    glyphs = emoji.load(places.data)
+    glyphs = emoji.load(places.data, download=True)
     return scenes.draw(scenes.tests(glyphs, _numbered(settings)), glyphs)
 
 
