@@ -71,7 +71,7 @@ def build(places: Places) -> gr.Blocks:
             for name, tab in discover().items():
                 with gr.Tab(tab.title, id=name):
                     tab.build(page, places)
-        page.load(links.selector(0), None, tabs, queue=False, api_visibility="private")
+        links.select(page, tabs)
     return page.queue(max_size=64, default_concurrency_limit=1)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -65,15 +65,17 @@ def asked(kind: type[Settings], tab: str, request: gr.Request) -> tuple[Settings
         return None, sentence(error)
 
 
-def selector(level: int, tab: str = "") -> Callable[[gr.Request], Any]:
-    """What selects the tab (level 0), or the view within `tab` (level 1), that the address names as "TAB.VIEW"."""
+def select(page: gr.Blocks, tabs: gr.Tabs, tab: str = "") -> None:
+    """When the page is opened, select the tab that its address names, or the view within `tab` as "TAB.VIEW"; what is
+    not there is passed by."""
+    known = {child.id for child in tabs.children if isinstance(child, gr.Tab)}
 
-    def select(request: gr.Request) -> Any:
-        names = request.query_params.get("tab", "").split(".")
-        ours = len(names) > level and (level == 0 or names[0] == tab)
-        return gr.Tabs(selected=names[level]) if ours and names[level] else gr.skip()
+    def selected(request: gr.Request) -> Any:
+        named, _, view = request.query_params.get("tab", "").partition(".")
+        wanted = named if not tab else view if named == tab else ""
+        return gr.Tabs(selected=wanted) if wanted in known else gr.skip()
 
-    return select
+    page.load(selected, None, tabs, queue=False, api_visibility="private")
 
 
 def _written(value: Any) -> str:

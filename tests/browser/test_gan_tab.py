@@ -126,3 +126,10 @@ def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: s
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
     ready(page, ARENA)
     assert not nameless(page)
+
+
+@pytest.mark.parametrize("unknown", ["gan.nowhere", "nowhere"])
+def test_a_link_to_nowhere_shows_the_first_view(page: Page, address: str, unknown: str) -> None:
+    page.goto(f"{address}?tab={unknown}")
+    expect(page.get_by_role("tab", selected=True).first).to_have_text("GAN" if "." in unknown else "VAE")
+    expect(page.locator("canvas:visible").first).to_be_visible()

@@ -19,7 +19,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             reverse.build(page, places)
         with gr.Tab("Forward: digit to noise", id="forward"):
             forward.build(page, places)
-    page.load(links.selector(1, "ddpm"), None, views, queue=False, api_visibility="private")
+    links.select(page, views, "ddpm")
 
 
 TAB = Tab("DDPM / DDIM", 40, build)

@@ -21,7 +21,7 @@ def build(page: gr.Blocks, places: Places) -> None:
                 view.build(page, places)
         with gr.Tab(lab.TITLE, id="lab"):
             lab.build(page)
-    page.load(links.selector(1, "gan"), None, views, queue=False, api_visibility="private")
+    links.select(page, views, "gan")
 
 
 TAB = Tab("GAN", 20, build)
