@@ -146,3 +146,14 @@ def test_emoji_characters_are_read_as_their_names() -> None:
     model = made()
     assert clip.spelled(["🍕 on blue"])[0].split() == ["pizza", "on", "blue"]
     assert model.tokenize(["a small 🍕 on a blue background"]).equal(model.tokenize(TEXTS[:1]))
+
+
+def test_words_are_the_tokens_and_say_which_are_unknown() -> None:
+    model = made()
+    said = model.words("a small zeppelin")
+    assert said[:3] == [("start", True), ("a", True), ("small", True)]
+    assert said[-1] == ("end", True)
+    assert "".join(word.text for word in said[3:-1]) == "zeppelin"
+    assert not any(word.known for word in said[3:-1])
+    assert len(model.words("owl " * 100)) == TINY.context, "what is too long is cut"
+    assert [word.text for word in model.words("")] == ["start", "end"]

@@ -11,7 +11,7 @@ no pictures. Shapes: B batch, L tokens, W width of the text encoder, E dimension
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import emoji
 import torch
@@ -61,6 +61,13 @@ class Config:
                 raise validation.UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
 
 
+class Word(NamedTuple):
+    """A token of a text: what it says, and whether the encoder has seen it in training."""
+
+    text: str
+    known: bool
+
+
 class Model(nn.Module):
     """Both encoders.
 
@@ -92,6 +99,10 @@ class Model(nn.Module):
         found = tokenizer()(spelled(texts), self.config.context).to(self.tokens.device)
         place = torch.searchsorted(self.tokens, found).clamp(max=len(self.tokens) - 1)
         return torch.where(self.tokens[place] == found, place + 1, UNKNOWN)
+
+    def words(self, text: str) -> list[Word]:
+        """The tokens of a text, its start and its end included."""
+        return words(text, self.tokenize([text])[0])
 
     def context(self, tokens: Tensor) -> Context:
         """What text to image attends to: see `context`."""
@@ -143,6 +154,10 @@ class Pretrained(nn.Module):
         """Texts -> tokens (B, 77)."""
         return self.tokenizer(spelled(texts)).to(self.clip.positional_embedding.device)
 
+    def words(self, text: str) -> list[Word]:
+        """The tokens of a text, its start and its end included."""
+        return words(text, self.tokenize([text])[0] + 1)  # none is UNKNOWN
+
     def context(self, tokens: Tensor) -> Context:
         """What text to image attends to: see `context`."""
         return context(self.clip, tokens)
@@ -165,6 +180,14 @@ def pretrained(name: str) -> Pretrained:
 def spelled(texts: Sequence[str]) -> list[str]:
     """Texts with the names of emoji for the characters, such as "dog face" for its picture."""
     return [emoji.replace_emoji(text, lambda _, about: f" {about['en']} ".translate(_PLAIN)) for text in texts]
+
+
+def words(text: str, places: Tensor) -> list[Word]:
+    """The tokens of a text up to its end, as an encoder with these places (L,) in its token embedding reads them."""
+    found = tokenizer()(spelled([text]), len(places))[0]
+    said = [tokenizer().decode([token]).strip() for token in found[1 : int(found.argmax())].tolist()]
+    known = (places[: len(said) + 2] != UNKNOWN).tolist()
+    return [Word(*pair) for pair in zip(["start", *said, "end"], known, strict=True)]
 
 
 _PLAIN = str.maketrans({":": "", "_": " "})

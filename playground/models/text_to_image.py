@@ -75,6 +75,9 @@ class Encoder(Protocol):
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Tokens (B, L)."""
 
+    def words(self, text: str) -> list[clip.Word]:
+        """What the tokens of a text say."""
+
     def context(self, tokens: Tensor) -> Context:
         """Their states (B, L, D), and which tokens there are."""
 

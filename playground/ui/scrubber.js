@@ -75,6 +75,7 @@ async function load() {
   if (value.stopped) stoppedAt = value.at;
   if (value.live && value.started <= stoppedAt) return;     // it was on its way when its run was stopped
   if (arriving && !value.following) return;                 // a finished run comes: nothing less takes its place
+  if (value.words && !value.strips) return run && adopt({...run, words: value.words}, index);     // of the run on show
   const mine = ++generation;
   if (value.message) return back(value.message);
   if (value.stopped) return back(run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
@@ -119,7 +120,7 @@ function finish(value) {
 function adopt(value, at) {
   run = value;
   canvasesFor(value);
-  followers = [...drawFormula(value), ...drawCurves(value), ...followDiagram(value), ...drawBelow(value)];
+  followers = [...drawFormula(value), ...drawCurves(value), ...followDiagram(value), ...drawBelow(value), ...drawWords(value)];
   position.max = value.frames - 1;
   show(at);
 }

@@ -20,6 +20,7 @@ from gradio.data_classes import FileData
 
 from playground import pictures
 from playground.ui import component, download
+from playground.ui.answers import packed
 
 MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
 LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
@@ -104,11 +105,26 @@ class Box:
     number: str | None = None
 
 
+@dataclass(frozen=True)
+class Words:
+    """The tokens of a prompt, and how much attention each gets where.
+
+    Attributes:
+        tokens: what each says, and what there is to note of it.
+        maps: uint8 (K, L, N, S, S), of K moments, L tokens and N pictures.
+        kept: which of the K moments each frame shows, (F,).
+    """
+
+    tokens: Sequence[tuple[str, str]]
+    maps: np.ndarray
+    kept: Sequence[int]
+
+
 def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
     """The component; `empty` says what to press while there is nothing to show."""
     # Words of the HTML, not properties: Gradio 6.31 loses those of one that is updated before it is first shown.
     words = {"LABEL": label, "EMPTY": empty}
-    return component.build("scrubber", ["elements", "diagram", "followers"], words, elem_id=elem_id)
+    return component.build("scrubber", ["elements", "diagram", "words", "followers"], words, elem_id=elem_id)
 
 
 def pack(
@@ -120,6 +136,7 @@ def pack(
     formula: str = "",
     numbers: dict[str, list[str]] | None = None,
     diagram: Sequence[Box] = (),
+    words: Words | None = None,
     start: int = -1,
     keep: bool = False,
     notice: str = "",
@@ -143,6 +160,7 @@ def pack(
         "formula": formula,
         "numbers": numbers or {},
         "diagram": [asdict(box) for box in diagram],
+        "words": _spoken(words),
         "below": [{"notes": list(strip.notes), "plots": [_bars(plot) for plot in strip.plots]} for strip in strips],
     }
     return {
@@ -165,6 +183,11 @@ def pack(
         "keep": keep,
         "notice": notice,
     }
+
+
+def spoken(words: Words) -> dict[str, Any]:
+    """The value that shows other maps of the words of the run on show."""
+    return {"id": uuid.uuid4().hex, "following": json.dumps({"words": _spoken(words)})}
 
 
 def live(strips: Sequence[Strip], index: int, frames: int, caption: str, started: float) -> dict[str, Any]:
@@ -190,6 +213,13 @@ def stopped() -> dict[str, Any]:
 def data_url(image: np.ndarray) -> str:
     """uint8 (H, W, C) as a data: URL."""
     return "data:image/jpeg;base64," + base64.b64encode(_encode(image, lossless=False)).decode()
+
+
+def _spoken(words: Words | None) -> dict[str, Any] | None:
+    if words is None:
+        return None
+    return {"tokens": list(words.tokens), "maps": packed(words.maps), "kept": list(words.kept),
+            "size": words.maps.shape[-1], "pictures": words.maps.shape[2]}  # fmt: skip
 
 
 def _vacant(strip: Strip) -> list[int]:
