@@ -120,16 +120,18 @@ _WHERE = (
 )
 
 
-def reverse_step(sampler: str, prediction: str, w: float = 1.0, clip: bool = True) -> str:
+def reverse_step(sampler: str, prediction: str, w: float | None = 1.0, clip: bool = True, told: str = "class") -> str:
     """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it, and all symbols.
 
     Args:
-        w, clip: how that estimate is guided, and whether it is kept in the range of images.
+        w, clip: how that estimate is guided (None: by the number `w` of each frame), and whether it is kept in the
+            range of images.
+        told: what it is guided by.
     """
     formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction]
     kept = ", kept from −1 to 1" if clip else ""
     return (
-        f"{_guided(estimate.symbol, w)}"
+        f"{_guided(estimate.symbol, w, told)}"
         f"{X0} = {estimate.formula.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
         f"= {estimate.formula.format(a=_number('signal'), s=_number('sigma'))} "
         f"<i>from the network's output{kept}</i><br>{formula.symbols}<br>"
@@ -138,14 +140,15 @@ def reverse_step(sampler: str, prediction: str, w: float = 1.0, clip: bool = Tru
     )
 
 
-def _guided(output: str, w: float) -> str:
+def _guided(output: str, w: float | None, told: str) -> str:
     """The network's output as guidance makes it; nothing where the network is evaluated once."""
     if w == 1:
         return ""
-    without, given = f"{output}<sub>∅</sub>", f"{output}<sub>class</sub>"
+    without, given = f"{output}<sub>∅</sub>", f"{output}<sub>{told}</sub>"
     of_w = f"{without} + w ({given} − {without})"
-    numbers = without if w == 0 else f"{without} + <b>{w:g}</b> ({given} − {without})"
-    return f"{output} = {of_w} = {numbers} <i>guidance, Ho and Salimans 2022, eq. 6; ∅: without the class</i><br>"
+    weight = _number("w") if w is None else f"<b>{w:g}</b>"
+    numbers = without if w == 0 else f"{without} + {weight} ({given} − {without})"
+    return f"{output} = {of_w} = {numbers} <i>guidance, Ho and Salimans 2022, eq. 6; ∅: without the {told}</i><br>"
 
 
 def reverse_numbers(

@@ -82,6 +82,22 @@ def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -
     return number, dice
 
 
+SAMPLERS = [("DDIM", "ddim"), ("DDPM", "ddpm"), ("DDPM, σ² = β", "ddpm-large"), ("DPM-Solver++", "dpm-solver++")]
+
+
+def sampler(value: str) -> gr.Radio:
+    """One of the samplers of diffusion."""
+    hint = "DDPM adds fresh noise in every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps."
+    return unchecked(gr.Radio(SAMPLERS, value=value, label="Sampler", info=hint, elem_classes="chips"))
+
+
+def eta(value: float, sampler: gr.Radio) -> gr.Slider:
+    """The noise of DDIM; it rests while another sampler is chosen."""
+    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="Of DDIM: 0 adds none, 1 as much as DDPM.")
+    sampler.change(lambda name: gr.update(interactive=name == "ddim"), sampler, slider, queue=False, **PRIVATE)
+    return unchecked(slider)
+
+
 def answered(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a `UserError` into the one sentence that the page and the API show."""
 

@@ -1,24 +1,31 @@
 """The export panel: the animation, the frame on show, the pictures, and the command that makes them again."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
 
 from playground import exports, pictures
-from playground.recording import Recording
 from playground.ui import controls, download
 from playground.ui.controls import answered
 from playground.validation import UserError
 
 
 class RunOnShow(NamedTuple):
-    """As one user's `gr.State` keeps it."""
+    """As one user's `gr.State` keeps it.
+
+    Attributes:
+        strips: what is shown beside each other, each uint8 (F, N, H, W, C); the first ends with the finished pictures.
+        steps, t: of each frame.
+    """
 
     checkpoint: str
     settings: Any
     provenance: dict[str, Any]
-    recording: Recording
+    strips: Sequence[np.ndarray]
+    steps: Sequence[int]
+    t: Sequence[int]
 
     @property
     def about(self) -> dict[str, str]:
@@ -57,19 +64,18 @@ def save_animation(run: RunOnShow | None) -> dict[str, Any]:
     """The run as a GIF."""
     run = _present(run)
     path = download.path(f"{run.stem}.gif")
-    exports.gif(path, run.recording.x, run.about)
+    exports.gif(path, run.strips[0], run.about)
     return download.file(path)
 
 
 def save_frame(run: RunOnShow | None, index: float) -> dict[str, Any]:
-    """The three strips of one frame, side by side."""
+    """The strips of one frame, side by side."""
     run = _present(run)
-    frames = run.recording
-    at = int(min(max(index, 0), len(frames.steps) - 1))
-    grids = np.stack([pictures.grid(strip[at]) for strip in (frames.x, frames.x0_hat, frames.eps_hat)])
-    path = download.path(f"{run.stem}-t{frames.t[at]}.png")
-    about = run.about | {"step": str(frames.steps[at]), "t": str(frames.t[at])}
-    exports.png(path, pictures.grid(grids, columns=3, gap=4), about)
+    at = int(min(max(index, 0), len(run.steps) - 1))
+    grids = np.stack([pictures.grid(strip[at]) for strip in run.strips])
+    path = download.path(f"{run.stem}-t{run.t[at]}.png")
+    about = run.about | {"step": str(run.steps[at]), "t": str(run.t[at])}
+    exports.png(path, pictures.grid(grids, columns=len(grids), gap=4), about)
     return download.file(path)
 
 
@@ -77,7 +83,7 @@ def save_pictures(run: RunOnShow | None) -> dict[str, Any]:
     """The finished pictures."""
     run = _present(run)
     path = download.path(f"{run.stem}.png")
-    exports.png(path, pictures.grid(run.recording.images), run.about)
+    exports.png(path, pictures.grid(run.strips[0][-1]), run.about)
     return download.file(path)
 
 

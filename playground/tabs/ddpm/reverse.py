@@ -19,7 +19,6 @@ from playground.validation import UserError
 
 MAX_PICTURES, MAX_W = 64, 8
 ALL = "all"  # the class control's value for the ten in turn
-SAMPLERS = [("DDIM", "ddim"), ("DDPM", "ddpm"), ("DDPM, σ² = β", "ddpm-large"), ("DPM-Solver++", "dpm-solver++")]
 NAMES = ("label", "n", "sampler", "steps", "w", "eta", "seed", "clip")  # the controls, by their names in the settings
 HOW = """
 The network sees the noisy picture x<sub>t</sub>, the time t and the class. From what it predicts follow two
@@ -60,17 +59,13 @@ def build_controls() -> tuple[list[Any], gr.Button]:
     classes: list[tuple[str, Any]] = [("all", ALL), *((str(digit), digit) for digit in range(10))]
     label = gr.Radio(classes, value=ALL, label="Class", info="Which digit to ask for.", elem_classes="chips")
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
-    hint = "DDPM adds fresh noise in every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps."
-    sampler = gr.Radio(SAMPLERS, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
+    sampler = controls.sampler(default.sampler)
     steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
     hint = "0 ignores the class, 1 is the model as it learned, more exaggerates the class."
     w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
-    hint = "Of DDIM: 0 adds none, 1 as much as DDPM."
-    eta = gr.Slider(0, 1, default.eta, step=0.05, label="Noise η", info=hint)
+    eta = controls.eta(default.eta, sampler)
     seed, dice = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
-    only_ddim = lambda name: gr.update(interactive=name == "ddim")  # noqa: E731
-    sampler.change(only_ddim, sampler, eta, queue=False, **controls.PRIVATE)
     return [unchecked(control) for control in (label, n, sampler, steps, w, eta, seed, clip)], dice
 
 
@@ -118,7 +113,8 @@ def finished(
     places: Places, model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool = True, notice: str = ""
 ) -> tuple[Any, ...]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
-    kept = RunOnShow(runs.NAME, settings, checkpoint.header(runs.path(places)).provenance, run)
+    provenance = checkpoint.header(runs.path(places)).provenance
+    kept = RunOnShow(runs.NAME, settings, provenance, (run.x, run.x0_hat, run.eps_hat), run.steps, run.t)
     shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
     return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
 
