@@ -232,7 +232,7 @@ PRESETS = {
     "unrolled": Preset(
         "Unrolled",
         Settings(Objective("nonsaturating", unroll=3, unroll_lr=0.005), batch=128),
-        "G foresees how D will answer, so crowding on one mode should not pay. In steps as small as D's it helps little.",
+        "G foresees how D will answer, so crowding on one mode should not pay; here it helps little.",
     ),
     "collapse": Preset(
         "Cause collapse",
