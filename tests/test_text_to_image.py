@@ -1,5 +1,6 @@
 """Text to image: the U-Net between the autoencoder and the text encoder, its guidance and what is watched of it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -248,3 +249,40 @@ def test_prompts_of_a_file_are_drawn_in_order(model: Model, tmp_path: Path, monk
     asked.write_bytes(b"\xff\xfe")
     assert command_line.main(flags) == 1
     assert "must be text in UTF-8" in capsys.readouterr().err
+
+
+def final(moments: Iterator[text_to_image.Moment]) -> Tensor:
+    return last(moments).z
+
+
+def test_two_prompts_from_the_same_noise(model: Model) -> None:
+    """With nothing kept, each half is the run of its own prompt; the same prompt twice is the same picture twice."""
+    settings = Settings(n=1, prompt=PROMPTS[0], **TINY_SETTINGS)
+    first, second = final(text_to_image.edited(model, settings, PROMPTS[1], kept=0.0)).chunk(2)
+    torch.testing.assert_close(first, final(text_to_image.sample(model, settings)))
+    torch.testing.assert_close(second, final(text_to_image.sample(model, replace(settings, prompt=PROMPTS[1]))))
+    first, second = final(text_to_image.edited(model, settings, PROMPTS[0], kept=1.0)).chunk(2)
+    torch.testing.assert_close(first, second)
+
+
+def test_the_other_prompt_looks_as_the_first_at_the_words_they_share(model: Model) -> None:
+    settings = Settings(n=1, prompt="a small pizza on a blue background", **TINY_SETTINGS)
+    moment = next(text_to_image.edited(model, settings, "a small owl on a blue background", kept=1.0))
+    for layer in moment.attention:
+        first, second = layer.float().chunk(2)
+        torch.testing.assert_close(second.sum(-1), torch.ones_like(second.sum(-1)), atol=2e-3, rtol=0)
+        share = second[..., [1, 2, 4, 5, 6]] / first[..., [1, 2, 4, 5, 6]]  # the owl stands in the pizza's place
+        torch.testing.assert_close(share, share[..., :1].expand_as(share), atol=0, rtol=2e-2)
+
+
+def test_shared_words_are_found_in_order() -> None:
+    assert text_to_image.shared([9, 1, 2, 3, 8], [9, 1, 5, 6, 3, 8]).tolist() == [0, 1, -1, -1, 3, 4]
+    assert text_to_image.shared([9, 8], [9, 8]).tolist() == [0, 1]
+
+
+def test_a_weak_variation_stays_near_its_picture(model: Model) -> None:
+    settings = Settings(n=2, prompt=PROMPTS[0], steps=20)
+    z0 = torch.randn(1, 4, 4, 4, generator=generator(5))
+    weak, strong = (final(text_to_image.varied(model, settings, z0, strength)) for strength in (0.05, 1.0))
+    assert (weak - z0).square().mean() < 0.1 * (strong - z0).square().mean()
+    assert len(list(text_to_image.varied(model, settings, z0, 0.5))) == 11

@@ -9,6 +9,7 @@ from a file of its own. Shapes: B batch, (c, h, w) of a latent, L tokens, D widt
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
@@ -221,6 +222,9 @@ class Settings:
         return 1 + (self.w - 1) * GUIDANCE[self.guidance](share)
 
 
+Attending = Callable[[float, Tensor], Tensor]
+
+
 class Moment(NamedTuple):
     """One moment of a run, of latents (B, c, h, w).
 
@@ -248,26 +252,33 @@ class Guided:
     Args:
         negative: what to keep away from, a context of a batch of 1.
         prompts: what to draw, one of as many as there are pictures.
+        control: may change the attention (B, heads, places, L) to the prompts, at a time t / T.
     """
 
-    def __init__(self, model: Model, negative: Context, prompts: Context, settings: Settings):
-        self.model, self.settings = model, settings
+    def __init__(
+        self, model: Model, negative: Context, prompts: Context, settings: Settings, control: Attending | None = None
+    ):
+        self.model, self.settings, self.control = model, settings, control
         pairs = zip(negative, prompts, strict=True)
         self.context = Context(*(torch.cat([without.expand_as(given), given]) for without, given in pairs))
         self.attention: list[Tensor] = []
 
     def __call__(self, zt: Tensor, t: int) -> Tensor:
         """zt (B, c, h, w) -> the guided estimate of z0."""
-        model, z = self.model, zt.repeat(2, 1, 1, 1)
+        model, z, self.share = self.model, zt.repeat(2, 1, 1, 1), t / self.model.schedule.T
         self.attention = []
         with compute.fast(zt):
             out = model(z, torch.full((len(z),), t, device=z.device), self.context, self._watch).float()
         coefficients = model.schedule.coefficients(torch.tensor([t]), zt)
         self.without, self.given = (model.prediction.x0_hat(part, zt, *coefficients) for part in out.chunk(2))
-        return guide(self.without, self.given, self.settings.weight(t / model.schedule.T))
+        return guide(self.without, self.given, self.settings.weight(self.share))
 
     def _watch(self, place: int, attention: Tensor) -> Tensor:
-        self.attention.append(attention.chunk(2)[1].half())
+        without, given = attention.chunk(2)
+        if self.control:
+            given = self.control(self.share, given)
+            attention = torch.cat([without, given])
+        self.attention.append(given.half())
         return attention
 
 
@@ -279,15 +290,82 @@ def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[s
         first: index of the first picture, for runs split into batches.
         prompts: of the pictures of the whole run, if they are not all `settings.prompt`.
     """
+    noise = Noise(settings.seed, settings.n, first)
+    given = model.said(prompts[first : first + settings.n] or [settings.prompt] * settings.n)
+    yield from _run(model, settings, given, noise(_shape(model)), noise, _times(model, settings))
+
+
+@torch.no_grad()
+def varied(model: Model, settings: Settings, z0: Tensor, strength: float) -> Iterator[Moment]:
+    """Moments of a run that starts from the latents (1, c, h, w) of a picture, as noisy as in the midst of a run.
+    Meng 2022, "SDEdit".
+
+    Args:
+        strength: the share of the steps that is made: 1 keeps nothing of the picture.
+    """
+    steps = _times(model, settings)
+    steps = steps[min(settings.steps - 1, round((1 - strength) * settings.steps)) :]
+    noise = Noise(settings.seed, settings.n)
+    zt = model.schedule.add_noise(z0.expand(settings.n, *z0.shape[1:]), torch.tensor(steps[:1]), noise(_shape(model)))
+    yield from _run(model, settings, model.said([settings.prompt] * settings.n), zt, noise, steps)
+
+
+@torch.no_grad()
+def edited(model: Model, settings: Settings, other: str, kept: float) -> Iterator[Moment]:
+    """Moments of a run of twice as many pictures: those of the prompt, and from the same noise those of another one,
+    which attends to the words that both share as the first does. Hertz 2022, "Prompt-to-Prompt", section 3.2.
+
+    Args:
+        kept: for which share of the run it does so, from the noise on.
+    """
+    encoder = model.attached().encoder
+    tokens = encoder.tokenize([settings.prompt, other])
+    place = shared(*tokens.tolist()).to(tokens.device)  # of each of the other's tokens in the prompt, or -1
+
+    def control(share: float, attention: Tensor) -> Tensor:
+        if share <= 1 - kept:
+            return attention
+        first, second = attention.chunk(2)
+        mixed = torch.where(place >= 0, first[..., place.clamp(min=0)], second)
+        return torch.cat([first, mixed / mixed.sum(-1, keepdim=True).clamp(min=1e-6)])
+
+    alone = Noise(settings.seed, settings.n)
+    twice = cast(Noise, lambda *shape: alone(*shape).repeat(2, 1, 1, 1))
+    given = model.said([settings.prompt] * settings.n + [other] * settings.n)
+    yield from _run(model, settings, given, twice(_shape(model)), twice, _times(model, settings), control)
+
+
+def shared(first: Sequence[int], second: Sequence[int]) -> Tensor:
+    """For each token of the second of two texts, where the first has it too, in the same order; else -1."""
+    place = torch.full((len(second),), -1)
+    for block in SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks():
+        place[block.b : block.b + block.size] = torch.arange(block.a, block.a + block.size)
+    return place
+
+
+def _shape(model: Model) -> tuple[int, int, int]:
+    return model.config.channels, model.config.size, model.config.size
+
+
+def _times(model: Model, settings: Settings) -> list[int]:
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
-    device, config = next(model.parameters()).device, model.config
-    noise = Noise(settings.seed, settings.n, first)
-    z = noise((config.channels, config.size, config.size), device)
-    given = model.said(prompts[first : first + settings.n] or [settings.prompt] * settings.n)
-    denoise = Guided(model, model.said([settings.negative]), given, settings)
-    steps = model.schedule.steps(settings.steps)
+    return model.schedule.steps(settings.steps)
+
+
+def _run(
+    model: Model,
+    settings: Settings,
+    given: Context,
+    z: Tensor,
+    noise: Noise,
+    steps: Sequence[int],
+    control: Attending | None = None,
+) -> Iterator[Moment]:
+    """From latents z (B, c, h, w) at the first of the times on."""
+    denoise = Guided(model, model.said([settings.negative]), given, settings, control)
     run: Denoiser = denoise
+    z = z.to(next(model.parameters()).device)
     for frame in SAMPLERS[settings.sampler](run, z, model.schedule, steps, noise, settings.eta):
         x = model.decode(frame.x) if frame.t == 0 else None
         yield Moment(*frame, denoise.without, denoise.given, denoise.attention, x)
