@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
 import torch
 
-from playground import checkpoint, sampling, validation
+from playground import sampling, validation
 from playground.data import captions, emoji, scenes
+from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
 from playground.tabs import Places
 from playground.tabs.text_to_image import runs
@@ -158,8 +160,8 @@ def _look() -> list[Any]:
 
 def finished(places: Places, run: Run, shown: object = runs.LATENT, asked: bool = True, notice: str = "") -> list[Any]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
-    settings, provenance = run.settings, checkpoint.header(runs.path(places)).provenance
-    kept = RunOnShow(runs.NAME, settings, provenance, [run.x0_hat], run.steps, run.t)
+    settings = run.settings
+    kept = RunOnShow(runs.NAME, settings, runs.provenance(places), [run.x0_hat], run.steps, run.t)
     value = runs.describe(runs.load_model(places), run, validation.choice("strips", shown, runs.SHOWN), notice)
     code, link = how.source(sampling.SAMPLERS[settings.sampler]), links.value(TAB, settings, address=asked)
     return [value, kept, run, kept.command, code, link, *_choices(run)]
@@ -205,7 +207,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             settings, model = settings_of(values), runs.load_model(places)
             recorder = Recorder(model, settings)
-            for preview in runs.live(model, settings, recorder):
+            moments = text_to_image.sample(model, settings)
+            for preview in runs.live(moments, settings.steps, recorder.add, partial(runs.preview, model)):
                 yield [preview, *UNCHANGED]
             yield finished(places, recorder.run(), shown)
         except Exception as error:

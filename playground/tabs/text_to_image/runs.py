@@ -119,6 +119,11 @@ def load_model(places: Places) -> Model:
     return model
 
 
+def provenance(places: Places) -> dict[str, Any]:
+    """Of that checkpoint."""
+    return checkpoint.header(path(places)).provenance
+
+
 # From latents to pictures.
 
 
@@ -290,16 +295,23 @@ def notices(model: Model, settings: Settings) -> str:
     return " ".join(found)
 
 
-def live(model: Model, settings: Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
+def live(
+    moments: Iterator[Moment], steps: int, keep: Callable[[Moment], None], images: Callable[[Moment], list[Strip]]
+) -> Iterator[dict[str, Any]]:
+    """Drain a run of so many steps; values that show it while it is under way, at most one every `PAUSE`."""
     start = shown = time.monotonic()
-    for moment in compute.one_by_one(text_to_image.sample(model, settings)):
-        recorder.add(moment)
+    for made, moment in enumerate(compute.one_by_one(moments)):
+        keep(moment)
         now = time.monotonic()
-        if moment.step == 1 or (now - shown > PAUSE and moment.t):
-            left = (now - start) / max(moment.step, 1) * (settings.steps - moment.step)
-            z0_hat, z, eps_hat = (part[None].cpu() for part in (moment.z0_hat, moment.z, moment.eps_hat))
-            images = of_latents(decoded(model, z0_hat), z, eps_hat, principal)
+        if made == 1 or (now - shown > PAUSE and moment.t):
+            left = (now - start) / max(made, 1) * (steps - made)
+            value = images(moment)
             shown = time.monotonic()
-            caption = f"step {moment.step} of {settings.steps}" + (f" · about {left:.0f} s left" if left >= 1 else "")
-            yield scrubber.live(images, moment.step, settings.steps + 1, caption, start)
+            caption = f"step {made} of {steps}" + (f" · about {left:.0f} s left" if left >= 1 else "")
+            yield scrubber.live(value, made, steps + 1, caption, start)
+
+
+def preview(model: Model, moment: Moment) -> list[Strip]:
+    """The latent of a moment under way."""
+    z0_hat, z, eps_hat = (part[None].cpu() for part in (moment.z0_hat, moment.z, moment.eps_hat))
+    return of_latents(decoded(model, z0_hat), z, eps_hat, principal)
