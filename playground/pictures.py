@@ -37,15 +37,24 @@ def open_grey(path: str | Path) -> np.ndarray:
     Raises:
         UserError: no picture, a broken one, an animation, or one of too many pixels (known before any is decoded).
     """
+    return np.asarray(_opened(path, "L"))
+
+
+def open_colour(path: str | Path, side: int) -> np.ndarray:
+    """The square in the middle of an uploaded picture as uint8 (side, side, 3); see `open_grey`."""
+    return np.asarray(ImageOps.fit(_opened(path, "RGB"), (side, side)))
+
+
+def _opened(path: str | Path, mode: str) -> Image.Image:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             objection = _objection(picture)
-            grey = None if objection else _grey(picture)
+            opened = None if objection else _flat(picture, mode)
     except Exception as error:  # the decoders raise many kinds
         raise UserError(f"the file is no picture that can be read ({', '.join(FORMATS)}), or it is damaged") from error
-    if grey is None:
+    if opened is None:
         raise UserError(f"the picture {objection}")
-    return grey
+    return opened
 
 
 def _objection(picture: Image.Image) -> str | None:
@@ -57,11 +66,11 @@ def _objection(picture: Image.Image) -> str | None:
     return None
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
-    picture.draft("L", (1024, 1024))  # a JPEG can be decoded small
+def _flat(picture: Image.Image, mode: str) -> Image.Image:
+    picture.draft(mode, (1024, 1024))  # a JPEG can be decoded small
     picture.thumbnail((1024, 1024))
     rgba = ImageOps.exif_transpose(picture).convert("RGBA")  # phones store how they were held
-    return np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L"))
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert(mode)
 
 
 def noise_to_uint8(eps: Tensor) -> np.ndarray:

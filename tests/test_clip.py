@@ -157,3 +157,14 @@ def test_words_are_the_tokens_and_say_which_are_unknown() -> None:
     assert not any(word.known for word in said[3:-1])
     assert len(model.words("owl " * 100)) == TINY.context, "what is too long is cut"
     assert [word.text for word in model.words("")] == ["start", "end"]
+
+
+def test_a_moving_average_of_the_model_stays_finite() -> None:
+    model = made()
+    average = torch.optim.swa_utils.AveragedModel(model, use_buffers=True,
+                                                  multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))  # fmt: skip
+    for _ in range(2):
+        average.update_parameters(model)
+    for name, value in average.module.state_dict().items():
+        assert value.float().isfinite().all(), name
+    torch.testing.assert_close(average.module.text(model.tokenize(TEXTS)), model.text(model.tokenize(TEXTS)))

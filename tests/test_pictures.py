@@ -71,6 +71,14 @@ def test_transparent_parts_are_white(tmp_path):
     assert (grey == 255).sum() == 15
 
 
+def test_the_middle_of_a_picture_keeps_its_colours(tmp_path):
+    image = Image.new("RGB", (300, 100), (255, 0, 0))
+    image.paste((0, 0, 255), (100, 0, 200, 100))
+    colour = pictures.open_colour(saved(tmp_path / "a.png", image), 64)
+    assert colour.shape == (64, 64, 3)
+    assert (colour == (0, 0, 255)).all()
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_large_uploads_shrink_to_1024_pixels_a_side(tmp_path, suffix):
     assert pictures.open_grey(saved(tmp_path / f"a.{suffix}", Image.new("L", (2048, 1200), 7))).shape == (600, 1024)

@@ -264,7 +264,7 @@ def test_an_image_of_the_map_is_shown_without_the_data_set(places: Places) -> No
 @pytest.mark.parametrize("name", ["vae-shapes", "vae-emoji"])
 def test_a_model_of_colour_reads_no_drawings(places: Places, name: str, monkeypatch) -> None:
     glyphs = emoji.Glyphs([f"emoji {i}" for i in range(40)], torch.full((40, 4, 64, 64), 0.5), "")
-    monkeypatch.setattr(emoji, "load", lambda root: glyphs)
+    monkeypatch.setattr(emoji, "load", lambda root, download: glyphs)
     torch.manual_seed(0)
     config = replace(CONFIG, size=64, channels=3, patch=16)
     checkpoint.save(places.weights / f"{name}.safetensors", vae.Model(config), {})

@@ -90,7 +90,7 @@ class Model(nn.Module):
                         heads=config.text_width // HEAD, layers=config.text_layers),
         )  # fmt: skip
         self.register_buffer("tokens", torch.arange(config.vocabulary))
-        mask = self.clip.attn_mask
+        mask = self.clip.attn_mask.clamp(min=-1e4)  # infinities would make a moving average NaN
         del self.clip.attn_mask
         self.clip.register_buffer("attn_mask", mask)  # kept in the file: a checkpoint is rebuilt from that alone
 

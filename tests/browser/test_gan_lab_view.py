@@ -59,11 +59,11 @@ def test_a_preset_says_why_and_its_link_restores_it(page: Page, address: str) ->
     page.locator("label").filter(has_text="Cause collapse").click()
     next_value(page, first, LAB)
     expect(page.locator(f"{LAB} .why")).to_contain_text("100 times as slowly")
-    page.wait_for_function("location.search.includes('lr_d=0.0002')")
+    page.wait_for_function("location.search.includes('lr_d=5e-05')")
     page.goto(page.url)
     ready(page, LAB)
     page.get_by_role("button", name="More").locator("visible=true").click()
-    expect(page.get_by_label("Learning rate of D").locator("visible=true")).to_have_value("0.0002")
+    expect(page.get_by_label("Learning rate of D").locator("visible=true")).to_have_value("0.00005")
 
 
 def test_a_bad_number_is_one_sentence_and_what_was_there_stays(page: Page) -> None:
