@@ -32,8 +32,8 @@ FRAMES = 25
 STEPS = 20  # of a run from a picture
 HOW = """
 The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 16x16 places of four numbers, a twelfth
-as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither; halfway
-between two pictures lies only a double exposure.
+as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
+halfway between two pictures lies only a double exposure.
 
 To make something of a picture, it is drowned in noise for a part of the way and denoised under a prompt: the stronger,
 the less of it is left.
@@ -101,7 +101,8 @@ def way(model: text_to_image.Model, asked: Asked, x: Tensor, other: Tensor) -> d
     """The scrubber's value: from one picture to another, each (1, 3, 64, 64), in pixels and in latents."""
     autoencoder: Autoencoder = model.attached().autoencoder
     ends = autoencoder.encode(torch.cat([x, other]))
-    z = interpolation.spherical(*ends.flatten(1), FRAMES).unflatten(1, ends.shape[1:])  # (F, c, h, w)
+    first, last = ends.flatten(1)
+    z = interpolation.spherical(first, last, FRAMES).unflatten(1, ends.shape[1:])  # (F, c, h, w)
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(x, other, share[:, None, None, None])
     made = runs.decoded(model, z[:, None])
