@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground import checkpoint
 from playground.data.emoji import Glyphs
@@ -161,8 +162,7 @@ def test_words_are_the_tokens_and_say_which_are_unknown() -> None:
 
 def test_a_moving_average_of_the_model_stays_finite() -> None:
     model = made()
-    average = torch.optim.swa_utils.AveragedModel(model, use_buffers=True,
-                                                  multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))  # fmt: skip
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
     for _ in range(2):
         average.update_parameters(model)
     for name, value in average.module.state_dict().items():
