@@ -3,14 +3,14 @@
 import gradio as gr
 
 from playground.tabs import Places
-from playground.tabs.text_to_image import compare, draw, grid, inside
+from playground.tabs.text_to_image import compare, draw, grid, inside, why
 from playground.ui import links
 
 INTRO = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder makes "
     "a picture of it. **Type a prompt and press Sample**, then point at a word below the pictures."
 )
-VIEWS = {"draw": draw, "compare": compare, "grid": grid, "inside": inside}
+VIEWS = {"draw": draw, "compare": compare, "grid": grid, "inside": inside, "why": why}
 
 
 def build(page: gr.Blocks, places: Places) -> None:

@@ -13,7 +13,7 @@ from playground.data import captions, emoji, scenes
 from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
 from playground.tabs import Places
-from playground.tabs.text_to_image import runs
+from playground.tabs.text_to_image import runs, seen
 from playground.tabs.text_to_image.runs import Recorder, Run
 from playground.ui import component, controls, export, how, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
@@ -89,6 +89,8 @@ class View(NamedTuple):
     examples: gr.Dataset
     stage: gr.HTML
     look: list[Any]
+    ask: gr.Button
+    table: gr.HTML
     kept: gr.State
     run: gr.State
     command: gr.Code
@@ -116,11 +118,13 @@ def lay_out() -> View:
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
             look = _look()
+            ask = gr.Button("What does CLIP see in these pictures?", size="sm")
+            table = gr.HTML(elem_id="text-seen")
             code = how.build(HOW, sampling.SAMPLERS[runs.FIRST.sampler])
             kept, run = gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600)
             command = export.build(kept, "text-scrubber")
             link = links.build()
-    return View(inputs, dice, go, stop, surprise, examples, stage, look, kept, run, command, code, link)
+    return View(inputs, dice, go, stop, surprise, examples, stage, look, ask, table, kept, run, command, code, link)
 
 
 def _controls() -> tuple[list[Any], gr.Button, gr.Button, gr.Dataset]:
@@ -277,6 +281,12 @@ def build(page: gr.Blocks, places: Places) -> None:
         ]
         return scrubber.spoken(runs.words(run, *(None if value < 0 else value for value in of)))
 
+    @answered
+    def see(run: Run | None) -> str:
+        """What CLIP sees in the pictures on show."""
+        return seen.table(runs.load_model(places), run)
+
+    view.ask.click(see, view.run, view.table, **controls.SLOW)
     shown.input(look, [view.run, shown], view.stage, **controls.LIGHT, **controls.PRIVATE)
     gr.on([each.input for each in view.look[1:]], attend, [view.run, *view.look[1:]], view.stage, **controls.LIGHT,
           **controls.PRIVATE)  # fmt: skip

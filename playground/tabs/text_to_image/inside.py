@@ -106,12 +106,13 @@ def way(model: text_to_image.Model, asked: Asked, x: Tensor, other: Tensor) -> d
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(x, other, share[:, None, None, None])
     made = runs.decoded(model, z[:, None])
+    colours = runs.principal(z[:, None], made.shape[2])
     error = [_psnr(pictures.to_uint8(at), made[k]) for at, k in ((x, 0), (other, -1))]
     length = z.square().mean((1, 2, 3)).sqrt().tolist()
     return scrubber.pack(
         [
             Strip("between the pixels", "both pictures, faded", pictures.to_uint8(faded)[:, None]),
-            Strip("between the latents", "three principal components as colours", runs.principal(z[:, None])),
+            Strip("between the latents", "three principal components as colours", colours),
             Strip("decoded", "what the decoder makes of that latent", made),
         ],
         [

@@ -27,7 +27,6 @@ MAX_FRAMES = 61  # of a run; longer ones keep an even subset
 ATTENTION = 16_000_000  # bytes of attention that a run keeps: longer runs keep that of fewer moments
 SENT = 2_000_000  # bytes of maps that the browser gets
 PAUSE = 0.4  # seconds between previews
-TILE = 64  # pixels that a picture is shown at
 LATENT, CHANNELS, GUIDANCE = SHOWN = ("Latent", "Channels", "Guidance")  # what the strips are of
 DIAGRAM = (
     Box("prompt", "What you typed, cut into tokens and turned into states by the text encoder of a CLIP."),
@@ -137,40 +136,44 @@ def decoded(model: Model, z: Tensor) -> np.ndarray:
     return np.concatenate(made).reshape(*z.shape[:2], *made[0].shape[1:])
 
 
-def channels(z: Tensor) -> np.ndarray:
-    """Latents (F, N, c, h, w), shown from -3 to 3, as pictures of their channels, uint8 (F, N, H, W, 3)."""
+def channels(z: Tensor, side: int) -> np.ndarray:
+    """Latents (F, N, c, h, w), shown from -3 to 3, as pictures of their channels, uint8 (F, N, side, side, 3)."""
     f, n, c = z.shape[:3]
     grey = pictures.noise_to_uint8(z.float().flatten(0, 2)[:, None])  # (F N c, h, w, 1)
     sheets = np.stack([pictures.grid(each) for each in grey.reshape(f * n, c, *grey.shape[1:])])
-    return _magnified(sheets.repeat(3, -1).reshape(f, n, *sheets.shape[1:3], 3))
+    return _magnified(sheets.repeat(3, -1).reshape(f, n, *sheets.shape[1:3], 3), side)
 
 
-def principal(z: Tensor) -> np.ndarray:
+def principal(z: Tensor, side: int) -> np.ndarray:
     """Latents (F, N, c, h, w) as colours: their first three principal components, of those of the last frame, from -3
-    to 3 standard deviations; uint8 (F, N, H, W, 3)."""
+    to 3 standard deviations of the first; uint8 (F, N, side, side, 3)."""
     places = z[-1].float().movedim(1, -1).flatten(0, -2)  # (N h w, c)
-    mean, deviation = places.mean(0), places.std(0).mean().clamp(min=1e-6)
-    axes = torch.linalg.svd(places - mean, full_matrices=False).Vh[:3]  # (3, c)
-    colours = (z.float().movedim(2, -1) - mean) @ axes.T / deviation  # (F, N, h, w, 3)
+    mean = places.mean(0)
+    _, spread, axes = torch.linalg.svd(places - mean, full_matrices=False)
+    deviation = (spread[0] / len(places) ** 0.5).clamp(min=1e-6)
+    colours = (z.float().movedim(2, -1) - mean) @ axes[:3].T / deviation  # (F, N, h, w, 3)
     shown = pictures.noise_to_uint8(colours.movedim(-1, 2).flatten(0, 1))
-    return _magnified(shown.reshape(*z.shape[:2], *shown.shape[1:]))
+    return _magnified(shown.reshape(*z.shape[:2], *shown.shape[1:]), side)
 
 
-def _magnified(images: np.ndarray) -> np.ndarray:
-    factor = max(1, TILE // images.shape[2])
+def _magnified(images: np.ndarray, side: int) -> np.ndarray:
+    factor = side // images.shape[2]
     return images.repeat(factor, 2).repeat(factor, 3)
 
 
 ESTIMATE = ("x̂0, the predicted picture", "what the model expects in the end")
 
 
-def of_latents(x0_hat: np.ndarray, z: Tensor, eps_hat: Tensor, drawn: Callable[[Tensor], np.ndarray]) -> list[Strip]:
+def of_latents(
+    x0_hat: np.ndarray, z: Tensor, eps_hat: Tensor, drawn: Callable[[Tensor, int], np.ndarray]
+) -> list[Strip]:
     """The strips of pictures uint8 (F, N, H, W, C) and latents (F, N, c, h, w), these drawn in one way or another."""
+    side = x0_hat.shape[2]
     how = "three principal components as colours" if drawn is principal else "its four channels, grey is 0"
     return [
         Strip(*ESTIMATE, x0_hat),
-        Strip("z at time t", f"the noisy latent: {how}", drawn(z)),
-        Strip("ε̂, the predicted noise", f"what the step takes away: {how}", drawn(eps_hat)),
+        Strip("z at time t", f"the noisy latent: {how}", drawn(z, side)),
+        Strip("ε̂, the predicted noise", f"what the step takes away: {how}", drawn(eps_hat, side)),
     ]
 
 

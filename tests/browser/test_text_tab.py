@@ -1,0 +1,142 @@
+"""The tab of text to image in a real browser."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from visitor import caption, nameless, next_value, pixels, ready, saved
+
+from playground.checkpoint import WEIGHTS
+from playground.tabs.text_to_image import runs
+
+TAB = "text_to_image"
+SCRUBBER, COMPARED, WAY, VARIED = "#text-scrubber", "#text-compare", "#text-inside", "#text-varied"
+pytestmark = pytest.mark.skipif(
+    not (WEIGHTS / f"{runs.NAME}.safetensors").exists(), reason=f"{runs.NAME} is not trained yet"
+)
+
+
+def type_prompt(page: Page, text: str) -> None:
+    page.locator("#text-prompt textarea").fill(text)
+    page.locator("#text-prompt textarea").press("Tab")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+
+
+def test_a_prompt_is_drawn_scrubbed_and_its_words_light_up(page: Page) -> None:
+    before = ready(page, SCRUBBER)
+    type_prompt(page, "a big owl on a red background")
+    page.locator("#text-sample").click()
+    next_value(page, before, SCRUBBER)
+    final = pixels(page, f"{SCRUBBER} .strips canvas")
+    red = final[:4].reshape(-1, final.shape[-1])[:, :3].astype(int)
+    assert (red[:, 0] > red[:, 1] + 60).mean() > 0.5, "the upper border is red"
+    words = page.locator(f"{SCRUBBER} .words button")
+    expect(words).to_have_text(["start", "a", "big", "owl", "on", "a", "red", "background", "end"])
+    words.nth(3).hover()
+    lit = pixels(page, f"{SCRUBBER} .strips canvas")
+    assert lit.astype(int).sum() < final.astype(int).sum(), "what gets no attention is dark"
+    page.mouse.move(0, 0)
+    assert np.array_equal(pixels(page, f"{SCRUBBER} .strips canvas"), final)
+    page.locator(f"{SCRUBBER} .position").fill("3")
+    assert "step 3 of 20" in caption(page, SCRUBBER)
+    words.nth(3).focus()
+    page.keyboard.press("ArrowRight")
+    expect(words.nth(4)).to_have_attribute("aria-pressed", "true")
+
+
+def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -> None:
+    before = ready(page, SCRUBBER)
+    thumbnail = pixels(page, f"{SCRUBBER} .words canvas >> nth=3")
+    page.get_by_label("Attention of").locator("visible=true").click()
+    page.get_by_role("option", name=re.compile("layer 1,")).click()
+    page.wait_for_timeout(1000)
+    assert not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas >> nth=3"), thumbnail)
+    page.locator("label").filter(has_text="Guidance").locator("visible=true").last.click()
+    next_value(page, before, SCRUBBER)
+    expect(page.locator(f"{SCRUBBER} .strips figure")).to_have_count(4)
+
+
+def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image&prompt=an+owl+on+pink&n=1&steps=4&w=2.5&seed=7")
+    ready(page, SCRUBBER)
+    expect(page.locator("#text-prompt textarea")).to_have_value("an owl on pink")
+    assert "step 4 of 4" in caption(page, SCRUBBER)
+
+
+@pytest.mark.parametrize("prompt", ["", "<img src=x onerror=alert(1)>", "совсем другое", "🍕 🦉", "zeppelin " * 30])
+def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page, prompt: str) -> None:
+    before = ready(page, SCRUBBER)
+    type_prompt(page, prompt)
+    page.locator("#text-sample").click()
+    next_value(page, before, SCRUBBER)
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_an_example_and_a_random_prompt_are_drawn(page: Page) -> None:
+    before = ready(page, SCRUBBER)
+    page.get_by_text("an owl above a guitar on purple").click()
+    before = next_value(page, before, SCRUBBER)
+    expect(page.locator("#text-prompt textarea")).to_have_value("an owl above a guitar on purple")
+    press(page, "Random prompt")
+    next_value(page, before, SCRUBBER)
+    assert page.locator("#text-prompt textarea").input_value() != "an owl above a guitar on purple"
+
+
+def test_exports_tell_their_making(page: Page) -> None:
+    ready(page, SCRUBBER)
+    press(page, "Export")
+    picture = saved(page, lambda: press(page, "Pictures (PNG)"))
+    assert "--prompt" in picture.text["command"]
+
+
+def test_what_clip_sees(page: Page) -> None:
+    ready(page, SCRUBBER)
+    press(page, "What does CLIP see in these pictures?")
+    expect(page.locator("#text-seen")).to_contain_text("on a blue background", timeout=60_000)
+
+
+def test_two_prompts_are_compared(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.compare")
+    page.locator("#text-compare-sample").click()
+    ready(page, COMPARED)
+    assert page.locator(f"{COMPARED} .strips figure").count() == 2
+
+
+def test_a_grid_is_filled(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.grid")
+    page.locator("#text-grid-sample").click()
+    expect(page.locator("#text-grid img")).to_have_count(30, timeout=120_000)
+
+
+def test_inside_the_autoencoder(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.inside")
+    ready(page, WAY)
+    assert "PSNR" in caption(page, WAY)
+    page.locator("#text-vary").click()
+    ready(page, VARIED)
+
+
+def test_why_latent_is_measured(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.why")
+    page.locator("#text-measure").click()
+    expect(page.locator("#text-why")).to_contain_text("times the operations", timeout=60_000)
+
+
+@pytest.mark.parametrize("view", ["draw", "compare", "grid", "inside", "why"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}?tab=text_to_image.{view}&__theme={scheme}")
+    page.wait_for_selector(f"{SCRUBBER} [data-ready]", state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+
+
+def test_every_picture_and_control_has_a_name(page: Page) -> None:
+    ready(page, SCRUBBER)
+    assert not nameless(page)
