@@ -76,7 +76,7 @@ def test_the_middle_of_a_picture_keeps_its_colours(tmp_path):
     image.paste((0, 0, 255), (100, 0, 200, 100))
     colour = pictures.open_colour(saved(tmp_path / "a.png", image), 64)
     assert colour.shape == (64, 64, 3)
-    assert (colour == (0, 0, 255)).all()
+    assert (colour[4:-4, 4:-4] == (0, 0, 255)).all()
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

@@ -196,7 +196,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     ]
     stop.click(scrubber.stopped, None, varied, cancels=started, queue=False, **hidden)
     controls.enable_by_turns(varied, [go, dice], stop)
-    controls.mark_stale(every, varied)
+    controls.mark_stale(inputs, varied)
     page.load(opened, None, [stage, link, *inputs], show_progress="hidden", concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
