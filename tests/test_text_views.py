@@ -162,3 +162,13 @@ def test_the_way_begins_and_ends_with_the_two_pictures(model: Model) -> None:
     value = inside.way(model, inside.Asked(), x, other)
     assert value["frames"] == inside.FRAMES
     assert "PSNR" in value["following"]
+
+
+def test_a_run_from_a_picture_counts_its_own_steps(model: Model) -> None:
+    settings = Settings(n=1, prompt=PROMPTS[0], steps=10)
+    recorder = Recorder(model, settings, strength=0.3)
+    for moment in text_to_image.varied(model, settings, torch.zeros(1, 4, 4, 4), 0.3):
+        recorder.add(moment)
+    run = recorder.run()
+    assert run.times == run.t == text_to_image.times(model, settings)[7:]
+    assert "step 3 of 3" in runs.describe(model, run)["following"]

@@ -292,7 +292,7 @@ def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[s
     """
     noise = Noise(settings.seed, settings.n, first)
     given = model.said(prompts[first : first + settings.n] or [settings.prompt] * settings.n)
-    yield from _run(model, settings, given, noise(_shape(model)), noise, _times(model, settings))
+    yield from _run(model, settings, given, noise(_shape(model)), noise, times(model, settings))
 
 
 @torch.no_grad()
@@ -303,8 +303,7 @@ def varied(model: Model, settings: Settings, z0: Tensor, strength: float) -> Ite
     Args:
         strength: the share of the steps that is made: 1 keeps nothing of the picture.
     """
-    steps = _times(model, settings)
-    steps = steps[min(settings.steps - 1, round((1 - strength) * settings.steps)) :]
+    steps = times(model, settings, strength)
     noise = Noise(settings.seed, settings.n)
     zt = model.schedule.add_noise(z0.expand(settings.n, *z0.shape[1:]), torch.tensor(steps[:1]), noise(_shape(model)))
     yield from _run(model, settings, model.said([settings.prompt] * settings.n), zt, noise, steps)
@@ -332,7 +331,7 @@ def edited(model: Model, settings: Settings, other: str, kept: float) -> Iterato
     alone = Noise(settings.seed, settings.n)
     twice = cast(Noise, lambda *shape: alone(*shape).repeat(2, 1, 1, 1))
     given = model.said([settings.prompt] * settings.n + [other] * settings.n)
-    yield from _run(model, settings, given, twice(_shape(model)), twice, _times(model, settings), control)
+    yield from _run(model, settings, given, twice(_shape(model)), twice, times(model, settings), control)
 
 
 def shared(first: Sequence[int], second: Sequence[int]) -> Tensor:
@@ -347,10 +346,15 @@ def _shape(model: Model) -> tuple[int, int, int]:
     return model.config.channels, model.config.size, model.config.size
 
 
-def _times(model: Model, settings: Settings) -> list[int]:
+def times(model: Model, settings: Settings, strength: float = 1.0) -> list[int]:
+    """The times of a run, down to 0: of all steps, or of the last share of them; at least one.
+
+    Raises:
+        UserError: the model has fewer times than that.
+    """
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
-    return model.schedule.steps(settings.steps)
+    return model.schedule.steps(settings.steps)[min(settings.steps - 1, round((1 - strength) * settings.steps)) :]
 
 
 def _run(

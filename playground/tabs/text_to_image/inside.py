@@ -164,10 +164,9 @@ def build(page: gr.Blocks, places: Places) -> None:
             asked, model = Asked(*given), runs.load_model(places)
             with torch.no_grad():
                 z0 = model.attached().autoencoder.encode(picture(places, asked, drawing, upload))
-            recorder = Recorder(model, asked.settings)
+            recorder = Recorder(model, asked.settings, asked.strength)
             moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
-            yield from runs.live(moments, max(1, round(asked.strength * STEPS)), recorder.add,
-                                 partial(runs.preview, model))  # fmt: skip
+            yield from runs.live(moments, len(recorder.times) - 1, recorder.add, partial(runs.preview, model))
             yield runs.describe(model, recorder.run())
         except Exception as error:
             yield component.message(sentence(error))

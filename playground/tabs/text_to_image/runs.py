@@ -43,6 +43,7 @@ class Run:
     """A run as one visitor's `gr.State` keeps it: F frames of N pictures, latents (F, N, c, h, w) in half precision.
 
     Attributes:
+        times: of all steps, and 0.
         words: the tokens of the prompt, L of them.
         steps, t: of each frame.
         z, z0_hat, eps_hat, without, given: see `playground.models.text_to_image.Moment`.
@@ -52,6 +53,7 @@ class Run:
     """
 
     settings: Settings
+    times: list[int]
     words: list[Word]
     steps: list[int]
     t: list[int]
@@ -66,12 +68,17 @@ class Run:
 
 
 class Recorder:
-    """Keeps at most `MAX_FRAMES` moments of a run as they come, the first and the last included."""
+    """Keeps at most `MAX_FRAMES` moments of a run as they come, the first and the last included.
 
-    def __init__(self, model: Model, settings: Settings):
+    Args:
+        strength: of a run that starts from a picture.
+    """
+
+    def __init__(self, model: Model, settings: Settings, strength: float = 1.0):
         self.model, self.settings = model, settings
+        self.times = text_to_image.times(model, settings, strength)
         self.words = model.attached().encoder.words(settings.prompt)
-        frames = np.linspace(0, settings.steps, min(settings.steps + 1, MAX_FRAMES)).round().astype(int)
+        frames = np.linspace(0, len(self.times) - 1, min(len(self.times), MAX_FRAMES)).round().astype(int)
         self._wanted = frames.tolist()
         self._looked: list[int] = []  # at whose attention
         self._rows: list[Moment] = []
@@ -100,7 +107,7 @@ class Recorder:
         }
         nearest = [int(np.abs(np.array(looked) - row.step).argmin()) for row in rows]
         return Run(
-            self.settings, self.words, [row.step for row in rows], [row.t for row in rows], **latents,
+            self.settings, self.times, self.words, [row.step for row in rows], [row.t for row in rows], **latents,
             x0_hat=decoded(self.model, latents["z0_hat"]),
             attention=[np.stack(layer) for layer in zip(*self._attention, strict=True)], kept=nearest,
         )  # fmt: skip
@@ -237,15 +244,15 @@ def _maps(attention: np.ndarray, head: int | None, size: int) -> Tensor:
 def describe(model: Model, run: Run, shown: str = LATENT, notice: str = "") -> dict[str, Any]:
     """The scrubber's value for a run."""
     settings, schedule = run.settings, model.schedule
-    times = schedule.steps(settings.steps)
+    times, count = run.times, len(run.times) - 1
     alpha_bar = schedule.alpha_bar[run.t].tolist()
-    weights = [settings.weight(times[min(step, settings.steps - 1)] / schedule.T) for step in run.steps]
+    weights = [settings.weight(times[min(step, count - 1)] / schedule.T) for step in run.steps]
     apart = (run.given - run.without).float().square().mean((1, 2, 3, 4)).sqrt().tolist()
     numbers = formulas.reverse_numbers(settings.sampler, schedule, times, run.steps, settings.eta)
     return scrubber.pack(
         strips(model, run, shown),
         [
-            f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · w = {w:.3g} · the prompt moves ẑ0 by {d:.3f}"
+            f"step {step} of {count} · t = {t} · ᾱ = {a:.3g} · w = {w:.3g} · the prompt moves ẑ0 by {d:.3f}"
             for step, t, a, w, d in zip(run.steps, run.t, alpha_bar, weights, apart, strict=True)
         ],
         (f"t = {times[0]}", "t = 0"),
