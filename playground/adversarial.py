@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from playground import validation
 
@@ -209,6 +209,22 @@ def normalize_spectrally(d: nn.Module) -> nn.Module:
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             parametrizations.spectral_norm(layer)
     return d
+
+
+@torch.no_grad()
+def settle_spectral_norm(d: nn.Module, steps: int = 100) -> None:
+    """Power iterations until D is divided by the norms of the weights that it has now.
+
+    In training one iteration a step keeps up; in a moving average the vectors are averages of unit vectors, and too
+    short.
+    """
+    for layer in d.modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            norm = cast(nn.ModuleDict, layer.parametrizations)
+            norm.train()
+            for _ in range(steps):
+                _ = layer.weight  # computed afresh, with an iteration
+            norm.eval()
 
 
 # What the generator gets besides.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground import adversarial
 from playground.adversarial import LOSSES, Objective
@@ -280,3 +281,21 @@ def test_an_absurd_objective_is_refused(wrong: dict) -> None:
 def test_a_whole_number_may_be_written_as_a_decimal() -> None:
     assert Objective(unroll=2.0) == Objective(unroll=2)  # type: ignore[arg-type]
     assert isinstance(Objective(unroll=2.0).unroll, int)  # type: ignore[arg-type]
+
+
+def test_a_moving_average_is_divided_by_its_own_norms() -> None:
+    torch.manual_seed(0)
+    d = adversarial.normalize_spectrally(nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 1)))
+    average = AveragedModel(d, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    for _ in range(30):
+        with torch.no_grad():
+            for weight in d.parameters():
+                weight.copy_(torch.randn_like(weight))  # the directions of the norm change at every step
+        d(torch.zeros(1, 8))
+        average.update_parameters(d)
+    averaged = average.module.eval()
+    assert torch.linalg.matrix_norm(averaged[0].weight, 2) > 1.5
+    adversarial.settle_spectral_norm(averaged)
+    for layer in averaged:
+        torch.testing.assert_close(torch.linalg.matrix_norm(layer.weight, 2), torch.tensor(1.0), atol=1e-3, rtol=0)
+    assert not any(module.training for module in averaged.modules())

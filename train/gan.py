@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from playground import checkpoint, history, pictures
-from playground.adversarial import Objective, clip_weights
+from playground.adversarial import Objective, clip_weights, settle_spectral_norm
 from playground.data import digits
 from playground.models import gan
 from playground.models.gan import Config, Stage
@@ -132,6 +132,7 @@ def stack(images: Tensor, index: Tensor, random: torch.Generator) -> Tensor:
 def complete(path: Path, images: Tensor) -> None:
     """Put into a checkpoint what its discriminator says of images (N, C, H, W), N >= KEPT, and of samples, sorted."""
     model: gan.Model = device.load(path)
+    settle_spectral_norm(model.discriminator)
     fakes = last(gan.sample(model, gan.Settings(n=gan.KEPT))).x
     model.kept_real.copy_(gan.verdicts(model, images[: gan.KEPT].to(device.DEVICE)).sort().values)
     model.kept_fake.copy_(gan.verdicts(model, fakes).sort().values)
