@@ -220,8 +220,9 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, gr.Button, gr.Button]:
         stop = gr.Button("Stop", min_width=80, interactive=False)
     hint = "0 keeps the picture, 1 keeps nothing of it."
     strength = gr.Slider(0, 1, default.strength, step=0.05, label="Strength", info=hint)
-    w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompt.")
-    seed, dice = controls.seed()
+    with gr.Accordion("More", open=False):
+        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompt.")
+        seed, dice = controls.seed()
 
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in KINDS]
