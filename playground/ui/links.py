@@ -18,7 +18,10 @@ EXPECTED = {int: "a whole number", float: "a number", bool: "0 or 1"}
 
 
 def build() -> gr.HTML:
-    """A button that copies the link in its value; while it can be seen, the page's address is that of its tab."""
+    """A button that copies the link in its value; while it can be seen, the page's address is that of its tab.
+
+    Its event `select` tells that it has a value and is seen for the first time.
+    """
     return component.build("link")
 
 

@@ -108,17 +108,19 @@ class Pair:
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
+    prompts = _prompts()
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Sample", variant="primary", elem_id="text-compare-sample", min_width=80)
                 stop = gr.Button("Stop", min_width=80, interactive=False)
                 controls.to_settings()
-            inputs, dice = _controls()
+            others, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = scrubber.build("Two prompts from the same noise", "text-compare", "Press Sample.")
+            stage = scrubber.build("Two prompts from the same noise", "text-compare", "Sampling a first pair …")
             how.build(HOW, text_to_image.edited)
             link = links.build()
+    inputs = [*prompts, *others]
     seed = inputs[-1]
 
     @answered
@@ -141,8 +143,8 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         asked, wrong = links.asked(Asked, TAB, request)
-        said = [component.message(wrong)] if wrong else [gr.skip()]
-        return [*said, links.value(TAB, asked or Asked(), address=False), *astuple(asked or Asked())]
+        shown = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
+        return [*shown, *astuple(asked or Asked())]
 
     outputs = [stage, link]
     hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
@@ -150,7 +152,8 @@ def build(page: gr.Blocks, places: Places) -> None:
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     listen = partial(controls.accompany, stage)
     started = [
-        listen([go.click, *(field.submit for field in (*inputs[:2], seed))], sample, inputs, outputs, **api, **model),
+        listen([go.click, *(field.submit for field in (*prompts, seed))], sample, inputs, outputs, **api, **model),
+        listen([link.select], sample, inputs, outputs, **hidden, **model),
         listen([dice.click], sample_rolled, inputs, [*outputs, seed], rolls=len(inputs) - 1, **hidden, **model),
     ]
     stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **hidden)
@@ -159,16 +162,23 @@ def build(page: gr.Blocks, places: Places) -> None:
     page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
-def _controls() -> tuple[list[Any], gr.Button]:
-    """The controls in the order of `Asked`, and the dice."""
+def _prompts() -> list[Any]:
+    """Both prompts, beside each other."""
     default = Asked()
-    prompt = gr.Textbox(default.prompt, label="Prompt", info="Of the left pictures.", max_length=LONGEST)
-    other = gr.Textbox(default.other, label="Other prompt", info="Of the right ones; try another word.",
-                       max_length=LONGEST)  # fmt: skip
+    with gr.Row():
+        prompt = gr.Textbox(default.prompt, label="Prompt", info="Of the left pictures.", max_length=LONGEST)
+        other = gr.Textbox(default.other, label="Other prompt", info="Of the right ones; try another word.",
+                           max_length=LONGEST)  # fmt: skip
+    return [unchecked(prompt), unchecked(other)]
+
+
+def _controls() -> tuple[list[Any], gr.Button]:
+    """The other controls in the order of `Asked`, and the dice."""
+    default = Asked()
     hint = "How long the shared words of the second look where the first one's did."
     kept = gr.Slider(0, 1, default.kept, step=0.05, label="Keep the attention", info=hint)
     w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="Of each prompt.")
     steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
     seed, dice = controls.seed()
-    return [unchecked(control) for control in (prompt, other, kept, w, n, steps, seed)], dice
+    return [unchecked(control) for control in (kept, w, n, steps, seed)], dice

@@ -107,14 +107,18 @@ UNCHANGED = [gr.skip()] * 7  # what stands beside the stage, while that shows so
 
 
 def lay_out() -> View:
-    """The controls beside the stage."""
+    """The prompt above all; the other controls beside the stage."""
+    prompt, surprise = _prompt()
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Sample", variant="primary", elem_id="text-sample", min_width=80)
                 stop = gr.Button("Stop", elem_id="text-stop", min_width=80, interactive=False)
                 controls.to_settings()
-            inputs, dice, surprise, examples = _controls()
+            examples = gr.Dataset(
+                components=[prompt], samples=[[text] for text in EXAMPLES], label="Examples", type="values"
+            )
+            inputs, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
             look = _look()
@@ -124,16 +128,24 @@ def lay_out() -> View:
             kept, run = gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600)
             command = export.build(kept, "text-scrubber")
             link = links.build()
-    return View(inputs, dice, go, stop, surprise, examples, stage, look, ask, table, kept, run, command, code, link)
+    return View(
+        [prompt, *inputs], dice, go, stop, surprise, examples, stage, look, ask, table, kept, run, command, code, link
+    )
 
 
-def _controls() -> tuple[list[Any], gr.Button, gr.Button, gr.Dataset]:
-    """The controls in the order of `NAMES`, the dice, the button that thinks of a prompt, and the examples."""
-    default = runs.FIRST
+def _prompt() -> tuple[Any, gr.Button]:
+    """The prompt, and the button that thinks of one."""
     hint = "An emoji's name, and a background if you like; or two beside or above each other."
-    prompt = gr.Textbox(default.prompt, label="Prompt", info=hint, lines=2, max_length=LONGEST, elem_id="text-prompt")
-    surprise = gr.Button("Random prompt", size="sm")
-    examples = gr.Dataset(components=[prompt], samples=[[text] for text in EXAMPLES], label="Examples", type="values")
+    with gr.Row():
+        prompt = gr.Textbox(runs.FIRST.prompt, label="Prompt", info=hint, max_length=LONGEST, elem_id="text-prompt",
+                            scale=6)  # fmt: skip
+        surprise = gr.Button("Random prompt", min_width=130, scale=1, elem_classes="dice")
+    return unchecked(prompt), surprise
+
+
+def _controls() -> tuple[list[Any], gr.Button]:
+    """The other controls in the order of `NAMES`, and the dice."""
+    default = runs.FIRST
     hint = "0 ignores the prompt, 1 is the model as it learned, more exaggerates the prompt."
     w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
@@ -148,8 +160,8 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button, gr.Dataset]:
         )
         sampler = controls.sampler(default.sampler)
         eta = controls.eta(default.eta, sampler)
-    inputs = [unchecked(control) for control in (prompt, w, n, steps, seed, negative, guidance, sampler, eta)]
-    return inputs, dice, surprise, examples
+    inputs = [unchecked(control) for control in (w, n, steps, seed, negative, guidance, sampler, eta)]
+    return inputs, dice
 
 
 def _look() -> list[Any]:

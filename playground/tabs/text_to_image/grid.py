@@ -85,23 +85,23 @@ def draw(model: Model, asked: Asked, made: dict[tuple[int, int], np.ndarray]) ->
 
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
+    hint = "Of all pictures."
+    prompt = unchecked(gr.Textbox(Asked().prompt, label="Prompt", info=hint, max_length=LONGEST))
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Sample", variant="primary", elem_id="text-grid-sample", min_width=80)
                 stop = gr.Button("Stop", min_width=80, interactive=False)
                 controls.to_settings()
-            inputs, dice = _controls()
+            others, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = gr.HTML(
-                plots.paragraph("Press Sample: thirty pictures, a few seconds each row."), elem_id="text-grid"
-            )
+            stage = gr.HTML(plots.paragraph("Sampling thirty pictures, a few seconds each row …"), elem_id="text-grid")
             how.build(HOW, text_to_image.sample)
             save = gr.Button("The grid (PNG)", size="sm")
             saving = download.build("text-grid-download")
             link = links.build()
     kept = gr.State(None, time_to_live=3600)
-    seed = inputs[-1]
+    inputs, seed = [prompt, *others], others[-1]
 
     @answered
     def sample(*given: Any) -> Iterator[list[Any]]:
@@ -133,17 +133,18 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         asked, wrong = links.asked(Asked, TAB, request)
-        shown = plots.paragraph(wrong) if wrong else gr.skip()
-        return [shown, links.value(TAB, asked or Asked(), address=False), *astuple(asked or Asked())]
+        shown = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
+        return [*shown, *astuple(asked or Asked())]
 
     hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     outputs = [stage, kept, link]
     running = "() => [{__type__: 'update', interactive: %s}, {__type__: 'update', interactive: %s}]"
     triggers = [go.click, inputs[0].submit, seed.submit]
-    gr.on([*triggers, dice.click], None, None, [go, stop], js=running % ("false", "true"))
+    gr.on([*triggers, dice.click, link.select], None, None, [go, stop], js=running % ("false", "true"))
     started = [
         gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", show_progress="hidden", **model),
+        link.select(sample, inputs, outputs, **hidden, **model),
         dice.click(sample_rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **hidden, **model),
     ]
     for event in started:
@@ -154,9 +155,8 @@ def build(page: gr.Blocks, places: Places) -> None:
 
 
 def _controls() -> tuple[list[Any], gr.Button]:
-    """The controls in the order of `Asked`, and the dice."""
+    """The other controls in the order of `Asked`, and the dice."""
     default = Asked()
-    prompt = gr.Textbox(default.prompt, label="Prompt", info="Of all pictures.", lines=2, max_length=LONGEST)
     across = gr.Radio(ACROSS, value=default.across, label="Across", info="Down is guidance.", elem_classes="chips")
     seed, dice = controls.seed("Of the first column, or of all.")
-    return [unchecked(control) for control in (prompt, across, seed)], dice
+    return [unchecked(control) for control in (across, seed)], dice
