@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, make_dataclass, replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tyro
+from torch import Tensor
 from tqdm import tqdm
 
 from playground import checkpoint, exports, pictures
-from playground.recording import record
+from playground.recording import film
 from playground.sampling import BATCH, finished
 from playground.validation import UserError
 
@@ -84,7 +86,8 @@ def sample(words: list[str]) -> int:
         settings, run = replace(settings, n=len(told["prompts"])), partial(run, **told)
     elif hasattr(family, "labels"):
         told["labels"] = family.labels(model, settings).numpy()
-    write(options.out, run, settings, told, exports.metadata(name, settings, checkpoint.header(path).provenance))
+    shown = partial(family.shown, model) if hasattr(family, "shown") else attrgetter("x")
+    write(options.out, run, shown, settings, told, exports.metadata(name, settings, checkpoint.header(path).provenance))
     print(options.out)
     return 0
 
@@ -119,16 +122,22 @@ def _options(settings: Any, prompted: bool) -> Any:
 
 
 def write(
-    out: Path, sample: Callable[..., Iterator[Any]], settings: Any, told: dict[str, Any], about: dict[str, str]
+    out: Path,
+    sample: Callable[..., Iterator[Any]],
+    shown: Callable[[Any], Tensor],
+    settings: Any,
+    told: dict[str, Any],
+    about: dict[str, str],
 ) -> None:
-    """Sample, and write a grid (PNG), the arrays (NPZ, with what was `told` for each picture) or the frames (GIF)."""
+    """Sample, and write a grid (PNG), the arrays (NPZ, with what was `told` for each picture) or the frames (GIF), each
+    of them as it is `shown`."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".gif":
         if not hasattr(settings, "steps"):
             raise UserError("the pictures of this family come in one step: choose .png or .npz")
         if settings.n > BATCH:
             raise UserError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
-        exports.gif(out, record(tqdm(sample(settings), unit="frame"), settings.steps).x, about)
+        exports.gif(out, film(tqdm(sample(settings), unit="frame"), settings.steps, shown), about)
         return
     images = sampled(sample, settings)
     if out.suffix == ".png":

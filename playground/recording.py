@@ -1,6 +1,6 @@
 """A run of a sampler kept as pictures and numbers: what the page scrubs and the command line writes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,8 +54,7 @@ class Recorder:
     """Keeps at most `MAX_FRAMES` of the frames of a run as they come, the first and the last included."""
 
     def __init__(self, steps: int):
-        wanted = np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int)
-        self._wanted = set(wanted.tolist())
+        self._wanted = _evenly(steps)
         self._rows: list[_Row] = []
         self._x0_before: Tensor | None = None
 
@@ -84,6 +83,11 @@ class Recorder:
         return Recording(**columns | stacked)
 
 
+def _evenly(steps: int) -> set[int]:
+    """The steps that are kept, of 0 ... steps."""
+    return set(np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int).tolist())
+
+
 def _rms(x: Tensor) -> float:
     return x.square().mean().sqrt().item()
 
@@ -94,3 +98,9 @@ def record(frames: Iterator[Frame], steps: int) -> Recording:
     for frame in frames:
         recorder.add(frame)
     return recorder.recording()
+
+
+def film(frames: Iterator[Any], steps: int, shown: Callable[[Any], Tensor]) -> np.ndarray:
+    """Drain a sampler of so many steps into pictures, uint8 (F, N, H, W, C); `shown` is what a frame shows."""
+    wanted = _evenly(steps)
+    return np.stack([pictures.to_uint8(shown(frame)) for frame in frames if frame.step in wanted])

@@ -10,6 +10,7 @@ import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -249,6 +250,18 @@ def test_prompts_of_a_file_are_drawn_in_order(model: Model, tmp_path: Path, monk
     asked.write_bytes(b"\xff\xfe")
     assert command_line.main(flags) == 1
     assert "must be text in UTF-8" in capsys.readouterr().err
+
+
+def test_an_animation_shows_what_the_latents_decode_to(model: Model, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(text_to_image.Model, "parts", model.attached())
+    checkpoint.save(tmp_path / "tiny.safetensors", model, {})
+    out = tmp_path / "run.gif"
+    flags = ["--n", "2", "--steps", "3", "--weights", str(tmp_path), "--out", str(out)]
+    assert command_line.main(["sample", "tiny", *flags]) == 0
+    with Image.open(out) as animation:
+        assert animation.n_frames == 4
+    *_, end = text_to_image.sample(model, Settings(n=2, steps=3))
+    assert torch.equal(text_to_image.shown(model, end), cast(Tensor, end.x)), "not the latents themselves"
 
 
 def final(moments: Iterator[text_to_image.Moment]) -> Tensor:

@@ -295,6 +295,12 @@ def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[s
     yield from _run(model, settings, given, noise(_shape(model)), noise, times(model, settings))
 
 
+def shown(model: Model, moment: Moment) -> Tensor:
+    """A moment as pictures (B, C, H, W): what the decoder makes of the latents, noise and all."""
+    with torch.no_grad():
+        return model.decode(moment.z)
+
+
 @torch.no_grad()
 def varied(model: Model, settings: Settings, z0: Tensor, strength: float) -> Iterator[Moment]:
     """Moments of a run that starts from the latents (1, c, h, w) of a picture, as noisy as in the midst of a run.
