@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app", "playground", "train")
 BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation",
-          "playground.compute", "playground.sampling", "playground.elbo", "playground.adversarial"]  # fmt: skip
+          "playground.compute", "playground.sampling", "playground.elbo", "playground.adversarial",
+          "playground.invertible"]  # fmt: skip
 OUTPUT = ["playground.pictures", "playground.recording", "playground.exports", "playground.formulas"]
 
 RULES: dict[str, list[str]] = {

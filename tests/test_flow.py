@@ -1,0 +1,141 @@
+"""The normalizing flow: the likelihood against known ones, there and back, and what it draws."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from playground import checkpoint
+from playground.invertible import ActNorm, Mix
+from playground.models import flow
+from playground.models.flow import Config, Model, Settings
+from playground.sampling import generator, last
+from playground.validation import UserError
+from train import flow as recipe
+
+TINY = Config(size=8, steps=(2, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
+IMAGES = torch.rand(32, 1, 8, 8, generator=generator(0)).round() * 2 - 1
+
+
+def tiny_loss(model: Model, random: torch.Generator) -> Tensor:
+    return model(IMAGES, torch.randn(IMAGES.shape, generator=random)).mean()
+
+
+@pytest.fixture(params=["affine", "spline"])
+def model(request) -> Model:
+    torch.manual_seed(0)
+    made = Model(replace(TINY, coupling=request.param))
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made.eval()
+
+
+def test_what_goes_forth_comes_back(model: Model) -> None:
+    y = torch.randn(4, 1, 8, 8)
+    *_, z = model.forth(y)
+    *_, back = model.back(z.y)
+    assert (z.y - y).abs().max() > 0.1, "it does something"
+    assert torch.allclose(back.y, y, atol=1e-5)
+    assert torch.allclose(back.log_det, -z.log_det, atol=1e-3)
+
+
+def test_both_ways_pass_through_the_same_layers(model: Model) -> None:
+    forth = list(model.forth(torch.randn(2, 1, 8, 8)))
+    back = list(model.back(forth[-1].y))
+    assert [each.name for each in forth[1:]] == [each.name for each in reversed(back[1:])]
+    for there, here in zip(forth[:-1], reversed(back[1:]), strict=True):
+        assert torch.allclose(there.y, here.y, atol=1e-5)
+
+
+def test_the_log_determinant_of_all_layers_is_that_of_the_jacobian(model: Model) -> None:
+    model, y = model.double(), torch.randn(1, 1, 8, 8, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda y: model.encode(y.reshape(1, 1, 8, 8))[0].flatten(), y.flatten()
+    )
+    assert math.isclose(cast(Tensor, jacobian).det().abs().log().item(), model.encode(y)[1].item(), abs_tol=1e-6)
+
+
+def test_a_uniform_image_costs_what_its_levels_do() -> None:
+    """With y = logit v ~ Logistic(0, 1), every pixel is uniform over 256 levels: 8 bits. An untrained flow takes y for
+    normal instead, which costs KL(Logistic || N(0, 1)) more: log sqrt(2 pi) + E[y^2] / 2 - 2, in nats."""
+    model = Model(replace(TINY, noise_steps=0))
+    random = generator(0)
+    x = torch.randint(256, (4000, 1, 8, 8), generator=random) / 127.5 - 1
+    with torch.no_grad():
+        bits = model(x, torch.randn(x.shape, generator=random)).mean().item()
+    more = math.log(2 * math.pi) / 2 + math.pi**2 / 6 - 2
+    assert math.isclose(bits, 8 + more / math.log(2), abs_tol=0.01)
+
+
+def test_the_dequantising_noise_has_the_density_that_it_says(model: Model) -> None:
+    model, eps = model.double(), torch.randn(1, 1, 8, 8, dtype=torch.float64)
+    k = torch.randint(256, eps.shape).double()
+    u, log_q = model.dequantised(k, eps)
+    assert u.min() > 0
+    assert u.max() < 1
+    slopes = jacobian(lambda eps: model.dequantised(k, eps.reshape(1, 1, 8, 8))[0].flatten(), eps.flatten())
+    expected = flow.log_normal(eps) - slopes.det().abs().log()
+    assert math.isclose(log_q.item(), expected.item(), abs_tol=1e-6)
+    other, _ = model.dequantised((k + 100) % 256, eps)
+    assert not torch.allclose(u, other), "it looks at the image"
+
+
+def jacobian(function, x: Tensor) -> Tensor:
+    return cast(Tensor, torch.autograd.functional.jacobian(function, x))
+
+
+def test_training_lowers_the_bits_and_the_checkpoint_is_measured(tmp_path: Path) -> None:
+    asked = recipe.Recipe(name="flow-tiny", steps=60, batch_size=16, lr=3e-3, ema=0.9, warmup=5, config=TINY,
+                          out=tmp_path / "weights", runs=tmp_path, precision="no")  # fmt: skip
+    made = recipe.train(asked, IMAGES)
+    assert made is not None
+    start = recipe.begun(TINY, IMAGES[:16])
+    checkpoint.save(tmp_path / "start.safetensors", start, {})
+    before, after = recipe.measure(tmp_path / "start.safetensors", IMAGES), recipe.measure(made, IMAGES)
+    assert after["bits"] < before["bits"] - 0.3
+    assert after["bits_tight"] <= after["bits"]
+
+
+def test_a_linear_flow_reaches_the_likelihood_of_a_gaussian() -> None:
+    """One scale without couplings' help: mixing and scaling alone turn correlated normal numbers into N(0, I)."""
+    torch.manual_seed(0)
+    root = torch.tensor([[1.0, 0.0], [0.8, 0.5]])
+    x = torch.randn(20_000, 2) @ root.T + torch.tensor([1.0, -1.0])
+    layers = torch.nn.ModuleList([ActNorm(2), Mix(2)])
+    optimizer = torch.optim.Adam(layers.parameters(), lr=0.02)
+
+    def log_prob(x: Tensor) -> Tensor:
+        total = torch.zeros(len(x))
+        for layer in layers:
+            x, log_det = layer(x)
+            total = total + log_det
+        return flow.log_normal(x) + total
+
+    for _ in range(400):
+        optimizer.zero_grad()
+        (-log_prob(x).mean()).backward()
+        optimizer.step()
+    covariance = x.T.cov()
+    entropy = 0.5 * (2 * math.log(2 * math.pi) + 2 + covariance.logdet().item())
+    assert math.isclose(-log_prob(x).mean().item(), entropy, abs_tol=1e-3)
+
+
+def test_a_cold_sample_is_the_same_for_every_seed(model: Model) -> None:
+    one, other = (last(flow.sample(model, Settings(n=1, temperature=0, seed=seed))).x for seed in (0, 1))
+    assert torch.equal(one, other)
+    assert one.abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [({"steps": ()}, "list of 1 to 4"), ({"steps": (1,)}, "as many as each other"), ({"size": 6}, "multiple of 4"),
+     ({"widths": (8, 12)}, "multiples of 8"), ({"coupling": "cubic"}, "one of affine, spline")],
+)  # fmt: skip
+def test_a_config_that_makes_no_sense_is_refused(changed: dict, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        replace(TINY, **changed)

@@ -1,0 +1,101 @@
+"""The recipe of `flow-digits`: a normalizing flow that learns the exact likelihood of digits."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from playground import checkpoint, pictures
+from playground.data import digits
+from playground.invertible import ActNorm
+from playground.models import flow
+from playground.sampling import generator, last
+from train import device, loop
+from train.results import Entry
+
+
+@dataclass(frozen=True)
+class Recipe(loop.Options):
+    """Sixty epochs of 60,000 digits of 28x28 and 8 bits.
+
+    Attributes:
+        config: of the model.
+    """
+
+    name: str = "flow-digits"
+    steps: int = 28_100
+    lr: float = 1e-3
+    decay: float = 0.7
+    config: flow.Config = field(default_factory=flow.Config)
+
+    @property
+    def learns_from(self) -> str:
+        return digits.TRAINING
+
+
+RECIPES = [Recipe()]
+DRAWS = 16  # of the dequantising noise of a test digit
+
+
+def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
+    """Train, or go on training; the path of the checkpoint when the last step is done.
+
+    Args:
+        images: instead of the digits, (N, C, H, W) in [-1, 1].
+    """
+    shown = _digits(recipe.data, "train") if images is None else images
+    run = loop.Run(recipe, lambda: begun(recipe.config, shown[: recipe.batch_size]))
+    shown = shown.to(run.accelerator.device)
+
+    def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        x = shown[run.batch(len(shown), step)]
+        return model(x, torch.randn(x.shape, generator=random).to(x)).mean()
+
+    return loop.follow(run, run.train(loss=loss), _picture)
+
+
+def _digits(data: Path, split: str) -> Tensor:
+    return digits.crop(digits.load(data, split, download=True)[0]).contiguous()
+
+
+def begun(config: flow.Config, x: Tensor) -> flow.Model:
+    """A model whose activations are normalised on a first batch (B, C, H, W). Kingma 2018, section 3.1."""
+    model = flow.Model(config)
+    norms = [each for each in model.modules() if isinstance(each, ActNorm)]
+    hooks = [each.register_forward_pre_hook(lambda norm, given: norm.settle(given[0])) for each in norms]
+    with torch.no_grad():
+        model(x, torch.randn(x.shape, generator=generator(0)))
+    for hook in hooks:
+        hook.remove()
+    return model
+
+
+def _picture(model: flow.Model, path: Path) -> None:
+    """Forty samples, the lower twenty at a temperature of 0.7."""
+    x = torch.cat([last(flow.sample(model, flow.Settings(n=20, temperature=each))).x for each in (1.0, 0.7)])
+    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
+
+
+def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
+    """The likelihood of test digits."""
+    identity = {"table": "flow", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
+                "row": "test digits", "settings": f"{DRAWS} draws", "n": 10_000}  # fmt: skip
+    yield Entry(identity, lambda: measure(path, _digits(data, "test")))
+
+
+@torch.no_grad()
+def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
+    """Bits per dimension of images (N, C, H, W), unpadded: the mean bound of one draw of the dequantising noise, and
+    the tighter one of `DRAWS` draws (Burda 2016, "Importance weighted autoencoders", eq. 8)."""
+    model: flow.Model = device.load(path)
+    bits, random = [], generator(3)
+    for part in x.split(batch):
+        draws = [model(part.to(device.DEVICE), torch.randn(part.shape, generator=random)) for _ in range(DRAWS)]
+        bits.append(torch.stack(draws).double().cpu())
+    found = torch.cat(bits, dim=1)  # (DRAWS, N)
+    scale = math.log(2) * x[0].numel()
+    tighter = (math.log(DRAWS) - (-found * scale).logsumexp(0)) / scale
+    return {"bits": found.mean().item(), "bits_tight": tighter.mean().item()}
