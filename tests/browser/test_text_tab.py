@@ -89,7 +89,7 @@ def test_an_example_and_a_random_prompt_are_drawn(page: Page) -> None:
 
 def test_exports_tell_their_making(page: Page) -> None:
     ready(page, SCRUBBER)
-    press(page, "Export")
+    page.get_by_role("button", name="Export").locator("visible=true").click()
     with page.expect_download() as download:
         press(page, "Pictures (PNG)")
     assert "--prompt" in saved(download.value).text["command"]
@@ -101,17 +101,25 @@ def test_what_clip_sees(page: Page) -> None:
     expect(page.locator("#text-seen")).to_contain_text("on a blue background", timeout=60_000)
 
 
-def test_two_prompts_are_compared(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=text_to_image.compare")
-    page.locator("#text-compare-sample").click()
-    ready(page, COMPARED)
+def test_two_prompts_are_compared_when_the_view_is_first_seen_and_on_demand(page: Page) -> None:
+    ready(page, SCRUBBER)
+    page.get_by_role("tab", name="Compare").locator("visible=true").click()
+    before = ready(page, COMPARED)
     assert page.locator(f"{COMPARED} .strips figure").count() == 2
+    page.locator("#text-compare-sample").click()
+    next_value(page, before, COMPARED)
 
 
-def test_a_grid_is_filled(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=text_to_image.grid")
-    page.locator("#text-grid-sample").click()
+def test_a_link_to_two_prompts_draws_them(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.compare&prompt=a+dog&other=a+cat&n=1&steps=3")
+    ready(page, COMPARED)
+    assert page.locator(f"{COMPARED} .strips figure").all_inner_texts()[1].startswith("a cat")
+
+
+def test_a_grid_is_filled_when_the_view_is_first_seen(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=text_to_image.grid&across=steps")
     expect(page.locator("#text-grid img")).to_have_count(30, timeout=120_000)
+    expect(page.locator("#text-grid")).to_contain_text("50 steps")
 
 
 def test_inside_the_autoencoder(page: Page, address: str) -> None:
@@ -128,13 +136,22 @@ def test_why_latent_is_measured(page: Page, address: str) -> None:
     expect(page.locator("#text-why")).to_contain_text("times the operations", timeout=60_000)
 
 
-@pytest.mark.parametrize("view", ["draw", "compare", "grid", "inside", "why"])
+SEEN = {
+    "draw": f"{SCRUBBER} [data-ready]",
+    "compare": f"{COMPARED} [data-ready]",
+    "grid": "#text-grid img",
+    "inside": f"{WAY} [data-ready]",
+    "why": "#text-measure",
+}
+
+
+@pytest.mark.parametrize("view", SEEN)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
     page.goto(f"{address}?tab=text_to_image.{view}&__theme={scheme}")
-    page.wait_for_selector(f"{SCRUBBER} [data-ready]", state="attached")
+    page.wait_for_selector(SEEN[view])
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()
 

@@ -59,7 +59,8 @@ def nameless(page: Page) -> list[str]:
     """Visible pictures and controls without a name for those who cannot see them."""
     return page.evaluate(
         """() => [...document.querySelectorAll('canvas, img, button, input')]
-          .filter((e) => e.offsetParent && !(e.getAttribute('aria-label') || e.alt || e.title))
+          .filter((e) => e.offsetParent && !e.closest('[aria-hidden=true]'))
+          .filter((e) => !(e.getAttribute('aria-label') || e.alt || e.title))
           .filter((e) => !(e.innerText || e.labels?.length))
           .map((e) => e.outerHTML.slice(0, 120))"""
     )
