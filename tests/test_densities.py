@@ -20,7 +20,7 @@ def density(request: pytest.FixtureRequest) -> Density:
 
 def lattice(density: Density) -> tuple[Tensor, float]:
     """Points (N, 2) in a lattice over all there is, fine enough for the narrowest part, and the area of its cells."""
-    side = getattr(density, "sigma", 0.1) / 2
+    side = (density.sigma or 0.1) / 2
     line = torch.arange(-2.9 + side / 2, 2.9, side, dtype=torch.float64)
     return torch.cartesian_prod(line, line), side**2
 
@@ -46,6 +46,21 @@ def test_the_score_is_the_gradient_of_the_log_density(density: Density) -> None:
     assert log_prob.isfinite().all()
     expected = torch.autograd.grad(log_prob.sum(), x)[0] if log_prob.requires_grad else torch.zeros_like(x)
     torch.testing.assert_close(density.score(x.detach()), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 3.0])
+def test_noise_makes_another_density_whose_score_is_known(density: Density, sigma: float) -> None:
+    noised = density.noised(sigma)
+    x = noised.sample(50, generator(2)).double().requires_grad_()
+    expected = torch.autograd.grad(noised.log_prob(x).sum(), x)[0]
+    torch.testing.assert_close(noised.score(x.detach()), expected, rtol=1e-4, atol=1e-5)
+    given = density.sample(200_000, generator(3)) + sigma * torch.randn(200_000, 2, generator=generator(4))
+    own = noised.sample(200_000, generator(5))
+    assert given.square().mean().item() == pytest.approx(own.square().mean().item(), rel=0.02)
+    line = torch.arange(-3 - 5 * sigma, 3 + 5 * sigma, 0.02 + sigma / 8, dtype=torch.float64)
+    parts = torch.cartesian_prod(line, line).split(20_000)
+    whole = sum(noised.log_prob(part).exp().sum().item() for part in parts) * (line[1] - line[0]).item() ** 2
+    assert whole == pytest.approx(1, abs=2e-3)
 
 
 def test_the_log_density_of_one_gaussian_is_that_of_torch() -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app", "playground", "train")
 BOTTOM = ["playground.nets", "playground.schedule", "playground.prediction", "playground.validation",
           "playground.compute", "playground.sampling", "playground.elbo", "playground.adversarial",
-          "playground.invertible"]  # fmt: skip
+          "playground.invertible", "playground.langevin"]  # fmt: skip
 OUTPUT = ["playground.pictures", "playground.recording", "playground.exports", "playground.formulas"]
 
 RULES: dict[str, list[str]] = {
@@ -59,6 +59,7 @@ RULES: dict[str, list[str]] = {
     "playground.pictures": ["playground.validation"],
     "playground.history": ["playground.validation"],
     "playground.adversarial": ["playground.validation"],
+    "playground.langevin": ["playground.sampling", "playground.schedule"],
     "playground.lab": ["playground.data.*", *BOTTOM],
     # the bottom: third party only, but for the one kind of error that speaks to users
     "playground.sampling": ["playground.schedule"],

@@ -6,7 +6,7 @@ counted, and some of hundreds that follow a curve. A drawing becomes one too.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,10 @@ class Mixture:
         share = self._exponents(x).softmax(1)  # (N, K), of each centre in each point
         return (share @ self.centres.to(x) - x) / self.sigma**2
 
+    def noised(self, sigma: float) -> "Mixture":
+        """The density of its points with N(0, sigma^2 I) added."""
+        return replace(self, sigma=math.hypot(self.sigma, sigma))
+
     def _exponents(self, x: Tensor) -> Tensor:
         return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)
 
@@ -74,24 +78,49 @@ def coverage(x: Tensor, mixture: Mixture) -> Coverage:
 
 @dataclass(frozen=True)
 class Checkerboard:
-    """Uniform on every other square of side 1 between -2 and 2."""
+    """Uniform on every other square of side 1 between -2 and 2.
 
+    Attributes:
+        sigma: standard deviation of the normal noise that its points may have been given.
+    """
+
+    sigma: float = 0.0
     apart: bool = False
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Points (n, 2)."""
         row, half = torch.randint(4, (n,), generator=generator), torch.randint(2, (n,), generator=generator)
         corner = torch.stack([2 * half + row % 2, row], dim=1) - 2
-        return corner + torch.rand(n, 2, generator=generator)
+        x = corner + torch.rand(n, 2, generator=generator)
+        return x + self.sigma * torch.randn(n, 2, generator=generator) if self.sigma else x
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) of points (N, 2): (N,) nats, minus infinity on the empty squares and outside."""
+        """log p(x) of points (N, 2): (N,) nats; minus infinity where there is nothing."""
+        if self.sigma:
+            return self._sides(x)[0].prod(2).mean(1).log()
         inside = (x.abs() < 2).all(1) & ((x + 2).floor().sum(1) % 2 == 0)
         return torch.where(inside, -math.log(8), -math.inf).to(x)
 
     def score(self, x: Tensor) -> Tensor:
-        """Zero: it is flat wherever there is any."""
-        return torch.zeros_like(x)
+        """The gradient of log p at points (N, 2): (N, 2); zero where it is flat, or where there is nothing."""
+        if not self.sigma:
+            return torch.zeros_like(x)
+        side, slope = self._sides(x)
+        p = side.prod(2).mean(1, keepdim=True)
+        return (slope * side.flip(2)).mean(1) / p.clamp(min=torch.finfo(x.dtype).tiny)
+
+    def noised(self, sigma: float) -> "Checkerboard":
+        """The density of its points with N(0, sigma^2 I) added."""
+        return replace(self, sigma=math.hypot(self.sigma, sigma))
+
+    def _sides(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The density of each square's coordinates, and its derivative: both (N, 8, 2)."""
+        row, half = torch.cartesian_prod(torch.arange(4), torch.arange(2)).T
+        corner = torch.stack([2 * half + row % 2, row], dim=1) - 2
+        start = (x[:, None] - corner.to(x)) / self.sigma  # (N, 8, 2)
+        end = start - 1 / self.sigma
+        normal = [torch.exp(-(each**2) / 2) / math.sqrt(2 * math.pi) for each in (start, end)]
+        return torch.special.ndtr(start) - torch.special.ndtr(end), (normal[0] - normal[1]) / self.sigma
 
 
 Density = Mixture | Checkerboard

@@ -1,0 +1,140 @@
+"""Langevin dynamics and its kin, on densities whose scores are known exactly."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from playground.data import densities
+from playground.data.densities import DENSITIES, Mixture
+from playground.langevin import (
+    annealed,
+    inpainting,
+    ladder,
+    langevin,
+    log_likelihood,
+    mala,
+    noise_levels,
+    of_denoiser,
+    predictor_corrector,
+    probability_flow,
+)
+from playground.sampling import Noise, last
+from playground.schedule import SCHEDULES
+
+SIGMA = 0.7
+ONE = Mixture(torch.zeros(1, 2), SIGMA)
+MANY = 4000
+
+
+class Draws(Noise):
+    """Of one generator for all items, which is faster for thousands."""
+
+    def __init__(self, seed: int):
+        self.random = torch.Generator().manual_seed(seed)
+
+    def __call__(self, shape, device="cpu") -> Tensor:
+        return torch.randn(MANY, *shape, generator=self.random)
+
+
+def exact(density: densities.Density):
+    return lambda x, sigma: density.noised(sigma).score(x)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.25])
+def test_langevin_steps_of_a_size_are_off_by_what_is_known(temperature: float) -> None:
+    """On N(0, s^2), steps of size h are an autoregression: their variance is T s^2 / (1 - h / (2 s^2))."""
+    size = 0.2
+    end = last(langevin(exact(ONE), torch.zeros(MANY, 2), 0.0, size, 200, Draws(0), temperature)).x
+    expected = temperature * SIGMA**2 / (1 - size / (2 * SIGMA**2))
+    assert end.var().item() == pytest.approx(expected, rel=0.04)
+    assert abs(expected / (temperature * SIGMA**2) - 1) > 0.2, "the bias is there to be seen"
+
+
+def test_proposals_that_may_be_refused_are_not_off() -> None:
+    moments = list(
+        mala(exact(ONE), lambda x, _: ONE.log_prob(x), torch.zeros(MANY, 2), 0.0, 0.4, 200, Draws(0), Draws(1))
+    )
+    assert moments[-1].x.var().item() == pytest.approx(SIGMA**2, rel=0.04)
+    accepted = torch.stack([each.accepted for each in moments[1:] if each.accepted is not None]).float().mean()
+    assert 0.3 < accepted < 0.95
+
+
+def test_plain_langevin_stays_in_the_mode_where_it_began_and_annealing_finds_all() -> None:
+    grid = densities.grid()
+    start = grid.centres[:1].expand(MANY, 2)
+    stuck = last(langevin(exact(grid), start, 0.0, 0.5 * grid.sigma**2, 500, Draws(0))).x
+    assert densities.coverage(stuck, grid).modes == 1
+    sigmas = ladder(0.02, 4.0, 20)
+    found = densities.coverage(last(annealed(exact(grid), 4 * Draws(1)((2,)), sigmas, 20, 0.1, Draws(2))).x, grid)
+    assert found.modes == 25
+    assert found.reverse_kl < 0.05
+    assert found.quality > 0.95
+
+
+@pytest.mark.parametrize("each", [0, 1])
+def test_the_reverse_process_makes_the_data(each: int) -> None:
+    ring = densities.ring()
+    sigmas = ladder(0.01, 10.0, 60)
+    end = last(predictor_corrector(exact(ring), 10 * Draws(0)((2,)), sigmas, each, 0.16, Draws(1)))
+    assert end.step == 60 + 59 * each
+    found = densities.coverage(end.x, ring)
+    assert (found.modes, found.quality > 0.95, found.reverse_kl < 0.01) == (8, True, True)
+
+
+def test_the_probability_flow_of_a_gaussian_is_a_scaling() -> None:
+    x = torch.randn(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    low, high = 0.1, 8.0
+    there = last(probability_flow(exact(ONE), x, ladder(low, high, 400)[::-1])).x
+    expected = x * math.sqrt((SIGMA**2 + high**2) / (SIGMA**2 + low**2))
+    torch.testing.assert_close(there, expected, rtol=1e-3, atol=1e-4)
+    back = last(probability_flow(exact(ONE), there, ladder(low, high, 400))).x
+    torch.testing.assert_close(back, x, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_the_likelihood_by_the_probability_flow_is_the_true_one(name: str) -> None:
+    low = 0.05
+    noised = DENSITIES[name]().noised(low)
+    x = noised.sample(200, torch.Generator().manual_seed(0)).double()
+    found = log_likelihood(exact(DENSITIES[name]()), x, ladder(low, 20.0, 200)[::-1], x.var().item())
+    assert (found - noised.log_prob(x)).abs().mean() < 0.05
+
+
+def test_probes_estimate_the_divergence() -> None:
+    ring = densities.ring()
+    x = ring.noised(0.3).sample(1, torch.Generator().manual_seed(0)).double().expand(MANY, 2)
+    sigmas = ladder(0.3, 20.0, 60)[::-1]
+    exactly, guessed = (log_likelihood(exact(ring), x, sigmas, 2.0, probes) for probes in (None, Draws(0)))
+    assert guessed.std() > 0.01
+    assert guessed.mean().item() == pytest.approx(exactly[0].item(), abs=4 * guessed.std().item() / math.sqrt(MANY))
+
+
+def test_the_score_of_a_diffusion_model_is_that_of_its_data() -> None:
+    schedule = SCHEDULES["cosine"](1000)
+
+    def denoise(xt: Tensor, t: int) -> Tensor:
+        """Exact, for data of N(0, SIGMA^2): E[x0 | xt]."""
+        a = schedule.alpha_bar[t].item()
+        return math.sqrt(a) * SIGMA**2 / (a * SIGMA**2 + 1 - a) * xt
+
+    x = torch.randn(50, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for t in (1, 300, 900):
+        sigma = noise_levels(schedule)[t].item()
+        torch.testing.assert_close(of_denoiser(denoise, schedule)(x, sigma), exact(ONE)(x, sigma), rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_known_stays_and_what_is_missing_follows_from_it() -> None:
+    """Of two correlated normal numbers the first is known to be 1: the second has mean rho and variance 1 - rho^2."""
+    rho, known = 0.8, torch.tensor([1.0, 0.0])
+
+    def score(x: Tensor, sigma: float) -> Tensor:
+        covariance = torch.tensor([[1.0, rho], [rho, 1.0]]) + sigma**2 * torch.eye(2)
+        return -x @ covariance.inverse()
+
+    asked = inpainting(score, known, torch.tensor([True, False]))
+    end = last(annealed(asked, 10 * Draws(0)((2,)), ladder(0.01, 10.0, 40), 40, 0.1, Draws(1))).x
+    assert (end[:, 0] - 1).abs().max() < 0.01
+    assert end[:, 1].mean().item() == pytest.approx(rho, abs=0.05)
+    assert end[:, 1].var().item() == pytest.approx(1 - rho**2, rel=0.15)
