@@ -1,0 +1,113 @@
+"""The recipes of `score-*`: the scores of densities in the plane, learned from their points at many noise levels."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from playground import checkpoint
+from playground.data import densities
+from playground.data.densities import Density, Mixture
+from playground.langevin import annealed, ladder, log_likelihood, predictor_corrector
+from playground.models import score
+from playground.sampling import Noise, generator, last
+from train import device, loop
+from train.results import Entry
+
+LEVELS = 10  # of the ladder that the error is measured on
+POINTS = 20_000
+
+
+@dataclass(frozen=True)
+class Recipe(loop.Options):
+    """Forty thousand batches of fresh points.
+
+    Attributes:
+        config: of the model, and the density that it learns.
+        objective: one of `playground.models.score.OBJECTIVES`.
+    """
+
+    name: str = "score-grid"
+    steps: int = 40_000
+    batch_size: int = 512
+    lr: float = 2e-3
+    decay: float = 0.9
+    precision: str = "no"
+    save_every: int = 5_000
+    picture_every: int = 5_000
+    config: score.Config = field(default_factory=score.Config)
+    objective: str = "denoising"
+
+    @property
+    def learns_from(self) -> str:
+        return f"the density {self.config.data!r} in the plane, drawn by this repository"
+
+
+RECIPES = [Recipe(name=f"score-{name}", config=score.Config(data=name)) for name in ("grid", "ring", "spirals")]
+
+
+def train(recipe: Recipe) -> Path | None:
+    """Train, or go on training; the path of the checkpoint when the last step is done."""
+    config = recipe.config
+    data = densities.DENSITIES[config.data]()
+    run = loop.Run(recipe, lambda: score.Model(config))
+    n = recipe.batch_size // run.accelerator.num_processes
+
+    def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        alike = recipe.objective == "explicit"  # the true score is that of one level
+        share = torch.rand(1 if alike else n, generator=random).expand(n)
+        sigma = config.low * (config.high / config.low) ** share
+        x0 = data.sample(n, random)
+        x0, sigma = (part.to(run.accelerator.device) for part in (x0, sigma))
+        return score.loss(model, x0, sigma, random, recipe.objective, partial(true_score, data))
+
+    return loop.follow(run, run.train(loss=loss))
+
+
+def true_score(data: Density, x: Tensor, sigma: float) -> Tensor:
+    """Of the data with noise, at points (N, 2)."""
+    return data.noised(sigma).score(x)
+
+
+def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
+    """How near the score is to the true one, and what is made with it."""
+    identity = {"table": "score", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
+                "row": "points", "settings": "", "n": POINTS}  # fmt: skip
+    yield Entry(identity, lambda: measure(path))
+
+
+@torch.no_grad()
+def measure(path: Path) -> dict[str, float]:
+    """The largest relative error of the score on the ladder; the mean error of the likelihood by the probability flow,
+    in nats; and the modes that annealed Langevin dynamics and predictor-corrector find, where they can be counted."""
+    model: score.Model = device.load(path)
+    config, learned, random = model.config, model.score(), generator(5)
+    truth = densities.DENSITIES[config.data]()
+    found = {"error": max(relative_error(model, truth, sigma) for sigma in ladder(config.low, config.high, LEVELS))}
+    noised = truth.noised(config.low)
+    x = noised.sample(1000, random).to(device.DEVICE)
+    by_flow = log_likelihood(learned, x, ladder(config.low, config.high, 200)[::-1], config.spread**2)
+    found["nats"] = (by_flow - noised.log_prob(x)).abs().mean().item()
+    if isinstance(truth, Mixture) and truth.apart:
+        noise = Noise(0, POINTS // 4)
+        start = config.high * noise((2,), device.DEVICE)
+        for name, run in (
+            ("annealed", annealed(learned, start, ladder(config.low, config.high, 20), 20, 0.1, noise)),
+            ("corrected", predictor_corrector(learned, start, ladder(config.low, config.high, 60), 1, 0.16, noise)),
+        ):
+            covered = densities.coverage(last(run).x.cpu(), truth)
+            found |= {f"{name} modes": covered.modes, f"{name} reverse kl": min(covered.reverse_kl, math.log(25)),
+                      f"{name} quality": covered.quality}  # fmt: skip
+    return found
+
+
+def relative_error(model: score.Model, truth: Density, sigma: float) -> float:
+    """The root of E |s - s_true|^2 / E |s_true|^2 over points with noise."""
+    noised = truth.noised(sigma)
+    x = noised.sample(POINTS, generator(4))
+    exactly, found = noised.score(x), model.score()(x.to(device.DEVICE), sigma).cpu()
+    return ((found - exactly).square().sum() / exactly.square().sum()).sqrt().item()
