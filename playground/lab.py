@@ -119,7 +119,12 @@ class Lab:
         self.adam_g = torch.optim.Adam(self.g.parameters(), lr=settings.lr_g, betas=betas, fused=True)
         self.steps = 0
 
-    def step(self) -> tuple[float, float]:
+    @property
+    def limit(self) -> int:
+        """Steps of the whole training."""
+        return self.settings.steps
+
+    def step(self) -> dict[str, float]:
         """k steps of D and one of G; the last loss of each.
 
         Raises:
@@ -127,7 +132,7 @@ class Lab:
         """
         for _ in range(self.settings.k):
             loss_d = self.step_d()
-        return loss_d, self.step_g()
+        return {"D": loss_d, "G": self.step_g()}
 
     def step_d(self) -> float:
         """One step of D."""

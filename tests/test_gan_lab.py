@@ -14,7 +14,8 @@ from playground.adversarial import Objective
 from playground.data import densities
 from playground.data.densities import Mixture
 from playground.lab import PRESETS, Lab, Settings
-from playground.tabs.gan import benches, lab
+from playground.tabs import benches
+from playground.tabs.gan import bench, lab
 from playground.tabs.gan.lab import Asked
 from playground.ui import answers, links
 from playground.validation import UserError
@@ -45,8 +46,16 @@ def numbers(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<i2").reshape(-1, 2) / benches.SCALE
 
 
+def fakes(frame: dict) -> str:
+    return frame["planes"][0]["dots"][0][0]
+
+
+def verdict(frame: dict) -> str:
+    return frame["planes"][0]["heat"]
+
+
 def test_a_training_goes_on_slice_by_slice_until_its_limit() -> None:
-    begun = benches.begin(densities.ring(), SMALL)
+    begun = bench.begin(densities.ring(), SMALL)
     assert begun["frame"]["step"] == 0
     steps = [train({"lab": begun["lab"], "turn": "play"})["step"] for _ in range(6)]
     assert steps == [1, 2, 3, 4, 4, 4]
@@ -55,40 +64,40 @@ def test_a_training_goes_on_slice_by_slice_until_its_limit() -> None:
 
 def test_its_time_is_limited_too(monkeypatch) -> None:
     monkeypatch.setattr(benches, "SECONDS", 0.0)
-    begun = benches.begin(densities.ring(), SMALL)
+    begun = bench.begin(densities.ring(), SMALL)
     assert train({"lab": begun["lab"], "turn": "play"})["step"] == 0
 
 
 def test_a_picture_holds_the_points_of_the_lab() -> None:
-    begun = benches.begin(densities.ring(), SMALL)
+    begun = bench.begin(densities.ring(), SMALL)
     trained = benches._benches[begun["lab"]].lab
-    expected = trained.sample(benches.JUDGED)[: benches.SHOWN].numpy()
-    np.testing.assert_allclose(numbers(begun["frame"]["fake"]), expected, atol=1 / benches.SCALE)
-    assert numbers(begun["real"]).shape == (benches.SHOWN, 2)
-    assert len(numbers(begun["frame"]["arrows"])) == SMALL.batch
+    expected = trained.sample(bench.JUDGED)[: benches.SHOWN].numpy()
+    np.testing.assert_allclose(numbers(fakes(begun["frame"])), expected, atol=1 / benches.SCALE)
+    assert numbers(begun["still"][0][0][0]).shape == (benches.SHOWN, 2)
+    assert len(numbers(begun["frame"]["planes"][0]["arrows"][1])) == SMALL.batch
 
 
 def test_steps_of_one_network_alone() -> None:
-    begun = benches.begin(densities.ring(), SMALL)
-    fake = begun["frame"]["fake"]
+    begun = bench.begin(densities.ring(), SMALL)
+    fake = fakes(begun["frame"])
     after_d = train({"lab": begun["lab"], "turn": "D"})
-    assert after_d["fake"] == fake
-    assert after_d["heat"] != begun["frame"]["heat"]
-    assert list(after_d["losses"]) == ["D"]
+    assert fakes(after_d) == fake
+    assert verdict(after_d) != verdict(begun["frame"])
+    assert "G" not in after_d["row"]
     after_g = train({"lab": begun["lab"], "turn": "G"})
-    assert after_g["heat"] == after_d["heat"]
-    assert after_g["losses"].keys() == {"D", "G"}
+    assert verdict(after_g) == verdict(after_d)
+    assert after_g["row"].keys() > {"D", "G"}
 
 
 def test_the_verdict_is_drawn_where_it_is() -> None:
     trained = Lab(densities.ring(), SMALL)
     trained.d = Slope(0)
-    rises = benches.heat(trained)
+    rises = bench.heat(trained)
     line = torch.linspace(0, 1, benches.CELLS)
     torch.testing.assert_close(rises, line.expand(benches.CELLS, -1))
     trained.d = Slope(1)
     torch.testing.assert_close(
-        benches.heat(trained), line.flip(0)[:, None].expand(-1, benches.CELLS)
+        bench.heat(trained), line.flip(0)[:, None].expand(-1, benches.CELLS)
     )  # the top row is high
 
 
@@ -96,7 +105,7 @@ def test_the_verdict_is_drawn_where_it_is() -> None:
 def test_every_loss_pulls_fakes_to_where_d_sees_data(loss: str) -> None:
     trained = Lab(densities.ring(), replace(SMALL, objective=Objective(loss)))
     trained.d = Slope(0)
-    arrows = benches.pull(trained, 0.1 * torch.randn(20, 2, generator=torch.Generator().manual_seed(0)))
+    arrows = bench.pull(trained, 0.1 * torch.randn(20, 2, generator=torch.Generator().manual_seed(0)))
     assert (arrows[:, 0] > 0).all()
     assert (arrows[:, 1] == 0).all()
     assert arrows.norm(dim=1).max().item() == pytest.approx(0.5)
@@ -112,7 +121,7 @@ def test_arrows_point_against_the_gradient_of_the_whole_loss(name: str) -> None:
     trained.d.eval().double()
     trained.data = Mixture(trained.data.centres.double(), 0.1)
     x = trained.sample(32).double()
-    arrows = benches.pull(trained, x)
+    arrows = bench.pull(trained, x)
     random = torch.Generator().manual_seed(0)
     real, u = trained.data.sample(32, random).double(), torch.rand(32, generator=random)
 
@@ -131,7 +140,7 @@ def test_arrows_point_against_the_gradient_of_the_whole_loss(name: str) -> None:
 
 
 def test_nothing_goes_on_after_the_last_step() -> None:
-    begun = benches.begin(densities.ring(), replace(SMALL, steps=1))
+    begun = bench.begin(densities.ring(), replace(SMALL, steps=1))
     frames = [train({"lab": begun["lab"], "turn": turn}) for turn in ("G", "G", "D")]
     assert [frame["step"] for frame in frames] == [1, 1, 1]
     assert frames[1] == frames[2]
@@ -139,36 +148,36 @@ def test_nothing_goes_on_after_the_last_step() -> None:
 
 
 def test_looking_leaves_a_spectral_norm_as_it_is() -> None:
-    begun = benches.begin(densities.ring(), replace(SMALL, spectral=True))
-    bench = benches._benches[begun["lab"]]
-    before = {name: value.clone() for name, value in bench.lab.d.state_dict().items()}
-    benches.frame(bench)
-    assert all(torch.equal(before[name], value) for name, value in bench.lab.d.state_dict().items())
+    begun = bench.begin(densities.ring(), replace(SMALL, spectral=True))
+    begun_on = benches._benches[begun["lab"]]
+    before = {name: value.clone() for name, value in begun_on.lab.d.state_dict().items()}
+    benches.frame(begun_on)
+    assert all(torch.equal(before[name], value) for name, value in begun_on.lab.d.state_dict().items())
 
 
 def test_labs_never_mix() -> None:
-    one, other = (benches.begin(densities.ring(), SMALL) for _ in range(2))
+    one, other = (bench.begin(densities.ring(), SMALL) for _ in range(2))
     for _ in range(3):
         trained = train({"lab": one["lab"], "turn": "play"})
-    assert trained["fake"] != one["frame"]["fake"]
+    assert fakes(trained) != fakes(one["frame"])
     assert benches.frame(benches._benches[other["lab"]]) == other["frame"]
 
 
 def test_the_lab_left_alone_for_the_longest_goes(monkeypatch) -> None:
     monkeypatch.setattr(benches, "KEPT", 2)
-    first, second = (benches.begin(densities.ring(), SMALL)["lab"] for _ in range(2))
+    first, second = (bench.begin(densities.ring(), SMALL)["lab"] for _ in range(2))
     train({"lab": first, "turn": "D"})
-    third = benches.begin(densities.ring(), SMALL)["lab"]
+    third = bench.begin(densities.ring(), SMALL)["lab"]
     assert list(benches._benches) == [first, third]
     assert "press Reset" in train({"lab": second, "turn": "D"})["error"]
 
 
 def test_a_training_that_diverges_says_so_and_the_next_starts_clean() -> None:
-    begun = benches.begin(densities.ring(), SMALL)
+    begun = bench.begin(densities.ring(), SMALL)
     with torch.no_grad():
         benches._benches[begun["lab"]].lab.g[0].weight.fill_(math.nan)
     assert "lower the learning rates" in train({"lab": begun["lab"], "turn": "play"})["error"]
-    again = benches.begin(densities.ring(), SMALL)
+    again = bench.begin(densities.ring(), SMALL)
     assert again["frame"] == begun["frame"]
     assert train({"lab": again["lab"], "turn": "play"})["step"] == 1
 
@@ -179,7 +188,7 @@ def test_a_bad_question_is_answered_with_a_sentence(request_) -> None:
 
 
 def test_a_turn_that_does_not_exist_is_refused() -> None:
-    begun = benches.begin(densities.ring(), SMALL)
+    begun = bench.begin(densities.ring(), SMALL)
     assert "Turn must be one of play, D, G" in train({"lab": begun["lab"], "turn": "X"})["error"]
 
 
@@ -200,8 +209,10 @@ def test_every_kind_of_data_can_be_learned(data: str) -> None:
     ink = np.zeros((28, 28), np.uint8)
     ink[10:15, 5:20] = 255
     value = lab.begin(replace(Asked(), data=data), base64.b64encode(ink.tobytes()).decode())
-    assert value["modes"] == {"ring": 8, "grid": 25}.get(data, 0)
-    assert (value["frame"]["modes"] is None) == (not value["modes"])
+    modes = {"ring": 8, "grid": 25}.get(data)
+    told = " ".join(value["frame"]["caption"])
+    assert (f"of {modes}" in told) == bool(modes)
+    assert ("modes" in value["frame"]["row"]) == bool(modes)
 
 
 BAD = [("data", "photographs"), ("data", lab.DRAWN), ("lr_d", 0), ("lr_g", math.nan), ("lr_g", "fast"),

@@ -1,11 +1,11 @@
 // A training in the plane. `props.value` comes from pack() or message() of lab.py; the training goes on only as long as
 // this component asks for the next slice of it.
-const field = $('.field'), curves = {covered: $('.covered'), lost: $('.lost')};
 let shown = null, frame = null, history = [], playing = false, asking = false, began = 0, first = 0;
 
 const say = (text) => { $('.caption').value = text; };
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const places = (text) => new Int16Array(bytes(text).buffer);
+const all = (selector) => [...element.querySelectorAll(selector)];
 
 // ---- asking ----
 
@@ -37,7 +37,7 @@ function pause() { playing = false; label(); }
 
 function label() {
   $('[data-do=play]').textContent = playing ? 'Pause' : 'Play';
-  for (const turn of ['D', 'G']) $(`[data-do=${turn}]`).disabled = playing || frame?.over;
+  for (const button of all('.turns button')) button.disabled = playing || frame?.over;
   element.dataset.playing = playing;
 }
 
@@ -45,7 +45,7 @@ function label() {
 
 function see(next) {
   frame = next;
-  history.push({step: frame.step, modes: frame.modes, quality: frame.quality, ...frame.losses});
+  history.push({step: frame.step, ...frame.row});
   element.dataset.step = frame.step;
   element.dataset.pictures = history.length;
   $('progress').value = frame.step / shown.limit;
@@ -55,10 +55,7 @@ function see(next) {
 }
 
 function tell() {
-  const lines = [`step ${frame.step} of at most ${shown.limit}`];
-  if (frame.modes !== null) lines.push(`modes covered ${frame.modes} of ${shown.modes}`, `good points ${(100 * frame.quality).toFixed(1)}%`);
-  const losses = Object.entries(frame.losses).map(([name, loss]) => `of ${name} ${loss.toFixed(3)}`);
-  if (losses.length) lines.push(`loss ${losses.join(', ')}`);
+  const lines = [`step ${frame.step} of at most ${shown.limit}`, ...frame.caption];
   if (playing && frame.step > first) lines[0] += `, ${Math.round((frame.step - first) / (performance.now() - began) * 1000)} a second`;
   if (frame.over) lines.push('The training is over: press Reset for another.');
   say(lines.join('\n'));
@@ -66,55 +63,57 @@ function tell() {
 
 function draw() {
   if (!frame) return;
-  const context = field.getContext('2d'), side = field.width, ratio = side / (field.clientWidth || side);
+  all('.field').forEach((canvas, i) => drawPlane(canvas, frame.planes[i], shown.still[i], shown.planes[i].ramp));
+  all('.curve').forEach((canvas, i) => drawCurve(canvas, shown.curves[i].lines));
+}
+
+function drawPlane(canvas, plane, still, ramp) {
+  const context = canvas.getContext('2d'), side = canvas.width, ratio = side / (canvas.clientWidth || side);
   context.imageSmoothingEnabled = true;
-  context.drawImage(verdict(), 0, 0, side, side);
+  context.drawImage(coloured(plane.heat, ramp), 0, 0, side, side);
   const to = (value, flip) => (flip * value / shown.scale / shown.span + 1) / 2 * side;
-  const dots = (text, colour) => {
+  context.strokeStyle = '#fff9'; context.lineWidth = 0.5 * ratio;
+  for (const [text, colour] of [...still, ...plane.dots]) {
     const xy = places(text);
     context.fillStyle = colour;
-    context.strokeStyle = '#fff9'; context.lineWidth = 0.5 * ratio;
     for (let i = 0; i < xy.length; i += 2) {
       context.beginPath(); context.arc(to(xy[i], 1), to(xy[i + 1], -1), 2.2 * ratio, 0, 2 * Math.PI); context.fill(); context.stroke();
     }
-  };
-  dots(shown.real, shown.colours[0]);
-  dots(frame.fake, shown.colours[1]);
-  const from = places(frame.fake), by = places(frame.arrows);
+  }
+  const [from, by] = plane.arrows.map(places);
   context.strokeStyle = '#fff'; context.lineWidth = ratio;
   for (let i = 0; i < by.length; i += 2) {
     context.beginPath(); context.moveTo(to(from[i], 1), to(from[i + 1], -1));
     context.lineTo(to(from[i] + by[i], 1), to(from[i + 1] + by[i + 1], -1)); context.stroke();
   }
-  drawCurve('covered', {modes: (row) => row.modes / shown.modes, quality: (row) => row.quality});
-  drawCurve('lost', {D: (row) => row.D, G: (row) => row.G});
 }
 
-function verdict() {                 // dark where D says fake, lighter where it says real
-  const small = make('canvas', {width: frame.cells, height: frame.cells}), image = new ImageData(frame.cells, frame.cells);
-  bytes(frame.heat).forEach((value, i) => image.data.set([value * 0.35, value * 0.4, value * 0.45 + 12, 255], 4 * i));
+function coloured(field, [low, high]) {      // a square of bytes as a picture
+  const values = bytes(field), cells = Math.sqrt(values.length);
+  const small = make('canvas', {width: cells, height: cells}), image = new ImageData(cells, cells);
+  values.forEach((value, i) => image.data.set([...low.map((c, k) => c + (high[k] - c) * value / 255), 255], 4 * i));
   small.getContext('2d').putImageData(image, 0, 0);
   return small;
 }
 
-function drawCurve(name, lines) {    // over the steps so far; what is between 0 and 1 has that range, losses have their own
-  const canvas = curves[name], context = canvas.getContext('2d'), {width, height} = canvas, ratio = width / (canvas.clientWidth || width);
-  const rows = history.filter((row) => Object.values(lines).every((value) => Number.isFinite(value(row))));
-  const values = rows.flatMap((row) => Object.values(lines).map((value) => value(row)));
+function drawCurve(canvas, lines) {  // over the steps so far; what is between 0 and 1 has that range, the rest has its own
+  const context = canvas.getContext('2d'), {width, height} = canvas, ratio = width / (canvas.clientWidth || width);
+  const names = Object.keys(lines), rows = history.filter((row) => names.every((name) => Number.isFinite(row[name])));
+  const values = rows.flatMap((row) => names.map((name) => row[name]));
   const low = Math.min(0, ...values), span = Math.max(1, ...values) - low;
   context.clearRect(0, 0, width, height);
-  for (const [line, value] of Object.entries(lines)) {
-    context.strokeStyle = getComputedStyle($(`i.${line}`)).backgroundColor;
+  for (const name of names) {
+    context.strokeStyle = lines[name][0];
     context.lineWidth = 2 * ratio;
     context.beginPath();
-    for (const row of rows) context.lineTo(row.step / Math.max(frame.step, 1) * width, (0.96 - 0.92 * (value(row) - low) / span) * height);
+    for (const row of rows) context.lineTo(row.step / Math.max(frame.step, 1) * width, (0.96 - 0.92 * (row[name] - low) / span) * height);
     context.stroke();
   }
 }
 
 function fit() {
   const ratio = window.devicePixelRatio || 1;
-  for (const canvas of [field, ...Object.values(curves)]) {
+  for (const canvas of all('.field, .curve')) {
     const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * ratio));
     if (width && (canvas.width !== width || canvas.height !== height)) Object.assign(canvas, {width, height});
   }
@@ -126,16 +125,41 @@ function fit() {
 element.addEventListener('click', (event) => {
   const action = event.target.dataset?.do;
   if (action === 'play') { if (playing) pause(); else play(); }
-  if (action === 'D' || action === 'G') ask(action);
-  if (action === 'save') save();
+  else if (action === 'save') save();
+  else if (action) ask(action);
 });
 
-function save() {                    // the plane as it is, as a PNG
-  field.toBlob((file) => {
-    const link = make('a', {href: URL.createObjectURL(file), download: `gan-lab-step${frame.step}.png`});
+function save() {                    // the first plane as it is, as a PNG
+  $('.field').toBlob((file) => {
+    const link = make('a', {href: URL.createObjectURL(file), download: `${element.id || 'lab'}-step${frame.step}.png`});
     link.click();
     URL.revokeObjectURL(link.href);
   });
+}
+
+function legend(marks) {
+  return make('div', {className: 'legend'}, ...marks.map(([colour, text]) => {
+    const mark = make('i');
+    mark.style.background = colour;
+    return make('span', {}, ...(colour ? [mark] : []), text);
+  }));
+}
+
+const pictured = (kind, label) => {
+  const canvas = make('canvas', {className: kind, ariaLabel: label});
+  canvas.setAttribute('role', 'img');
+  return canvas;
+};
+
+function furnish() {                 // planes, buttons and curves of this kind of lab
+  $('.planes').replaceChildren(...shown.planes.map((plane) => make('figure', {}, pictured('field', plane.label), legend(plane.legend))));
+  $('.turns').replaceChildren(...shown.turns.map((turn) => {
+    const button = make('button', {type: 'button', title: turn.hint}, turn.title);
+    button.dataset.do = turn.name;
+    return button;
+  }));
+  $('.curves').replaceChildren(...shown.curves.flatMap(({label, lines}) => [pictured('curve', label), legend(Object.values(lines))]));
+  fit();
 }
 
 function load() {
@@ -143,13 +167,16 @@ function load() {
   if (!value) return;
   pause();
   if (value.message) return say(value.message);
+  const before = shown;
   shown = structuredClone(value);
   history = [];
+  frame = null;
   $('.why').textContent = shown.why;
+  if (!before) furnish();
   see(shown.frame);
   element.dataset.ready = shown.id;
 }
 
-new ResizeObserver(fit).observe(field);
+new ResizeObserver(fit).observe($('.planes'));
 watch('value', load);
 load();

@@ -82,7 +82,7 @@ def test_a_blank_drawing_asks_for_one(page: Page) -> None:
 
 
 def test_a_lab_that_is_gone_says_so(page: Page) -> None:
-    from playground.tabs.gan import benches
+    from playground.tabs import benches
 
     ready(page, LAB)
     benches._benches.clear()

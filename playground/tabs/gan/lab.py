@@ -11,7 +11,8 @@ from playground.adversarial import LOSSES, Objective
 from playground.data import densities
 from playground.data.densities import Density
 from playground.lab import PRESETS, Lab, Settings
-from playground.tabs.gan import benches
+from playground.tabs import benches
+from playground.tabs.gan import bench
 from playground.ui import answers, component, controls, drawing_pad, how, lab, links
 from playground.ui.controls import sentence, unchecked
 from playground.validation import UserError
@@ -96,7 +97,7 @@ def begin(asked: Asked, drawing: object, why: str = "") -> dict[str, Any]:
     """A new lab as the value of the stage; or what is wrong."""
     try:
         settings = asked.settings()
-        return lab.pack(benches.begin(data_of(asked, drawing), settings), why)
+        return lab.pack(bench.VIEW, bench.begin(data_of(asked, drawing), settings), why)
     except UserError as error:
         return component.message(sentence(error))
 
