@@ -10,7 +10,7 @@ import torch
 from playground import checkpoint
 from playground.adversarial import Objective
 from playground.data import digits
-from playground.lab import Preset, Settings
+from playground.labs.gan import Preset, Settings
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
 from playground.validation import UserError

@@ -13,7 +13,7 @@ from playground import adversarial
 from playground.adversarial import Objective
 from playground.data import densities
 from playground.data.densities import Mixture
-from playground.lab import PRESETS, Lab, Settings
+from playground.labs.gan import PRESETS, Lab, Settings
 from playground.tabs import benches
 from playground.tabs.gan import bench, lab
 from playground.tabs.gan.lab import Asked

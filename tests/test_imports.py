@@ -39,7 +39,7 @@ RULES: dict[str, list[str]] = {
         *BOTTOM,
         "playground.pictures",
         "playground.history",
-        "playground.lab",
+        "playground.labs.*",
     ],
     # the families: each its own file, and text to image stands on three others
     "playground.models.text_to_image": [
@@ -60,7 +60,8 @@ RULES: dict[str, list[str]] = {
     "playground.history": ["playground.validation"],
     "playground.adversarial": ["playground.validation"],
     "playground.langevin": ["playground.sampling", "playground.schedule"],
-    "playground.lab": ["playground.data.*", *BOTTOM],
+    "playground.labs": [],
+    "playground.labs.*": ["playground.labs", "playground.data.*", "playground.models.*", *BOTTOM],
     # the bottom: third party only, but for the one kind of error that speaks to users
     "playground.sampling": ["playground.schedule"],
     "playground.data.*": ["playground.data.*", "playground.validation"],

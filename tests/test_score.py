@@ -88,5 +88,5 @@ def test_training_comes_nearer_to_the_truth(objective: str, tmp_path: Path) -> N
 
 
 def test_levels_the_wrong_way_round_are_refused() -> None:
-    with pytest.raises(UserError, match="below the highest"):
+    with pytest.raises(UserError, match="not lie above the highest"):
         replace(TINY, low=3.0)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from playground.data import densities
-from playground.lab import PRESETS, Diverged, Lab, Settings
+from playground.labs import Diverged
+from playground.labs.gan import PRESETS, Lab, Settings
 from train.results import Entry
 
 NAME = "lab"

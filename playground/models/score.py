@@ -48,8 +48,8 @@ class Config:
             **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
             **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
         )
-        if self.low >= self.high:
-            raise validation.UserError("the lowest noise level must lie below the highest")
+        if self.low > self.high:
+            raise validation.UserError("the lowest noise level must not lie above the highest")
 
 
 class Model(nn.Module):

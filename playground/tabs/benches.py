@@ -12,8 +12,9 @@ from torch import Tensor
 
 from playground import validation
 from playground.data.densities import Density
-from playground.lab import Diverged
+from playground.labs import Diverged
 from playground.ui.answers import packed
+from playground.ui.lab import Dial
 from playground.validation import UserError
 
 KEPT = 32  # labs; the one that was left alone for the longest goes
@@ -42,11 +43,12 @@ class Kind(NamedTuple):
 
     Attributes:
         turns: steps that are taken by hand, by name: each gives the losses that it saw.
-        picture: of a lab and its last losses: "planes", "caption" and "row", see `playground/ui/lab.js`.
+        picture: of a lab, its last losses and the place of its dial: "planes", "caption" and "row", see
+            `playground/ui/lab.js`.
     """
 
     turns: Mapping[str, Callable[[Any], dict[str, float]]]
-    picture: Callable[[Any, Mapping[str, float]], dict[str, Any]]
+    picture: Callable[[Any, Mapping[str, float], int], dict[str, Any]]
 
 
 class Bench:
@@ -61,33 +63,36 @@ _benches: OrderedDict[str, Bench] = OrderedDict()
 _lock = threading.Lock()
 
 
-def begin(lab: Lab, kind: Kind) -> dict[str, Any]:
+def begin(lab: Lab, kind: Kind, dial: Dial | None = None) -> dict[str, Any]:
     """Put a new lab on a bench: its id, and the first picture."""
     bench, name = Bench(lab, kind), uuid.uuid4().hex
     with _lock:
         _benches[name] = bench
         while len(_benches) > KEPT:
             _benches.popitem(last=False)
-    return {"lab": name, "span": SPAN, "scale": SCALE, "limit": lab.limit, "frame": frame(bench)}
+    return {"lab": name, "span": SPAN, "scale": SCALE, "limit": lab.limit, "dial": dial and dial._asdict(),
+            "frame": frame(bench, dial.at if dial else 0)}  # fmt: skip
 
 
 def train(request: Mapping[str, Any]) -> dict[str, Any]:
-    """A slice of training: {"lab", "turn"} -> a picture. Turns are "play", and those of its kind."""
+    """A slice of training: {"lab", "turn", "at"} -> a picture. Turns are "play", "look", and those of its kind; `at` is
+    the place of the dial."""
     with _lock:
         bench = _benches.get(str(request.get("lab")))
         if bench is None:
             raise UserError("this lab was left alone for too long and is gone: press Reset")
         _benches.move_to_end(str(request["lab"]))
-    turn = validation.choice("turn", request.get("turn"), ["play", *bench.kind.turns])
+    turn = validation.choice("turn", request.get("turn"), ["play", "look", *bench.kind.turns])
+    at = validation.integer("place of the dial", request.get("at", 0), 0, 1000)
     with bench.turn:
         start = time.monotonic()
         try:
             if turn == "play":
                 _play(bench)
-            elif not over(bench):
+            elif turn != "look" and not over(bench):
                 bench.losses |= bench.kind.turns[turn](bench.lab)
             bench.seconds += time.monotonic() - start
-            return frame(bench)
+            return frame(bench, at)
         except Diverged:
             raise UserError(
                 "the training ran off to infinity: lower the learning rates or hold D back, and press Reset"
@@ -107,13 +112,13 @@ def over(bench: Bench) -> bool:
     return bench.lab.steps >= bench.lab.limit or bench.seconds >= SECONDS
 
 
-def frame(bench: Bench) -> dict[str, Any]:
-    """What there is to see.
+def frame(bench: Bench, at: int = 0) -> dict[str, Any]:
+    """What there is to see, the dial at a place.
 
     Raises:
         Diverged: something is no longer a number.
     """
-    return {"step": bench.lab.steps, "over": over(bench), **bench.kind.picture(bench.lab, bench.losses)}
+    return {"step": bench.lab.steps, "over": over(bench), **bench.kind.picture(bench.lab, bench.losses, at)}
 
 
 # What pictures are made of.

@@ -1,10 +1,11 @@
 // A training in the plane. `props.value` comes from pack() or message() of lab.py; the training goes on only as long as
 // this component asks for the next slice of it.
-let shown = null, frame = null, history = [], playing = false, asking = false, began = 0, first = 0;
+let shown = null, frame = null, history = [], playing = false, asking = false, turned = false, began = 0, first = 0;
 
 const say = (text) => { $('.caption').value = text; };
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const places = (text) => new Int16Array(bytes(text).buffer);
+const dial = $('.dial input');
 const all = (selector) => [...element.querySelectorAll(selector)];
 
 // ---- asking ----
@@ -14,11 +15,18 @@ async function ask(turn) {
   asking = true;
   const about = shown.id;
   let answer;
-  try { answer = await server.train({lab: shown.lab, turn}); } catch (error) { answer = {error: `The server did not answer (${error.message || error}).`}; }
+  try { answer = await server.train({lab: shown.lab, turn, at: Number(dial.value)}); } catch (error) { answer = {error: `The server did not answer (${error.message || error}).`}; }
   asking = false;
   if (about !== shown.id) return;
   if (answer.error) { pause(); say(answer.error); return; }
-  see(answer);
+  see(answer, turn !== 'look');
+  if (turned) look();
+}
+
+function look() {                    // the same training, its dial at another place
+  $('.dial output').value = shown.dial.marks[dial.value];
+  turned = asking;
+  if (!asking && !playing) ask('look');
 }
 
 async function play() {
@@ -43,9 +51,9 @@ function label() {
 
 // ---- drawing ----
 
-function see(next) {
+function see(next, goes = true) {
   frame = next;
-  history.push({step: frame.step, ...frame.row});
+  if (goes) history.push({step: frame.step, ...frame.row});
   element.dataset.step = frame.step;
   element.dataset.pictures = history.length;
   $('progress').value = frame.step / shown.limit;
@@ -122,6 +130,8 @@ function fit() {
 
 // ---- buttons and values ----
 
+dial.addEventListener('input', look);
+
 element.addEventListener('click', (event) => {
   const action = event.target.dataset?.do;
   if (action === 'play') { if (playing) pause(); else play(); }
@@ -172,6 +182,13 @@ function load() {
   history = [];
   frame = null;
   $('.why').textContent = shown.why;
+  $('.dial').hidden = !shown.dial;
+  if (shown.dial) {
+    $('.dial span').textContent = shown.dial.title;
+    dial.max = shown.dial.marks.length - 1;
+    dial.value = shown.dial.at;
+    $('.dial output').value = shown.dial.marks[shown.dial.at];
+  }
   if (!before) furnish();
   see(shown.frame);
   element.dataset.ready = shown.id;

@@ -45,6 +45,14 @@ class Turn(NamedTuple):
     hint: str
 
 
+class Dial(NamedTuple):
+    """What is turned to see another side of a training: its title, its places, and at which it begins."""
+
+    title: str
+    marks: Sequence[str]
+    at: int = 0
+
+
 class View(NamedTuple):
     """What a kind of lab shows."""
 

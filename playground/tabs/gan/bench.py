@@ -9,7 +9,8 @@ from torch import Tensor
 from playground import adversarial
 from playground.data import densities
 from playground.data.densities import Density, Mixture
-from playground.lab import Diverged, Lab, Settings
+from playground.labs import Diverged
+from playground.labs.gan import Lab, Settings
 from playground.tabs import benches
 from playground.tabs.benches import CELLS, SHOWN, Kind, points
 from playground.ui import palette
@@ -41,7 +42,7 @@ def begin(data: Density, settings: Settings) -> dict[str, Any]:
     return {"still": [[[benches.still(data), REAL]]], **benches.begin(Lab(data, settings), KIND)}
 
 
-def picture(trained: Lab, losses: Mapping[str, float]) -> dict[str, Any]:
+def picture(trained: Lab, losses: Mapping[str, float], _: int) -> dict[str, Any]:
     """Fake points, D's verdict everywhere, where it pulls the fakes, and what is covered.
 
     Raises:

@@ -10,7 +10,7 @@ from playground import validation
 from playground.adversarial import LOSSES, Objective
 from playground.data import densities
 from playground.data.densities import Density
-from playground.lab import PRESETS, Lab, Settings
+from playground.labs.gan import PRESETS, Lab, Settings
 from playground.tabs import benches
 from playground.tabs.gan import bench
 from playground.ui import answers, component, controls, drawing_pad, how, lab, links

@@ -1,19 +1,16 @@
 """A small adversarial training in the plane, step by step: two perceptrons, and data whose density is known."""
 
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
-from torch.optim.swa_utils import AveragedModel
 
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
 from playground.data.densities import Density
+from playground.labs import averaged, descend, seeded
 from playground.sampling import generator
 
 
@@ -94,26 +91,18 @@ def _layers(widths: list[int]) -> list[nn.Module]:
     return layers
 
 
-class Diverged(ArithmeticError):
-    """A loss, or its gradient, is no longer a finite number."""
-
-
-_drawing = threading.Lock()  # torch draws weights from a generator that all threads share
-
-
 class Lab:
-    """Both networks in training. What a lab draws at random comes from a generator of its own."""
+    """Both networks in training."""
 
     def __init__(self, data: Density, settings: Settings):
         self.data, self.settings = data, settings
         self.random = generator(settings.seed)
-        with _drawing, torch.random.fork_rng([]):
-            torch.manual_seed(settings.seed)
+        with seeded(settings.seed):
             self.g = Generator(settings.latent, settings.width)
             self.d = Discriminator(settings.width, settings.kernels)
             if settings.spectral:
                 adversarial.normalize_spectrally(self.d)
-        self.average = AveragedModel(self.g, multi_avg_fn=self._follow)
+        self.average = averaged(self.g, settings.average)
         betas = settings.momentum, 0.99
         self.adam_d = torch.optim.Adam(self.d.parameters(), lr=settings.lr_d, betas=betas, fused=True)
         self.adam_g = torch.optim.Adam(self.g.parameters(), lr=settings.lr_g, betas=betas, fused=True)
@@ -160,21 +149,8 @@ class Lab:
         """Points (n, 2) of the averaged generator, always of the same noise; training goes on as if none were drawn."""
         return self.average(torch.randn(n, self.settings.latent, generator=generator(self.settings.seed, 1)))
 
-    @torch.no_grad()
-    def _follow(self, averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
-        """Move the average: at first faster than its decay says, so that it forgets the beginning."""
-        decay = min(self.settings.average, (1 + float(steps)) / (10 + float(steps)))
-        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
-
     def _descend(self, adam: torch.optim.Adam, lr: float, loss: Tensor) -> None:
-        (group,) = adam.param_groups
-        group["lr"] = lr * max(0.0, 1 - self.steps / self.settings.steps)
-        adam.zero_grad()
-        loss.backward()
-        norm = get_total_norm([weight.grad for weight in group["params"] if weight.grad is not None])
-        if not (loss + norm).isfinite():
-            raise Diverged("the loss or its gradient is no longer a finite number")
-        adam.step()
+        descend(adam, loss, lr * max(0.0, 1 - self.steps / self.settings.steps))
 
     def _fake(self, n: int) -> Tensor:
         return self.g(torch.randn(n, self.settings.latent, generator=self.random))

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from playground import lab
 from playground.adversarial import Objective
 from playground.data import densities
 from playground.data.densities import Mixture
-from playground.lab import Lab, Settings
+from playground.labs import Diverged, gan
+from playground.labs.gan import Lab, Settings
 from playground.validation import UserError
 
 SMALL = Settings(Objective("relativistic", r1=0.02, r2=0.02), width=16, batch=32, steps=20)
@@ -89,7 +89,7 @@ def test_what_is_no_longer_a_number_stops_before_the_weights_are_changed() -> No
     with torch.no_grad():
         trained.d.read.bias.fill_(math.inf)
     before = [weight.clone() for weight in trained.g.parameters()]
-    with pytest.raises(lab.Diverged):
+    with pytest.raises(Diverged):
         trained.step()
     assert all(torch.equal(a, b) for a, b in zip(before, trained.g.parameters(), strict=True))
 
@@ -98,7 +98,7 @@ def test_a_gradient_that_is_no_number_stops_it_too() -> None:
     trained = Lab(densities.ring(), SMALL)
     trained.g[0].weight.register_hook(lambda gradient: gradient * math.nan)
     before = [weight.clone() for weight in trained.g.parameters()]
-    with pytest.raises(lab.Diverged):
+    with pytest.raises(Diverged):
         trained.step_g()
     assert all(torch.equal(a, b) for a, b in zip(before, trained.g.parameters(), strict=True))
 
@@ -114,5 +114,5 @@ def test_settings_refuse_what_makes_no_sense(field: str, value: object) -> None:
 
 
 def test_the_layers_fit_each_other() -> None:
-    d = lab.Discriminator(16, kernels=3)
+    d = gan.Discriminator(16, kernels=3)
     assert d(torch.zeros(5, 2)).shape == (5,)
