@@ -124,9 +124,9 @@ def frame(bench: Bench, at: int = 0) -> dict[str, Any]:
 # What pictures are made of.
 
 
-def still(data: Density) -> str:
+def still(data: Density, n: int = SHOWN) -> str:
     """Some points of the data, always the same."""
-    return points(data.sample(SHOWN, torch.Generator().manual_seed(0)))
+    return points(data.sample(n, torch.Generator().manual_seed(0)))
 
 
 def points(x: Tensor) -> str:

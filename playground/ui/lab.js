@@ -78,7 +78,8 @@ function draw() {
 function drawPlane(canvas, plane, still, ramp) {
   const context = canvas.getContext('2d'), side = canvas.width, ratio = side / (canvas.clientWidth || side);
   context.imageSmoothingEnabled = true;
-  context.drawImage(coloured(plane.heat, ramp), 0, 0, side, side);
+  context.clearRect(0, 0, side, side);
+  if (plane.heat) context.drawImage(coloured(plane.heat, ramp), 0, 0, side, side);
   const to = (value, flip) => (flip * value / shown.scale / shown.span + 1) / 2 * side;
   context.strokeStyle = '#fff9'; context.lineWidth = 0.5 * ratio;
   for (const [text, colour] of [...still, ...plane.dots]) {
@@ -89,8 +90,9 @@ function drawPlane(canvas, plane, still, ramp) {
     }
   }
   const [from, by] = plane.arrows.map(places);
-  context.strokeStyle = '#fff'; context.lineWidth = ratio;
+  context.strokeStyle = context.fillStyle = '#fff'; context.lineWidth = ratio;
   for (let i = 0; i < by.length; i += 2) {
+    context.beginPath(); context.arc(to(from[i], 1), to(from[i + 1], -1), 1.4 * ratio, 0, 2 * Math.PI); context.fill();
     context.beginPath(); context.moveTo(to(from[i], 1), to(from[i + 1], -1));
     context.lineTo(to(from[i] + by[i], 1), to(from[i + 1] + by[i + 1], -1)); context.stroke();
   }
@@ -162,6 +164,7 @@ const pictured = (kind, label) => {
 };
 
 function furnish() {                 // planes, buttons and curves of this kind of lab
+  $('.bench').classList.toggle('many', shown.planes.length > 1);
   $('.planes').replaceChildren(...shown.planes.map((plane) => make('figure', {}, pictured('field', plane.label), legend(plane.legend))));
   $('.turns').replaceChildren(...shown.turns.map((turn) => {
     const button = make('button', {type: 'button', title: turn.hint}, turn.title);

@@ -1,0 +1,1 @@
+"""The tab of score matching and of what follows a score."""
