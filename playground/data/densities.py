@@ -18,7 +18,7 @@ from playground.validation import UserError
 
 @dataclass(frozen=True)
 class Mixture:
-    """Gaussians of equal weight and width.
+    """Gaussians of equal weight and width; several at one place make a heavier one.
 
     Attributes:
         centres: (K, 2).
@@ -49,6 +49,11 @@ class Mixture:
         """The density of its points with N(0, sigma^2 I) added."""
         return replace(self, sigma=math.hypot(self.sigma, sigma))
 
+    def modes(self) -> tuple[Tensor, Tensor]:
+        """Where they are (M, 2), and their weights (M,)."""
+        places, counts = self.centres.unique(dim=0, return_counts=True)
+        return places, counts.double() / len(self.centres)
+
     def _exponents(self, x: Tensor) -> Tensor:
         return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)
 
@@ -59,21 +64,24 @@ class Coverage(NamedTuple):
     Attributes:
         modes: with at least one point within three standard deviations.
         quality: the share of points that are so near to one.
-        reverse_kl: from the shares of the modes among those to equal shares, in nats; infinite if there are none.
+        reverse_kl: from the shares of the modes among those to the true ones, in nats; infinite if there are none.
+        shares: of the modes among those (M,).
     """
 
     modes: int
     quality: float
     reverse_kl: float
+    shares: Tensor
 
 
 def coverage(x: Tensor, mixture: Mixture) -> Coverage:
     """Of points (N, 2)."""
-    distance, nearest = torch.cdist(x, mixture.centres).min(1)
+    centres, weights = mixture.modes()
+    distance, nearest = torch.cdist(x, centres).min(1)
     near = nearest[distance <= 3 * mixture.sigma]
-    share = near.bincount(minlength=len(mixture.centres)).double() / max(len(near), 1)
-    kl = torch.special.xlogy(share, share * len(share)).sum().item() if len(near) else math.inf
-    return Coverage(int((share > 0).sum()), len(near) / len(x), kl)
+    shares = near.bincount(minlength=len(centres)).double() / max(len(near), 1)
+    kl = torch.special.xlogy(shares, shares / weights).sum().item() if len(near) else math.inf
+    return Coverage(int((shares > 0).sum()), len(near) / len(x), kl, shares)
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,11 @@ def grid() -> Mixture:
     return Mixture(torch.cartesian_prod(line, line), 0.05, apart=True)
 
 
+def uneven() -> Mixture:
+    """Two Gaussians far apart, one four times as heavy as the other. After Song and Ermon 2019, section 3.2.2."""
+    return Mixture(torch.tensor([[-1.6, -1.6], *[[1.6, 1.6]] * 4]), 0.3, apart=True)
+
+
 def moons() -> Mixture:
     """Two half circles, one hooked into the other."""
     angle = torch.linspace(0, math.pi, 256)
@@ -185,6 +198,7 @@ def _circle(angle: Tensor, radius: float | Tensor) -> Tensor:
 DENSITIES: dict[str, Callable[[], Density]] = {
     "ring": ring,
     "grid": grid,
+    "uneven": uneven,
     "moons": moons,
     "spirals": spirals,
     "pinwheel": pinwheel,

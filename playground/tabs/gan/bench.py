@@ -57,7 +57,7 @@ def picture(trained: Lab, losses: Mapping[str, float], _: int) -> dict[str, Any]
     row, caption = dict(losses), []
     data = trained.data
     if isinstance(data, Mixture) and data.apart:
-        covered, modes = densities.coverage(fake, data), len(data.centres)
+        covered, modes = densities.coverage(fake, data), len(data.modes()[1])
         row |= {"modes": covered.modes / modes, "quality": covered.quality}
         caption = [f"modes covered {covered.modes} of {modes}", f"good points {covered.quality:.1%}"]
     if losses:
