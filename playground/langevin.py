@@ -9,7 +9,7 @@ variance-exploding case all of this is).
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from math import log, sqrt
+from math import log, pi, sqrt
 from typing import NamedTuple
 
 import torch
@@ -156,29 +156,51 @@ def probability_flow(score: Score, x: Tensor, sigmas: Sequence[float]) -> Iterat
     yield Moment(len(sigmas) - 1, sigmas[-1], x, s)
 
 
+class Estimate(NamedTuple):
+    """One moment on the way from data to noise.
+
+    Attributes:
+        step: steps taken so far.
+        sigma: the noise level.
+        x: the points (B, ...).
+        score: there (B, ...).
+        log_p: log density of where they began (B,), in nats, if the density here were normal; at the end it nearly is.
+    """
+
+    step: int
+    sigma: float
+    x: Tensor
+    score: Tensor
+    log_p: Tensor
+
+
 def log_likelihood(
-    score: Score, x: Tensor, sigmas: Sequence[float], variance: float, probes: Noise | None = None
-) -> Tensor:
-    """log p (B,) of points x at the lowest noise level, in nats: what their density is at the highest, where the data
-    are as good as normal, and by how much the probability flow thins them out on the way. Song 2021, eq. 39.
+    score: Score, x: Tensor, sigmas: Sequence[float], mean: Tensor, variance: float, probes: Noise | None = None
+) -> Iterator[Estimate]:
+    """log p of points x at the lowest noise level: what their density is at the highest, where the data are as good as
+    normal, and by how much the probability flow thins them out on the way. Song 2021, eq. 39, by Heun's method.
 
     Args:
         sigmas: from low to high.
-        variance: of the data, in each dimension.
+        mean, variance: of the data, in a shape that meets x, and in each dimension.
         probes: estimate the divergence by noise (Hutchinson 1990) instead of computing it, where there are too many
             dimensions.
     """
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
-    for sigma, to in pairwise(sigmas):
-        step = to - sigma
-        s, trace = _with_trace(score, x, sigma, probes)
-        euler = x - sigma * s * step
-        s_to, trace_to = _with_trace(score, euler, to, probes)
-        x = x - (sigma * s + to * s_to) / 2 * step
-        total = total - (sigma * trace + to * trace_to) / 2 * step
-    last = variance + sigmas[-1] ** 2
-    normal = -(x.square() / last + torch.tensor(last * 2 * torch.pi).log()).flatten(1).sum(1) / 2
-    return normal + total
+
+    def estimate(step: int, sigma: float, s: Tensor) -> Estimate:
+        here = variance + sigma**2
+        normal = -((x - mean).square() / here + log(2 * pi * here)).flatten(1).sum(1) / 2
+        return Estimate(step, sigma, x, s, normal + total)
+
+    s, trace = _with_trace(score, x, sigmas[0], probes)
+    for step, (sigma, to) in enumerate(pairwise(sigmas)):
+        yield estimate(step, sigma, s)
+        s_to, trace_to = _with_trace(score, x - sigma * s * (to - sigma), to, probes)
+        x = x - (sigma * s + to * s_to) / 2 * (to - sigma)
+        total = total - (sigma * trace + to * trace_to) / 2 * (to - sigma)
+        s, trace = _with_trace(score, x, to, probes)
+    yield estimate(len(sigmas) - 1, sigmas[-1], s)
 
 
 def _with_trace(score: Score, x: Tensor, sigma: float, probes: Noise | None) -> tuple[Tensor, Tensor]:

@@ -209,7 +209,7 @@ def test_every_kind_of_data_can_be_learned(data: str) -> None:
     ink = np.zeros((28, 28), np.uint8)
     ink[10:15, 5:20] = 255
     value = lab.begin(replace(Asked(), data=data), base64.b64encode(ink.tobytes()).decode())
-    modes = {"ring": 8, "grid": 25}.get(data)
+    modes = {"ring": 8, "grid": 25, "uneven": 2}.get(data)
     told = " ".join(value["frame"]["caption"])
     assert (f"of {modes}" in told) == bool(modes)
     assert ("modes" in value["frame"]["row"]) == bool(modes)

@@ -90,7 +90,9 @@ def measure(path: Path) -> dict[str, float]:
     found = {"error": max(relative_error(model, truth, sigma) for sigma in ladder(config.low, config.high, LEVELS))}
     noised = truth.noised(config.low)
     x = noised.sample(1000, random).to(device.DEVICE)
-    by_flow = log_likelihood(learned, x, ladder(config.low, config.high, 200)[::-1], config.spread**2)
+    by_flow = last(
+        log_likelihood(learned, x, ladder(config.low, config.high, 200)[::-1], x.mean(0), x.var(0).mean().item())
+    ).log_p
     found["nats"] = (by_flow - noised.log_prob(x)).abs().mean().item()
     if isinstance(truth, Mixture) and truth.apart:
         noise = Noise(0, POINTS // 4)

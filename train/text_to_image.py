@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from playground import checkpoint, pictures
+from playground import checkpoint, compute, pictures
 from playground.data import captions, emoji, scenes
 from playground.data.scenes import Scenes
 from playground.models import clip, text_to_image
@@ -121,7 +121,8 @@ def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, b
         made = np.empty((len(drawn.glyph), *parts.autoencoder.config.shape), np.float16)
         for start in tqdm(range(0, len(made), batch), desc="latents"):
             x = scenes.draw(Scenes(*(part[start : start + batch] for part in drawn)), glyphs).to(device.DEVICE)
-            made[start : start + batch] = parts.autoencoder.encode(x).cpu().numpy()
+            with compute.fast(x):
+                made[start : start + batch] = parts.autoencoder.encode(x).float().cpu().numpy()
         partial = path.with_suffix(".partial.npy")
         np.save(partial, made)
         partial.replace(path)
