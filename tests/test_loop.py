@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -248,6 +249,28 @@ def test_a_run_is_not_continued_with_other_flags(tiny, change, was):
     with pytest.raises(UserError, match=f"was started with {was}: delete it, or choose another --name"):
         train(replace(tiny, **change))
     assert train(replace(tiny, save_every=1, log_every=2))  # these change nothing in the result
+
+
+def test_a_run_whose_state_is_lost_goes_on_from_its_checkpoint(tiny, tmp_path):
+    half = replace(tiny, minutes=0.0, log_every=6, save_every=6, cycles=2)
+    assert train(half) is None, "out of time after the first cycle"
+    kept = half.folder.with_suffix(".safetensors")
+    (half.folder / f"{half.name}.safetensors").rename(kept)
+    average = load_file(kept)
+    shutil.rmtree(half.folder)
+    run = loop.Run(replace(half, start=kept), lambda: ddpm.Model(half.config))
+    assert run.step == 6
+    assert run.optimizer.param_groups[0]["lr"] == pytest.approx(half.lr * loop.rate(6, half))
+    for of in (run.model, run.ema.module):
+        assert_same({k: v.to(average[k].dtype) for k, v in of.state_dict().items()}, average)
+    assert checkpoint.header(train(replace(half, minutes=None, start=kept))).provenance["steps"] == 12
+    assert [row["step"] for row in logged(half)] == [12]
+
+
+def test_a_run_does_not_go_on_from_another_model(tiny):
+    other = replace(tiny, start=train(tiny), name="other", config=replace(TINY, width=16))
+    with pytest.raises(UserError, match="made with another config"):
+        train(other)
 
 
 def test_another_seed_makes_another_model(tiny, tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from playground import checkpoint
 from playground.sampling import generator
 from playground.validation import UserError
+from train.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,15 @@ class Options:
         lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
-        betas, weight_decay: of AdamW (Loshchilov 2019).
+        optimizer: one of `train.optimizers`.
+        betas, weight_decay: of AdamW, which Muon leaves some of the weights to.
         clip_norm: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what ships.
         precision: "bf16" or "no", Accelerate's mixed precision.
         compile: use torch.compile (a minute to start, then faster).
         minutes: stop after so long, keep the state, and continue when called again.
+        start: where a run has no state, a checkpoint of the same model to go on from, at its step and with its averaged
+            weights: at the end of a cycle, when the rate is 0, little else is lost.
         seed: of the initial weights, the batches and the noise.
         data: the folder of the data sets.
         out: the folder of the finished checkpoint.
@@ -58,6 +62,7 @@ class Options:
     warmup: int = 500
     decay: float = 0.3
     cycles: int = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
     clip_norm: float = 1.0
@@ -65,6 +70,7 @@ class Options:
     precision: str = "bf16"
     compile: bool = False
     minutes: float | None = None
+    start: Path | None = None
     seed: int = 0
     data: Path = Path("data")
     out: Path = checkpoint.WEIGHTS
@@ -111,7 +117,8 @@ class Run:
             mixed_precision=options.precision, log_with=options.tracker, project_dir=options.folder
         )
         set_seed(options.seed)
-        model = build()
+        model, saved = build(), sorted(options.folder.glob("step-*"))
+        begun = started_from(options.start, model) if options.start and not saved else 0
         if options.precision != "no":
             model = model.to(memory_format=torch.channels_last)
         self.ema = AveragedModel(
@@ -119,14 +126,13 @@ class Run:
         ).eval()
         if options.compile:
             model.compile()
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=options.lr, betas=options.betas, weight_decay=options.weight_decay
-        )
-        self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options))
+        optimizer = OPTIMIZERS[options.optimizer](model, options)
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]  # LambdaLR asks for it where the step is not 0
+        self.scheduler = LambdaLR(optimizer, lambda step: rate(step, options), begun - 1)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.accelerator.register_for_checkpointing(self.scheduler, self.ema)
         started = experiment(options) | {"processes": self.accelerator.num_processes}
-        saved = sorted(options.folder.glob("step-*"))
         if saved:
             continues(started, options.folder)
             self.accelerator.load_state(str(saved[-1]))
@@ -213,6 +219,20 @@ class Run:
         return self.accelerator.reduce(loss.detach(), "mean"), norm
 
 
+def started_from(path: Path, model: nn.Module) -> int:
+    """Give a model the weights of a checkpoint; the steps these have taken.
+
+    Raises:
+        UserError: it is of another config.
+    """
+    found = checkpoint.header(path)
+    config = json.loads(json.dumps(asdict(cast(Any, model).config)))
+    if found.config != config:
+        raise UserError(f"{path} was made with another config than this run's: choose another --start, or none")
+    model.load_state_dict(checkpoint.load(path).state_dict())
+    return found.provenance["steps"]
+
+
 def rate(step: int, options: Options) -> float:
     """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
     length = options.steps / options.cycles
@@ -232,7 +252,7 @@ def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, pr
     return order[index * batch_size : (index + 1) * batch_size][process::processes]
 
 
-# Flags that say where, how long at a time, and how watched, but change nothing in the result.
+# Flags that say where, in what parts, and how watched, but not what is learned.
 CIRCUMSTANCES = {
     "data",
     "out",
@@ -240,6 +260,7 @@ CIRCUMSTANCES = {
     "judge",
     "parts",
     "minutes",
+    "start",
     "compile",
     "tracker",
     "save_every",

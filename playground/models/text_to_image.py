@@ -46,7 +46,7 @@ class Config:
     size: int = 16
     channels: int = 4
     context_dim: int = 128
-    width: int = 72
+    width: int = 64
     multipliers: Sequence[int] = (1, 2)
     blocks: int = 2
     patch: int = 1
