@@ -10,7 +10,7 @@ from PIL import Image
 
 from playground import __main__ as command_line
 from playground import checkpoint, exports, sampling
-from playground.models import ddpm, judge, vae
+from playground.models import ddpm, judge, text_to_image, vae
 
 SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
 
@@ -87,3 +87,8 @@ def test_mistakes_get_one_sentence(
 def test_list_shows_provenance(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["list", "--weights", str(weights)]) == 0
     assert "ddpm-tiny  ddpm" in capsys.readouterr().out
+
+
+def test_the_command_line_holds_a_prompt_that_begins_with_a_dash() -> None:
+    words = shlex.split(exports.command_line("text-to-image-emoji", text_to_image.Settings(prompt="-a dog"), "a.png"))
+    assert "--prompt=-a dog" in words

@@ -273,6 +273,11 @@ def test_a_run_does_not_go_on_from_another_model(tiny):
         train(other)
 
 
+def test_a_finished_run_does_not_go_on(tiny):
+    with pytest.raises(UserError, match="already taken 12 steps: ask for more --steps"):
+        train(replace(tiny, start=train(tiny), name="other"))
+
+
 def test_another_seed_makes_another_model(tiny, tmp_path):
     train(tiny)
     other = replace(tiny, seed=1, out=tmp_path / "other", runs=tmp_path / "runs-of-other")

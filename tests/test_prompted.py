@@ -101,3 +101,11 @@ def test_captions_of_every_kind_name_what_is_asked(kind: str, glyphs: emoji.Glyp
     if kind != "by alias":
         names = [[glyphs.names[i] for i in row] for row in asked.scenes.glyph.tolist()]
         assert all(name in prompt for row, prompt in zip(names, asked.prompts, strict=True) for name in row)
+
+
+def test_fewer_captions_are_the_first_of_all(glyphs: emoji.Glyphs) -> None:
+    bench = object.__new__(prompted.Bench)
+    bench.glyphs = glyphs
+    whole, part = (bench.asked("seen pairs", n) for n in (prompted.CAPTIONS, 7))
+    assert part.prompts == whole.prompts[:7]
+    assert all(a.equal(b[:7]) for a, b in zip(part.scenes, whole.scenes, strict=True))

@@ -300,3 +300,19 @@ def test_a_weak_variation_stays_near_its_picture(model: Model) -> None:
     weak, strong = (final(text_to_image.varied(model, settings, z0, strength)) for strength in (0.05, 1.0))
     assert (weak - z0).square().mean() < 0.1 * (strong - z0).square().mean()
     assert len(list(text_to_image.varied(model, settings, z0, 0.5))) == 11
+
+
+@pytest.mark.parametrize("guidance", text_to_image.GUIDANCE)
+@pytest.mark.parametrize("w", [0.0, 1.0])
+def test_no_guidance_is_none_at_any_time(guidance: str, w: float) -> None:
+    assert {Settings(w=w, guidance=guidance).weight(share / 10) for share in range(11)} == {w}
+
+
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(UserError, match="prompt must be text"):
+        Settings(prompt="\ud800 dog")
+
+
+def test_an_architecture_without_weights_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be loaded"):
+        clip.pretrained("ViT-B-32/")

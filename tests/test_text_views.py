@@ -172,3 +172,18 @@ def test_a_run_from_a_picture_counts_its_own_steps(model: Model) -> None:
     run = recorder.run()
     assert run.times == run.t == text_to_image.times(model, settings)[7:]
     assert "step 3 of 3" in runs.describe(model, run)["following"]
+
+
+def test_colours_of_noise_are_those_of_the_latents(model: Model) -> None:
+    z = torch.randn(1, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    strips = runs.of_latents(np.zeros((1, 1, 16, 16, 3), np.uint8), z, z)
+    assert np.array_equal(strips[1].frames, strips[2].frames), "the same numbers have the same colours"
+    flipped = runs.of_latents(np.zeros((1, 1, 16, 16, 3), np.uint8), z, -z)[2].frames
+    assert not np.array_equal(flipped, strips[1].frames)
+
+
+def test_a_prompt_that_just_fits_is_read_as_a_whole(model: Model) -> None:
+    length = model.attached().encoder.tokenize([""]).shape[1]
+    just, longer = (runs.notices(model, Settings(prompt=" ".join(["dog"] * n))) for n in (length - 2, length - 1))
+    assert "Only the first" not in just
+    assert f"Only the first {length - 2} tokens of the prompt are read." in longer

@@ -39,7 +39,8 @@ class Options:
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
         optimizer: one of `train.optimizers`.
-        betas, weight_decay: of AdamW, which Muon leaves some of the weights to.
+        betas: of AdamW, which Muon leaves some of the weights to.
+        weight_decay: decoupled (Loshchilov 2019).
         clip_norm: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what ships.
         precision: "bf16" or "no", Accelerate's mixed precision.
@@ -118,7 +119,7 @@ class Run:
         )
         set_seed(options.seed)
         model, saved = build(), sorted(options.folder.glob("step-*"))
-        begun = started_from(options.start, model) if options.start and not saved else 0
+        begun = started_from(options, model) if options.start and not saved else 0
         if options.precision != "no":
             model = model.to(memory_format=torch.channels_last)
         self.ema = AveragedModel(
@@ -136,11 +137,11 @@ class Run:
         if saved:
             continues(started, options.folder)
             self.accelerator.load_state(str(saved[-1]))
-            if self.accelerator.is_main_process:
-                _forget(options.folder / LOG, self.step)
         elif self.accelerator.is_main_process:
             options.folder.mkdir(parents=True, exist_ok=True)
             (options.folder / "experiment.json").write_text(json.dumps(started))
+        if self.accelerator.is_main_process:
+            _forget(options.folder / LOG, self.step)
 
     @property
     def step(self) -> int:
@@ -219,17 +220,20 @@ class Run:
         return self.accelerator.reduce(loss.detach(), "mean"), norm
 
 
-def started_from(path: Path, model: nn.Module) -> int:
-    """Give a model the weights of a checkpoint; the steps these have taken.
+def started_from(options: Options, model: nn.Module) -> int:
+    """Give a model the weights of the checkpoint `start`; the steps these have taken.
 
     Raises:
-        UserError: it is of another config.
+        UserError: it is of another config, or has taken all steps.
     """
+    path = cast(Path, options.start)
     found = checkpoint.header(path)
     config = json.loads(json.dumps(asdict(cast(Any, model).config)))
     if found.config != config:
         raise UserError(f"{path} was made with another config than this run's: choose another --start, or none")
     model.load_state_dict(checkpoint.load(path).state_dict())
+    if found.provenance["steps"] >= options.steps:
+        raise UserError(f"{path} has already taken {found.provenance['steps']} steps: ask for more --steps")
     return found.provenance["steps"]
 
 

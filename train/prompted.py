@@ -44,10 +44,15 @@ class Asked(NamedTuple):
     prompts: list[str]
 
 
-def entries(path: Path, data: Path) -> Iterator[Entry]:
-    """The rows of a checkpoint: captions of each kind at the best weight, the first kind at all weights, and more."""
+def entries(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Entry]:
+    """The rows of a checkpoint: captions of each kind at the best weight, the first kind at all weights, and more.
+
+    Args:
+        n: captions of each kind, at most `CAPTIONS`.
+    """
+    n = min(n, CAPTIONS)
     sha256, flags = checkpoint.sha256(path), checkpoint.header(path).provenance["flags"]
-    best, bench = Settings(n=CAPTIONS, prompt=""), cache(lambda: Bench(path, data, flags))
+    best, bench = Settings(n=n, prompt=""), cache(lambda: Bench(path, data, flags))
 
     def entry(row: str, settings: Settings, measure: Callable[["Bench"], dict[str, float]], n: int) -> Entry:
         shown = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "prompt", "seed"))
@@ -55,15 +60,16 @@ def entries(path: Path, data: Path) -> Iterator[Entry]:
                     "n": n, "seed": settings.seed}  # fmt: skip
         return Entry(identity, lambda: measure(bench()))
 
-    yield entry("floor", best, Bench.floor, CAPTIONS)
+    yield entry("floor", best, partial(Bench.floor, n=n), n)
     for kind in KINDS:
         for seed in range(SEEDS):
             settings = replace(best, seed=seed)
-            yield entry(kind, settings, partial(Bench.read, kind=kind, settings=settings), CAPTIONS)
+            yield entry(kind, settings, partial(Bench.read, kind=kind, settings=settings), n)
     for w in WEIGHTS:
         settings = replace(best, w=w)
-        yield entry(f"w = {w:g}", settings, partial(Bench.distances, settings=settings), CAPTIONS)
-    yield entry("attention", best, partial(Bench.attention, settings=replace(best, n=WATCHED)), WATCHED)
+        yield entry(f"w = {w:g}", settings, partial(Bench.distances, settings=settings), n)
+    watched = min(n, WATCHED)
+    yield entry("attention", best, partial(Bench.attention, settings=replace(best, n=watched)), watched)
     for n in (1, 4):
         settings = replace(best, n=n, prompt=Settings().prompt)
         yield entry(f"{n} at once", settings, partial(Bench.speed, settings=settings), n)
@@ -120,34 +126,34 @@ class Bench:
 
     def read(self, kind: str, settings: Settings) -> dict[str, float]:
         """How often the pictures show what they were asked for."""
-        asked = KINDS[kind](self.glyphs)
+        asked = self.asked(kind, settings.n)
         x = self.draw(asked.prompts, settings)
         return agreement(asked.scenes, self.recognise(x, asked.scenes.glyph.shape[1]))
 
     def distances(self, settings: Settings) -> dict[str, float]:
         """The same, and how far the pictures are from real scenes, and how many are near-copies of training scenes."""
-        asked = KINDS["seen pairs"](self.glyphs)
+        asked = self.asked("seen pairs", settings.n)
         x = self.draw(asked.prompts, settings)
-        nearest, limit = self.copied(x)
+        distance = nearest(small(x), self.known)
         return {
             **agreement(asked.scenes, self.recognise(x, 1)),
-            "frechet": frechet(self.features(self.real(REAL, 0)), self.features(x)),
-            "near_copies": (nearest < limit).float().mean().item(),
+            "frechet": frechet(self.expected, self.features(x)),
+            "near_copies": (distance < self.limit).float().mean().item(),
         }
 
-    def floor(self) -> dict[str, float]:
+    def floor(self, n: int) -> dict[str, float]:
         """What as many real scenes would have."""
-        x = self.real(CAPTIONS, 1)
+        x = self.real(n, 1)
         found = self.recognise(x, 1)
         return {
-            **agreement(self.fresh(CAPTIONS, 1), found),
-            "frechet": frechet(self.features(self.real(REAL, 0)), self.features(x)),
+            **agreement(self.fresh(n, 1), found),
+            "frechet": frechet(self.expected, self.features(x)),
         }
 
     def attention(self, settings: Settings) -> dict[str, float]:
         """Of pictures of two emoji that are both as asked for: how much of a name's attention, in the mean over steps,
         layers and heads, lies on its own emoji, in multiples of the emoji's share of the picture."""
-        asked, ratios = KINDS["two emoji"](self.glyphs), list[float]()
+        asked, ratios = self.asked("two emoji", settings.n), list[float]()
         tokens = self.model.attached().encoder.tokenize
         for start in range(0, settings.n, BATCH):
             part = slice(start, min(start + BATCH, settings.n))
@@ -171,6 +177,11 @@ class Bench:
             seconds.append(time.monotonic() - start)
         return {"seconds": statistics.median(seconds[1:])}
 
+    def asked(self, kind: str, n: int) -> Asked:
+        """The first captions of a kind."""
+        whole = KINDS[kind](self.glyphs)
+        return Asked(_part(whole.scenes, slice(n)), whole.prompts[:n])
+
     def draw(self, prompts: list[str], settings: Settings) -> Tensor:
         """A picture of each prompt (n, 3, 64, 64)."""
         made = []
@@ -193,10 +204,15 @@ class Bench:
         """What the CLIP makes of pictures (n, E)."""
         return torch.cat([self.judge.image(part.to(device.DEVICE)).cpu() for part in x.split(500)])
 
-    def copied(self, x: Tensor) -> tuple[Tensor, float]:
-        """The distance of pictures to the nearest training scene (n,), and up to which one is a near-copy."""
-        known = self.known
-        return nearest(small(x), known), nearest(small(self.real(CAPTIONS, 2)), known).quantile(NEAR).item()
+    @cached_property
+    def expected(self) -> Tensor:
+        """What the CLIP makes of real scenes (REAL, E)."""
+        return self.features(self.real(REAL, 0))
+
+    @cached_property
+    def limit(self) -> float:
+        """Up to which distance from the nearest training scene a picture is a near-copy."""
+        return nearest(small(self.real(CAPTIONS, 2)), self.known).quantile(NEAR).item()
 
     @cached_property
     def recognise(self) -> Recogniser:
@@ -232,7 +248,7 @@ def attended(model: text_to_image.Model, settings: Settings, first: int, prompts
     """The mean attention of all steps, layers and heads to each token (n, L, h, w), and the pictures."""
     maps, size = list[Tensor](), model.config.size
     for moment in text_to_image.sample(model, settings, first, prompts):
-        for layer in moment.attention:
+        for layer in moment.attention if moment.t else ():  # the end shows that of the last step again
             mean = layer.float().mean(1).transpose(1, 2)  # (n, L, places)
             side = round(mean.shape[2] ** 0.5)
             maps.append(F.interpolate(mean.unflatten(2, (side, side)), [size, size], mode="nearest"))

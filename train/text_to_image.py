@@ -4,6 +4,7 @@ The autoencoder and the text encoder are trained before, and stay as they are. T
 beside the run; captions are phrased afresh each time.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,7 +78,8 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     called, allowed = captions.words(shown.names), scenes.for_training(shown.names)
     drawn = scenes.sample_both(recipe.scenes, generator(recipe.seed), allowed)
     latents = run.fetched(lambda: encoded(recipe, parts, shown, drawn))
-    encoder = cast(nn.Module, parts.encoder).to(target)
+    for part in parts:
+        cast(nn.Module, part).to(target)
     empty = parts.encoder.context(parts.encoder.tokenize([""]))
 
     def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
@@ -93,7 +95,6 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
         rows = [last(text_to_image.sample(model, Settings(n=4, prompt=prompt))).x for prompt in PROMPTS]
         pictures.image(pictures.grid(pictures.to_uint8(torch.cat(cast(list[Tensor], rows))), columns=4)).save(path)
 
-    encoder.requires_grad_(False).eval()
     return loop.follow(run, run.train(loss=loss), picture)
 
 
@@ -116,7 +117,8 @@ def stood_on(recipe: Recipe) -> tuple[Config, Parts]:
 @torch.no_grad()
 def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, batch: int = 250) -> np.ndarray:
     """The latents (N, c, h, w) of scenes, in half precision; kept on the disk beside the run."""
-    path = recipe.folder / f"latents-{recipe.config.autoencoder_sha256[:12]}.npy"
+    made_of = recipe.config.autoencoder_sha256, recipe.seed, recipe.scenes, recipe.core, glyphs.sha256
+    path = recipe.folder / f"latents-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = np.empty((len(drawn.glyph), *parts.autoencoder.config.shape), np.float16)
@@ -132,4 +134,4 @@ def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, b
 
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
     """How well it draws what it is asked for."""
-    return prompted.entries(path, data)
+    return prompted.entries(path, data, n)

@@ -146,7 +146,7 @@ class Pretrained(nn.Module):
         import open_clip
 
         super().__init__()
-        self.clip = open_clip.create_model(architecture, pretrained=weights)
+        self.clip = open_clip.create_model(architecture, pretrained=weights, require_pretrained=True)
         del self.clip.visual
         self.tokenizer = open_clip.get_tokenizer(architecture)
 
@@ -188,6 +188,11 @@ def words(text: str, places: Tensor) -> list[Word]:
     said = [tokenizer().decode([token]).strip() for token in found[1 : int(found.argmax())].tolist()]
     known = (places[: len(said) + 2] != UNKNOWN).tolist()
     return [Word(*pair) for pair in zip(["start", *said, "end"], known, strict=True)]
+
+
+def length(text: str) -> int:
+    """Tokens of a text, however many, its start and its end included."""
+    return len(tokenizer().encode(spelled([text])[0])) + 2
 
 
 _PLAIN = str.maketrans({":": "", "_": " "})

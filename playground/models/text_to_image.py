@@ -184,7 +184,7 @@ class Settings:
         prompt: what to draw; nothing makes an unconditional run.
         negative: what to keep away from, instead of "anything" (the empty prompt).
         sampler: a name in `playground.sampling.SAMPLERS`.
-        steps: of the sampler; each costs one evaluation of the network (two when guided).
+        steps: of the sampler; each costs an evaluation of the network, with and without the prompt.
         eta: DDIM's stochasticity.
         w: guidance weight: 0 ignores the prompt, 1 is the plain conditional model.
         guidance: how w - 1 changes over a run, one of `GUIDANCE`.
@@ -204,7 +204,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("prompt", "negative"):
             text = getattr(self, name)
-            if not isinstance(text, str) or len(text) > LONGEST:
+            if not isinstance(text, str) or len(text) > LONGEST or not _is_unicode(text):
                 raise UserError(f"the {name} must be text of at most {LONGEST} characters")
         validation.keep(
             self,
@@ -218,8 +218,15 @@ class Settings:
         )
 
     def weight(self, share: float) -> float:
-        """The guidance weight at a time t / T."""
+        """The guidance weight at a time t / T: what exceeds 1 follows the curve."""
+        if self.w <= 1:
+            return self.w
         return 1 + (self.w - 1) * GUIDANCE[self.guidance](share)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written: JSON allows halves of characters."""
+    return text.encode(errors="ignore").decode() == text
 
 
 Attending = Callable[[float, Tensor], Tensor]

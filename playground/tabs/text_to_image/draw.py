@@ -190,6 +190,19 @@ def _choices(run: Run) -> list[Any]:
     return [gr.update(choices=[MEAN, *each], value=-1) for each in (layers, heads)]
 
 
+def whose(run: Run, layer: object, head: object) -> list[int | None]:
+    """The layer and the head whose attention is looked at; none for the mean.
+
+    Raises:
+        UserError: the U-Net has no such layer or head.
+    """
+    of = [
+        validation.integer(name, value, -1, most - 1)
+        for name, value, most in (("layer", layer, len(run.attention)), ("head", head, run.attention[0].shape[2]))
+    ]
+    return [None if value < 0 else value for value in of]
+
+
 def first_run(places: Places, notice: str = "") -> list[Any]:
     """The run that greets, and the controls that say so; or what is wrong with the model."""
     try:
@@ -274,24 +287,19 @@ def build(page: gr.Blocks, places: Places) -> None:
     controls.mark_stale(inputs, view.stage)
 
     @answered
-    def look(run: Run | None, shown: object) -> Any:
+    def look(run: Run | None, shown: object, layer: object, head: object) -> Any:
         """Other strips of the run on show."""
-        return (
-            runs.describe(runs.load_model(places), run, validation.choice("strips", shown, runs.SHOWN))
-            if run
-            else gr.skip()
-        )
+        if not run:
+            return gr.skip()
+        strips, (layer, head) = validation.choice("strips", shown, runs.SHOWN), whose(run, layer, head)
+        return runs.describe(runs.load_model(places), run, strips, layer=layer, head=head)
 
     @answered
     def attend(run: Run | None, layer: object, head: object) -> Any:
         """Other maps of its words."""
         if not run:
             return gr.skip()
-        of = [
-            validation.integer(name, value, -1, most - 1)
-            for name, value, most in (("layer", layer, len(run.attention)), ("head", head, run.attention[0].shape[2]))
-        ]
-        return scrubber.spoken(runs.words(run, *(None if value < 0 else value for value in of)))
+        return scrubber.spoken(runs.words(run, *whose(run, layer, head)))
 
     @answered
     def see(run: Run | None) -> str:
@@ -299,6 +307,6 @@ def build(page: gr.Blocks, places: Places) -> None:
         return seen.table(runs.load_model(places), run)
 
     view.ask.click(see, view.run, view.table, **controls.SLOW)
-    shown.input(look, [view.run, shown], view.stage, **controls.LIGHT, **controls.PRIVATE)
+    shown.input(look, [view.run, *view.look], view.stage, **controls.LIGHT, **controls.PRIVATE)
     gr.on([each.input for each in view.look[1:]], attend, [view.run, *view.look[1:]], view.stage, **controls.LIGHT,
           **controls.PRIVATE)  # fmt: skip

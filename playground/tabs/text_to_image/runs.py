@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground import checkpoint, compute, formulas, pictures
-from playground.models import text_to_image
+from playground.models import clip, text_to_image
 from playground.models.clip import Word
 from playground.models.text_to_image import Model, Moment, Settings
 from playground.tabs import Places
@@ -151,10 +151,14 @@ def channels(z: Tensor, side: int) -> np.ndarray:
     return _magnified(sheets.repeat(3, -1).reshape(f, n, *sheets.shape[1:3], 3), side)
 
 
-def principal(z: Tensor, side: int) -> np.ndarray:
-    """Latents (F, N, c, h, w) as colours: their first three principal components, of those of the last frame, from -3
-    to 3 standard deviations of the first; uint8 (F, N, side, side, 3)."""
-    places = z[-1].float().movedim(1, -1).flatten(0, -2)  # (N h w, c)
+def principal(z: Tensor, side: int, like: Tensor | None = None) -> np.ndarray:
+    """Latents (F, N, c, h, w) as colours: their first three principal components, from -3 to 3 standard deviations of
+    the first; uint8 (F, N, side, side, 3).
+
+    Args:
+        like: the latents (N, c, h, w) whose components these are; the last frame's by default.
+    """
+    places = (z[-1] if like is None else like).float().movedim(1, -1).flatten(0, -2)  # (N h w, c)
     mean = places.mean(0)
     _, spread, axes = torch.linalg.svd(places - mean, full_matrices=False)
     deviation = (spread[0] / len(places) ** 0.5).clamp(min=1e-6)
@@ -171,12 +175,12 @@ def _magnified(images: np.ndarray, side: int) -> np.ndarray:
 ESTIMATE = ("x̂0, the predicted picture", "what the model expects in the end")
 
 
-def of_latents(
-    x0_hat: np.ndarray, z: Tensor, eps_hat: Tensor, drawn: Callable[[Tensor, int], np.ndarray]
-) -> list[Strip]:
-    """The strips of pictures uint8 (F, N, H, W, C) and latents (F, N, c, h, w), these drawn in one way or another."""
+def of_latents(x0_hat: np.ndarray, z: Tensor, eps_hat: Tensor, apart: bool = False) -> list[Strip]:
+    """The strips of pictures uint8 (F, N, H, W, C) and latents (F, N, c, h, w), the channels of these `apart` or as
+    colours that mean the same in both."""
     side = x0_hat.shape[2]
-    how = "three principal components as colours" if drawn is principal else "its four channels, grey is 0"
+    drawn = channels if apart else partial(principal, like=z[-1])
+    how = "its four channels, grey is 0" if apart else "three principal components as colours"
     return [
         Strip(*ESTIMATE, x0_hat),
         Strip("z at time t", f"the noisy latent: {how}", drawn(z, side)),
@@ -187,7 +191,7 @@ def of_latents(
 def strips(model: Model, run: Run, shown: str) -> list[Strip]:
     """The strips of a run: its latents, or what guidance makes the estimate of."""
     if shown != GUIDANCE:
-        return of_latents(run.x0_hat, run.z, run.eps_hat, principal if shown == LATENT else channels)
+        return of_latents(run.x0_hat, run.z, run.eps_hat, apart=shown == CHANNELS)
     without, given = decoded(model, run.without), decoded(model, run.given)
     difference = (127.5 + (given.astype(np.float32) - without) / 2).round().astype(np.uint8)
     against = f"without “{run.settings.negative}”" if run.settings.negative else "without the prompt"
@@ -241,8 +245,10 @@ def _maps(attention: np.ndarray, head: int | None, size: int) -> Tensor:
 # The scrubber.
 
 
-def describe(model: Model, run: Run, shown: str = LATENT, notice: str = "") -> dict[str, Any]:
-    """The scrubber's value for a run."""
+def describe(
+    model: Model, run: Run, shown: str = LATENT, notice: str = "", layer: int | None = None, head: int | None = None
+) -> dict[str, Any]:
+    """The scrubber's value for a run; of the words' attention, that of a layer and a head, or of all."""
     settings, schedule = run.settings, model.schedule
     times, count = run.times, len(run.times) - 1
     alpha_bar = schedule.alpha_bar[run.t].tolist()
@@ -265,7 +271,7 @@ def describe(model: Model, run: Run, shown: str = LATENT, notice: str = "") -> d
         formula=formulas.reverse_step(settings.sampler, model.config.prediction, None, clip=False, told="prompt"),
         numbers=numbers | {"w": [f"{w:.3g}" for w in weights]},
         diagram=() if shown == GUIDANCE else DIAGRAM,
-        words=words(run),
+        words=words(run, layer, head),
         keep=True,
         notice=notice or notices(model, settings),
     )  # fmt: skip
@@ -300,7 +306,7 @@ def notices(model: Model, settings: Settings) -> str:
         found.append("An empty prompt: the model draws whatever it likes.")
     if unknown:
         found.append(f"Not known to the model: {', '.join(unknown[:8])}.")
-    if len(said) == model.attached().encoder.tokenize([""]).shape[1]:
+    if len(said) == model.attached().encoder.tokenize([""]).shape[1] and clip.length(settings.prompt) > len(said):
         found.append(f"Only the first {len(said) - 2} tokens of the prompt are read.")
     return " ".join(found)
 
@@ -324,4 +330,4 @@ def live(
 def preview(model: Model, moment: Moment) -> list[Strip]:
     """The latent of a moment under way."""
     z0_hat, z, eps_hat = (part[None].cpu() for part in (moment.z0_hat, moment.z, moment.eps_hat))
-    return of_latents(decoded(model, z0_hat), z, eps_hat, principal)
+    return of_latents(decoded(model, z0_hat), z, eps_hat)

@@ -1,5 +1,6 @@
 """Why latent? One step of the same U-Net on latents and on pixels, measured while you wait."""
 
+import copy
 import statistics
 import time
 from collections.abc import Iterator
@@ -54,9 +55,9 @@ def costs(model: Model) -> Iterator[Cost]:
     said = model.said(["a small pizza on a blue background"])
     config = model.config
     for each in (config, replace(config, size=SIZE, channels=3)):
-        network = model if each is config else Model(each).eval()
+        network = Model(each).eval()
         yield cost(lambda x, network=network: network(x, torch.tensor([500]), said), network, each)
-    decoder = model.attached().autoencoder
+    decoder = copy.deepcopy(model.attached().autoencoder)
     yield cost(decoder.decode, decoder, config)
 
 
