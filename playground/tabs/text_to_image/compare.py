@@ -12,6 +12,7 @@ from playground import validation
 from playground.models import text_to_image
 from playground.models.text_to_image import LONGEST, Model, Moment, Settings
 from playground.tabs import Places
+from playground.tabs.live import live
 from playground.tabs.text_to_image import runs
 from playground.ui import component, controls, how, links, palette, scrubber
 from playground.ui.controls import answered, sentence, unchecked
@@ -130,7 +131,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             asked, model = Asked(*given), runs.load_model(places)
             pair = Pair(model, asked)
             moments = text_to_image.edited(model, asked.settings, asked.other, asked.kept)
-            for preview in runs.live(moments, asked.steps, pair.add, pair.preview):
+            for preview in live(moments, asked.steps, pair.add, pair.preview):
                 yield [preview, gr.skip()]
             yield [pair.describe(), links.value(TAB, asked)]
         except Exception as error:

@@ -13,6 +13,7 @@ from playground.data import captions, emoji, scenes
 from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
 from playground.tabs import Places
+from playground.tabs.live import live
 from playground.tabs.text_to_image import runs, seen
 from playground.tabs.text_to_image.runs import Recorder, Run
 from playground.ui import component, controls, export, how, links, scrubber
@@ -237,7 +238,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             settings, model = settings_of(values), runs.load_model(places)
             recorder = Recorder(model, settings)
             moments = text_to_image.sample(model, settings)
-            for preview in runs.live(moments, settings.steps, recorder.add, partial(runs.preview, model)):
+            for preview in live(moments, settings.steps, recorder.add, partial(runs.preview, model)):
                 yield [preview, *UNCHANGED]
             yield finished(places, recorder.run(), shown)
         except Exception as error:

@@ -19,6 +19,7 @@ from playground.models import text_to_image
 from playground.models.autoencoder import Model as Autoencoder
 from playground.models.text_to_image import LONGEST, Settings
 from playground.tabs import Places
+from playground.tabs.live import live
 from playground.tabs.text_to_image import runs
 from playground.tabs.text_to_image.runs import Recorder
 from playground.ui import component, controls, drawing_pad, how, links, palette, scrubber
@@ -166,7 +167,7 @@ def build(page: gr.Blocks, places: Places) -> None:
                 z0 = model.attached().autoencoder.encode(picture(places, asked, drawing, upload))
             recorder = Recorder(model, asked.settings, asked.strength)
             moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
-            yield from runs.live(moments, len(recorder.times) - 1, recorder.add, partial(runs.preview, model))
+            yield from live(moments, len(recorder.times) - 1, recorder.add, partial(runs.preview, model))
             yield runs.describe(model, recorder.run())
         except Exception as error:
             yield component.message(sentence(error))

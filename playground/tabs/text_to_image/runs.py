@@ -2,8 +2,6 @@
 
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,7 +24,6 @@ NAME = "text-to-image-emoji"
 MAX_FRAMES = 61  # of a run; longer ones keep an even subset
 ATTENTION = 16_000_000  # bytes of attention that a run keeps: longer runs keep that of fewer moments
 SENT = 2_000_000  # bytes of maps that the browser gets
-PAUSE = 0.4  # seconds between previews
 LATENT, CHANNELS, GUIDANCE = SHOWN = ("Latent", "Channels", "Guidance")  # what the strips are of
 DIAGRAM = (
     Box("prompt", "What you typed, cut into tokens and turned into states by the text encoder of a CLIP."),
@@ -309,22 +306,6 @@ def notices(model: Model, settings: Settings) -> str:
     if len(said) == model.attached().encoder.tokenize([""]).shape[1] and clip.length(settings.prompt) > len(said):
         found.append(f"Only the first {len(said) - 2} tokens of the prompt are read.")
     return " ".join(found)
-
-
-def live(
-    moments: Iterator[Moment], steps: int, keep: Callable[[Moment], None], images: Callable[[Moment], list[Strip]]
-) -> Iterator[dict[str, Any]]:
-    """Drain a run of so many steps; values that show it while it is under way, at most one every `PAUSE`."""
-    start = shown = time.monotonic()
-    for made, moment in enumerate(compute.one_by_one(moments)):
-        keep(moment)
-        now = time.monotonic()
-        if made == 1 or (now - shown > PAUSE and moment.t):
-            left = (now - start) / max(made, 1) * (steps - made)
-            value = images(moment)
-            shown = time.monotonic()
-            caption = f"step {made} of {steps}" + (f" · about {left:.0f} s left" if left >= 1 else "")
-            yield scrubber.live(value, made, steps + 1, caption, start)
 
 
 def preview(model: Model, moment: Moment) -> list[Strip]:

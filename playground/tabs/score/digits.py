@@ -1,0 +1,207 @@
+"""Digits: the diffusion model's noise is a score, and Langevin dynamics and its kin draw digits with it."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from typing import Any, cast
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from playground import checkpoint, langevin, pictures, validation
+from playground.langevin import Moment, ladder
+from playground.models import ddpm
+from playground.sampling import Noise
+from playground.tabs import Places
+from playground.tabs.live import live
+from playground.tabs.score import walk
+from playground.ui import component, controls, how, links, palette, scrubber
+from playground.ui.controls import answered, sentence, unchecked
+from playground.ui.scrubber import Curve, Series, Strip
+
+TITLE, TAB, NAME = "Digits", "score.digits", "ddpm-digits"
+ANNEALED, CORRECTED, REVERSE, FLOW = SAMPLERS = (
+    "annealed", "predictor-corrector", "reverse diffusion", "probability flow")  # fmt: skip
+EACH = 4  # steps of annealed Langevin at a level
+RATIO = 0.16  # of a corrector's step, as in the plane
+SHOWN = 61  # frames
+ANY = "any"
+HOW = """
+No network was trained for this view: the diffusion model predicts the noise ε̂ in a picture, and −ε̂ / σ is the score of
+pictures with noise σ. A picture x with noise of level σ is the diffusion's xₜ divided by √ᾱₜ, so each level has its t.
+
+[Vincent 2011](https://www.iro.umontreal.ca/~vincentp/Publications/smdae_techreport.pdf) (noise and score) ·
+[Song 2019](https://arxiv.org/abs/1907.05600) (annealed) · [Song 2021](https://arxiv.org/abs/2011.13456) (the others)
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a link restores, and the controls hold, in their order.
+
+    Attributes:
+        evaluations: of the network for each picture.
+        size: of a step of annealed Langevin dynamics, by the variance of the level.
+        low, high: noise levels.
+    """
+
+    sampler: str = ANNEALED
+    digit: str = ANY
+    n: int = 10
+    evaluations: int = 120
+    size: float = 0.3
+    low: float = 0.05
+    high: float = 10.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.choice("sampler", self.sampler, SAMPLERS)
+        validation.choice("digit", self.digit, DIGITS)
+        whole = {"n": (1, 20), "evaluations": (8, 400), "seed": (0, validation.MAX_SEED)}
+        real = {"size": (1e-4, 1.0), "low": (0.01, 1.0), "high": (2.0, 50.0)}
+        validation.keep(
+            self,
+            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
+            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
+        )
+
+
+DIGITS = (ANY, *map(str, range(10)))
+
+
+def load_model(places: Places) -> ddpm.Model:
+    """The diffusion model."""
+    return cast(ddpm.Model, checkpoint.load(places.weights / f"{NAME}.safetensors", expect="ddpm"))
+
+
+def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
+    """From noise to digits, the classes in turn if any will do."""
+    y = torch.arange(asked.n) % 10 if asked.digit == ANY else torch.full((asked.n,), int(asked.digit))
+    score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
+    noise, config = Noise(asked.seed, asked.n), model.config
+    x = asked.high * noise((config.channels, config.size, config.size))
+    if asked.sampler == ANNEALED:
+        levels = ladder(asked.low, asked.high, max(2, asked.evaluations // EACH))
+        return langevin.annealed(score, x, levels, EACH, asked.size, noise)
+    if asked.sampler == FLOW:
+        return langevin.probability_flow(score, x, ladder(asked.low, asked.high, 1 + asked.evaluations // 2))
+    corrected = int(asked.sampler == CORRECTED)
+    levels = ladder(asked.low, asked.high, max(2, asked.evaluations // (1 + corrected)))
+    return langevin.predictor_corrector(score, x, levels, corrected, RATIO, noise)
+
+
+def strips(moments: list[Moment]) -> list[Strip]:
+    """What moments show: the noisy pictures on the scale that the network sees, its estimate, and the score."""
+    sigma = torch.tensor([each.sigma for each in moments])[:, None, None, None, None]
+    x, s = (torch.stack([getattr(each, name) for each in moments]) for name in ("x", "score"))
+    noisy, eps = x / (1 + sigma**2).sqrt(), sigma * s
+
+    def drawn(part: Tensor, noise: bool = False) -> Any:
+        flat = part.flatten(0, 1)
+        made = pictures.noise_to_uint8(flat) if noise else pictures.to_uint8(flat)
+        return made.reshape(*part.shape[:2], *made.shape[1:])
+
+    return [
+        Strip("x", "noisy digits, divided by √(1 + σ²)", drawn(noisy)),
+        Strip("x + σ² s(x, σ)", "the digits that the score points to", drawn(x + sigma**2 * s)),
+        Strip("σ s(x, σ)", "the score, in units of the noise: −ε̂; grey is 0", drawn(eps, noise=True)),
+    ]
+
+
+def describe(asked: Asked, moments: list[Moment], notice: str = "") -> dict[str, Any]:
+    """The scrubber's value for a run."""
+    kept = [moments[i] for i in torch.linspace(0, len(moments) - 1, min(len(moments), SHOWN)).round().int().tolist()]
+    sigmas = [each.sigma for each in kept]
+    lengths = [each.score.flatten(1).norm(dim=1).mean().item() for each in kept]
+    unit = [sigma * length / kept[0].x[0].numel() ** 0.5 for sigma, length in zip(sigmas, lengths, strict=True)]
+    return scrubber.pack(
+        strips(kept),
+        [
+            f"step {each.step} of {kept[-1].step} · σ = {each.sigma:.3g} · mean length of the score {length:.3g}"
+            for each, length in zip(kept, lengths, strict=True)
+        ],
+        (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
+        curves=[
+            Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
+            Curve("score", "Its mean length, which grows as the noise falls.",
+                  [Series("", palette.ESTIMATE, lengths)], log=True),
+            Curve("σ · score", "By the length of unit noise: 1 where the picture is nothing else.",
+                  [Series("", palette.DATA, unit)]),
+        ],
+        formula=walk.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
+        keep=True,
+        notice=notice,
+    )  # fmt: skip
+
+
+def build(page: gr.Blocks, places: Places) -> None:
+    """The view, and what happens in it."""
+    with gr.Row(elem_classes="tab-body"):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with gr.Row(elem_classes="go"):
+                go = gr.Button("Sample", variant="primary", elem_id="score-digits-sample", min_width=80)
+                stop = gr.Button("Stop", min_width=80, interactive=False)
+                controls.to_settings()
+            inputs, dice = _controls()
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            stage = scrubber.build("Digits by a score", "score-digits", "Press Sample: a few seconds.")
+            how.build(HOW, langevin.of_denoiser)
+            link = links.build()
+    seed = inputs[-1]
+
+    @answered
+    def sample(*given: Any) -> Iterator[list[Any]]:
+        """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
+        try:
+            asked, moments = Asked(*given), list[Moment]()
+            made = run(load_model(places), asked)
+            for preview in live(made, asked.evaluations, moments.append, lambda moment: strips([moment])):
+                yield [preview, gr.skip()]
+            yield [describe(asked, moments), links.value(TAB, asked)]
+        except Exception as error:
+            yield [component.message(sentence(error)), gr.skip()]
+            raise
+
+    def sample_rolled(*given: Any) -> Iterator[list[Any]]:
+        for update in sample(*given):
+            yield [*update, given[-1]]
+
+    def opened(request: gr.Request) -> list[Any]:
+        asked, wrong = links.asked(Asked, TAB, request)
+        shown = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
+        return [*shown, *astuple(asked or Asked())]
+
+    outputs = [stage, link]
+    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
+    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "score_digits"}
+    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
+    started = [
+        controls.accompany(stage, [go.click, seed.submit], sample, inputs, outputs, **api, **model),
+        controls.accompany(stage, [link.select], sample, inputs, outputs, **hidden, **model),
+        controls.accompany(stage, [dice.click], sample_rolled, inputs, [*outputs, seed], rolls=len(inputs) - 1,
+                           **hidden, **model),
+    ]  # fmt: skip
+    stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **hidden)
+    controls.enable_by_turns(stage, [go, dice], stop)
+    controls.mark_stale(inputs, stage)
+    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
+
+
+def _controls() -> tuple[list[Any], gr.Button]:
+    """The controls in the order of `Asked`, and the dice."""
+    default = Asked()
+    named = [(title, name) for name, title in walk.SAMPLERS.items() if name in SAMPLERS]
+    sampler = gr.Radio(named, value=default.sampler, label="Sampler", info="All start from noise of the highest level.",
+                       elem_classes="chips")  # fmt: skip
+    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")
+    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
+    hint = "Of the network for each picture; more are slower, and better."
+    evaluations = gr.Slider(8, 400, default.evaluations, step=4, label="Evaluations", info=hint)
+    seed, dice = controls.seed()
+    with gr.Accordion("More", open=False):
+        hint = "Of annealed Langevin, by the variance of the level."
+        size = gr.Number(default.size, label="Step size h", info=hint, min_width=100)
+        low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
+        high = gr.Number(default.high, label="Most noise", info="Where it begins.", min_width=100)
+    every = (sampler, digit, n, evaluations, size, low, high, seed)
+    return [unchecked(control) for control in every], dice
