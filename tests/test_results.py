@@ -38,6 +38,14 @@ def test_a_table_without_a_floor_counts_as_it_is_and_one_seed_has_no_spread() ->
     assert "| model | fast | 10 | 1 | 4.00 | 0.4000 |" in results.markdown({"other": [row]})
 
 
+def test_rows_may_lack_what_the_floor_has_and_the_other_way_round() -> None:
+    floor = {**record("scenes", "floor", 0, 2.0, 0.9), "figures": {"frechet": 2.0}}
+    asked = {**record("model", "asked", 0, 0.0, 0.0), "figures": {"name": 0.5, "coverage": 0.3}}
+    rows = results.tables([floor, record("model", "drawn", 0, 4.0, 0.4), asked])["digits"]
+    assert [row.get("frechet_in_floors") for row in rows] == [{"mean": 1}, {"mean": 2}, None]
+    assert all("coverage_of_floor" not in row for row in rows)
+
+
 OLD = record("model", "fast", 0, 4.0, 0.4)
 
 

@@ -79,7 +79,11 @@ def in_floors(figures: dict[str, float], floor: list[dict[str, float]]) -> dict[
     """The figures, and those of `OF_FLOOR` as multiples of the floor's mean if there is a floor."""
     if not floor:
         return figures
-    relative = {name: figures[of] / statistics.mean(each[of] for each in floor) for name, of in OF_FLOOR.items()}
+    relative = {
+        name: figures[of] / statistics.mean(each[of] for each in floor)
+        for name, of in OF_FLOOR.items()
+        if of in figures and all(of in each for each in floor)
+    }
     return {**figures, **relative}
 
 

@@ -18,7 +18,7 @@ from playground.langevin import Moment, Score, ladder
 from playground.models import score
 from playground.tabs import Places
 from playground.ui import component, controls, how, links, palette, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui.controls import sentence, unchecked
 from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
 from playground.validation import UserError
 
@@ -263,7 +263,6 @@ def build(page: gr.Blocks, places: Places) -> None:
             how.build(HOW, langevin.langevin)
             link = links.build()
 
-    @answered
     def walk(*given: Any, address: bool = True, notice: str = "") -> list[Any]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         asked = Asked(*given)

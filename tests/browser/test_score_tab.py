@@ -1,0 +1,75 @@
+"""The tab of score matching in a real browser."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from visitor import caption, control, nameless, pixels, ready, set_control
+
+from playground.checkpoint import WEIGHTS
+from playground.tabs.score import digits
+
+TAB = "score"
+WALK, LAB, DIGITS = "#score-walk", "#score-lab", "#score-digits"
+SHOWN = {"walk": WALK, "lab": LAB}
+
+
+def test_particles_walk_when_the_tab_is_opened_and_annealing_mends_their_weights(page: Page) -> None:
+    before = ready(page, WALK)
+    page.locator(f"{WALK} .position").fill("0")
+    first = pixels(page, f"{WALK} .strips canvas")
+    page.locator(f"{WALK} .position").fill("50")
+    assert not np.array_equal(pixels(page, f"{WALK} .strips canvas"), first)
+    page.locator("label").filter(has_text="Annealed").locator("visible=true").click()
+    set_control(page, "Steps", "400")
+    page.wait_for_function(f"document.querySelector('{WALK} .caption').innerText.includes('of 400')")
+    assert ready(page, WALK) != before
+    page.locator(f"{WALK} .position").fill("1000")
+    assert float(caption(page, WALK).split("KL of the modes ")[1].split(" nats")[0]) < 0.05
+
+
+def test_a_link_restores_a_walk(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=score.walk&data=ring&sampler=probability+flow&steps=60&n=200")
+    ready(page, WALK)
+    assert "of 30" in caption(page, WALK), "each of Heun's steps asks for the score twice"
+    expect(control(page, "number input for Particles")).to_have_value("200")
+
+
+def test_a_bad_number_is_one_sentence(page: Page) -> None:
+    ready(page, WALK)
+    page.get_by_label("Step size h").locator("visible=true").fill("-1")
+    page.keyboard.press("Tab")
+    expect(page.locator(f"{WALK} .caption")).to_contain_text("must be a number from")
+
+
+def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=score.lab")
+    ready(page, LAB)
+    page.get_by_role("button", name="Play", exact=True).locator("visible=true").click()
+    page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30", timeout=30_000)
+    page.get_by_role("button", name="Pause", exact=True).locator("visible=true").click()
+    assert pixels(page, f"{LAB} .field").any()
+
+
+@pytest.mark.skipif(not (WEIGHTS / f"{digits.NAME}.safetensors").exists(), reason="digits are not trained yet")
+def test_digits_are_drawn_by_a_score(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=score.digits&n=2&evaluations=16")
+    page.locator("#score-digits-sample").click()
+    ready(page, DIGITS)
+    page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 16 of 16')")
+    assert page.locator(f"{DIGITS} .strips figure").count() == 3
+
+
+@pytest.mark.parametrize("view", SHOWN)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}?tab=score.{view}&__theme={scheme}")
+    ready(page, SHOWN[view])
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+
+
+def test_every_picture_and_control_has_a_name(page: Page) -> None:
+    ready(page, WALK)
+    assert not nameless(page)
