@@ -7,7 +7,7 @@ import torch
 from pytorch_optimizer import Muon
 from torch import nn
 
-HIDDEN = 16  # rows and columns that a matrix has at least, if it is not of a last layer
+HIDDEN = 16  # rows and columns: with fewer, a matrix is taken to be of a first or a last layer
 
 
 def adamw(model: nn.Module, options: Any) -> torch.optim.Optimizer:

@@ -1,7 +1,7 @@
 """How well text to image draws what it is asked for: scenes are captioned, drawn by the model, and recognised.
 
-What a picture shows is found by `train.recognition`; how far the pictures are from real scenes, in the features of the
-CLIP whose text encoder told the model what to draw.
+What a picture shows is found by `train.recognition`; how far the pictures are from real scenes, in the features of
+`clip-emoji`.
 """
 
 import statistics

@@ -90,7 +90,7 @@ class Asked:
         validation.choice("data", self.data, densities.DENSITIES)
         validation.choice("score", self.scored, SCORES)
         validation.choice("sampler", self.sampler, SAMPLERS)
-        whole = {"n": (10, 2000), "steps": (2, 2000), "seed": (0, validation.MAX_SEED)}
+        whole = {"n": (10, 1000), "steps": (2, 500), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
         validation.keep(
             self,
@@ -301,10 +301,10 @@ def _controls() -> tuple[list[Any], gr.Button]:
     named = [(title, name) for name, title in SAMPLERS.items()]
     sampler = gr.Radio(named, value=default.sampler, label="Sampler", info="The first two stay at the least noise.",
                        elem_classes="chips")  # fmt: skip
-    n = gr.Slider(10, 2000, default.n, step=10, label="Particles", info="How many.")
+    n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
     size = gr.Number(default.size, label="Step size h", info="Too large overshoots; too small crawls.", min_width=100)
     temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
-    steps = gr.Slider(10, 1000, default.steps, step=10, label="Steps", info="Evaluations of the score.")
+    steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
     seed, dice = controls.seed()
     with gr.Accordion("More", open=False):
         low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
