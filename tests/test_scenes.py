@@ -78,10 +78,11 @@ def test_two_emoji_lie_in_their_halves_apart_from_each_other() -> None:
     assert (apart[0] > apart[1]).float().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_every_third_scene_is_of_two() -> None:
+@pytest.mark.parametrize("of_two", [0.0, 1 / 3, 0.5])
+def test_the_share_of_scenes_that_are_of_two(of_two: float) -> None:
     allowed = Allowed(torch.ones(5, len(GROUNDS), dtype=torch.bool), torch.ones(5, 5, dtype=torch.bool))
-    both = scenes.sample_both(30, generator(0), allowed)
-    assert ((both.glyph[:, 1] == NONE).sum().item(), len(both.glyph)) == (20, 30)
+    both = scenes.sample_both(30, generator(0), allowed, of_two)
+    assert ((both.glyph[:, 1] == NONE).sum().item(), len(both.glyph)) == (30 * (1 - of_two), 30)
     assert (both.glyph[:, 0] != NONE).all()
 
 

@@ -33,6 +33,7 @@ class Recipe(loop.Options):
         config: of the U-Net.
         core: learn the emoji of `emoji.CORE` alone; else all of the font.
         scenes: how many are drawn and encoded.
+        of_two: share of the scenes that have two emoji, which are harder to learn.
         dropout: share of the captions hidden.
         clip: an architecture of OpenCLIP, whose text encoder is used instead of `clip-emoji`.
         clip_weights: of that, such as laion2b_s34b_b79k, or the path of a file.
@@ -49,6 +50,7 @@ class Recipe(loop.Options):
     config: Config = field(default_factory=Config)
     core: bool = True
     scenes: int = 200_000
+    of_two: float = 0.5
     dropout: float = 0.1
     clip: str = ""
     clip_weights: str = ""
@@ -76,7 +78,7 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     target = run.accelerator.device
     shown = glyphs or emoji.learned(recipe.data, recipe.core)
     called, allowed = captions.words(shown.names), scenes.for_training(shown.names)
-    drawn = scenes.sample_both(recipe.scenes, generator(recipe.seed), allowed)
+    drawn = scenes.sample_both(recipe.scenes, generator(recipe.seed), allowed, recipe.of_two)
     latents = run.fetched(lambda: encoded(recipe, parts, shown, drawn))
     for part in parts:
         cast(nn.Module, part).to(target)
@@ -117,7 +119,7 @@ def stood_on(recipe: Recipe) -> tuple[Config, Parts]:
 @torch.no_grad()
 def encoded(recipe: Recipe, parts: Parts, glyphs: emoji.Glyphs, drawn: Scenes, batch: int = 250) -> np.ndarray:
     """The latents (N, c, h, w) of scenes, in half precision; kept on the disk beside the run."""
-    made_of = recipe.config.autoencoder_sha256, recipe.seed, recipe.scenes, recipe.core, glyphs.sha256
+    made_of = recipe.config.autoencoder_sha256, recipe.seed, recipe.scenes, recipe.of_two, recipe.core, glyphs.sha256
     path = recipe.folder / f"latents-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -110,10 +110,11 @@ def sample_two(n: int, generator: torch.Generator, allowed: Allowed) -> Scenes:
     )
 
 
-def sample_both(n: int, generator: torch.Generator, allowed: Allowed) -> Scenes:
-    """Scenes of one emoji and of two, every third of two."""
-    two = sample_two(n // 3, generator, allowed)
-    one = sample(n - n // 3, generator, allowed.pairs)
+def sample_both(n: int, generator: torch.Generator, allowed: Allowed, of_two: float = 1 / 3) -> Scenes:
+    """Scenes of one emoji, followed by scenes of two, which are the given share of all."""
+    pairs = round(of_two * n)
+    two = sample_two(pairs, generator, allowed)
+    one = sample(n - pairs, generator, allowed.pairs)
     alone = Scenes(*(_beside(part, NONE if name == "glyph" else 0) for name, part in one._asdict().items()))
     return Scenes(*(torch.cat(parts) for parts in zip(alone, two, strict=True)))
 

@@ -33,7 +33,7 @@ def data(value: str, pad: str) -> tuple[gr.Radio, gr.HTML]:
         drawing = drawing_pad.build(pad)
     chosen.change(
         lambda name: gr.update(visible=name == DRAWN), chosen, drawn,
-        queue=False, show_progress="hidden", **controls.PRIVATE,
+        queue=False, **controls.HIDDEN, **controls.PRIVATE,
     )  # fmt: skip
     return chosen, drawing
 
@@ -106,7 +106,7 @@ def listen(
         shown = asked or first
         return [*begun(shown, None, wrong or ("" if asked else why), asked is not None), *dataclasses.astuple(shown)]
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+    hidden: dict[str, Any] = {**controls.HIDDEN, "queue": False}
     inputs, seed = shown.inputs, shown.inputs[-1]
     changes = [shown.reset.click, seed.submit, shown.pad.change, *(control.input for control in inputs[:-1])]
     gr.on(changes, restart, [shown.pad, *inputs], [stage, link], trigger_mode="always_last",

@@ -11,7 +11,10 @@ from playground.validation import MAX_SEED, UserError
 
 # How events are handled, for gr.on and the like.
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # no part of the API
-LIGHT: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": "light", "concurrency_limit": 2}
+# No progress is shown, and on nothing: at each event of the page, Gradio's browser code walks through all components
+# once for every one that ever had a progress.
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+LIGHT: dict[str, Any] = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
 SLOW: dict[str, Any] = {"show_progress": "minimal", **PRIVATE}  # a second or so, after a press
 
 

@@ -44,7 +44,7 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]
 
-    kind.change(reveal, kind, [number, drawn, uploaded], queue=False, show_progress="hidden", **controls.PRIVATE)
+    kind.change(reveal, kind, [number, drawn, uploaded], queue=False, **controls.HIDDEN, **controls.PRIVATE)
     return Source([kind, number, pad, upload], [number.input, upload.upload], [kind.input, pad.change])
 
 

@@ -173,8 +173,8 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     place = NAMES.index("seed")
     seed, inputs, outputs = view.controls[place], view.controls, view.outputs
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
-    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "ddpm_sample"}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
+    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "ddpm_sample"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked = gr.State(None)  # by a link: only then is there something to sample
     page.load(open_page, None, [*outputs, *inputs, asked], **controls.LIGHT, **controls.PRIVATE)

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from playground.tabs import Places
+from playground.tabs import Places, Tab
 from playground.tabs.flow import lab
 from playground.ui import links
 
@@ -18,3 +18,6 @@ def build(page: gr.Blocks, places: Places) -> None:
     with gr.Tabs(overflow_behavior="wrap") as views, gr.Tab(lab.TITLE, id="lab"):
         lab.build(page)
     links.select(page, views, "flow")
+
+
+TAB = Tab("Flow", 60, build)

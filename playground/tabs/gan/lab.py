@@ -107,7 +107,7 @@ def build(page: gr.Blocks) -> None:
         return [*begun(asked, drawing, PRESETS[name].why), *dataclasses.astuple(asked)]
 
     inputs = shown.inputs
-    preset.input(choose, [preset, shown.pad, inputs[0], inputs[-1]], [stage, link, *inputs], show_progress="hidden",
+    preset.input(choose, [preset, shown.pad, inputs[0], inputs[-1]], [stage, link, *inputs], **controls.HIDDEN,
                  queue=False, **controls.PRIVATE)  # fmt: skip
 
 

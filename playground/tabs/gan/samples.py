@@ -206,7 +206,7 @@ def _controls(places: Places) -> tuple[list[Any], gr.Button]:
     def reveal(name: str) -> Any:
         return gr.update(visible=name == "gan-digits-conditional")
 
-    model.change(reveal, model, label, queue=False, show_progress="hidden", **controls.PRIVATE)
+    model.change(reveal, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
     return [controls.unchecked(control) for control in (model, seed, to, label, truncation)], dice
 
 

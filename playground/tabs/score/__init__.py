@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from playground.tabs import Places
+from playground.tabs import Places, Tab
 from playground.tabs.score import digits, lab, walk
 from playground.ui import links
 
@@ -23,3 +23,6 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Tab(digits.TITLE, id="digits"):
             digits.build(page, places)
     links.select(page, views, "score")
+
+
+TAB = Tab("Score", 30, build)

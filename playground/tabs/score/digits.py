@@ -172,8 +172,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [*shown, *astuple(asked or Asked())]
 
     outputs = [stage, link]
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
-    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "score_digits"}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
+    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "score_digits"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     started = [
         controls.accompany(stage, [go.click, seed.submit], sample, inputs, outputs, **api, **model),

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from playground.tabs import Places
+from playground.tabs import Places, Tab
 from playground.tabs.text_to_image import compare, draw, grid, inside, why
 from playground.ui import links
 
@@ -20,3 +20,6 @@ def build(page: gr.Blocks, places: Places) -> None:
             with gr.Tab(view.TITLE, id=name):
                 view.build(page, places)
     links.select(page, views, draw.TAB)
+
+
+TAB = Tab("Text to image", 50, build)

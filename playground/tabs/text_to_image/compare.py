@@ -148,8 +148,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [*shown, *astuple(asked or Asked())]
 
     outputs = [stage, link]
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
-    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "text_to_image_compare"}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
+    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_compare"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     listen = partial(controls.accompany, stage)
     started = [

@@ -265,11 +265,11 @@ def build(page: gr.Blocks, places: Places) -> None:
     def open_page(request: gr.Request) -> list[Any]:
         return opened(places, request)
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
-    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "text_to_image_sample"}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
+    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_sample"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked, shown = gr.State(None), view.look[0]
-    page.load(open_page, None, [*outputs, *inputs, asked], show_progress="hidden", concurrency_id="text",
+    page.load(open_page, None, [*outputs, *inputs, asked], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
     def listen(triggers: list[Callable[..., Any]], function: Any, given: list[Any], made: list[Any], **how: Any) -> Any:

@@ -136,14 +136,14 @@ def build(page: gr.Blocks, places: Places) -> None:
         shown = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
         return [*shown, *astuple(asked or Asked())]
 
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     outputs = [stage, kept, link]
     running = "() => [{__type__: 'update', interactive: %s}, {__type__: 'update', interactive: %s}]"
     triggers = [go.click, inputs[0].submit, seed.submit]
     gr.on([*triggers, dice.click, link.select], None, None, [go, stop], js=running % ("false", "true"))
     started = [
-        gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", show_progress="hidden", **model),
+        gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", **controls.HIDDEN, **model),
         link.select(sample, inputs, outputs, **hidden, **model),
         dice.click(sample_rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **hidden, **model),
     ]

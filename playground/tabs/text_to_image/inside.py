@@ -184,8 +184,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [made | ({"notice": wrong} if wrong else {}), linked, *values]
 
     every = [*sources, *inputs]
-    hidden: dict[str, Any] = {"show_progress": "hidden", **controls.PRIVATE}
-    api: dict[str, Any] = {"show_progress": "hidden", "api_name": "text_to_image_vary"}
+    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
+    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_vary"}
     model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     changed = [control.input for control in inputs[:5]] + [sources[0].change, sources[1].upload]
     gr.on(changed, show, every, [stage, link], trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
@@ -197,7 +197,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     stop.click(scrubber.stopped, None, varied, cancels=started, queue=False, **hidden)
     controls.enable_by_turns(varied, [go, dice], stop)
     controls.mark_stale(inputs, varied)
-    page.load(opened, None, [stage, link, *inputs], show_progress="hidden", concurrency_id="text",
+    page.load(opened, None, [stage, link, *inputs], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
 
@@ -228,6 +228,6 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, gr.Button, gr.Button]:
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in KINDS]
 
-    kind.change(reveal, kind, [name, drawn, uploaded], queue=False, show_progress="hidden", **controls.PRIVATE)
+    kind.change(reveal, kind, [name, drawn, uploaded], queue=False, **controls.HIDDEN, **controls.PRIVATE)
     inputs = [unchecked(each) for each in (kind, name, ground, other, other_ground, prompt, strength, w, seed)]
     return inputs, [pad, upload], dice, go, stop

@@ -38,7 +38,7 @@ def build(page: gr.Blocks, places: Places) -> None:
                 chosen.inputs[0],
                 [seed, dice],
                 queue=False,
-                show_progress="hidden",
+                **controls.HIDDEN,
                 **controls.PRIVATE,
             )
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
