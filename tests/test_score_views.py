@@ -6,7 +6,7 @@ import torch
 
 from playground.models import ddpm
 from playground.tabs.score import digits
-from playground.tabs.score.digits import ANNEALED, SAMPLERS, Asked
+from playground.tabs.score.digits import SAMPLERS, Asked
 from playground.validation import UserError
 
 
@@ -62,4 +62,4 @@ def test_the_score_is_the_noise_that_the_model_predicts(model: ddpm.Model) -> No
 )  # fmt: skip
 def test_absurd_settings_are_refused(name: str, value) -> None:
     with pytest.raises(UserError):
-        Asked(**{"sampler": ANNEALED, name: value})
+        Asked(**{"sampler": "annealed", name: value})

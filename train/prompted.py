@@ -223,9 +223,7 @@ class Bench:
     def known(self) -> Tensor:
         """The scenes that the model was trained on, small and in half precision (N, D)."""
         allowed = scenes.for_training(self.glyphs.names)
-        drawn = scenes.sample_both(
-            self.flags["scenes"], generator(self.flags["seed"]), allowed, self.flags["of_two"]
-        )
+        drawn = scenes.sample_both(self.flags["scenes"], generator(self.flags["seed"]), allowed, self.flags["of_two"])
         parts = tqdm(range(0, self.flags["scenes"], 500), desc="training scenes", leave=False)
         return torch.cat([small(scenes.draw(_part(drawn, slice(i, i + 500)), self.glyphs)).half() for i in parts])
 

@@ -1,18 +1,98 @@
-"""What views show of a run while it is under way."""
+"""Views that make a run when they are asked to: how one begins and ends, and what is shown of it meanwhile."""
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import gradio as gr
 
 from playground import compute
-from playground.ui import scrubber
+from playground.ui import component, controls, links, scrubber
 from playground.ui.scrubber import Strip
 
 PAUSE = 0.4  # seconds between previews
 Moment = TypeVar("Moment")
 
 
-def live(
+class Buttons(NamedTuple):
+    """What begins a run, stops it, and begins one with a new seed."""
+
+    go: gr.Button
+    stop: gr.Button
+    dice: gr.Button
+
+
+def go_and_stop(view: str) -> tuple[gr.Button, gr.Button]:
+    """Sample and Stop in a row; their ids begin with the view's name."""
+    with gr.Row(elem_classes="go"):
+        go = gr.Button("Sample", variant="primary", elem_id=f"{view}-sample", min_width=80)
+        stop = gr.Button("Stop", elem_id=f"{view}-stop", min_width=80, interactive=False)
+        controls.to_settings()
+    return go, stop
+
+
+def listen(
+    stage: gr.HTML,
+    buttons: Buttons,
+    sample: Callable[..., Iterator[Sequence[Any]]],
+    inputs: list[Any],
+    outputs: list[Any],
+    seed: Any,
+    api_name: str,
+    beside: Sequence[Any] = (),
+    also: Sequence[Callable[..., Any]] = (),
+    quietly: Sequence[Callable[..., Any]] = (),
+    others: Sequence[tuple[Any, ...]] = (),
+    linked: Sequence[Any] = (),
+) -> None:
+    """Let a view's events begin and stop the runs that the scrubber `stage` shows.
+
+    Args:
+        sample: yields the values of the outputs, given those of `beside` and of the inputs.
+        inputs: the settings; when one is moved, the run on show is marked as another's.
+        seed: the one among them that the dice throw, and that begins a run when it is submitted.
+        also: further events that begin a run; `quietly`: those that are no part of the API.
+        others: buttons that begin a run of their own: what is pressed, the function, its inputs and its outputs.
+        linked: events that begin a run elsewhere, which Stop ends too.
+    """
+    every = [*beside, *inputs]
+    place = every.index(seed)
+
+    def rolled(*given: Any) -> Iterator[list[Any]]:
+        for update in sample(*given):
+            yield [*update, given[place]]
+
+    quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
+    go, stop, dice = buttons
+    started = [
+        controls.accompany(stage, [go.click, seed.submit, *also], sample, every, outputs, api_name=api_name,
+                           **controls.MODEL),
+        controls.accompany(stage, [dice.click], rolled, every, [*outputs, seed], rolls=place, **quiet),
+        *(controls.accompany(stage, [button.click], *run, **quiet) for button, *run in others),
+        *linked,
+    ]  # fmt: skip
+    if quietly:
+        started.append(controls.accompany(stage, list(quietly), sample, every, outputs, **quiet))
+    stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    pressed = [button for button, *_ in others if isinstance(button, gr.Button)]
+    controls.enable_by_turns(stage, [go, dice, *pressed], stop)
+    controls.mark_stale(inputs, stage)
+
+
+def opened(kind: Any, tab: str, request: gr.Request) -> list[Any]:
+    """Values for a stage, its link and the controls when the page is opened: the run waits until the link is seen.
+
+    Args:
+        kind: the dataclass of what a link restores; tab: its name there.
+    """
+    asked, wrong = links.asked(kind, tab, request)
+    shown = asked or kind()
+    first = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(tab, shown, asked is not None)]
+    return [*first, *dataclasses.astuple(shown)]
+
+
+def previews(
     moments: Iterator[Moment], steps: int, keep: Callable[[Moment], None], images: Callable[[Moment], list[Strip]]
 ) -> Iterator[dict[str, Any]]:
     """Drain a run of so many steps; values that show it while it is under way, at most one every `PAUSE`.

@@ -15,6 +15,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # no part of the API
 # once for every one that ever had a progress.
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
 LIGHT: dict[str, Any] = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
+MODEL: dict[str, Any] = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}  # a run
 SLOW: dict[str, Any] = {"show_progress": "minimal", **PRIVATE}  # a second or so, after a press
 
 
@@ -46,7 +47,7 @@ def accompany(
     def tell(event: str) -> str:
         stale = str(rolls is not None).lower()  # a new seed is not that of the pictures
         return f"""() => document.querySelector('#{stage.elem_id} [data-live]')
-          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {{stale: {stale}}}}}))"""
+          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {{run: '{run[0].__name__}', stale: {stale}}}}}))"""
 
     gr.on(triggers, None, None, None, js=tell("awaited"))
     started = gr.on(triggers, *run, js=None if rolls is None else roll(rolls), **how)

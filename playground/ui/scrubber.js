@@ -6,7 +6,7 @@ let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
 let shapeOfStrips = '';  // what their canvases were made for
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let seen = null, index = 0, generation = 0, asked = 0, waiting = 0, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
+let seen = null, index = 0, generation = 0, waiting = null, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -127,19 +127,20 @@ function adopt(value, at) {
 
 element.addEventListener('awaited', ({detail}) => {       // a run was asked for
   busy(true);
-  waiting = ++asked;
+  waiting = detail;
   caption.value = 'Waiting for the model …';
   if (detail.stale) element.dataset.stale = '';
   const box = element.getBoundingClientRect();
   if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();      // as on a phone
 });
-element.addEventListener('over', () => {                   // and has ended: what it sent may still be on its way
+element.addEventListener('over', ({detail}) => {           // and has ended: what it sent may still be on its way
   const mine = waiting;
-  setTimeout(() => { if (mine && waiting === mine) back('Nothing came: press Sample again.'); }, 2000);
+  if (mine?.run !== detail.run) return;          // an earlier one, that was stopped
+  setTimeout(() => { if (waiting === mine) back('Nothing came: press Sample again.'); }, 2000);
 });
 
 function busy(yes, share = 0) {
-  waiting = 0;
+  waiting = null;
   if (yes !== (element.dataset.live === 'true')) trigger(yes ? 'play' : 'end');   // the page's own buttons follow
   $('.progress').hidden = !yes; $('.progress').value = share;
   $('.scrubber').classList.toggle('live', yes);   // what belongs to the run before is dimmed

@@ -23,6 +23,7 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_mends_their_weights
     assert not np.array_equal(pixels(page, f"{WALK} .strips canvas"), first)
     page.locator("label").filter(has_text="Annealed").locator("visible=true").click()
     set_control(page, "Steps", "400")
+    page.locator("#score-walk-sample").click()
     page.wait_for_function(f"document.querySelector('{WALK} .caption').innerText.includes('of 400')")
     assert ready(page, WALK) != before
     page.locator(f"{WALK} .position").fill("1000")
@@ -40,6 +41,7 @@ def test_a_bad_number_is_one_sentence(page: Page) -> None:
     ready(page, WALK)
     page.get_by_label("Step size h").locator("visible=true").fill("-1")
     page.keyboard.press("Tab")
+    page.locator("#score-walk-sample").click()
     expect(page.locator(f"{WALK} .caption")).to_contain_text("must be a number from")
 
 
@@ -54,10 +56,10 @@ def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
 
 @pytest.mark.skipif(not (WEIGHTS / f"{digits.NAME}.safetensors").exists(), reason="digits are not trained yet")
 def test_digits_are_drawn_by_a_score(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=score.digits&n=2&evaluations=16")
+    page.goto(f"{address}?tab=score.digits&n=2&evaluations=20")
     page.locator("#score-digits-sample").click()
     ready(page, DIGITS)
-    page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 16 of 16')")
+    page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 20 of 20')")
     assert page.locator(f"{DIGITS} .strips figure").count() == 3
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 from playground import checkpoint, sampling, validation
 from playground.models import ddpm
 from playground.recording import Recorder, Recording
-from playground.tabs import Places
+from playground.tabs import Places, live
 from playground.tabs.ddpm import runs
 from playground.ui import component, controls, export, how, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
@@ -73,9 +73,7 @@ class View(NamedTuple):
     """The components of the view: the controls, the buttons, and what a run fills."""
 
     controls: list[Any]
-    dice: gr.Button
-    go: gr.Button
-    stop: gr.Button
+    buttons: live.Buttons
     stage: gr.HTML
     kept: gr.State
     command: gr.Code
@@ -92,10 +90,7 @@ def lay_out() -> View:
     """The controls beside the stage."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            with gr.Row(elem_classes="go"):
-                go = gr.Button("Sample", variant="primary", elem_id="ddpm-sample", min_width=80)
-                stop = gr.Button("Stop", elem_id="ddpm-stop", min_width=80, interactive=False)
-                controls.to_settings()
+            go, stop = live.go_and_stop("ddpm")
             inputs, dice = build_controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
@@ -103,7 +98,7 @@ def lay_out() -> View:
             kept = gr.State(None, time_to_live=3600)
             command = export.build(kept, "ddpm-scrubber")
             link = links.build()
-    return View(inputs, dice, go, stop, stage, kept, command, code, link)
+    return View(inputs, live.Buttons(go, stop, dice), stage, kept, command, code, link)
 
 
 UNCHANGED = [gr.skip()] * 4  # what stands beside the stage, while that shows something else than a finished run
@@ -158,10 +153,6 @@ def build(page: gr.Blocks, places: Places) -> None:
             yield component.message(sentence(error)), *UNCHANGED
             raise
 
-    def sample_rolled(*values: Any) -> Iterator[tuple[Any, ...]]:
-        for shown in sample(*values):
-            yield *shown, values[place]
-
     def sample_linked(asked: ddpm.Settings | None) -> Iterator[tuple[Any, ...]]:
         if asked:
             yield from sample(*values_of(asked))
@@ -171,21 +162,10 @@ def build(page: gr.Blocks, places: Places) -> None:
     def open_page(request: gr.Request) -> tuple[Any, ...]:
         return opened(places, request)
 
-    place = NAMES.index("seed")
-    seed, inputs, outputs = view.controls[place], view.controls, view.outputs
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "ddpm_sample"}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
+    inputs, outputs = view.controls, view.outputs
     asked = gr.State(None)  # by a link: only then is there something to sample
     page.load(open_page, None, [*outputs, *inputs, asked], **controls.LIGHT, **controls.PRIVATE)
-
-    started = [
-        controls.accompany(view.stage, [view.go.click, seed.submit], sample, inputs, outputs, **api, **model),
-        controls.accompany(view.stage, [view.dice.click], sample_rolled, inputs, [*outputs, seed], rolls=place,
-                           **hidden, **model),
-        asked.change(sample_linked, asked, outputs, **hidden, **model),
-    ]  # fmt: skip
-    view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **hidden)
-    controls.enable_by_turns(view.stage, [view.go, view.dice], view.stop)
-    controls.mark_stale(inputs, view.stage)
+    linked = asked.change(sample_linked, asked, outputs, **controls.MODEL, **controls.PRIVATE)
+    seed = inputs[NAMES.index("seed")]
+    live.listen(view.stage, view.buttons, sample, inputs, outputs, seed, "ddpm_sample", linked=[linked])
     threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()

@@ -11,7 +11,7 @@ from torch import Tensor
 from playground import adversarial, checkpoint, exports, interpolation, pictures, validation
 from playground.formulas import minus
 from playground.models import gan
-from playground.tabs import Places
+from playground.tabs import Places, live
 from playground.tabs.gan import contest
 from playground.ui import component, controls, download, how, links, neighbours, palette, plots, scrubber
 from playground.ui.controls import answered, sentence
@@ -143,13 +143,13 @@ def build(page: gr.Blocks, places: Places) -> None:
             link = links.build()
     index = gr.Number(0, visible=False)
 
-    def show(*given: Any, address: bool = True) -> list[Any]:
+    def show(*given: Any) -> list[Any]:
         """Draw samples on the way from one seed to another. Returns every frame as sprite sheets."""
         try:
             asked = Asked(*given)
             made = describe(walk(contest.load(places, asked.model), asked), asked)
             line = exports.command_line(asked.model, asked.settings(asked.seed), "grid.png")
-            return [made, links.value("gan.samples", asked, address), line, ""]
+            return [made, links.value("gan.samples", asked), line, ""]
         except UserError as error:
             return [component.message(sentence(error)), *[gr.skip()] * 3]
 
@@ -157,11 +157,10 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [*show(*given), given[1]]
 
     def opened(request: gr.Request) -> list[Any]:
-        """What the address describes, or the first samples."""
-        asked, wrong = links.asked(Asked, "gan.samples", request)
-        values = astuple(asked or Asked())
-        made, *others = show(*values, address=asked is not None)
-        return [made | ({"notice": wrong} if wrong else {}), *others, *values]
+        """The controls as the address sets them; the samples are drawn when they are seen, if nothing is wrong."""
+        made, *others = live.opened(Asked, "gan.samples", request)
+        wrong = links.asked(Asked, "gan.samples", request)[1]
+        return [show(*astuple(Asked()))[0] | {"notice": wrong} if wrong else made, *others]
 
     def nearest(at: float, *given: Any) -> str:
         try:
@@ -176,7 +175,8 @@ def build(page: gr.Blocks, places: Places) -> None:
     gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
     dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **controls.LIGHT, **controls.PRIVATE)
     search.click(nearest, [index, *inputs], table, js=at_frame(), **controls.SLOW)
-    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
+    link.select(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
+    page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _frame(at: object) -> int:

@@ -1,7 +1,7 @@
 """Digits: the diffusion model's noise is a score, and Langevin dynamics and its kin draw digits with it."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 import gradio as gr
@@ -9,21 +9,17 @@ import torch
 from torch import Tensor
 
 from playground import checkpoint, langevin, pictures, validation
-from playground.langevin import Moment, ladder
+from playground.langevin import Moment
 from playground.models import ddpm
 from playground.sampling import Noise
-from playground.tabs import Places
-from playground.tabs.live import live
+from playground.tabs import Places, live
 from playground.tabs.score import walk
 from playground.ui import component, controls, how, links, palette, scrubber
 from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE, TAB, NAME = "Digits", "score.digits", "ddpm-digits"
-ANNEALED, CORRECTED, REVERSE, FLOW = SAMPLERS = (
-    "annealed", "predictor-corrector", "reverse diffusion", "probability flow")  # fmt: skip
-EACH = 4  # steps of annealed Langevin at a level
-RATIO = 0.16  # of a corrector's step, as in the plane
+SAMPLERS = tuple(name for name in walk.SAMPLERS if name not in walk.PLAIN)
 SHOWN = 61  # frames
 ANY = "any"
 HOW = """
@@ -45,7 +41,7 @@ class Asked:
         low, high: noise levels.
     """
 
-    sampler: str = ANNEALED
+    sampler: str = "annealed"
     digit: str = ANY
     n: int = 10
     evaluations: int = 120
@@ -80,14 +76,7 @@ def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
     score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
     noise, config = Noise(asked.seed, asked.n), model.config
     x = asked.high * noise((config.channels, config.size, config.size))
-    if asked.sampler == ANNEALED:
-        levels = ladder(asked.low, asked.high, max(2, asked.evaluations // EACH))
-        return langevin.annealed(score, x, levels, EACH, asked.size, noise)
-    if asked.sampler == FLOW:
-        return langevin.probability_flow(score, x, ladder(asked.low, asked.high, 1 + asked.evaluations // 2))
-    corrected = int(asked.sampler == CORRECTED)
-    levels = ladder(asked.low, asked.high, max(2, asked.evaluations // (1 + corrected)))
-    return langevin.predictor_corrector(score, x, levels, corrected, RATIO, noise)
+    return walk.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
 
 
 def strips(moments: list[Moment]) -> list[Strip]:
@@ -108,7 +97,7 @@ def strips(moments: list[Moment]) -> list[Strip]:
     ]
 
 
-def describe(asked: Asked, moments: list[Moment], notice: str = "") -> dict[str, Any]:
+def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     """The scrubber's value for a run."""
     kept = [moments[i] for i in torch.linspace(0, len(moments) - 1, min(len(moments), SHOWN)).round().int().tolist()]
     sigmas = [each.sigma for each in kept]
@@ -130,7 +119,6 @@ def describe(asked: Asked, moments: list[Moment], notice: str = "") -> dict[str,
         ],
         formula=walk.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
         keep=True,
-        notice=notice,
     )  # fmt: skip
 
 
@@ -138,16 +126,12 @@ def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            with gr.Row(elem_classes="go"):
-                go = gr.Button("Sample", variant="primary", elem_id="score-digits-sample", min_width=80)
-                stop = gr.Button("Stop", min_width=80, interactive=False)
-                controls.to_settings()
+            go, stop = live.go_and_stop("score-digits")
             inputs, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Digits by a score", "score-digits", "Press Sample: a few seconds.")
             how.build(HOW, langevin.of_denoiser)
             link = links.build()
-    seed = inputs[-1]
 
     @answered
     def sample(*given: Any) -> Iterator[list[Any]]:
@@ -155,35 +139,19 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             asked, moments = Asked(*given), list[Moment]()
             made = run(load_model(places), asked)
-            for preview in live(made, asked.evaluations, moments.append, lambda moment: strips([moment])):
+            for preview in live.previews(made, asked.evaluations, moments.append, lambda moment: strips([moment])):
                 yield [preview, gr.skip()]
             yield [describe(asked, moments), links.value(TAB, asked)]
         except Exception as error:
             yield [component.message(sentence(error)), gr.skip()]
             raise
 
-    def sample_rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in sample(*given):
-            yield [*update, given[-1]]
-
     def opened(request: gr.Request) -> list[Any]:
-        asked, wrong = links.asked(Asked, TAB, request)
-        shown = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
-        return [*shown, *astuple(asked or Asked())]
+        return live.opened(Asked, TAB, request)
 
     outputs = [stage, link]
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "score_digits"}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
-    started = [
-        controls.accompany(stage, [go.click, seed.submit], sample, inputs, outputs, **api, **model),
-        controls.accompany(stage, [link.select], sample, inputs, outputs, **hidden, **model),
-        controls.accompany(stage, [dice.click], sample_rolled, inputs, [*outputs, seed], rolls=len(inputs) - 1,
-                           **hidden, **model),
-    ]  # fmt: skip
-    stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **hidden)
-    controls.enable_by_turns(stage, [go, dice], stop)
-    controls.mark_stale(inputs, stage)
+    live.listen(stage, live.Buttons(go, stop, dice), sample, inputs, outputs, inputs[-1], "score_digits",
+                quietly=[link.select])  # fmt: skip
     page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
@@ -196,7 +164,7 @@ def _controls() -> tuple[list[Any], gr.Button]:
     digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")
     n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
     hint = "Of the network for each picture; more are slower, and better."
-    evaluations = gr.Slider(8, 400, default.evaluations, step=4, label="Evaluations", info=hint)
+    evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
     seed, dice = controls.seed()
     with gr.Accordion("More", open=False):
         hint = "Of annealed Langevin, by the variance of the level."

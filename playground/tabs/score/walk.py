@@ -1,7 +1,7 @@
 """Walk: particles that follow a score through the plane, by every sampler there is for it, played and scrubbed."""
 
-from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground import checkpoint, compute, langevin, sampling, validation
+from playground import checkpoint, langevin, validation
 from playground.data import densities
 from playground.data.densities import Density, Mixture
 from playground.langevin import Moment, Score, ladder
 from playground.models import score
-from playground.tabs import Places
+from playground.sampling import Noise, generator
+from playground.tabs import Places, live
 from playground.ui import component, controls, how, links, palette, scrubber
-from playground.ui.controls import sentence, unchecked
+from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
 from playground.validation import UserError
 
@@ -57,6 +58,8 @@ SAMPLERS = {
     "probability flow": "Probability flow",
 }
 PLAIN = ("langevin", "mala")  # which stay at one noise level
+EACH = 5  # steps of annealed Langevin at a level
+RATIO = 0.16  # of a corrector's step: see `langevin.predictor_corrector`
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,11 @@ class Asked:
             raise UserError("Metropolis-adjusted steps need the density itself, which no score gives: choose exact")
 
 
-class Draws(sampling.Noise):
+class Draws(Noise):
     """Normal noise of one generator for all particles."""
 
     def __init__(self, asked: Asked, stream: int):
-        self.n, self.random = asked.n, sampling.generator(asked.seed, stream)
+        self.n, self.random = asked.n, generator(asked.seed, stream)
 
     def __call__(self, shape: Any, device: torch.device | str = "cpu") -> Tensor:
         """Draw (n, *shape)."""
@@ -146,15 +149,24 @@ def run(score: Score, asked: Asked) -> Iterator[Moment]:
         return langevin.mala(
             score, lambda x, _: noised.log_prob(x), x, asked.low, asked.size, asked.steps, noise, coins
         )
-    x, each = asked.high * begin, 5
-    if asked.sampler == "annealed":
-        levels = ladder(asked.low, asked.high, max(2, asked.steps // each))
-        return langevin.annealed(score, x, levels, each, asked.size, noise)
-    if asked.sampler == "probability flow":
-        return langevin.probability_flow(score, x, ladder(asked.low, asked.high, 1 + asked.steps // 2))
-    corrected = int(asked.sampler == "predictor-corrector")
-    levels = ladder(asked.low, asked.high, max(2, asked.steps // (1 + corrected)))
-    return langevin.predictor_corrector(score, x, levels, corrected, 0.16, noise)
+    return descent(score, asked.high * begin, asked.sampler, (asked.low, asked.high), asked.steps, asked.size, noise)
+
+
+def descent(
+    score: Score, x: Tensor, sampler: str, ends: tuple[float, float], evaluations: int, size: float, noise: Noise
+) -> Iterator[Moment]:
+    """The moments of a sampler that goes from the most noise to the least, by so many evaluations of the score.
+
+    Args:
+        size: of a step of annealed Langevin dynamics, by the variance of the level.
+    """
+    if sampler == "annealed":
+        return langevin.annealed(score, x, ladder(*ends, max(2, evaluations // EACH)), EACH, size, noise)
+    if sampler == "probability flow":
+        return langevin.probability_flow(score, x, ladder(*ends, 1 + evaluations // 2))
+    corrected = int(sampler == "predictor-corrector")
+    levels = ladder(*ends, max(2, evaluations // (1 + corrected)))
+    return langevin.predictor_corrector(score, x, levels, corrected, RATIO, noise)
 
 
 class Frame(NamedTuple):
@@ -206,16 +218,20 @@ def background(density: Density, sigma: float) -> np.ndarray:
     return rgb.byte().numpy().repeat(CELL, 0).repeat(CELL, 1)
 
 
-def describe(asked: Asked, moments: Iterator[Moment], notice: str = "") -> dict[str, Any]:
+def strip(frames: list[Frame], plots: Sequence[Histogram] = ()) -> Strip:
+    """The pictures of a walk."""
+    sheet = np.stack([each.picture for each in frames])[:, None]
+    return Strip("particles", "on the density at their noise level", sheet, plots=plots)
+
+
+def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     """The scrubber's value for a walk."""
-    density, every = density_of(asked.data), list(moments)
-    wanted = np.linspace(0, len(every) - 1, min(len(every), MAX_FRAMES)).round().astype(int)
-    frames, steps = [seen(density, every[i]) for i in wanted], [every[i].step for i in wanted]
+    density = density_of(asked.data)
+    wanted = np.linspace(0, len(moments) - 1, min(len(moments), MAX_FRAMES)).round().astype(int)
+    frames, steps = [seen(density, moments[i]) for i in wanted], [moments[i].step for i in wanted]
     if not np.isfinite(frames[-1].length):
         raise UserError("the particles ran off to infinity: choose a smaller step")
     plots = [_weights(density, frames)] if len(frames[0].shares) else []
-    strip = Strip("particles", "on the density at their noise level",
-                  np.stack([each.picture for each in frames])[:, None], plots=plots)  # fmt: skip
     lines = {
         "σ": ("The noise level whose score is followed.", palette.DATA, [each.sigma for each in frames]),
         "score": ("Its mean length at the particles.", palette.ESTIMATE, [each.length for each in frames]),
@@ -225,7 +241,7 @@ def describe(asked: Asked, moments: Iterator[Moment], notice: str = "") -> dict[
     if asked.sampler == "mala":
         lines["taken"] = ("Share of the proposals.", palette.COMPARED, [each.accepted for each in frames])
     return scrubber.pack(
-        [strip],
+        [strip(frames, plots)],
         [
             f"step {step} of {steps[-1]} · σ = {each.sigma:.3g}"
             + (f" · KL of the modes {each.kl:.3f} nats" if plots else "")
@@ -235,7 +251,6 @@ def describe(asked: Asked, moments: Iterator[Moment], notice: str = "") -> dict[
         curves=[Curve(name, hint, [Series("", colour, values)]) for name, (hint, colour, values) in lines.items()],
         formula=FORMULAS[asked.sampler],
         keep=True,
-        notice=notice,
     )
 
 
@@ -257,38 +272,36 @@ def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            go, stop = live.go_and_stop("score-walk")
             inputs, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Particles that follow a score", "score-walk", "Walking …")
             how.build(HOW, langevin.langevin)
             link = links.build()
 
-    def walk(*given: Any, address: bool = True, notice: str = "") -> list[Any]:
+    @answered
+    def walk(*given: Any) -> Iterator[list[Any]]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
-        asked = Asked(*given)
-        with torch.no_grad():
-            made = describe(asked, compute.one_by_one(run(score_of(places, asked), asked)), notice)
-        return [made, links.value(TAB, asked, address)]
-
-    def shown(*given: Any, **how: Any) -> list[Any]:
         try:
-            return walk(*given, **how)
-        except UserError as error:
-            return [component.message(sentence(error)), gr.skip()]
+            asked, moments = Asked(*given), list[Moment]()
+            made, density = run(score_of(places, asked), asked), density_of(asked.data)
 
-    def rolled(*given: Any) -> list[Any]:
-        return [*shown(*given), given[-1]]
+            def now(moment: Moment) -> list[Strip]:
+                return [strip([seen(density, moment)])]
+
+            for preview in live.previews(made, asked.steps, moments.append, now):
+                yield [preview, gr.skip()]
+            yield [describe(asked, moments), links.value(TAB, asked)]
+        except Exception as error:
+            yield [component.message(sentence(error)), gr.skip()]
+            raise
 
     def opened(request: gr.Request) -> list[Any]:
-        asked, wrong = links.asked(Asked, TAB, request)
-        values = astuple(asked or Asked())
-        return [*shown(*values, address=asked is not None, notice=wrong), *values]
+        return live.opened(Asked, TAB, request)
 
-    outputs, seed = [stage, link], inputs[-1]
-    changes = [*(control.input for control in inputs[:-1]), seed.submit]
-    gr.on(changes, shown, inputs, outputs, trigger_mode="always_last", api_name="score_walk", **controls.LIGHT)
-    dice.click(rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **controls.LIGHT,
-               **controls.PRIVATE)  # fmt: skip
+    outputs, chosen = [stage, link], inputs[:3]
+    live.listen(stage, live.Buttons(go, stop, dice), walk, inputs, outputs, inputs[-1], "score_walk",
+                also=[radio.input for radio in chosen], quietly=[link.select])  # fmt: skip
     page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 

@@ -1,8 +1,7 @@
 """Compare: two prompts from the same noise under one scrubber, the second on its own or with the first's attention."""
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -11,8 +10,7 @@ import numpy as np
 from playground import validation
 from playground.models import text_to_image
 from playground.models.text_to_image import LONGEST, Model, Moment, Settings
-from playground.tabs import Places
-from playground.tabs.live import live
+from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
 from playground.ui import component, controls, how, links, palette, scrubber
 from playground.ui.controls import answered, sentence, unchecked
@@ -112,17 +110,13 @@ def build(page: gr.Blocks, places: Places) -> None:
     prompts = _prompts()
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            with gr.Row(elem_classes="go"):
-                go = gr.Button("Sample", variant="primary", elem_id="text-compare-sample", min_width=80)
-                stop = gr.Button("Stop", min_width=80, interactive=False)
-                controls.to_settings()
+            go, stop = live.go_and_stop("text-compare")
             others, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Two prompts from the same noise", "text-compare", "Sampling a first pair …")
             how.build(HOW, text_to_image.edited)
             link = links.build()
     inputs = [*prompts, *others]
-    seed = inputs[-1]
 
     @answered
     def sample(*given: Any) -> Iterator[list[Any]]:
@@ -131,35 +125,19 @@ def build(page: gr.Blocks, places: Places) -> None:
             asked, model = Asked(*given), runs.load_model(places)
             pair = Pair(model, asked)
             moments = text_to_image.edited(model, asked.settings, asked.other, asked.kept)
-            for preview in live(moments, asked.steps, pair.add, pair.preview):
+            for preview in live.previews(moments, asked.steps, pair.add, pair.preview):
                 yield [preview, gr.skip()]
             yield [pair.describe(), links.value(TAB, asked)]
         except Exception as error:
             yield [component.message(sentence(error)), gr.skip()]
             raise
 
-    def sample_rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in sample(*given):
-            yield [*update, given[-1]]
-
     def opened(request: gr.Request) -> list[Any]:
-        asked, wrong = links.asked(Asked, TAB, request)
-        shown = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
-        return [*shown, *astuple(asked or Asked())]
+        return live.opened(Asked, TAB, request)
 
     outputs = [stage, link]
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_compare"}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
-    listen = partial(controls.accompany, stage)
-    started = [
-        listen([go.click, *(field.submit for field in (*prompts, seed))], sample, inputs, outputs, **api, **model),
-        listen([link.select], sample, inputs, outputs, **hidden, **model),
-        listen([dice.click], sample_rolled, inputs, [*outputs, seed], rolls=len(inputs) - 1, **hidden, **model),
-    ]
-    stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **hidden)
-    controls.enable_by_turns(stage, [go, dice], stop)
-    controls.mark_stale(inputs, stage)
+    live.listen(stage, live.Buttons(go, stop, dice), sample, inputs, outputs, inputs[-1], "text_to_image_compare",
+                also=[field.submit for field in prompts], quietly=[link.select])  # fmt: skip
     page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 

@@ -1,7 +1,7 @@
 """Draw: a prompt becomes pictures, live while they are made and scrubbed afterwards, word by word."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,8 +12,7 @@ from playground import sampling, validation
 from playground.data import captions, emoji, scenes
 from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
-from playground.tabs import Places
-from playground.tabs.live import live
+from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs, seen
 from playground.tabs.text_to_image.runs import Recorder, Run
 from playground.ui import component, controls, export, how, links, scrubber
@@ -83,9 +82,7 @@ class View(NamedTuple):
     """The components of the view: the controls, the buttons, and what a run fills."""
 
     controls: list[Any]
-    dice: gr.Button
-    go: gr.Button
-    stop: gr.Button
+    buttons: live.Buttons
     surprise: gr.Button
     examples: gr.Dataset
     stage: gr.HTML
@@ -112,10 +109,7 @@ def lay_out() -> View:
     prompt, surprise = _prompt()
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            with gr.Row(elem_classes="go"):
-                go = gr.Button("Sample", variant="primary", elem_id="text-sample", min_width=80)
-                stop = gr.Button("Stop", elem_id="text-stop", min_width=80, interactive=False)
-                controls.to_settings()
+            go, stop = live.go_and_stop("text")
             examples = gr.Dataset(
                 components=[prompt], samples=[[text] for text in EXAMPLES], label="Examples", type="values"
             )
@@ -130,8 +124,9 @@ def lay_out() -> View:
             command = export.build(kept, "text-scrubber")
             link = links.build()
     return View(
-        [prompt, *inputs], dice, go, stop, surprise, examples, stage, look, ask, table, kept, run, command, code, link
-    )
+        [prompt, *inputs], live.Buttons(go, stop, dice), surprise, examples, stage, look, ask, table, kept, run,
+        command, code, link,
+    )  # fmt: skip
 
 
 def _prompt() -> tuple[Any, gr.Button]:
@@ -238,16 +233,12 @@ def build(page: gr.Blocks, places: Places) -> None:
             settings, model = settings_of(values), runs.load_model(places)
             recorder = Recorder(model, settings)
             moments = text_to_image.sample(model, settings)
-            for preview in live(moments, settings.steps, recorder.add, partial(runs.preview, model)):
+            for preview in live.previews(moments, settings.steps, recorder.add, partial(runs.preview, model)):
                 yield [preview, *UNCHANGED]
             yield finished(places, recorder.run(), shown)
         except Exception as error:
             yield [component.message(sentence(error)), *UNCHANGED]
             raise
-
-    def sample_rolled(shown: object, *values: Any) -> Iterator[list[Any]]:
-        for update in sample(shown, *values):
-            yield [*update, values[NAMES.index("seed")]]
 
     def sample_example(example: list[str], shown: object, _: object, *values: Any) -> Iterator[list[Any]]:
         for update in sample(shown, example[0], *values):
@@ -265,27 +256,17 @@ def build(page: gr.Blocks, places: Places) -> None:
     def open_page(request: gr.Request) -> list[Any]:
         return opened(places, request)
 
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_sample"}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     asked, shown = gr.State(None), view.look[0]
     page.load(open_page, None, [*outputs, *inputs, asked], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
-    def listen(triggers: list[Callable[..., Any]], function: Any, given: list[Any], made: list[Any], **how: Any) -> Any:
-        return controls.accompany(view.stage, triggers, function, given, made, **how, **model)
-
-    started = [
-        listen([view.go.click, prompt.submit, seed.submit], sample, [shown, *inputs], outputs, **api),
-        listen([view.dice.click], sample_rolled, [shown, *inputs], [*outputs, seed], rolls=1 + NAMES.index("seed"),
-               **hidden),
-        listen([view.surprise.click], sample_random, [shown, *inputs], [*outputs, prompt], **hidden),
-        listen([view.examples.click], sample_example, [view.examples, shown, *inputs], [*outputs, prompt], **hidden),
-        asked.change(sample_linked, [asked, shown], outputs, **hidden, **model),
-    ]  # fmt: skip
-    view.stop.click(scrubber.stopped, None, view.stage, cancels=started, queue=False, **hidden)
-    controls.enable_by_turns(view.stage, [view.go, view.dice, view.surprise], view.stop)
-    controls.mark_stale(inputs, view.stage)
+    others: list[tuple[Any, ...]] = [
+        (view.surprise, sample_random, [shown, *inputs], [*outputs, prompt]),
+        (view.examples, sample_example, [view.examples, shown, *inputs], [*outputs, prompt]),
+    ]
+    linked = asked.change(sample_linked, [asked, shown], outputs, **controls.MODEL, **controls.PRIVATE)
+    live.listen(view.stage, view.buttons, sample, inputs, outputs, seed, "text_to_image_sample",
+                beside=[shown], also=[prompt.submit], others=others, linked=[linked])  # fmt: skip
 
     @answered
     def look(run: Run | None, shown: object, layer: object, head: object) -> Any:

@@ -13,7 +13,7 @@ from playground import compute, exports, pictures, validation
 from playground.models import text_to_image
 from playground.models.text_to_image import LONGEST, Model, Settings
 from playground.sampling import last
-from playground.tabs import Places
+from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
 from playground.ui import controls, download, how, links, plots
 from playground.ui.controls import answered, sentence, unchecked
@@ -89,10 +89,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     prompt = unchecked(gr.Textbox(Asked().prompt, label="Prompt", info=hint, max_length=LONGEST))
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            with gr.Row(elem_classes="go"):
-                go = gr.Button("Sample", variant="primary", elem_id="text-grid-sample", min_width=80)
-                stop = gr.Button("Stop", min_width=80, interactive=False)
-                controls.to_settings()
+            go, stop = live.go_and_stop("text-grid")
             others, dice = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = gr.HTML(plots.paragraph("Sampling thirty pictures, a few seconds each row …"), elem_id="text-grid")
@@ -136,16 +133,15 @@ def build(page: gr.Blocks, places: Places) -> None:
         shown = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, asked or Asked())]
         return [*shown, *astuple(asked or Asked())]
 
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
+    quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
     outputs = [stage, kept, link]
     running = "() => [{__type__: 'update', interactive: %s}, {__type__: 'update', interactive: %s}]"
     triggers = [go.click, inputs[0].submit, seed.submit]
     gr.on([*triggers, dice.click, link.select], None, None, [go, stop], js=running % ("false", "true"))
     started = [
-        gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", **controls.HIDDEN, **model),
-        link.select(sample, inputs, outputs, **hidden, **model),
-        dice.click(sample_rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **hidden, **model),
+        gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", **controls.MODEL),
+        link.select(sample, inputs, outputs, **quiet),
+        dice.click(sample_rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **quiet),
     ]
     for event in started:
         event.then(None, None, [go, stop], js=running % ("true", "false"))

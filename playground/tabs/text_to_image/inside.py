@@ -18,8 +18,7 @@ from playground.data.scenes import GROUNDS, NONE, Scenes
 from playground.models import text_to_image
 from playground.models.autoencoder import Model as Autoencoder
 from playground.models.text_to_image import LONGEST, Settings
-from playground.tabs import Places
-from playground.tabs.live import live
+from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
 from playground.tabs.text_to_image.runs import Recorder
 from playground.ui import component, controls, drawing_pad, how, links, palette, scrubber
@@ -147,7 +146,6 @@ def build(page: gr.Blocks, places: Places) -> None:
             varied = scrubber.build("Made of the first picture", "text-varied", "Press Sample to make something of it.")
             how.build(HOW, text_to_image.varied)
             link = links.build()
-    seed = inputs[-1]
 
     def show(drawing: object, upload: object, *given: Any, address: bool = True) -> list[Any]:
         try:
@@ -167,15 +165,13 @@ def build(page: gr.Blocks, places: Places) -> None:
                 z0 = model.attached().autoencoder.encode(picture(places, asked, drawing, upload))
             recorder = Recorder(model, asked.settings, asked.strength)
             moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
-            yield from live(moments, len(recorder.times) - 1, recorder.add, partial(runs.preview, model))
-            yield runs.describe(model, recorder.run())
+            steps = len(recorder.times) - 1
+            for preview in live.previews(moments, steps, recorder.add, partial(runs.preview, model)):
+                yield [preview]
+            yield [runs.describe(model, recorder.run())]
         except Exception as error:
-            yield component.message(sentence(error))
+            yield [component.message(sentence(error))]
             raise
-
-    def sample_rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in sample(*given):
-            yield [update, given[-1]]
 
     def opened(request: gr.Request) -> list[Any]:
         asked, wrong = links.asked(Asked, TAB, request)
@@ -184,19 +180,10 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [made | ({"notice": wrong} if wrong else {}), linked, *values]
 
     every = [*sources, *inputs]
-    hidden: dict[str, Any] = {**controls.HIDDEN, **controls.PRIVATE}
-    api: dict[str, Any] = {**controls.HIDDEN, "api_name": "text_to_image_vary"}
-    model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}
     changed = [control.input for control in inputs[:5]] + [sources[0].change, sources[1].upload]
     gr.on(changed, show, every, [stage, link], trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
-    listen = partial(controls.accompany, varied)
-    started = [
-        listen([go.click, inputs[5].submit, seed.submit], sample, every, varied, **api, **model),
-        listen([dice.click], sample_rolled, every, [varied, seed], rolls=len(every) - 1, **hidden, **model),
-    ]
-    stop.click(scrubber.stopped, None, varied, cancels=started, queue=False, **hidden)
-    controls.enable_by_turns(varied, [go, dice], stop)
-    controls.mark_stale(inputs, varied)
+    live.listen(varied, live.Buttons(go, stop, dice), sample, inputs, [varied], inputs[-1], "text_to_image_vary",
+                beside=sources, also=[inputs[5].submit])  # fmt: skip
     page.load(opened, None, [stage, link, *inputs], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
