@@ -136,6 +136,11 @@ def _psnr(x: np.ndarray, y: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(1e-3, np.square(x.astype(float) - y).mean())))
 
 
+def linked(asked: Asked, address: bool = True) -> dict[str, Any]:
+    """The value of the link's button; a picture of the user's own fits into none."""
+    return links.value(TAB, asked if asked.kind == EMOJI else None, address)
+
+
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
@@ -151,8 +156,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             asked, model = Asked(*given), runs.load_model(places)
             x, other = picture(places, asked, drawing, upload), scene(places, asked.other, asked.other_ground)
-            linked = asked if asked.kind == EMOJI else None
-            return [way(model, asked, x, other), links.value(TAB, linked, address)]
+            return [way(model, asked, x, other), linked(asked, address)]
         except UserError as error:
             return [component.message(sentence(error)), gr.skip()]
 
@@ -167,10 +171,10 @@ def build(page: gr.Blocks, places: Places) -> None:
             moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
             steps = len(recorder.times) - 1
             for preview in live.previews(moments, steps, recorder.add, partial(runs.preview, model)):
-                yield [preview]
-            yield [runs.describe(model, recorder.run())]
+                yield [preview, gr.skip()]
+            yield [runs.describe(model, recorder.run()), linked(asked)]
         except Exception as error:
-            yield [component.message(sentence(error))]
+            yield [component.message(sentence(error)), gr.skip()]
             raise
 
     def opened(request: gr.Request) -> list[Any]:
@@ -182,7 +186,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     every = [*sources, *inputs]
     changed = [control.input for control in inputs[:5]] + [sources[0].change, sources[1].upload]
     gr.on(changed, show, every, [stage, link], trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
-    live.listen(varied, live.Buttons(go, stop, dice), sample, inputs, [varied], inputs[-1], "text_to_image_vary",
+    live.listen(varied, live.Buttons(go, stop, dice), sample, inputs, [varied, link], inputs[-1], "text_to_image_vary",
                 beside=sources, also=[inputs[5].submit])  # fmt: skip
     page.load(opened, None, [stage, link, *inputs], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
