@@ -263,7 +263,8 @@ def test_a_run_whose_state_is_lost_goes_on_from_its_checkpoint(tiny, tmp_path):
     assert run.optimizer.param_groups[0]["lr"] == pytest.approx(half.lr * loop.rate(6, half))
     for of in (run.model, run.ema.module):
         assert_same({k: v.to(average[k].dtype) for k, v in of.state_dict().items()}, average)
-    assert checkpoint.header(train(replace(half, minutes=None, start=kept))).provenance["steps"] == 12
+    about = checkpoint.header(train(replace(half, minutes=None, start=kept))).provenance
+    assert (about["steps"], about["flags"]["start"]) == (12, str(kept))
     assert [row["step"] for row in logged(half)] == [12]
 
 

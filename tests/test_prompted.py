@@ -80,10 +80,11 @@ def test_agreement_counts_names_and_of_these_relations() -> None:
 
 
 def test_the_tokens_of_a_name_are_found_in_its_prompt() -> None:
-    prompt, name = "a small hot dog on a red background", "hot dog"
-    tokens: Tensor = clip.tokenizer()([prompt, name], 24)
-    place = prompted.places(tokens[1], tokens[0])
-    assert clip.tokenizer().decode(tokens[0][place].tolist()).strip() == name
+    prompt, names = "a small hot dog to the left of a dog on a red background", ["dog", "hot dog"]
+    tokens: Tensor = clip.tokenizer()([prompt, *names], 24)
+    found = prompted.places(tokens[1:], tokens[0])
+    assert [clip.tokenizer().decode(tokens[0][place].tolist()).strip() for place in found] == names
+    assert found[0].start > found[1].stop, "the dog, and not that of the hot dog"
 
 
 def test_near_copies_are_at_no_distance() -> None:

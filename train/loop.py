@@ -264,7 +264,6 @@ CIRCUMSTANCES = {
     "judge",
     "parts",
     "minutes",
-    "start",
     "compile",
     "tracker",
     "save_every",
@@ -275,7 +274,7 @@ CIRCUMSTANCES = {
 
 def experiment(options: Options) -> dict[str, Any]:
     """The flags that decide the result, as JSON."""
-    return json.loads(json.dumps({k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}))
+    return json.loads(json.dumps({k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}, default=str))
 
 
 def continues(now: dict[str, Any], folder: Path) -> None:

@@ -161,10 +161,10 @@ class Bench:
             maps, x = attended(self.model, replace(settings, n=len(prompts)), start, asked.prompts)
             found = self.recognise(x, 2)
             for i in (found.glyph == wanted.glyph).all(1).nonzero()[:, 0].tolist():
+                names = [self.glyphs.names[glyph] for glyph in wanted.glyph[i].tolist()]
+                words = places(tokens(names), tokens([prompts[i]])[0])
                 for k, mask in enumerate(masks(_part(found, slice(i, i + 1)), self.glyphs, maps.shape[-1])):
-                    name = self.glyphs.names[int(wanted.glyph[i, k])]
-                    words = places(tokens([name])[0], tokens([prompts[i]])[0])
-                    on = maps[i, words].mean(0)
+                    on = maps[i, words[k]].mean(0)
                     ratios.append(float((on * mask).sum() / on.sum() / mask.mean()))
         return {"attention": statistics.fmean(ratios), "names": float(len(ratios))} if ratios else {"names": 0.0}
 
@@ -262,11 +262,18 @@ def masks(shown: Scenes, glyphs: Glyphs, size: int) -> Iterator[Tensor]:
         yield F.adaptive_avg_pool2d(each[0, 3:], size)[0]
 
 
-def places(name: Tensor, prompt: Tensor) -> slice:
-    """Where the tokens of a name, between its start and its end, stand in a prompt."""
-    inner = name[1 : int(name.argmax())]
-    found = prompt.unfold(0, len(inner), 1).eq(inner).all(1).nonzero()
-    return slice(int(found[0, 0]), int(found[0, 0]) + len(inner))
+def places(names: Tensor, prompt: Tensor) -> list[slice]:
+    """Where the tokens of names (K, L), between start and end, stand in a prompt (L,).
+
+    The longest is looked for first, and taken out: "fire" is not that of "fire engine".
+    """
+    left, found = prompt.clone(), dict[int, slice]()
+    for k in names.argmax(1).argsort(descending=True).tolist():
+        inner = names[k, 1 : int(names[k].argmax())]
+        at = int(left.unfold(0, len(inner), 1).eq(inner).all(1).nonzero()[0, 0])
+        found[k] = slice(at, at + len(inner))
+        left[found[k]] = -1
+    return [found[k] for k in range(len(names))]
 
 
 def small(x: Tensor) -> Tensor:

@@ -64,6 +64,8 @@ class Config:
         validation.levelled(self, _BOUNDS, GROUPS)
         validation.choice("prediction", self.prediction, PREDICTIONS)
         validation.choice("schedule", self.schedule, SCHEDULES)
+        if "/" in self.autoencoder:
+            raise UserError("the autoencoder must be named as a file beside this one")
 
 
 _BOUNDS = {"size": (1, 256), "channels": (1, 64), "context_dim": (1, 4096), "width": (8, 2048), "blocks": (1, 8),
