@@ -1,7 +1,6 @@
 """A visitor on the GAN tab, in a real browser."""
 
 import numpy as np
-import pytest
 from playwright.sync_api import Browser, Page, expect
 from visitor import caption, nameless, next_value, pixels, ready
 
@@ -100,16 +99,6 @@ def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> N
     assert steps(pages[1]) == 0
     for page in pages:
         page.context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}?tab={TAB}&__theme={scheme}")
-    ready(page, LAB)
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

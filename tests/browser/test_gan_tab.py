@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from visitor import caption, control, nameless, next_value, pixels, ready, saved
 
 from playground.checkpoint import WEIGHTS
@@ -110,17 +110,6 @@ def test_every_discriminator_is_asked(page: Page, address: str) -> None:
     page.wait_for_function(f"document.querySelector('{VERDICTS}').innerText !== {before!r}", timeout=30_000)
     page.get_by_label("Draw").locator("visible=true").click()
     expect(page.locator(VERDICTS)).to_contain_text("Draw a digit")
-
-
-@pytest.mark.parametrize("view", ["arena", "samples", "ask"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}?tab=gan.{view}&__theme={scheme}")
-    page.wait_for_selector(f"{VERDICTS} .line" if view == "ask" else f"#gan-{view} [data-ready]", state="attached")
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from visitor import caption, nameless, next_value, pixels, ready, saved
 
 from playground.data.scenes import GROUNDS
@@ -131,26 +131,6 @@ def test_why_latent_is_measured(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=text_to_image.why")
     page.locator("#text-measure").click()
     expect(page.locator("#text-why")).to_contain_text("times the operations", timeout=60_000)
-
-
-SEEN = {
-    "draw": f"{SCRUBBER} [data-ready]",
-    "compare": f"{COMPARED} [data-ready]",
-    "grid": "#text-grid img",
-    "inside": f"{WAY} [data-ready]",
-    "why": "#text-measure",
-}
-
-
-@pytest.mark.parametrize("view", SEEN)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}?tab=text_to_image.{view}&__theme={scheme}")
-    page.wait_for_selector(SEEN[view])
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from visitor import caption, control, nameless, next_value, pixels, ready, saved, upload
 
 TAB = "vae"
@@ -238,17 +238,6 @@ def test_exports_hold_the_code_on_show(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Interpolation (GIF)").click()
     assert saved(download.value).n_frames == 41
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    for view in ("traverse", "map", "interpolate", "beta", "elbo", "nearest"):
-        page.goto(f"{address}?tab=vae.{view}&__theme={scheme}")
-        page.wait_for_timeout(1500)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

@@ -1,0 +1,23 @@
+"""Every view of every tab on a narrow phone, in the dark."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from playground.tabs import discover
+
+# Of each view, what is there when it is complete.
+SHOWN = "[data-ready], .line, .xy img, #text-measure, #vae-meter, #vae-betas img, #vae-nearest p, #vae-nearest img"
+
+
+@pytest.mark.parametrize("tab", discover())
+def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, tab: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}?tab={tab}&__theme=dark")
+    expect(page.get_by_role("tab", name=discover()[tab].title)).to_have_attribute("aria-selected", "true")
+    views = page.get_by_role("tablist").locator("visible=true").nth(1).get_by_role("tab")
+    for view in views.all():
+        view.click()
+        expect(page.locator(SHOWN).locator("visible=true").first).to_be_visible(timeout=30_000)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, view.inner_text()
+    context.close()
