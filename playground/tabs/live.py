@@ -100,13 +100,15 @@ def previews(
     Args:
         keep: is given every moment; images: makes the strips of one.
     """
-    start = shown = time.monotonic()
+    start = shown = first = known = time.monotonic()
     for made, moment in enumerate(compute.one_by_one(moments)):
         keep(moment)
         now = time.monotonic()
-        if made == 1 or (now - shown > PAUSE and made < steps):
-            left = (now - start) / max(made, 1) * (steps - made)
+        if made == 1:
+            first, known = now, now + 0.5  # the first step takes longer, and a single one tells little
+        left = (now - first) / max(made - 1, 1) * (steps - made)
+        if made == 1 or (now - shown > PAUSE and left > PAUSE):  # the browser's work slows the last steps down
             value = images(moment)
             shown = time.monotonic()
-            caption = f"step {made} of {steps}" + (f" · about {left:.0f} s left" if left >= 1 else "")
+            caption = f"step {made} of {steps}" + (f" · about {left:.0f} s left" if now > known else "")
             yield scrubber.live(value, made, steps + 1, caption, start)

@@ -146,7 +146,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             settings, model = settings_of(values), runs.load_model(places)
             recorder = Recorder(settings.steps)
-            for preview in runs.live(model, settings, recorder):
+            moments = ddpm.sample(model, settings)
+            for preview in live.previews(moments, settings.steps, recorder.add, runs.preview):
                 yield preview, *UNCHANGED
             yield finished(places, model, settings, recorder.recording())
         except Exception as error:

@@ -1,8 +1,6 @@
 """What the reverse view shows: runs of the model, live and finished, as values of the scrubber."""
 
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from playground import checkpoint, compute, formulas, pictures
+from playground import checkpoint, formulas, pictures
 from playground.models import ddpm
-from playground.recording import Recorder, Recording, record
+from playground.recording import Recording, record
+from playground.sampling import Frame
 from playground.tabs import Places
 from playground.ui import palette, scrubber
 from playground.ui.scrubber import Box, Curve, Series, Strip
@@ -20,7 +19,6 @@ from playground.validation import UserError
 
 NAME = "ddpm-digits"
 FIRST = ddpm.Settings(seed=8)  # the run that greets: ten clean digits, which not every seed gives
-PAUSE = 0.4  # seconds between previews
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
     Box("U-Net at t =", "The network: from the noisy picture, the time t and the class it predicts v.", number="t"),
@@ -112,18 +110,7 @@ def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice:
     )
 
 
-def live(model: ddpm.Model, settings: ddpm.Settings, recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """Sample into a recorder; values that show the run while it is under way, at most one every `PAUSE`."""
-    start = shown = first_step = known = time.monotonic()
-    for frame in compute.one_by_one(ddpm.sample(model, settings)):
-        recorder.add(frame)
-        now = time.monotonic()
-        if frame.step == 1:
-            first_step, known = now, now + 0.5  # the first step takes longer, and a single one tells little
-        left = (now - first_step) / max(frame.step - 1, 1) * (settings.steps - frame.step)
-        if frame.step == 1 or (now - shown > PAUSE and left > PAUSE):  # the browser's work slows the last steps down
-            shown = now
-            x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
-            images = strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
-            caption = f"step {frame.step} of {settings.steps}" + (f" · about {left:.0f} s left" if now > known else "")
-            yield scrubber.live(images, frame.step, settings.steps + 1, caption, start)
+def preview(frame: Frame) -> list[Strip]:
+    """The strips of a run's newest frame."""
+    x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
+    return strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])
