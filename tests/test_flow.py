@@ -89,6 +89,14 @@ def jacobian(function, x: Tensor) -> Tensor:
     return cast(Tensor, torch.autograd.functional.jacobian(function, x))
 
 
+def test_a_picture_with_noise_is_rounded_to_the_picture() -> None:
+    levels = torch.arange(256.0).view(1, 1, 16, 16)
+    for u in (0.01, 0.5, 0.99):
+        y, _ = flow.logit((levels + u) / 256)
+        shown = flow.Pass("", y, torch.zeros(1)).x
+        assert torch.equal(((shown + 1) * 255 / 2).round(), levels)
+
+
 def test_training_lowers_the_bits_and_the_checkpoint_is_measured(tmp_path: Path) -> None:
     asked = recipe.Recipe(name="flow-tiny", steps=60, batch_size=16, lr=3e-3, ema=0.9, warmup=5, config=TINY,
                           out=tmp_path / "weights", runs=tmp_path, precision="no")  # fmt: skip

@@ -88,8 +88,10 @@ class Pass(NamedTuple):
 
     @property
     def x(self) -> Tensor:
-        """The numbers as logits of pixels: a picture (B, C, H, W) in [-1, 1]."""
-        return 2 * self.y.sigmoid() - 1
+        """The numbers as logits of pixels with noise: a picture (B, C, H, W) in [-1, 1], which rounded to whole levels
+        is the one without."""
+        v = (self.y.sigmoid() - MARGIN) / (1 - 2 * MARGIN)
+        return ((2 * LEVELS * v - 1) / (LEVELS - 1) - 1).clamp(-1, 1)
 
 
 class Steps(nn.ModuleList):

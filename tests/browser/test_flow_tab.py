@@ -1,15 +1,22 @@
 """The tab of normalizing flows in a real browser."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import nameless, next_value, pixels, ready
+from visitor import caption, nameless, next_value, pixels, ready, saved, set_control, upload
 
-from playground.tabs import discover
+import app
+from playground import checkpoint
+from playground.models import flow
+from playground.tabs import Places, discover
+from playground.tabs.flow.likelihood import NAME
 
 TAB = "flow.lab"
 pytestmark = pytest.mark.skipif("flow" not in discover(), reason="the tab is still being built")
-LAB = "#flow-lab"
+LAB, DIGITS = "#flow-lab", "#flow-digits"
 
 
 def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
@@ -42,3 +49,94 @@ def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme:
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
     ready(page, LAB)
     assert not nameless(page)
+
+
+# --- digits: a small model that learned nothing, so that all is there without a training ------------
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the view in an app of its own, without a data set."""
+    places = Places(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
+    model = flow.Model(flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8))
+    checkpoint.save(places.weights / f"{NAME}.safetensors", model, {})
+    page = app.build(places)
+    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None)
+    yield f"{url}?tab=flow.digits"
+    page.close()
+
+
+def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:
+    page.goto(digits)
+    before = ready(page, DIGITS)
+    assert "layer 6 of 6: normalise" in caption(page, DIGITS)
+    drawn = pixels(page, f"{DIGITS} .strips canvas")
+    page.locator(f"{DIGITS} .position").fill("0")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("the noise")
+    page.locator(f"{DIGITS} .position").fill("6")
+    set_control(page, "Temperature", "0")
+    next_value(page, before, DIGITS)
+    cold = pixels(page, f"{DIGITS} .strips canvas")
+    assert not np.array_equal(cold, drawn)
+    assert (cold == cold[0, 0]).all(), "nothing was learned: z = 0 is grey"
+
+
+def test_digits_go_to_noise_and_back_and_are_compared(page: Page, digits: str) -> None:
+    page.goto(digits)
+    before = ready(page, DIGITS)
+    page.locator("label").filter(has_text="A picture to z and back").click()
+    next_value(page, before, DIGITS)
+    assert "bits per dimension" in caption(page, DIGITS)
+    expect(page.locator("#flow-likelihood .line")).to_have_count(4, timeout=30_000)
+    page.locator(f"{DIGITS} .position").fill("0")
+    x = pixels(page, f"{DIGITS} .strips canvas")
+    page.locator(f"{DIGITS} .position").fill("12")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("x again")
+    assert np.array_equal(pixels(page, f"{DIGITS} .strips canvas"), x)
+
+
+def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str) -> None:
+    page.goto(f"{digits}&what=way&other=3&seed=2")
+    ready(page, DIGITS)
+    assert "50% of the way" in caption(page, DIGITS)
+    expect(page.get_by_label("Which").locator("visible=true")).to_have_value("3")
+    page.get_by_role("button", name="Export").locator("visible=true").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Pictures (PNG)").locator("visible=true").click()
+    file = saved(download.value)
+    assert file.size == (4 * 28, 4 * 28)
+    assert '"other": 3' in file.text["settings"]
+
+
+def test_a_picture_of_digits_that_is_none_is_one_sentence(page: Page, digits: str, broken_picture: Path) -> None:
+    page.goto(f"{digits}&what=picture")
+    ready(page, DIGITS)
+    page.locator("label").filter(has_text="Draw").locator("visible=true").click()
+    expect(page.locator(f"{DIGITS} .caption")).to_have_text("The drawing pad is blank: draw a digit on it.")
+    page.locator("label").filter(has_text="Upload").locator("visible=true").click()
+    upload(page, broken_picture)
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("The file is no picture that can be read")
+
+
+def test_a_link_to_digits_that_are_not_allowed_says_so(page: Page, digits: str) -> None:
+    page.goto(f"{digits}&temperature=3")
+    ready(page, DIGITS)
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("Temperature must be a number from 0 to 2, not 3.0.")
+
+
+@pytest.mark.skipif((checkpoint.WEIGHTS / f"{NAME}.safetensors").exists(), reason="digits are trained")
+def test_digits_that_are_not_trained_are_one_sentence(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=flow.digits")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"`python -m train {NAME}` makes it", timeout=30_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_digits_fit_a_phone_and_have_names(chromium: Browser, digits: str, scheme: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{digits}&what=picture&__theme={scheme}")
+    ready(page, DIGITS)
+    page.wait_for_selector("#flow-likelihood .line", timeout=30_000)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert not nameless(page)
+    context.close()
