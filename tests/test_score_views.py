@@ -1,12 +1,16 @@
 """What the views of score matching show."""
 
+import base64
+
 import numpy as np
 import pytest
 import torch
 
 from playground.models import ddpm
-from playground.tabs.score import digits
+from playground.tabs import live
+from playground.tabs.score import digits, mend, tasks
 from playground.tabs.score.digits import SAMPLERS, Asked
+from playground.ui import links, source
 from playground.validation import UserError
 
 
@@ -63,3 +67,131 @@ def test_the_score_is_the_noise_that_the_model_predicts(model: ddpm.Model) -> No
 def test_absurd_settings_are_refused(name: str, value) -> None:
     with pytest.raises(UserError):
         Asked(**{"sampler": "annealed", name: value})
+
+
+# Mend: the score applied to a picture.
+
+
+@pytest.fixture(scope="module")
+def exact() -> Exact:
+    return Exact(ddpm.Config(width=8, multipliers=(1,), blocks=1, emb_dim=8))
+
+
+@pytest.fixture(scope="module")
+def x0() -> torch.Tensor:
+    return torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) / 2
+
+
+def solved(model: ddpm.Model, asked: tasks.Asked, x0: torch.Tensor, gone: torch.Tensor | None = None) -> list:
+    """The moments of a task; if nothing else is said, the left half is missing."""
+    problem = tasks.Problem(x0, mend.missing(tasks.LEFT, "") if gone is None else gone)
+    return list(tasks.TASKS[asked.task].run(model, asked, problem))
+
+
+def test_denoising_ends_with_the_posterior(exact: Exact, x0: torch.Tensor) -> None:
+    """The data are N(0, v): given y, they have the mean y v / (v + σ²) and the variance v σ² / (v + σ²)."""
+    asked = tasks.Asked(noise=0.8, n=10, evaluations=400)
+    moments = solved(exact, asked, x0)
+    y, v, noise = moments[0].x[:1], 0.25, 0.8**2
+    assert (y - x0).std().item() == pytest.approx(0.8, rel=0.07)
+    away = moments[-1].x - y * v / (v + noise)
+    assert away.mean().abs().item() < 0.02
+    assert (away * y).mean().abs().item() < 0.02, "the mean is that of each pixel"
+    assert away.var().item() == pytest.approx(v * noise / (v + noise), rel=0.06)
+    assert away.mean(0).var().item() == pytest.approx(away.var().item() / 10, rel=0.2), "the results are independent"
+
+
+def test_one_step_gives_the_mean_and_a_sample_is_three_decibels_worse(exact: Exact, x0: torch.Tensor) -> None:
+    moments = solved(exact, tasks.Asked(noise=0.8, n=10, evaluations=400), x0)
+    first = moments[0]
+    one_step = first.x + 0.8**2 * first.score
+    torch.testing.assert_close(one_step, first.x * 0.25 / (0.25 + 0.8**2), rtol=1e-2, atol=1e-3)
+    gap = tasks.psnr(one_step, x0)[0] - tasks.psnr(moments[-1].x, x0).mean()
+    assert gap.item() == pytest.approx(10 * np.log10(2), abs=0.4)
+
+
+def test_psnr_is_that_of_pictures_from_minus_one_to_one() -> None:
+    x0 = torch.zeros(1, 1, 4, 4)
+    assert tasks.psnr(x0 + torch.tensor([0.2, 2.0])[:, None, None, None], x0).tolist() == pytest.approx([20.0, 0.0])
+
+
+@pytest.mark.parametrize("mask", [tasks.LEFT, tasks.LOWER, tasks.SQUARE])
+def test_what_is_known_of_a_picture_stays_and_the_rest_is_of_the_data(
+    exact: Exact, x0: torch.Tensor, mask: str
+) -> None:
+    gone = mend.missing(mask, "")
+    end = solved(exact, tasks.Asked(task="Inpaint", mask=mask), x0, gone)[-1].x
+    known, new = ((end - x0)[(where).expand_as(end)] for where in (~gone, gone))
+    assert known.abs().max() < 1e-5
+    assert end[gone.expand_as(end)].std().item() == pytest.approx(0.5, rel=0.15)
+    assert new.std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15), "it does not know what was there"
+
+
+def test_where_all_is_missing_anything_is_drawn(exact: Exact, x0: torch.Tensor) -> None:
+    gone = mend.missing(tasks.PAINTED, base64.b64encode(bytes([255] * 784)).decode())
+    assert int(gone.sum()) == 784
+    end = solved(exact, tasks.Asked(task="Inpaint", mask=tasks.PAINTED), x0, gone)[-1].x
+    assert abs(np.corrcoef(end[:, gone[0]].mean(0), x0[gone])[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("painted", ["", None, base64.b64encode(bytes(784)).decode(), "nonsense"])
+def test_a_mask_of_nothing_is_one_sentence(painted) -> None:
+    with pytest.raises(UserError):
+        mend.missing(tasks.PAINTED, painted)
+
+
+def test_the_likelihood_is_the_closed_form(exact: Exact, x0: torch.Tensor) -> None:
+    asked = tasks.Asked(task="Likelihood", n=4, evaluations=400)
+    moments = solved(exact, asked, x0)
+    first, last = moments[0], moments[-1]
+    truth = tasks.normal(first.x, (0.25 + tasks.LOW**2) ** 0.5)
+    assert (last.log_p - truth).abs().max() < 0.002 * truth.abs().max()
+    assert last.log_p[:4].std() < 0.1, "each pixel's score depends on it alone, so signs give the exact divergence"
+    assert last.x[0].std().item() == pytest.approx(tasks.FLAT, rel=0.1)
+
+
+def test_bits_beyond_the_noise_are_what_it_leaves_of_the_picture(exact: Exact, x0: torch.Tensor) -> None:
+    """On average over normal pictures log p(y | x0) / p(y) is half the log of 1 + v / σ² for each pixel."""
+    moments = solved(exact, tasks.Asked(task="Likelihood", evaluations=400), x0)
+    noise = tasks.normal(moments[0].x[:1] - x0, tasks.LOW)
+    beyond = (noise - moments[-1].log_p[0]).item()
+    assert beyond == pytest.approx(1024 * np.log(1 + 0.25 / tasks.LOW**2) / 2, rel=0.03)
+    assert noise.item() == pytest.approx(-1024 * tasks.entropy(tasks.LOW), rel=0.05)
+
+
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_a_task_is_described(model: ddpm.Model, task: str) -> None:
+    asked = tasks.Asked(task=task, n=5, evaluations=20)
+    calls: list[int] = []
+    hook = model.net.register_forward_hook(lambda *_: calls.append(1))
+    x0 = torch.zeros(1, 1, 8, 8)
+    gone = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    gone[..., :4] = True
+    moments = solved(model, asked, x0, gone)
+    hook.remove()
+    chosen, problem = tasks.TASKS[task], tasks.Problem(x0, gone)
+    value = chosen.describe(asked, problem, live.thinned(moments, digits.SHOWN))
+    assert value["frames"] == len(moments) <= digits.SHOWN
+    assert abs(len(calls) - asked.evaluations) <= 2
+    assert len(moments) == 1 + asked.evaluations // chosen.each or task == "Denoise"
+    shown = chosen.strips(asked, problem, moments[0], moments[:1])
+    assert len({strip.frames.shape[1:] for strip in shown}) == 1, "all strips have one size"
+    assert [strip.name for strip in shown] == [strip["name"] for strip in value["strips"]], "live as in the end"
+
+
+def test_a_link_restores_what_was_asked_and_no_drawing() -> None:
+    asked = tasks.Asked(task="Inpaint", mask=tasks.SQUARE, noise=0.7, n=6, evaluations=40, digit="3", seed=5)
+    value = mend.linked(asked)
+    assert links.restore(tasks.Asked, mend.TAB, value["link"]) == asked
+    for drawn in ({"picture": source.DRAWN}, {"picture": source.UPLOADED}, {"task": "Inpaint", "mask": tasks.PAINTED}):
+        assert mend.linked(tasks.Asked(**drawn))["link"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("task", "magic"), ("picture", "a cat"), ("number", 10_000), ("mask", None), ("noise", float("nan")),
+     ("noise", 0), ("n", 11), ("n", 0), ("evaluations", 401), ("evaluations", 10.5), ("digit", 3), ("seed", -1)],
+)  # fmt: skip
+def test_absurd_tasks_are_refused(name: str, value) -> None:
+    with pytest.raises(UserError):
+        tasks.Asked(**{name: value})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
+import numpy as np
 
 from playground import compute
 from playground.ui import component, controls, links, scrubber
@@ -56,6 +57,7 @@ def listen(
         others: buttons that begin a run of their own: what is pressed, the function, its inputs and its outputs.
         linked: events that begin a run elsewhere, which Stop ends too.
     """
+    controls.mark_stale(inputs, stage)  # before what begins a run, which takes the mark away
     every = [*beside, *inputs]
     place = every.index(seed)
 
@@ -77,7 +79,6 @@ def listen(
     stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **controls.HIDDEN, **controls.PRIVATE)
     pressed = [button for button, *_ in others if isinstance(button, gr.Button)]
     controls.enable_by_turns(stage, [go, dice, *pressed], stop)
-    controls.mark_stale(inputs, stage)
 
 
 def opened(kind: Any, tab: str, request: gr.Request) -> list[Any]:
@@ -90,6 +91,12 @@ def opened(kind: Any, tab: str, request: gr.Request) -> list[Any]:
     shown = asked or kind()
     first = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(tab, shown, asked is not None)]
     return [*first, *dataclasses.astuple(shown)]
+
+
+def thinned(moments: Sequence[Moment], frames: int) -> list[Moment]:
+    """So many of the moments of a run, the first and the last among them; all, if there are fewer."""
+    wanted = np.linspace(0, len(moments) - 1, min(len(moments), frames))
+    return [moments[i] for i in wanted.round().astype(int)]
 
 
 def previews(

@@ -74,7 +74,7 @@ def to_settings() -> None:
 
 def mark_stale(controls: Iterable[Any], stage: gr.HTML) -> None:
     """Let the scrubber `stage` say so while the controls are not those of the run that it shows."""
-    mark = f"() => {{ document.querySelector('#{stage.elem_id} [data-ready]')?.setAttribute('data-stale', ''); }}"
+    mark = f"() => {{ document.querySelector('#{stage.elem_id} [data-ready]')?.dispatchEvent(new Event('changed')); }}"
     gr.on([control.input for control in controls], None, None, None, js=mark)
 
 

@@ -12,9 +12,9 @@ from playground.validation import UserError
 SIZE = 28
 
 
-def build(elem_id: str) -> gr.HTML:
-    """The component; listen to its `change`, and `decode` its value."""
-    return component.build("drawing_pad", value="", elem_id=elem_id)
+def build(elem_id: str, wanted: str = "draw a digit") -> gr.HTML:
+    """The component; listen to its `change`, and `decode` its value. `wanted` is what to do, in words."""
+    return component.build("drawing_pad", words={"WANTED": wanted}, value="", elem_id=elem_id)
 
 
 def decode(value: object) -> np.ndarray:

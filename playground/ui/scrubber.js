@@ -6,7 +6,7 @@ let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
 let shapeOfStrips = '';  // what their canvases were made for
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let seen = null, index = 0, generation = 0, waiting = null, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
+let seen = null, index = 0, generation = 0, waiting = null, changed = false, queued = false, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -113,7 +113,8 @@ function finish(value) {
   discard(before);
   busy(false);
   if (value.notice) caption.value = value.notice;
-  delete element.dataset.stale;
+  if (!changed) delete element.dataset.stale;
+  if (queued) changed = queued = false;
   element.dataset.ready = value.id;
 }
 
@@ -125,7 +126,10 @@ function adopt(value, at) {
   show(at);
 }
 
+element.addEventListener('changed', () => { changed = true; element.dataset.stale = ''; });    // a setting
 element.addEventListener('awaited', ({detail}) => {       // a run was asked for
+  if (element.dataset.live === 'true') { queued = true; return; }      // after the one under way, if at all
+  changed = queued = false;
   busy(true);
   waiting = detail;
   caption.value = 'Waiting for the model …';

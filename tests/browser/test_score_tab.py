@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import caption, control, nameless, pixels, ready, set_control
+from visitor import caption, control, nameless, next_value, pixels, ready, set_control
 
 from playground.checkpoint import WEIGHTS
 from playground.tabs import discover
@@ -11,7 +11,7 @@ from playground.tabs.score import digits
 
 TAB = "score"
 pytestmark = pytest.mark.skipif("score" not in discover(), reason="the tab is still being built")
-WALK, LAB, DIGITS = "#score-walk", "#score-lab", "#score-digits"
+WALK, LAB, DIGITS, MEND = "#score-walk", "#score-lab", "#score-digits", "#score-mend"
 SHOWN = {"walk": WALK, "lab": LAB}
 
 
@@ -54,13 +54,52 @@ def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
     assert pixels(page, f"{LAB} .field").any()
 
 
-@pytest.mark.skipif(not (WEIGHTS / f"{digits.NAME}.safetensors").exists(), reason="digits are not trained yet")
+trained = pytest.mark.skipif(not (WEIGHTS / f"{digits.NAME}.safetensors").exists(), reason="digits are not trained yet")
+
+
+@trained
 def test_digits_are_drawn_by_a_score(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=score.digits&n=2&evaluations=20")
     page.locator("#score-digits-sample").click()
     ready(page, DIGITS)
     page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 20 of 20')")
     assert page.locator(f"{DIGITS} .strips figure").count() == 3
+
+
+@trained
+def test_mend_denoises_when_it_is_opened_and_a_task_is_a_click_away(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=score.mend&evaluations=20")
+    next_value(page, "", MEND)  # which may take longer than others: the model draws the picture first
+    before = ready(page, MEND)
+    assert "PSNR" in caption(page, MEND)
+    assert page.locator(f"{MEND} .strips figure").count() == 4
+    page.get_by_test_id("Likelihood-radio-label").click()
+    next_value(page, before, MEND)
+    assert "nats" in caption(page, MEND)
+    page.wait_for_function("location.search.includes('task=Likelihood')")
+    assert not nameless(page)
+
+
+@trained
+def test_mend_fills_what_is_painted_away_and_says_if_nothing_is(page: Page, address: str) -> None:
+    page.goto(f"{address}?tab=score.mend&task=Inpaint&mask=Square&evaluations=10")
+    before = ready(page, MEND)
+    page.get_by_test_id("Paint-radio-label").click()
+    pad = page.locator("#score-mend-mask canvas")
+    expect(pad).to_be_visible()
+    page.locator(f"{MEND}-sample").click()
+    expect(page.locator(f"{MEND} .caption")).to_contain_text("Nothing is missing")
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 80, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 160, steps=5)
+    page.mouse.up()
+    expect(page.locator(f"{MEND}-sample")).to_be_enabled()
+    page.wait_for_timeout(300)  # the pad sends its pixels a moment after the stroke
+    page.locator(f"{MEND}-sample").click()
+    next_value(page, before, MEND)
+    assert "known pixels off by 0 ·" in caption(page, MEND)
+    page.wait_for_function("!location.search.includes('mask')")  # a mask that was painted fits into no link
 
 
 @pytest.mark.parametrize("view", SHOWN)

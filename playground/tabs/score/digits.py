@@ -99,7 +99,7 @@ def strips(moments: list[Moment]) -> list[Strip]:
 
 def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     """The scrubber's value for a run."""
-    kept = [moments[i] for i in torch.linspace(0, len(moments) - 1, min(len(moments), SHOWN)).round().int().tolist()]
+    kept = live.thinned(moments, SHOWN)
     sigmas = [each.sigma for each in kept]
     lengths = [each.score.flatten(1).norm(dim=1).mean().item() for each in kept]
     unit = [sigma * length / kept[0].x[0].numel() ** 0.5 for sigma, length in zip(sigmas, lengths, strict=True)]

@@ -227,8 +227,8 @@ def strip(frames: list[Frame], plots: Sequence[Histogram] = ()) -> Strip:
 def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     """The scrubber's value for a walk."""
     density = density_of(asked.data)
-    wanted = np.linspace(0, len(moments) - 1, min(len(moments), MAX_FRAMES)).round().astype(int)
-    frames, steps = [seen(density, moments[i]) for i in wanted], [moments[i].step for i in wanted]
+    kept = live.thinned(moments, MAX_FRAMES)
+    frames, steps = [seen(density, each) for each in kept], [each.step for each in kept]
     if not np.isfinite(frames[-1].length):
         raise UserError("the particles ran off to infinity: choose a smaller step")
     plots = [_weights(density, frames)] if len(frames[0].shares) else []
