@@ -82,7 +82,7 @@ def test_two_emoji_lie_in_their_halves_apart_from_each_other() -> None:
 def test_the_share_of_scenes_that_are_of_two(of_two: float) -> None:
     allowed = Allowed(torch.ones(5, len(GROUNDS), dtype=torch.bool), torch.ones(5, 5, dtype=torch.bool))
     both = scenes.sample_both(30, generator(0), allowed, of_two)
-    assert ((both.glyph[:, 1] == NONE).sum().item(), len(both.glyph)) == (30 * (1 - of_two), 30)
+    assert ((both.glyph[:, 1] == NONE).sum().item(), len(both.glyph)) == (30 - round(30 * of_two), 30)
     assert (both.glyph[:, 0] != NONE).all()
 
 

@@ -1,5 +1,6 @@
 """The app as it is shipped, served to a real Chromium."""
 
+import inspect
 import os
 import shutil
 from collections.abc import Iterator
@@ -57,11 +58,15 @@ def watch(page: Page) -> list[str]:
 
 @pytest.fixture
 def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A visitor on a desktop, on the tab `TAB` of the test's file; it fails if the browser finds anything wrong."""
+    """A visitor on a desktop: on the tab `TAB` of the test's file, unless the test takes the address to go by itself.
+
+    The test fails if the browser finds anything wrong.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
     wrong = watch(page)
-    page.goto(f"{address}?tab={request.module.TAB}")
+    if "address" not in inspect.signature(request.function).parameters:
+        page.goto(f"{address}?tab={request.module.TAB}")
     yield page
     context.close()
     assert not wrong, wrong

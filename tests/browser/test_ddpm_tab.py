@@ -124,6 +124,11 @@ def control_of_dice(page: Page) -> Locator:
     return page.get_by_role("button", name="New seed").locator("visible=true")
 
 
+def run_begins(page: Page) -> None:
+    """Wait for a run's first preview: Gradio fails to stop what only begins, and loses what is asked for just then."""
+    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("of 300", timeout=30_000)
+
+
 def test_only_stop_can_be_pressed_while_a_run_is_under_way(page: Page) -> None:
     ready(page, SCRUBBER)
     go, stop, dice = page.locator("#ddpm-sample"), page.locator("#ddpm-stop"), control_of_dice(page)
@@ -133,12 +138,12 @@ def test_only_stop_can_be_pressed_while_a_run_is_under_way(page: Page) -> None:
     expect(stop).to_be_enabled()
     expect(go).to_be_disabled()
     expect(dice).to_be_disabled()
+    run_begins(page)
     stop.click()
     expect(go).to_be_enabled()
     expect(stop).to_be_disabled()
     dice.click()  # the new seed is not that of the pictures if its run is stopped
-    # Gradio fails to stop what only begins: the first run may have to end before the second begins.
-    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("step ", timeout=30_000)
+    run_begins(page)
     stop.click()
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text("the run before is shown")
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)
@@ -175,7 +180,7 @@ def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(0)
 
 
-def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
+def test_the_copied_link_is_that_of_the_view(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ready(page, SCRUBBER)
 
@@ -184,7 +189,7 @@ def test_the_copied_link_is_that_of_the_view(page: Page, address: str) -> None:
         page.get_by_role("button", name="Copied").wait_for()
         return page.evaluate("navigator.clipboard.readText()")
 
-    assert copied().startswith(f"{address}?tab=ddpm&n=10")
+    assert "?tab=ddpm&n=10" in copied()
     page.get_by_role("tab", name="Forward").click()
     ready(page, FORWARD)
     assert "?tab=ddpm.forward&" in copied()

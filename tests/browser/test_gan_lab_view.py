@@ -53,7 +53,7 @@ def test_steps_by_hand_and_reset(page: Page) -> None:
     assert np.array_equal(pixels(page, f"{LAB} .field"), before), "the same seed begins the same"
 
 
-def test_a_preset_says_why_and_its_link_restores_it(page: Page, address: str) -> None:
+def test_a_preset_says_why_and_its_link_restores_it(page: Page) -> None:
     first = ready(page, LAB)
     page.locator("label").filter(has_text="Cause collapse").click()
     next_value(page, first, LAB)

@@ -64,13 +64,13 @@ def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:
     assert "step 4 of 4" in caption(page, SCRUBBER)
 
 
-@pytest.mark.parametrize("prompt", ["", "<img src=x onerror=alert(1)>", "совсем другое", "🍕 🦉", "zeppelin " * 30])
-def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page, prompt: str) -> None:
-    before = ready(page, SCRUBBER)
-    type_prompt(page, prompt)
-    page.locator("#text-sample").click()
-    next_value(page, before, SCRUBBER)
-    assert page.locator("img[src='x']").count() == 0
+def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page) -> None:
+    for prompt in ("", "<img src=x onerror=alert(1)>", "совсем другое", "🍕 🦉", "zeppelin " * 30):
+        before = ready(page, SCRUBBER)
+        type_prompt(page, prompt)
+        page.locator("#text-sample").click()
+        next_value(page, before, SCRUBBER)
+        assert page.locator("img[src='x']").count() == 0, prompt
 
 
 def test_an_example_and_a_random_prompt_are_drawn(page: Page) -> None:
