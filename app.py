@@ -4,6 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# Cores that spin on for milliseconds between two operations would keep a browser on the same machine from showing a run
+# under way. OpenMP reads this when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
 import gradio as gr
 import tyro
 
