@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 import app
 from playground import checkpoint
@@ -49,10 +49,16 @@ def chromium() -> Iterator[Browser]:
 
 
 def watch(page: Page) -> list[str]:
-    """Collect what a browser finds wrong."""
+    """Collect what a browser finds wrong, but for what Gradio does when a run is stopped that only begins: it cancels
+    one without a number, and the server refuses."""
     wrong: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.location["url"].endswith("/cancel"):
+            wrong.append(message.text)
+
     page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("console", heard)
     return wrong
 
 
