@@ -94,6 +94,29 @@ class Pass(NamedTuple):
         return ((2 * LEVELS * v - 1) / (LEVELS - 1) - 1).clamp(-1, 1)
 
 
+class Numbers(NamedTuple):
+    """Pictures as the layers get them.
+
+    Attributes:
+        y: logits of their pixels with noise u (B, C, H, W).
+        log_q: log q(u | x) (B,).
+        log_slope: log |det dy/dv| (B,).
+    """
+
+    y: Tensor
+    log_q: Tensor
+    log_slope: Tensor
+
+    def log_p(self, moment: Pass) -> Tensor:
+        """Log density of v = (x + u) / 256 (B,), as if the flow ended at a moment on the way to z."""
+        return log_normal(moment.y) + moment.log_det + self.log_slope
+
+    def bits(self, moment: Pass) -> Tensor:
+        """Bits per dimension (B,); at z those of the picture. Theis 2016, eq. 3; Ho 2019, eq. 2."""
+        dimensions = self.y[0].numel()
+        return (self.log_q - self.log_p(moment) + dimensions * math.log(LEVELS)) / (dimensions * math.log(2))
+
+
 class Steps(nn.ModuleList):
     """Steps of a flow at one resolution: activation normalisation, mixing, coupling, again and again."""
 
@@ -143,12 +166,16 @@ class Model(nn.Module):
     def forward(self, x: Tensor, eps: Tensor) -> Tensor:
         """Bits per dimension (B,) of images x (B, C, H, W) in [-1, 1] by a draw of u from eps ~ N(0, I): on average at
         least those of the exact likelihood. Theis 2016, "A note on the evaluation of generative models", eq. 3."""
+        given = self.numbers(x, eps)
+        *_, end = self.forth(given.y)
+        return given.bits(end)
+
+    def numbers(self, x: Tensor, eps: Tensor) -> Numbers:
+        """Images x (B, C, H, W) in [-1, 1] as the layers get them, u drawn from eps ~ N(0, I)."""
         k = ((x + 1) * (LEVELS - 1) / 2).round()
         u, log_q = self.dequantised(k, eps)
-        y, log_det = logit((k + u) / LEVELS)
-        z, more = self.encode(y)
-        log_p = log_normal(z) + log_det + more - math.log(LEVELS) * x[0].numel()
-        return (log_q - log_p) / (math.log(2) * x[0].numel())
+        y, log_slope = logit((k + u) / LEVELS)
+        return Numbers(y, log_q, log_slope)
 
     def dequantised(self, k: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """Noise u (B, C, H, W) in (0, 1) for whole numbers k, made of eps ~ N(0, I), and log q(u | k) (B,)."""

@@ -81,16 +81,20 @@ def listen(
     controls.enable_by_turns(stage, [go, dice, *pressed], stop)
 
 
-def opened(kind: Any, tab: str, request: gr.Request) -> list[Any]:
+def opened(kind: Any, tab: str, request: gr.Request, greet: Callable[[], dict[str, Any]] | None = None) -> list[Any]:
     """Values for a stage, its link and the controls when the page is opened: the run waits until the link is seen.
 
     Args:
         kind: the dataclass of what a link restores; tab: its name there.
+        greet: makes the value that stands beside what is wrong with a link; without it that stands alone.
     """
     asked, wrong = links.asked(kind, tab, request)
     shown = asked or kind()
-    first = [component.message(wrong), gr.skip()] if wrong else [gr.skip(), links.value(tab, shown, asked is not None)]
-    return [*first, *dataclasses.astuple(shown)]
+    if wrong:
+        made, link = greet() | {"notice": wrong} if greet else component.message(wrong), gr.skip()
+    else:
+        made, link = gr.skip(), links.value(tab, shown, asked is not None)
+    return [made, link, *dataclasses.astuple(shown)]
 
 
 def thinned(moments: Sequence[Moment], frames: int) -> list[Moment]:

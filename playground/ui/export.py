@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 
 from playground import exports, pictures
-from playground.ui import controls, download
+from playground.ui import controls, download, scrubber
 from playground.ui.controls import answered
 from playground.validation import UserError
 
@@ -51,9 +51,7 @@ def build(kept: gr.State, scrubber_id: str) -> gr.Code:
         command = gr.Code(label="The same pictures from the command line", language="shell", interactive=False)
         saving = download.build(f"{scrubber_id}-download")
         index = gr.Number(0, visible=False)
-    where = (
-        f"(kept, index) => [kept, Number(document.querySelector('#{scrubber_id} [data-index]')?.dataset.index ?? 0)]"
-    )
+    where = scrubber.at_frame(scrubber_id, 1)
     animation.click(answered(save_animation), kept, saving, **controls.SLOW)
     frame.click(answered(save_frame), [kept, index], saving, js=where, **controls.SLOW)
     final.click(answered(save_pictures), kept, saving, **controls.SLOW)

@@ -210,6 +210,12 @@ def stopped() -> dict[str, Any]:
     return {"stopped": True, "id": uuid.uuid4().hex, "at": time.monotonic()}
 
 
+def at_frame(elem_id: str, place: int = 0) -> str:
+    """JavaScript that puts the frame on show in a scrubber among the inputs of its event, at this place."""
+    frame = f"Number(document.querySelector('#{elem_id} [data-index]')?.dataset.index ?? 0)"
+    return f"(...values) => values.with({place}, {frame})"
+
+
 def data_url(image: np.ndarray) -> str:
     """uint8 (H, W, C) as a data: URL."""
     return "data:image/jpeg;base64," + base64.b64encode(_encode(image, lossless=False)).decode()

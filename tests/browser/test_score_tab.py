@@ -7,7 +7,7 @@ from visitor import caption, control, nameless, next_value, pixels, ready, set_c
 
 from playground.checkpoint import WEIGHTS
 from playground.tabs import discover
-from playground.tabs.score import digits
+from playground.tabs.ddpm import runs
 
 TAB = "score"
 pytestmark = pytest.mark.skipif("score" not in discover(), reason="the tab is still being built")
@@ -54,7 +54,7 @@ def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
     assert pixels(page, f"{LAB} .field").any()
 
 
-trained = pytest.mark.skipif(not (WEIGHTS / f"{digits.NAME}.safetensors").exists(), reason="digits are not trained yet")
+trained = pytest.mark.skipif(not (WEIGHTS / f"{runs.NAME}.safetensors").exists(), reason="digits are not trained yet")
 
 
 @trained

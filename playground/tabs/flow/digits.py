@@ -149,9 +149,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """The controls as the address sets them; what they ask for is shown when it is seen, if nothing is wrong."""
-        made, *others = live.opened(Asked, TAB, request)
-        wrong = links.asked(Asked, TAB, request)[1]
-        return [next(show(None, None, *astuple(Asked())))[0] | {"notice": wrong} if wrong else made, *others]
+        return live.opened(Asked, TAB, request, lambda: next(show(None, None, *astuple(Asked())))[0])
 
     every, outputs = [*own, *inputs], [stage, link, command, table]
     gr.on(changes, show, every, outputs, api_name="flow_digits", **controls.LIGHT, trigger_mode="always_last")
@@ -228,9 +226,8 @@ def _export(places: Places, inputs: list[Any]) -> gr.Code:
         exports.gif(path, shown, about)
         return download.file(path)
 
-    at_frame = (
-        "(index, ...rest) => [Number(document.querySelector('#flow-digits [data-index]')?.dataset.index ?? 0), ...rest]"
+    pictured.click(
+        answered(save_pictures), [index, *inputs], saving, js=scrubber.at_frame("flow-digits"), **controls.SLOW
     )
-    pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame, **controls.SLOW)
     animated.click(answered(save_animation), inputs, saving, **controls.SLOW)
     return command

@@ -11,7 +11,7 @@ from torch import Tensor
 from playground import checkpoint, compute
 from playground.data import digits
 from playground.models import flow
-from playground.models.flow import LEVELS, Pass
+from playground.models.flow import LEVELS
 from playground.sampling import Noise, generator, last
 from playground.tabs import Places
 from playground.ui import palette
@@ -39,35 +39,9 @@ def load_model(places: Places) -> flow.Model:
     return cast(flow.Model, checkpoint.load(places.weights / f"{NAME}.safetensors", expect="flow"))
 
 
-class Numbers(NamedTuple):
-    """Pictures as the layers get them.
-
-    Attributes:
-        y: logits of their pixels with noise u (B, C, H, W).
-        log_q: log q(u | x) (B,).
-        log_slope: log |det dy/dv| (B,).
-    """
-
-    y: Tensor
-    log_q: Tensor
-    log_slope: Tensor
-
-    def log_p(self, moment: Pass) -> Tensor:
-        """Log density of v = (x + u) / 256 (B,), as if the flow ended at a moment on the way to z."""
-        return flow.log_normal(moment.y) + moment.log_det + self.log_slope
-
-    def bits(self, moment: Pass) -> Tensor:
-        """Bits per dimension (B,); at z those of `Model.forward`. Theis 2016, eq. 3; Ho 2019, eq. 2."""
-        dimensions = self.y[0].numel()
-        return (self.log_q - self.log_p(moment) + dimensions * math.log(LEVELS)) / (dimensions * math.log(2))
-
-
-def numbers(model: flow.Model, x: Tensor) -> Numbers:
+def numbers(model: flow.Model, x: Tensor) -> flow.Numbers:
     """Pictures x (B, C, H, W) in [-1, 1] with a draw of u, always the same for the same place in a batch."""
-    k = ((x + 1) * (LEVELS - 1) / 2).round()
-    u, log_q = model.dequantised(k, _eps(x))
-    y, log_slope = flow.logit((k + u) / LEVELS)
-    return Numbers(y, log_q, log_slope)
+    return model.numbers(x, _eps(x))
 
 
 def bits(model: flow.Model, x: Tensor) -> Tensor:

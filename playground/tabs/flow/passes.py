@@ -12,9 +12,8 @@ from torch import Tensor
 from playground import pictures
 from playground.formulas import minus
 from playground.models import flow
-from playground.models.flow import Pass
+from playground.models.flow import Numbers, Pass
 from playground.tabs.flow import likelihood
-from playground.tabs.flow.likelihood import Numbers
 from playground.ui import palette
 from playground.ui.scrubber import Box, Curve, Series, Strip
 

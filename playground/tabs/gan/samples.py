@@ -158,9 +158,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     def opened(request: gr.Request) -> list[Any]:
         """The controls as the address sets them; the samples are drawn when they are seen, if nothing is wrong."""
-        made, *others = live.opened(Asked, "gan.samples", request)
-        wrong = links.asked(Asked, "gan.samples", request)[1]
-        return [show(*astuple(Asked()))[0] | {"notice": wrong} if wrong else made, *others]
+        return live.opened(Asked, "gan.samples", request, lambda: show(*astuple(Asked()))[0])
 
     def nearest(at: float, *given: Any) -> str:
         try:
@@ -174,20 +172,13 @@ def build(page: gr.Blocks, places: Places) -> None:
     changes = [control.input for control in inputs]
     gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
     dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **controls.LIGHT, **controls.PRIVATE)
-    search.click(nearest, [index, *inputs], table, js=at_frame(), **controls.SLOW)
+    search.click(nearest, [index, *inputs], table, js=scrubber.at_frame("gan-samples"), **controls.SLOW)
     link.select(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _frame(at: object) -> int:
     return validation.integer("frame", at, 0, FRAMES - 1)
-
-
-def at_frame() -> str:
-    """JavaScript that puts the frame on show in the place of the first input."""
-    return (
-        "(index, ...rest) => [Number(document.querySelector('#gan-samples [data-index]')?.dataset.index ?? 0), ...rest]"
-    )
 
 
 def _controls(places: Places) -> tuple[list[Any], gr.Button]:
@@ -241,6 +232,8 @@ def _export(inputs: list[Any], places: Places) -> gr.Code:
         exports.gif(path, *drawn(asked, slice(None)))
         return download.file(path)
 
-    pictured.click(answered(save_pictures), [index, *inputs], saving, js=at_frame(), **controls.SLOW)
+    pictured.click(
+        answered(save_pictures), [index, *inputs], saving, js=scrubber.at_frame("gan-samples"), **controls.SLOW
+    )
     animated.click(answered(save_animation), inputs, saving, **controls.SLOW)
     return command

@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import checkpoint, langevin, pictures, validation
+from playground import langevin, pictures, validation
 from playground.langevin import Moment
 from playground.models import ddpm
 from playground.sampling import Noise
 from playground.tabs import Places, live
+from playground.tabs.ddpm import runs
 from playground.tabs.score import walk
 from playground.ui import component, controls, how, links, palette, scrubber
 from playground.ui.controls import answered, sentence, unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
-TITLE, TAB, NAME = "Digits", "score.digits", "ddpm-digits"
+TITLE, TAB = "Digits", "score.digits"
 SAMPLERS = tuple(name for name in walk.SAMPLERS if name not in walk.PLAIN)
 SHOWN = 61  # frames
 ANY = "any"
@@ -63,11 +64,6 @@ class Asked:
 
 
 DIGITS = (ANY, *map(str, range(10)))
-
-
-def load_model(places: Places) -> ddpm.Model:
-    """The diffusion model."""
-    return cast(ddpm.Model, checkpoint.load(places.weights / f"{NAME}.safetensors", expect="ddpm"))
 
 
 def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
@@ -138,7 +134,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         try:
             asked, moments = Asked(*given), list[Moment]()
-            made = run(load_model(places), asked)
+            made = run(runs.load_model(places), asked)
             for preview in live.previews(made, asked.evaluations, moments.append, lambda moment: strips([moment])):
                 yield [preview, gr.skip()]
             yield [describe(asked, moments), links.value(TAB, asked)]

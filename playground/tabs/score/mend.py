@@ -9,7 +9,7 @@ from torch import Tensor
 
 from playground.data.digits import pad
 from playground.tabs import Places, live
-from playground.tabs.ddpm import forward
+from playground.tabs.ddpm import forward, runs
 from playground.tabs.score import digits, tasks
 from playground.tabs.score.tasks import LOW, TASKS, Asked, Problem
 from playground.ui import component, controls, drawing_pad, how, links, scrubber, source
@@ -95,7 +95,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             task, filled = TASKS[asked.task], asked.task == INPAINT
             gone = missing(asked.mask if filled else tasks.LEFT, painted)
             problem = Problem(picture(places, asked, drawing, upload), gone)
-            made = task.run(digits.load_model(places), asked, problem)
+            made = task.run(runs.load_model(places), asked, problem)
 
             def now(moment: Any) -> list[scrubber.Strip]:
                 return task.strips(asked, problem, moments[0], [moment])
