@@ -6,7 +6,7 @@ let run = null;          // the value whose frames are shown
 let strips = [];         // one a strip: {canvas, context, sheets}
 let shapeOfStrips = '';  // what their canvases were made for
 let followers = [];      // what else shows the frame: the formula's numbers, the curves, the diagram
-let seen = null, index = 0, generation = 0, waiting = null, changed = false, queued = false, arriving = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
+let seen = null, index = 0, generation = 0, waiting = null, changed = false, queued = false, arriving = false, underWay = false, stopping = false, stoppedAt = -Infinity, playing = false, clock = 0, owed = 0;
 
 // ---- drawing a frame ----
 
@@ -78,7 +78,7 @@ async function load() {
   if (value.words && !value.strips) return run && adopt({...run, words: value.words}, index);     // of the run on show
   const mine = ++generation;
   if (value.message) return back(value.message);
-  if (value.stopped) return back(run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
+  if (value.stopped) return stop();
   arriving = Boolean(value.following);
   try {
     await bitmapsOf(value);
@@ -88,6 +88,12 @@ async function load() {
     if (mine === generation) back(`The frames could not be loaded (${error.message}); press Sample again.`);
   }
   if (mine === generation) arriving = false;
+}
+
+function stop() {              // Gradio cancels whatever begins before it is done with cancelling: nothing may until then
+  stopping = underWay;
+  if (stopping) caption.value = 'Stopping …';
+  else back(run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.');
 }
 
 function back(text) {          // to the run before, and why
@@ -128,6 +134,7 @@ function adopt(value, at) {
 
 element.addEventListener('changed', () => { changed = true; element.dataset.stale = ''; });    // a setting
 element.addEventListener('awaited', ({detail}) => {       // a run was asked for
+  underWay = true;
   if (element.dataset.live === 'true') { queued = true; return; }      // after the one under way, if at all
   changed = queued = false;
   busy(true);
@@ -139,6 +146,8 @@ element.addEventListener('awaited', ({detail}) => {       // a run was asked for
 });
 element.addEventListener('over', ({detail}) => {           // and has ended: what it sent may still be on its way
   const mine = waiting;
+  underWay = false;
+  if (stopping) return stop();
   if (mine?.run !== detail.run) return;          // an earlier one, that was stopped
   setTimeout(() => { if (waiting === mine) back('Nothing came: press Sample again.'); }, 2000);
 });

@@ -145,7 +145,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     ]
     for event in started:
         event.then(None, None, [go, stop], js=running % ("true", "false"))
-    stop.click(None, None, [go, stop], js=running % ("true", "false"), cancels=started)
+    stop.click(None, None, None, cancels=started)
     save.click(save_grid, kept, saving, **controls.SLOW)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
