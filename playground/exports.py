@@ -26,11 +26,15 @@ def command_line(name: str, settings: Any, out: str) -> str:
 
 
 def metadata(name: str, settings: Any, provenance: dict[str, Any]) -> dict[str, str]:
-    """What a file says of its making."""
+    """What a file says of its making, if a command makes it again."""
+    return {**origin(name, settings, provenance), "command": command_line(name, settings, "grid.png")}
+
+
+def origin(name: str, settings: Any, provenance: dict[str, Any]) -> dict[str, str]:
+    """What a file says of its making: the checkpoint, and a dataclass of settings."""
     return {
         "checkpoint": name,
         "settings": json.dumps(dataclasses.asdict(settings)),
-        "command": command_line(name, settings, "grid.png"),
         "provenance": json.dumps(provenance),
     }
 

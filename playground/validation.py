@@ -45,6 +45,14 @@ def keep(settings: Any, **clean: Any) -> None:
         object.__setattr__(settings, name, value)
 
 
+def bound(
+    settings: Any, whole: Mapping[str, tuple[int, int]], real: Mapping[str, tuple[float, float]] | None = None
+) -> None:
+    """Check numbers of a frozen dataclass against their bounds, by name, and write their clean values back."""
+    keep(settings, **{name: integer(name, getattr(settings, name), *ends) for name, ends in whole.items()})
+    keep(settings, **{name: number(name, getattr(settings, name), *ends) for name, ends in (real or {}).items()})
+
+
 def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) -> None:
     """Check the config (a frozen dataclass) of a network of levels, and write its clean values back.
 
@@ -52,7 +60,7 @@ def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) ->
         bounds: of each of its whole numbers.
         groups: of its group normalisations, which must divide the width.
     """
-    keep(config, **{name: integer(name, getattr(config, name), low, high) for name, (low, high) in bounds.items()})
+    bound(config, bounds)
     if not isinstance(config.multipliers, (list, tuple)) or not 1 <= len(config.multipliers) <= 6:
         raise UserError("multipliers must be a list of 1 to 6 whole numbers")
     multipliers = tuple(integer("multipliers", m, 1, 16) for m in config.multipliers)

@@ -6,12 +6,10 @@ import pytest
 import torch
 
 from playground.data import captions, emoji, scenes
-from playground.data.captions import CHOICES
 from playground.data.scenes import GROUNDS, NONE, Scenes
 from playground.sampling import generator
 
 CALLED = [["pizza"], ["dog face", "dog"], ["owl"], ["socks"]]
-PLAIN = torch.zeros(1, CHOICES)
 
 
 def scene(*glyphs: int, ground: str = "blue", side: float = 45, upright: bool = False) -> Scenes:
@@ -25,10 +23,7 @@ def scene(*glyphs: int, ground: str = "blue", side: float = 45, upright: bool = 
 
 def said(shown: Scenes, **choices: float) -> str:
     """With some choices other than 0."""
-    u, order = PLAIN.clone(), ["template", "ground", "article", "size", "word", "first", "second"]
-    for name, value in choices.items():
-        u[0, order.index(name)] = value
-    return captions.phrased(shown, CALLED, u)[0]
+    return captions.plain(shown, CALLED, **choices)[0]
 
 
 def test_the_plainest_captions() -> None:
@@ -49,7 +44,7 @@ def test_choices_change_one_thing_each() -> None:
     assert said(scene(0, side=55), word=0.9) == "a large pizza on a blue background"
     assert said(scene(0), template=0.99) == "a pizza"
     assert said(scene(0, 1), template=0.99, ground=0.99) == "a dog face right of a pizza"
-    assert said(scene(0, 1, upright=True), template=0.6, article=0.9) == "dog face below pizza on a blue background"
+    assert said(scene(0, 1, upright=True), template=0.8, article=0.9) == "dog face below pizza on a blue background"
 
 
 def test_chance_is_that_of_the_generator_and_says_everything_sometimes() -> None:
@@ -60,6 +55,15 @@ def test_chance_is_that_of_the_generator_and_says_everything_sometimes() -> None
     for word, share in (("small", 0.5), ("blue", 7 / 8), ("face", 0.5)):
         expected = pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 3000))
         assert sum(word in each for each in made) / 3000 == expected
+
+
+def test_of_two_the_first_is_more_often_on_the_left() -> None:
+    """With probability sqrt(1 / 2): the first two of four templates by the square of a uniform number."""
+    shown = Scenes(*(torch.cat([part] * 3000) for part in scene(0, 1)))
+    made = captions.captions(shown, CALLED, generator(0))
+    expected = math.sqrt(0.5)
+    assert sum("left" in each for each in made) / 3000 == pytest.approx(expected, abs=4 * math.sqrt(0.21 / 3000))
+    assert all(("left" in each) == (each.find("pizza") < each.find("dog")) for each in made)
 
 
 def test_an_alias_stands_for_one_emoji_alone() -> None:

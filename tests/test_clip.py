@@ -88,6 +88,16 @@ def test_the_loss_is_symmetric_cross_entropy() -> None:
     torch.testing.assert_close(clip.loss(model, x, tokens), expected)
 
 
+def test_a_picture_is_told_from_the_caption_with_its_names_exchanged() -> None:
+    """Minus the log of the probability of the right one of two captions."""
+    model, x = made(), torch.rand(3, 3, 16, 16, generator=generator(0)) * 2 - 1
+    tokens, exchanged = model.tokenize(TEXTS), model.tokenize(["pizza owl", "an owl"])
+    image, right, wrong = model.image(x), model.text(tokens), model.text(exchanged)
+    both = torch.stack([(image[1:] * right[1:]).sum(1), (image[1:] * wrong).sum(1)], dim=1)
+    pairs = -(model.clip.logit_scale.exp() * both).log_softmax(1)[:, 0].mean()
+    torch.testing.assert_close(clip.loss(model, x, tokens, exchanged), clip.loss(model, x, tokens) + pairs)
+
+
 def test_a_checkpoint_holds_all_that_a_caption_needs(tmp_path: Path) -> None:
     model, path = made(), tmp_path / "clip.safetensors"
     checkpoint.save(path, model, {})

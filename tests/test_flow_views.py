@@ -233,10 +233,10 @@ def test_every_kind_of_picture_is_shown(show) -> None:
 @pytest.mark.usefixtures("few")
 def test_the_likelihood_comes_after_the_picture(show) -> None:
     first, second = show({"what": PICTURE})
-    assert likelihood.MEASURING in first[3]
-    assert "verdicts" in second[3]
+    assert likelihood.MEASURING in first[4]
+    assert "verdicts" in second[4]
     again, _ = show({"what": PICTURE, "seed": 3})
-    assert "verdicts" not in str(again[3]), "what stands there stays until the next comes"
+    assert "verdicts" not in str(again[4]), "what stands there stays until the next comes"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from playground.models import ddpm
 from playground.tabs import live
 from playground.tabs.score import digits, mend, tasks
 from playground.tabs.score.digits import SAMPLERS, Asked
-from playground.ui import links, source
+from playground.ui import links, scrubber, source
 from playground.validation import UserError
 
 
@@ -45,8 +45,8 @@ def test_a_run_costs_what_was_asked_for(model: ddpm.Model, sampler: str) -> None
     model.net.register_forward_hook(lambda *_: calls.append(1))
     moments = list(digits.run(model, Asked(sampler=sampler, n=2, evaluations=40)))
     assert abs(len(calls) - 40) <= 2
-    value = digits.describe(Asked(sampler=sampler, n=2, evaluations=40), moments)
-    assert "step 0 of" in value["following"]
+    value = digits.film(Asked(sampler=sampler, n=2, evaluations=40), moments)
+    assert value["captions"][0].startswith("step 0 of")
 
 
 def test_the_score_is_the_noise_that_the_model_predicts(model: ddpm.Model) -> None:
@@ -170,7 +170,7 @@ def test_a_task_is_described(model: ddpm.Model, task: str) -> None:
     moments = solved(model, asked, x0, gone)
     hook.remove()
     chosen, problem = tasks.TASKS[task], tasks.Problem(x0, gone)
-    value = chosen.describe(asked, problem, live.thinned(moments, digits.SHOWN))
+    value = scrubber.pack(**chosen.film(asked, problem, live.thinned(moments, digits.SHOWN)))
     assert value["frames"] == len(moments) <= digits.SHOWN
     assert abs(len(calls) - asked.evaluations) <= 2
     assert len(moments) == 1 + asked.evaluations // chosen.each or task == "Denoise"

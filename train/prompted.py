@@ -83,16 +83,13 @@ def _one(glyphs: Glyphs, pairs: Tensor, **choices: float) -> Asked:
     return _captioned(shown, glyphs, **choices)
 
 
-def _two(glyphs: Glyphs, orders: Tensor) -> Asked:
+def _two(glyphs: Glyphs, orders: Tensor, **choices: float) -> Asked:
     pairs = scenes.for_training(glyphs.names).pairs
-    return _captioned(scenes.sample_two(CAPTIONS, generator(3), scenes.Allowed(pairs, orders)), glyphs)
+    return _captioned(scenes.sample_two(CAPTIONS, generator(3), scenes.Allowed(pairs, orders)), glyphs, **choices)
 
 
-def _captioned(shown: Scenes, glyphs: Glyphs, article: float = 0.0, name: float = 0.0) -> Asked:
-    """In the plainest words, but for the choices of the article and of the name: see `captions.phrased`."""
-    choices = torch.zeros(len(shown.glyph), captions.CHOICES)
-    choices[:, 2], choices[:, 5] = article, name
-    return Asked(shown, captions.phrased(shown, captions.words(glyphs.names), choices))
+def _captioned(shown: Scenes, glyphs: Glyphs, **choices: float) -> Asked:
+    return Asked(shown, captions.plain(shown, captions.words(glyphs.names), **choices))
 
 
 def _with_aliases(glyphs: Glyphs) -> Tensor:
@@ -107,8 +104,9 @@ KINDS: dict[str, Callable[[Glyphs], Asked]] = {
     "no article": lambda glyphs: _one(glyphs, scenes.for_training(glyphs.names).pairs, article=0.9),
     "held-out pairs": lambda glyphs: _one(glyphs, scenes.held_out(glyphs.names)),
     "by name": lambda glyphs: _one(glyphs, _with_aliases(glyphs)),
-    "by alias": lambda glyphs: _one(glyphs, _with_aliases(glyphs), name=0.999),
+    "by alias": lambda glyphs: _one(glyphs, _with_aliases(glyphs), first=0.999),
     "two emoji": lambda glyphs: _two(glyphs, scenes.for_training(glyphs.names).orders),
+    "two, right of or under": lambda glyphs: _two(glyphs, scenes.for_training(glyphs.names).orders, template=0.999),
     "held-out orders": lambda glyphs: _two(glyphs, scenes.held_out_orders(glyphs.names)),
 }
 

@@ -40,7 +40,7 @@ BEHIND = (" on {a_ground} background", " on {ground}", ", {ground} background", 
 SMALL, BIG = 42, 50  # pixels: a single emoji is called small below, big above
 PLURAL = {"blueberries", "books", "cherries", "eyeglasses", "french fries", "fries", "glasses", "gloves", "grapes",
           "headphones", "jeans", "pancakes", "scissors", "socks", "sunglasses"}  # fmt: skip
-CHOICES = 7  # numbers that a caption takes: template, ground, article, size, its word, name of one, name of the other
+CHOICES = ("template", "ground", "article", "size", "word", "first", "second")  # what numbers a caption takes
 
 
 def words(names: Sequence[str]) -> list[list[str]]:
@@ -63,11 +63,17 @@ def _aliases() -> dict[str, list[str]]:
 
 def captions(shown: Scenes, called: list[list[str]], generator: torch.Generator) -> list[str]:
     """A caption of each scene, phrased by chance."""
-    return phrased(shown, called, torch.rand(len(shown.glyph), CHOICES, generator=generator))
+    return phrased(shown, called, torch.rand(len(shown.glyph), len(CHOICES), generator=generator))
+
+
+def plain(shown: Scenes, called: list[list[str]], **choices: float) -> list[str]:
+    """The plainest caption of each scene, but for the given numbers among `CHOICES`."""
+    row = torch.tensor([choices.get(name, 0.0) for name in CHOICES])
+    return phrased(shown, called, row.expand(len(shown.glyph), -1))
 
 
 def phrased(shown: Scenes, called: list[list[str]], choices: Tensor) -> list[str]:
-    """A caption of each scene by the numbers from 0 to 1 that choose it (n, CHOICES)."""
+    """A caption of each scene by the numbers from 0 to 1 that choose it: `CHOICES`, in columns."""
     rows = zip(*(part.tolist() for part in shown), choices.tolist(), strict=True)
     return [_caption(called, *row) for row in rows]
 
@@ -88,7 +94,8 @@ def _caption(
         size = _pick(_sizes(side[0]), u[4]) if u[3] < 0.5 else ""
         return _pick(ONE, u[0]).format(noun=_with_article(f"{size} {names[0]}".strip(), u[2], names[0]), **said)
     first, second = (_with_article(name, u[2]) for name in names)
-    relation = _pick(ABOVE if abs(x[1] - x[0]) < abs(y[1] - y[0]) else BESIDE, u[0])
+    # More often than not the first name is on the left or above: what is mostly true is learned before its exceptions.
+    relation = _pick(ABOVE if abs(x[1] - x[0]) < abs(y[1] - y[0]) else BESIDE, u[0] ** 2)
     return (relation + _pick(BEHIND, u[1])).format(first=first, second=second, **said)
 
 

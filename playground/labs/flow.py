@@ -45,11 +45,7 @@ class Settings:
                  "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"lr": (1e-6, 1.0), "average": (0.0, 0.9999)}
         validation.choice("coupling", self.coupling, transforms(2))
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
 
 
 class Flow(nn.ModuleList):

@@ -52,11 +52,7 @@ class Settings:
                  "steps": (1, 50_000), "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99), "average": (0.0, 0.9999)}
         validation.flag("spectral", self.spectral)
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
 
 
 class Generator(nn.Sequential):

@@ -46,11 +46,7 @@ class Settings:
                  "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"low": (0.01, 10.0), "high": (0.01, 10.0), "lr": (1e-6, 1.0), "average": (0.0, 0.9999)}
         validation.choice("objective", self.objective, OBJECTIVES)
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
         if self.low > self.high:
             raise validation.UserError("the lowest noise level must not lie above the highest")
 

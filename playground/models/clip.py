@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 import emoji
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playground import validation
@@ -53,9 +54,7 @@ class Config:
         bounds = {"vocabulary": (3, 49_408), "context": (3, 77), "size": (8, 256), "patch": (2, 64), "embed": (8, 1024),
                   "text_width": (HEAD, 1024), "text_layers": (1, 24), "image_width": (HEAD, 1024),
                   "image_layers": (1, 24)}  # fmt: skip
-        validation.keep(
-            self, **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in bounds.items()}
-        )
+        validation.bound(self, bounds)
         for name, factor in (("text_width", HEAD), ("image_width", HEAD), ("size", self.patch)):
             if getattr(self, name) % factor:
                 raise validation.UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
@@ -211,18 +210,31 @@ def occurring(texts: Sequence[str]) -> Tensor:
     return torch.unique(tokenizer()(list(texts)))
 
 
-def loss(model: nn.Module, x: Tensor, tokens: Tensor, rank: int = 0, processes: int = 1) -> Tensor:
+def loss(
+    model: nn.Module, x: Tensor, tokens: Tensor, exchanged: Tensor | None = None, rank: int = 0, processes: int = 1
+) -> Tensor:
     """Cross-entropy of telling each picture's caption among those of the batch, and each caption's picture, a scalar.
 
-    Radford 2021, figure 3.
+    Radford 2021, figure 3. That alone hardly asks which of two things is where, for no other caption of the batch names
+    the same two: so each picture of two is also told from a caption that has them exchanged, as in Yuksekgonul 2023,
+    "When and why vision-language models behave like bags-of-words", section 4.
 
     Args:
         model: a `Model`, or one wrapped for several processes.
         x: pictures (B, 3, H, W) in [-1, 1]; tokens: of their captions (B, L).
+        exchanged: tokens (K, L) of such captions, of the last K pictures.
         rank, processes: which of several processes this is; the pictures of all are told apart.
     """
     from open_clip.loss import ClipLoss
 
     many = processes > 1
     told = ClipLoss(local_loss=many, gather_with_grad=many, rank=rank, world_size=processes)
-    return told(*model(x, tokens))
+    wrong = tokens[:0] if exchanged is None else exchanged
+    image, text, scale = model(x, torch.cat([tokens, wrong]))
+    right, mistaken = text.split([len(tokens), len(wrong)])
+    whole = told(image, right, scale)
+    if not len(wrong):
+        return whole
+    pairs = slice(len(x) - len(wrong), None)
+    margin = scale * (image[pairs] * (right[pairs] - mistaken)).sum(1)
+    return whole + F.softplus(-margin).mean()

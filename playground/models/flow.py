@@ -8,7 +8,7 @@ whole numbers 0 ... 255 is given noise u in [0, 1) in each pixel (the dequantisa
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -50,15 +50,12 @@ class Config:
 
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
-        clean: dict[str, Any] = {
-            name: validation.integer(name, getattr(self, name), *ends) for name, ends in _BOUNDS.items()
-        }
+        validation.bound(self, _BOUNDS)
         for name, ends in (("steps", (1, 64)), ("widths", (GROUPS, 1024))):
             given = getattr(self, name)
             if not isinstance(given, (list, tuple)) or not 1 <= len(given) <= 4:
                 raise validation.UserError(f"{name} must be a list of 1 to 4 whole numbers")
-            clean[name] = tuple(validation.integer(name, value, *ends) for value in given)
-        validation.keep(self, **clean)
+            validation.keep(self, **{name: tuple(validation.integer(name, value, *ends) for value in given)})
         validation.choice("coupling", self.coupling, transforms(2))
         if len(self.steps) != len(self.widths):
             raise validation.UserError("steps and widths must be as many as each other: one for each scale")

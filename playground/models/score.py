@@ -43,11 +43,7 @@ class Config:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
         whole = {"width": (4, 1024), "layers": (1, 12), "frequencies": (0, 16)}
         real = {"low": (1e-4, 10.0), "high": (1e-3, 1000.0), "spread": (1e-3, 100.0)}
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
         if self.low > self.high:
             raise validation.UserError("the lowest noise level must not lie above the highest")
 

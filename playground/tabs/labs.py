@@ -97,9 +97,6 @@ def listen(
         """Begin a training with new networks. Returns its first picture."""
         return begun(kind(*given), drawing)
 
-    def rolled(drawing: Any, *given: Any) -> list[Any]:
-        return [*restart(drawing, *given), given[-1]]
-
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first lab."""
         asked, wrong = links.asked(kind, tab, request)
@@ -111,7 +108,6 @@ def listen(
     changes = [shown.reset.click, seed.submit, shown.pad.change, *(control.input for control in inputs[:-1])]
     gr.on(changes, restart, [shown.pad, *inputs], [stage, link], trigger_mode="always_last",
           api_name=tab.replace(".", "_"), **hidden)  # fmt: skip
-    shown.dice.click(rolled, [shown.pad, *inputs], [stage, link, seed], js=controls.roll(len(inputs)), **hidden,
-                     **controls.PRIVATE)  # fmt: skip
+    controls.thrown(shown.dice, seed).then(restart, [shown.pad, *inputs], [stage, link], **hidden, **controls.PRIVATE)
     page.load(opened, None, [stage, link, *inputs], **hidden, **controls.PRIVATE)
     return begun

@@ -1,6 +1,7 @@
 """Views that make a run when they are asked to: how one begins and ends, and what is shown of it meanwhile."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from playground import compute
 from playground.ui import component, controls, links, scrubber
+from playground.ui.controls import answered, sentence
 from playground.ui.scrubber import Strip
 
 PAUSE = 0.4  # seconds between previews
@@ -58,27 +60,48 @@ def listen(
         linked: events that begin a run elsewhere, which Stop ends too.
     """
     controls.mark_stale(inputs, stage)  # before what begins a run, which takes the mark away
-    every = [*beside, *inputs]
-    place = every.index(seed)
-
-    def rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in sample(*given):
-            yield [*update, given[place]]
-
-    quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
     go, stop, dice = buttons
+    quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
+    own = sample, [*beside, *inputs], outputs
+
+    def on(triggers: Sequence[Callable[..., Any]], *run: Any, **how: Any) -> Any:
+        return controls.accompany(stage, triggers, lambda: gr.on(triggers, *run, **how))
+
     started = [
-        controls.accompany(stage, [go.click, seed.submit, *also], sample, every, outputs, api_name=api_name,
-                           **controls.MODEL),
-        controls.accompany(stage, [dice.click], rolled, every, [*outputs, seed], rolls=place, **quiet),
-        *(controls.accompany(stage, [button.click], *run, **quiet) for button, *run in others),
+        on([go.click, seed.submit, *also], *own, api_name=api_name, **controls.MODEL),
+        controls.accompany(stage, [dice.click], lambda: controls.thrown(dice, seed).then(*own, **quiet), stale=True),
+        *(on([button.click], *other, **quiet) for button, *other in others),
         *linked,
-    ]  # fmt: skip
+    ]
     if quietly:
-        started.append(controls.accompany(stage, list(quietly), sample, every, outputs, **quiet))
+        started.append(on(quietly, *own, **quiet))
     stop.click(scrubber.stopped, None, stage, cancels=started, queue=False, **controls.HIDDEN, **controls.PRIVATE)
     pressed = [button for button, *_ in others if isinstance(button, gr.Button)]
     controls.enable_by_turns(stage, [go, dice, *pressed], stop)
+
+
+def shown_on_stage(beside: int) -> Callable[[Callable[..., Iterator[Any]]], Callable[..., Iterator[Sequence[Any]]]]:
+    """Let a generator yield the stage's value alone while its run is under way, and show there what goes wrong.
+
+    Args:
+        beside: how many outputs there are beside the stage, all of which it yields when the run is over.
+    """
+    unchanged = [gr.skip()] * beside
+
+    def decorated(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Sequence[Any]]]:
+        @answered
+        @functools.wraps(function)
+        def run(*given: Any) -> Iterator[Sequence[Any]]:
+            try:
+                for value in function(*given):
+                    yield [value, *unchanged] if isinstance(value, dict) else value
+            except Exception as error:
+                yield [component.message(sentence(error)), *unchanged]
+                raise
+
+        return run
+
+    return decorated
 
 
 def opened(kind: Any, tab: str, request: gr.Request, greet: Callable[[], dict[str, Any]] | None = None) -> list[Any]:

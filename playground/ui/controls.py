@@ -28,29 +28,27 @@ def unchecked(control: Any) -> Any:
     return control
 
 
-def roll(place: int) -> str:
-    """JavaScript of the dice: a new seed among the inputs of its event, at this place."""
-    return f"(...values) => values.with({place}, Math.floor(Math.random() * {MAX_SEED}))"
+def thrown(dice: gr.Button, number: Any) -> Any:
+    """The dice are pressed, and there is a new seed: go on with `.then`."""
+    return dice.click(None, None, number, js=f"() => Math.floor(Math.random() * {MAX_SEED})")
 
 
 def accompany(
-    stage: gr.HTML, triggers: list[Callable[..., Any]], *run: Any, rolls: int | None = None, **how: Any
+    stage: gr.HTML, triggers: Sequence[Callable[..., Any]], begin: Callable[[], Any], stale: bool = False
 ) -> Any:
     """Listen with a function that makes a run, for which the scrubber `stage` waits from the first moment.
 
     Args:
-        run: the function, its inputs and its outputs.
-        rolls: the place of the seed among the inputs, if the run throws the dice.
-        how: of `gr.on`.
+        begin: listens to the triggers with it, after the scrubber does.
+        stale: from the first moment the settings are not those of the pictures.
     """
 
     def tell(event: str) -> str:
-        stale = str(rolls is not None).lower()  # a new seed is not that of the pictures
         return f"""() => document.querySelector('#{stage.elem_id} [data-live]')
-          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {{run: '{run[0].__name__}', stale: {stale}}}}}))"""
+          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {str(stale).lower()}}}))"""
 
     gr.on(triggers, None, None, None, js=tell("awaited"))
-    started = gr.on(triggers, *run, js=None if rolls is None else roll(rolls), **how)
+    started = begin()
     started.then(None, None, None, js=tell("over"))
     return started
 
@@ -79,7 +77,7 @@ def mark_stale(controls: Iterable[Any], stage: gr.HTML) -> None:
 
 
 def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
-    """The seed, and a button that throws a new one: listen to it with `js=roll(...)`."""
+    """The seed, and a button that throws a new one: listen to it with `thrown`."""
     with gr.Row(equal_height=True, elem_classes="seed"):
         number = unchecked(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
         dice = gr.Button("New seed", min_width=90, scale=1, elem_classes="dice")

@@ -1,6 +1,6 @@
-"""The export panel: the animation, the frame on show, the pictures, and the command that makes them again."""
+"""The export panel: the animation, the frame on show, its pictures, and the command that makes them again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -16,50 +16,43 @@ class RunOnShow(NamedTuple):
     """As one user's `gr.State` keeps it.
 
     Attributes:
-        strips: what is shown beside each other, each uint8 (F, N, H, W, C); the first ends with the finished pictures.
-        steps, t: of each frame.
+        stem: of the names of its files.
+        about: what each of them says of its making.
+        strips: what is shown beside each other, each uint8 (F, N, H, W, C); the first are the pictures.
+        marks: what the file of a frame says besides, one a frame.
     """
 
-    checkpoint: str
-    settings: Any
-    provenance: dict[str, Any]
+    stem: str
+    about: dict[str, str]
     strips: Sequence[np.ndarray]
-    steps: Sequence[int]
-    t: Sequence[int]
-
-    @property
-    def about(self) -> dict[str, str]:
-        return exports.metadata(self.checkpoint, self.settings, self.provenance)
-
-    @property
-    def command(self) -> str:
-        return exports.command_line(self.checkpoint, self.settings, "grid.png")
-
-    @property
-    def stem(self) -> str:
-        """Of the names of its files."""
-        return f"{self.checkpoint}-seed{self.settings.seed}"
+    marks: Sequence[Mapping[str, str]]
 
 
-def build(kept: gr.State, scrubber_id: str) -> gr.Code:
-    """The panel for the run in `kept`; the frame on show is the scrubber's. The code shows the run's command."""
+def of_film(stem: str, about: dict[str, str], shown: Mapping[str, Any]) -> RunOnShow:
+    """What `scrubber.pack` is given, with what files say of its making."""
+    strips = [strip.frames for strip in shown["strips"]]
+    return RunOnShow(stem, about, strips, [{"frame": caption} for caption in shown["captions"]])
+
+
+def build(kept: gr.State, scrubber_id: str, told: str = "The same pictures from the command line") -> gr.Code:
+    """The panel for the run in `kept`; the frame on show is the scrubber's.
+
+    Args:
+        told: what the code is, which shows a command; nothing if there is none.
+    """
     with gr.Accordion("Export", open=False):
         with gr.Row():
-            animation = gr.Button("Animation (GIF)", size="sm")
-            frame = gr.Button("This frame (PNG)", size="sm")
-            final = gr.Button("Pictures (PNG)", size="sm")
-        command = gr.Code(label="The same pictures from the command line", language="shell", interactive=False)
+            buttons = [gr.Button(name, size="sm") for name in SAVED]
+        command = gr.Code(label=told, language="shell", interactive=False, visible=bool(told))
         saving = download.build(f"{scrubber_id}-download")
         index = gr.Number(0, visible=False)
-    where = scrubber.at_frame(scrubber_id, 1)
-    animation.click(answered(save_animation), kept, saving, **controls.SLOW)
-    frame.click(answered(save_frame), [kept, index], saving, js=where, **controls.SLOW)
-    final.click(answered(save_pictures), kept, saving, **controls.SLOW)
+    for button, save in zip(buttons, SAVED.values(), strict=True):
+        button.click(answered(save), [kept, index], saving, js=scrubber.at_frame(scrubber_id, 1), **controls.SLOW)
     return command
 
 
-def save_animation(run: RunOnShow | None) -> dict[str, Any]:
-    """The run as a GIF."""
+def save_animation(run: RunOnShow | None, _: object) -> dict[str, Any]:
+    """The pictures of all frames, as a GIF."""
     run = _present(run)
     path = download.path(f"{run.stem}.gif")
     exports.gif(path, run.strips[0], run.about)
@@ -67,22 +60,30 @@ def save_animation(run: RunOnShow | None) -> dict[str, Any]:
 
 
 def save_frame(run: RunOnShow | None, index: float) -> dict[str, Any]:
-    """The strips of one frame, side by side."""
+    """All strips of a frame, side by side."""
     run = _present(run)
-    at = int(min(max(index, 0), len(run.steps) - 1))
-    grids = np.stack([pictures.grid(strip[at]) for strip in run.strips])
-    path = download.path(f"{run.stem}-t{run.t[at]}.png")
-    about = run.about | {"step": str(run.steps[at]), "t": str(run.t[at])}
-    exports.png(path, pictures.grid(grids, columns=len(grids), gap=4), about)
+    at = _at(run, index)
+    return _saved(run, at, f"{run.stem}-frame{at}.png", run.strips)
+
+
+def save_pictures(run: RunOnShow | None, index: float) -> dict[str, Any]:
+    """The pictures of a frame."""
+    run = _present(run)
+    return _saved(run, _at(run, index), f"{run.stem}.png", run.strips[:1])
+
+
+SAVED = {"Animation (GIF)": save_animation, "This frame (PNG)": save_frame, "Pictures (PNG)": save_pictures}
+
+
+def _saved(run: RunOnShow, at: int, name: str, strips: Sequence[np.ndarray]) -> dict[str, Any]:
+    path = download.path(name)
+    grids = np.stack([pictures.grid(strip[at]) for strip in strips])
+    exports.png(path, pictures.grid(grids, columns=len(grids), gap=4), {**run.about, **run.marks[at]})
     return download.file(path)
 
 
-def save_pictures(run: RunOnShow | None) -> dict[str, Any]:
-    """The finished pictures."""
-    run = _present(run)
-    path = download.path(f"{run.stem}.png")
-    exports.png(path, pictures.grid(run.strips[0][-1]), run.about)
-    return download.file(path)
+def _at(run: RunOnShow, index: float) -> int:
+    return int(min(max(index, 0), len(run.marks) - 1))
 
 
 def _present(run: RunOnShow | None) -> RunOnShow:

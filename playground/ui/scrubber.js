@@ -138,18 +138,17 @@ element.addEventListener('awaited', ({detail}) => {       // a run was asked for
   if (element.dataset.live === 'true') { queued = true; return; }      // after the one under way, if at all
   changed = queued = false;
   busy(true);
-  waiting = detail;
+  waiting = {};
   caption.value = 'Waiting for the model …';
-  if (detail.stale) element.dataset.stale = '';
+  if (detail) element.dataset.stale = '';
   const box = element.getBoundingClientRect();
   if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();      // as on a phone
 });
-element.addEventListener('over', ({detail}) => {           // and has ended: what it sent may still be on its way
+element.addEventListener('over', () => {                  // and has ended: what it sent may still be on its way
   const mine = waiting;
   underWay = false;
   if (stopping) return stop();
-  if (mine?.run !== detail.run) return;          // an earlier one, that was stopped
-  setTimeout(() => { if (waiting === mine) back('Nothing came: press Sample again.'); }, 2000);
+  if (mine) setTimeout(() => { if (waiting === mine) back('Nothing came: press Sample again.'); }, 2000);
 });
 
 function busy(yes, share = 0) {

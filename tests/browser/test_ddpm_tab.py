@@ -259,7 +259,7 @@ def test_exports_hold_their_settings(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="This frame (PNG)").click()
     assert saved(download.value).text["t"] == "1000"
-    assert download.value.suggested_filename == "ddpm-digits-seed8-t1000.png"
+    assert download.value.suggested_filename == "ddpm-digits-seed8-frame0.png"
     with page.expect_download() as download:
         page.get_by_role("button", name="Animation (GIF)").click()
     assert saved(download.value).n_frames == 21

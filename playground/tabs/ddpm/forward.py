@@ -119,9 +119,6 @@ def build(page: gr.Blocks, places: Places) -> None:
         wanted = source.awaited(kind, drawing, upload)
         return (component.message(wanted), gr.skip()) if wanted else noise(kind, number, drawing, upload, seed)
 
-    def chose_rolled(*values: Any) -> tuple[Any, ...]:
-        return *chose(*values), values[-1]
-
     def first(linked: Settings | None, notice: str = "") -> tuple[Any, ...]:
         asked = linked or Settings()
         link = links.value("ddpm.forward", asked, address=linked is not None)
@@ -141,7 +138,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     newest: dict[str, Any] = {"trigger_mode": "always_last"}
     gr.on(chosen.changes, noise, inputs, shown, api_name="ddpm_noise", **newest, **controls.LIGHT)
     gr.on([*chosen.choices, seed.input], chose, inputs, shown, **newest, **private)
-    dice.click(chose_rolled, inputs, [*shown, seed], js=controls.roll(len(inputs) - 1), **private)
+    controls.thrown(dice, seed).then(chose, inputs, shown, **private)
     page.load(opened, None, [*shown, inputs[0], inputs[1], seed], **private)
 
 

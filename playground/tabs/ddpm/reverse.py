@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground import checkpoint, sampling, validation
+from playground import checkpoint, exports, sampling, validation
 from playground.models import ddpm
 from playground.recording import Recorder, Recording
 from playground.tabs import Places, live
 from playground.tabs.ddpm import runs
 from playground.ui import component, controls, export, how, links, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui.controls import sentence, unchecked
 from playground.ui.export import RunOnShow
 from playground.validation import UserError
 
@@ -109,9 +109,11 @@ def finished(
 ) -> tuple[Any, ...]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
     provenance = checkpoint.header(runs.path(places)).provenance
-    kept = RunOnShow(runs.NAME, settings, provenance, (run.x, run.x0_hat, run.eps_hat), run.steps, run.t)
+    about = exports.metadata(runs.NAME, settings, provenance)
+    marks = [{"step": str(step), "t": str(t)} for step, t in zip(run.steps, run.t, strict=True)]
+    kept = RunOnShow(f"{runs.NAME}-seed{settings.seed}", about, (run.x, run.x0_hat, run.eps_hat), marks)
     shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
-    return shown, kept, kept.command, code, links.value("ddpm", settings, address=asked)
+    return shown, kept, about["command"], code, links.value("ddpm", settings, address=asked)
 
 
 def first_run(places: Places, notice: str = "") -> tuple[Any, ...]:
@@ -140,21 +142,16 @@ def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     view = lay_out()
 
-    @answered
-    def sample(*values: Any) -> Iterator[tuple[Any, ...]]:
+    @live.shown_on_stage(beside=len(UNCHANGED))
+    def sample(*values: Any) -> Iterator[Any]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
-        try:
-            settings, model = settings_of(values), runs.load_model(places)
-            recorder = Recorder(settings.steps)
-            moments = ddpm.sample(model, settings)
-            for preview in live.previews(moments, settings.steps, recorder.add, runs.preview):
-                yield preview, *UNCHANGED
-            yield finished(places, model, settings, recorder.recording())
-        except Exception as error:
-            yield component.message(sentence(error)), *UNCHANGED
-            raise
+        settings, model = settings_of(values), runs.load_model(places)
+        recorder = Recorder(settings.steps)
+        moments = ddpm.sample(model, settings)
+        yield from live.previews(moments, settings.steps, recorder.add, runs.preview)
+        yield finished(places, model, settings, recorder.recording())
 
-    def sample_linked(asked: ddpm.Settings | None) -> Iterator[tuple[Any, ...]]:
+    def sample_linked(asked: ddpm.Settings | None) -> Iterator[Any]:
         if asked:
             yield from sample(*values_of(asked))
         else:  # Gradio tells of the state of a hidden tab even if it did not change

@@ -1,6 +1,5 @@
 """Digits: noise becomes pictures and a picture noise, layer by layer; how likely it is; the way to another."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
@@ -8,15 +7,15 @@ from typing import Any
 import gradio as gr
 from torch import Tensor
 
-from playground import checkpoint, exports, pictures, validation
+from playground import checkpoint, exports, validation
 from playground.data import digits
 from playground.models import flow
 from playground.sampling import last
 from playground.tabs import Places, live
 from playground.tabs.flow import between, likelihood, passes
 from playground.tabs.flow.likelihood import NAME, load_model
-from playground.ui import component, controls, download, how, links, plots, scrubber, source
-from playground.ui.controls import answered, sentence
+from playground.ui import component, controls, export, how, links, plots, scrubber, source
+from playground.ui.controls import sentence
 from playground.validation import UserError
 
 TITLE, TAB = "Digits", "flow.digits"
@@ -112,6 +111,14 @@ def film(model: flow.Model, asked: Asked, x: list[Tensor]) -> dict[str, Any]:
     return between.compared(between.ways(model, *x))
 
 
+def exported(places: Places, asked: Asked, shown: dict[str, Any]) -> export.RunOnShow:
+    """What the export panel saves of a film; samples come from the command line too."""
+    provenance = checkpoint.header(places.weights / f"{NAME}.safetensors").provenance
+    samples = asked.what == SAMPLES
+    about = exports.metadata(NAME, asked.settings, provenance) if samples else exports.origin(NAME, asked, provenance)
+    return export.of_film(f"{NAME}-{asked.what}-seed{asked.seed}", about, shown)
+
+
 def build(page: gr.Blocks, places: Places) -> None:
     """The view, and what happens in it."""
     with gr.Row(elem_classes="tab-body"):
@@ -122,7 +129,8 @@ def build(page: gr.Blocks, places: Places) -> None:
             stage = scrubber.build("Through the flow, layer by layer", "flow-digits", "Drawing first samples …")
             table = gr.HTML(elem_id="flow-likelihood")
             how.build(HOW, flow.Model.forward)
-            command = _export(places, [*own, *inputs])
+            kept = gr.State(None, time_to_live=3600)
+            command = export.build(kept, "flow-digits")
             link = links.build()
 
     def show(drawing: Any, upload: Any, *given: Any) -> Iterator[list[Any]]:
@@ -131,30 +139,27 @@ def build(page: gr.Blocks, places: Places) -> None:
         try:
             asked, model = Asked(*given), load_model(places)
             x = chosen(places, model, asked, drawing, upload)
-            made = scrubber.pack(**film(model, asked, x), keep=True)
-            beside = [links.value(TAB, asked if asked.linkable else None), _command(asked)]
+            shown = film(model, asked, x)
+            run, made = exported(places, asked, shown), scrubber.pack(**shown, keep=True)
+            command = gr.update(value=run.about.get("command"), visible="command" in run.about)
+            beside = [links.value(TAB, asked if asked.linkable else None), run, command]
             if asked.what != PICTURE:
                 yield [made, *beside, ""]
                 return
             known = likelihood.is_measured(places)
             yield [made, *beside, gr.skip() if known else plots.paragraph(likelihood.MEASURING)]
             own = likelihood.bits(model, x[0]).item()
-            yield [*[gr.skip()] * 3, likelihood.table(likelihood.groups(places), own)]
+            yield [*[gr.skip()] * 4, likelihood.table(likelihood.groups(places), own)]
         except UserError as error:
-            yield [component.message(sentence(error)), *[gr.skip()] * 3]
-
-    def rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in show(*given):
-            yield [*update, given[-1]]
+            yield [component.message(sentence(error)), *[gr.skip()] * 4]
 
     def opened(request: gr.Request) -> list[Any]:
         """The controls as the address sets them; what they ask for is shown when it is seen, if nothing is wrong."""
         return live.opened(Asked, TAB, request, lambda: next(show(None, None, *astuple(Asked())))[0])
 
-    every, outputs = [*own, *inputs], [stage, link, command, table]
+    every, outputs = [*own, *inputs], [stage, link, kept, command, table]
     gr.on(changes, show, every, outputs, api_name="flow_digits", **controls.LIGHT, trigger_mode="always_last")
-    dice.click(rolled, every, [*outputs, inputs[-1]], js=controls.roll(len(every) - 1), **controls.LIGHT,
-               **controls.PRIVATE)  # fmt: skip
+    controls.thrown(dice, inputs[-1]).then(show, every, outputs, **controls.LIGHT, **controls.PRIVATE)
     link.select(show, every, outputs, **controls.LIGHT, **controls.PRIVATE)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
@@ -184,50 +189,3 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, list[Any]]:
     free = [controls.unchecked(each) for each in (what, to, other, n, temperature, seed)]
     changes = [*(each.input for each in free), *chosen.changes, *chosen.choices]
     return [what, kind, number, to, other, n, temperature, seed], own, dice, changes
-
-
-def _command(asked: Asked) -> Any:
-    """What the export panel says: the command that draws the samples."""
-    line = exports.command_line(NAME, asked.settings, "grid.png")
-    return gr.update(value=line, visible=asked.what == SAMPLES)
-
-
-def _export(places: Places, inputs: list[Any]) -> gr.Code:
-    """The panel; its code shows a command."""
-    with gr.Accordion("Export", open=False):
-        with gr.Row():
-            pictured = gr.Button("Pictures (PNG)", size="sm")
-            animated = gr.Button("Animation (GIF)", size="sm")
-        command = gr.Code(label="The same pictures from the command line", language="shell", interactive=False)
-        saving = download.build("flow-digits-download")
-        index = gr.Number(0, visible=False)
-
-    def frames(drawing: Any, upload: Any, *given: Any) -> tuple[Any, dict[str, str], str]:
-        """The first strip, uint8 (F, N, H, W, C), what a file tells of it, and the stem of the file's name."""
-        asked, model = Asked(*given), load_model(places)
-        shown = film(model, asked, chosen(places, model, asked, drawing, upload))["strips"][0].frames
-        provenance = checkpoint.header(places.weights / f"{NAME}.safetensors").provenance
-        about = exports.metadata(NAME, asked.settings, provenance)
-        if asked.what != SAMPLES:
-            about = about | {"settings": json.dumps(asdict(asked))}
-            del about["command"]
-        return shown, about, f"{NAME}-{asked.what}-seed{asked.seed}"
-
-    def save_pictures(at: Any, *given: Any) -> dict[str, Any]:
-        shown, about, stem = frames(*given)
-        frame = validation.integer("frame", at, 0, len(shown) - 1)
-        path = download.path(f"{stem}.png")
-        exports.png(path, pictures.grid(shown[frame]), about | {"frame": f"{frame} of {len(shown) - 1}"})
-        return download.file(path)
-
-    def save_animation(*given: Any) -> dict[str, Any]:
-        shown, about, stem = frames(*given)
-        path = download.path(f"{stem}.gif")
-        exports.gif(path, shown, about)
-        return download.file(path)
-
-    pictured.click(
-        answered(save_pictures), [index, *inputs], saving, js=scrubber.at_frame("flow-digits"), **controls.SLOW
-    )
-    animated.click(answered(save_animation), inputs, saving, **controls.SLOW)
-    return command

@@ -13,8 +13,8 @@ from playground.formulas import minus
 from playground.models import gan
 from playground.tabs import Places, live
 from playground.tabs.gan import contest
-from playground.ui import component, controls, download, how, links, neighbours, palette, plots, scrubber
-from playground.ui.controls import answered, sentence
+from playground.ui import component, controls, export, how, links, neighbours, palette, plots, scrubber
+from playground.ui.controls import sentence
 from playground.ui.scrubber import Box, Curve, Series, Strip
 from playground.validation import UserError
 
@@ -91,8 +91,8 @@ def walk(model: gan.Model, asked: Asked) -> Walk:
     return Walk(*(torch.stack(parts) for parts in zip(*made, strict=True)))
 
 
-def describe(made: Walk, asked: Asked) -> dict[str, Any]:
-    """The scrubber's value."""
+def film(made: Walk, asked: Asked) -> dict[str, Any]:
+    """What the scrubber shows, as the arguments of `scrubber.pack`."""
     share = torch.linspace(0, 1, FRAMES).tolist()
     first, mean = made.logits[:, 0].tolist(), made.logits.mean(dim=1).tolist()
     steepest = made.gradient.abs().max().clamp(min=1e-12)
@@ -100,29 +100,29 @@ def describe(made: Walk, asked: Asked) -> dict[str, Any]:
         Strip("G(z)", contest.MODELS[asked.model].caveat or "what the generator draws", _frames(made.x)),
         Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(made.gradient / steepest)),
     ]
-    return scrubber.pack(
-        strips,
-        [
+    return {
+        "strips": strips,
+        "captions": [
             f"{part:.0%} of the way from seed {asked.seed} to seed {asked.to} · mean logit of D {minus(f'{logit:.2f}')}"
             for part, logit in zip(share, mean, strict=True)
         ],
-        (f"seed {asked.seed}", f"seed {asked.to}"),
-        curves=[
+        "ends": (f"seed {asked.seed}", f"seed {asked.to}"),
+        "curves": [
             Curve("D's logit", "High where D believes a picture.",
                   [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)]),
         ],
-        formula=FORMULA,
-        numbers={"share": [f"{part:.2f}" for part in share], "logit": [minus(f"{logit:.2f}") for logit in first]},
-        diagram=(
+        "formula": FORMULA,
+        "numbers": {"share": [f"{part:.2f}" for part in share], "logit": [minus(f"{logit:.2f}") for logit in first]},
+        "diagram": (
             Box("z", "Noise: the code of the first picture, on its way."),
             Box("G", "The generator, a network that draws a picture of any code."),
             Box("fake", "What it draws.", strip=0),
             Box("D", "The discriminator, a network that tells real pictures from fakes."),
             Box("logit", "Its verdict: the higher, the more it believes the picture.", number="logit"),
         ),
-        start=0,
-        keep=True,
-    )  # fmt: skip
+        "start": 0,
+        "keep": True,
+    }  # fmt: skip
 
 
 def _frames(x: Tensor) -> np.ndarray:
@@ -139,7 +139,8 @@ def build(page: gr.Blocks, places: Places) -> None:
             search = gr.Button("Nearest training digits of these pictures", size="sm")
             table = gr.HTML(elem_id="gan-nearest")
             how.build(HOW, gan.sample)
-            command = _export(inputs, places)
+            kept = gr.State(None, time_to_live=3600)
+            command = export.build(kept, "gan-samples", "The pictures of the first seed from the command line")
             link = links.build()
     index = gr.Number(0, visible=False)
 
@@ -147,14 +148,13 @@ def build(page: gr.Blocks, places: Places) -> None:
         """Draw samples on the way from one seed to another. Returns every frame as sprite sheets."""
         try:
             asked = Asked(*given)
-            made = describe(walk(contest.load(places, asked.model), asked), asked)
-            line = exports.command_line(asked.model, asked.settings(asked.seed), "grid.png")
-            return [made, links.value("gan.samples", asked), line, ""]
+            shown = film(walk(contest.load(places, asked.model), asked), asked)
+            provenance = checkpoint.header(places.weights / f"{asked.model}.safetensors").provenance
+            about = exports.metadata(asked.model, asked.settings(asked.seed), provenance) | {"to": str(asked.to)}
+            run = export.of_film(f"{asked.model}-seed{asked.seed}-to{asked.to}", about, shown)
+            return [scrubber.pack(**shown), links.value("gan.samples", asked), run, about["command"], ""]
         except UserError as error:
-            return [component.message(sentence(error)), *[gr.skip()] * 3]
-
-    def rolled(*given: Any) -> list[Any]:
-        return [*show(*given), given[1]]
+            return [component.message(sentence(error)), *[gr.skip()] * 4]
 
     def opened(request: gr.Request) -> list[Any]:
         """The controls as the address sets them; the samples are drawn when they are seen, if nothing is wrong."""
@@ -168,10 +168,10 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             return plots.paragraph(sentence(error))
 
-    outputs = [stage, link, command, table]
+    outputs = [stage, link, kept, command, table]
     changes = [control.input for control in inputs]
     gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
-    dice.click(rolled, inputs, [*outputs, inputs[1]], js=controls.roll(1), **controls.LIGHT, **controls.PRIVATE)
+    controls.thrown(dice, inputs[1]).then(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
     search.click(nearest, [index, *inputs], table, js=scrubber.at_frame("gan-samples"), **controls.SLOW)
     link.select(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
@@ -199,41 +199,3 @@ def _controls(places: Places) -> tuple[list[Any], gr.Button]:
 
     model.change(reveal, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
     return [controls.unchecked(control) for control in (model, seed, to, label, truncation)], dice
-
-
-def _export(inputs: list[Any], places: Places) -> gr.Code:
-    """The panel; the code shows the command that draws the pictures of the first seed."""
-    with gr.Accordion("Export", open=False):
-        with gr.Row():
-            pictured = gr.Button("Pictures (PNG)", size="sm")
-            animated = gr.Button("Animation (GIF)", size="sm")
-        command = gr.Code(label="The pictures of the first seed from the command line", language="shell",
-                          interactive=False)  # fmt: skip
-        saving = download.build("gan-samples-download")
-        index = gr.Number(0, visible=False)
-
-    def drawn(asked: Asked, frames: slice) -> tuple[np.ndarray, dict[str, str]]:
-        """Some of the frames, uint8 (F, N, H, W, C), and what a file tells of them."""
-        model = contest.load(places, asked.model)
-        provenance = checkpoint.header(places.weights / f"{asked.model}.safetensors").provenance
-        about = exports.metadata(asked.model, asked.settings(asked.seed), provenance) | {"to": str(asked.to)}
-        return np.stack([pictures.to_uint8(draw(model, asked, z)) for z in ways(model, asked)[frames]]), about
-
-    def save_pictures(at: float, *given: Any) -> dict[str, Any]:
-        asked, frame = Asked(*given), _frame(at)
-        shown, about = drawn(asked, slice(frame, frame + 1))
-        path = download.path(f"{asked.model}-seed{asked.seed}.png")
-        exports.png(path, pictures.grid(shown[0]), about | {"share": f"{frame / (FRAMES - 1):.3f}"})
-        return download.file(path)
-
-    def save_animation(*given: Any) -> dict[str, Any]:
-        asked = Asked(*given)
-        path = download.path(f"{asked.model}-seed{asked.seed}-to{asked.to}.gif")
-        exports.gif(path, *drawn(asked, slice(None)))
-        return download.file(path)
-
-    pictured.click(
-        answered(save_pictures), [index, *inputs], saving, js=scrubber.at_frame("gan-samples"), **controls.SLOW
-    )
-    animated.click(answered(save_animation), inputs, saving, **controls.SLOW)
-    return command

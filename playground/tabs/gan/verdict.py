@@ -112,9 +112,6 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             return [plots.paragraph(sentence(error)), gr.skip()]
 
-    def rolled(*given: Any) -> list[Any]:
-        return [*ask(*given), given[-1]]
-
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or a fake."""
         asked, wrong = links.asked(Asked, "gan.ask", request)
@@ -126,5 +123,5 @@ def build(page: gr.Blocks, places: Places) -> None:
     changes = [*chosen.changes, *chosen.choices, seed.input]
     gr.on(changes, ask, inputs, [stage, link], trigger_mode="always_last", api_name="gan_ask", **controls.LIGHT)
     private = {**controls.LIGHT, **controls.PRIVATE}
-    dice.click(rolled, inputs, [stage, link, seed], js=controls.roll(len(inputs) - 1), **private)
+    controls.thrown(dice, seed).then(ask, inputs, [stage, link], **private)
     page.load(opened, None, [stage, link, inputs[0], inputs[1], seed], **private)

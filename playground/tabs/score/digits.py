@@ -8,15 +8,15 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import langevin, pictures, validation
+from playground import checkpoint, exports, langevin, pictures, validation
 from playground.langevin import Moment
 from playground.models import ddpm
 from playground.sampling import Noise
 from playground.tabs import Places, live
 from playground.tabs.ddpm import runs
 from playground.tabs.score import walk
-from playground.ui import component, controls, how, links, palette, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui import controls, export, how, links, palette, scrubber
+from playground.ui.controls import unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE, TAB = "Digits", "score.digits"
@@ -56,11 +56,7 @@ class Asked:
         validation.choice("digit", self.digit, DIGITS)
         whole = {"n": (1, 20), "evaluations": (8, 400), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-4, 1.0), "low": (0.01, 1.0), "high": (2.0, 50.0)}
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
 
 
 DIGITS = (ANY, *map(str, range(10)))
@@ -93,29 +89,29 @@ def strips(moments: list[Moment]) -> list[Strip]:
     ]
 
 
-def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
-    """The scrubber's value for a run."""
+def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
+    """What the scrubber shows of a run, as the arguments of `scrubber.pack`."""
     kept = live.thinned(moments, SHOWN)
     sigmas = [each.sigma for each in kept]
     lengths = [each.score.flatten(1).norm(dim=1).mean().item() for each in kept]
     unit = [sigma * length / kept[0].x[0].numel() ** 0.5 for sigma, length in zip(sigmas, lengths, strict=True)]
-    return scrubber.pack(
-        strips(kept),
-        [
+    return {
+        "strips": strips(kept),
+        "captions": [
             f"step {each.step} of {kept[-1].step} · σ = {each.sigma:.3g} · mean length of the score {length:.3g}"
             for each, length in zip(kept, lengths, strict=True)
         ],
-        (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
-        curves=[
+        "ends": (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
+        "curves": [
             Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
             Curve("score", "Its mean length, which grows as the noise falls.",
                   [Series("", palette.ESTIMATE, lengths)], log=True),
             Curve("σ · score", "By the length of unit noise: 1 where the picture is nothing else.",
                   [Series("", palette.DATA, unit)]),
         ],
-        formula=walk.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
-        keep=True,
-    )  # fmt: skip
+        "formula": walk.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
+        "keep": True,
+    }  # fmt: skip
 
 
 def build(page: gr.Blocks, places: Places) -> None:
@@ -127,28 +123,27 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Digits by a score", "score-digits", "Press Sample: a few seconds.")
             how.build(HOW, langevin.of_denoiser)
+            kept = gr.State(None, time_to_live=3600)
+            export.build(kept, "score-digits", told="")
             link = links.build()
 
-    @answered
-    def sample(*given: Any) -> Iterator[list[Any]]:
+    @live.shown_on_stage(beside=2)
+    def sample(*given: Any) -> Iterator[Any]:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
-        try:
-            asked, moments = Asked(*given), list[Moment]()
-            made = run(runs.load_model(places), asked)
-            for preview in live.previews(made, asked.evaluations, moments.append, lambda moment: strips([moment])):
-                yield [preview, gr.skip()]
-            yield [describe(asked, moments), links.value(TAB, asked)]
-        except Exception as error:
-            yield [component.message(sentence(error)), gr.skip()]
-            raise
+        asked, moments = Asked(*given), list[Moment]()
+        made = run(runs.load_model(places), asked)
+        yield from live.previews(made, asked.evaluations, moments.append, lambda moment: strips([moment]))
+        shown = film(asked, moments)
+        about = exports.origin(runs.NAME, asked, checkpoint.header(runs.path(places)).provenance)
+        yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)
 
-    outputs = [stage, link]
+    outputs = [stage, kept, link]
     live.listen(stage, live.Buttons(go, stop, dice), sample, inputs, outputs, inputs[-1], "score_digits",
                 quietly=[link.select])  # fmt: skip
-    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
+    page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _controls() -> tuple[list[Any], gr.Button]:

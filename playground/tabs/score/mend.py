@@ -7,13 +7,14 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from playground import checkpoint, exports
 from playground.data.digits import pad
 from playground.tabs import Places, live
 from playground.tabs.ddpm import forward, runs
 from playground.tabs.score import digits, tasks
 from playground.tabs.score.tasks import LOW, TASKS, Asked, Problem
-from playground.ui import component, controls, drawing_pad, how, links, scrubber, source
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui import controls, drawing_pad, export, how, links, scrubber, source
+from playground.ui.controls import unchecked
 from playground.validation import UserError
 
 TITLE, TAB = "Mend", "score.mend"
@@ -85,33 +86,32 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("A picture mended", "score-mend", "Press Sample: a few seconds.")
             code = how.build(HOW, TASKS[DENOISE].code)
+            kept = gr.State(None, time_to_live=3600)
+            export.build(kept, "score-mend", told="")
             link = links.build()
 
-    @answered
-    def mend(drawing: object, upload: object, painted: object, *given: Any) -> Iterator[list[Any]]:
+    @live.shown_on_stage(beside=3)
+    def mend(drawing: object, upload: object, painted: object, *given: Any) -> Iterator[Any]:
         """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
-        try:
-            asked, moments = Asked(*given), list[Any]()
-            task, filled = TASKS[asked.task], asked.task == INPAINT
-            gone = missing(asked.mask if filled else tasks.LEFT, painted)
-            problem = Problem(picture(places, asked, drawing, upload), gone)
-            made = task.run(runs.load_model(places), asked, problem)
+        asked, moments = Asked(*given), list[Any]()
+        task, filled = TASKS[asked.task], asked.task == INPAINT
+        gone = missing(asked.mask if filled else tasks.LEFT, painted)
+        problem = Problem(picture(places, asked, drawing, upload), gone)
+        made = task.run(runs.load_model(places), asked, problem)
 
-            def now(moment: Any) -> list[scrubber.Strip]:
-                return task.strips(asked, problem, moments[0], [moment])
+        def now(moment: Any) -> list[scrubber.Strip]:
+            return task.strips(asked, problem, moments[0], [moment])
 
-            for preview in live.previews(made, asked.evaluations // task.each, moments.append, now):
-                yield [preview, gr.skip(), gr.skip()]
-            shown = task.describe(asked, problem, live.thinned(moments, digits.SHOWN))
-            yield [shown, linked(asked), how.source(task.code)]
-        except Exception as error:
-            yield [component.message(sentence(error)), gr.skip(), gr.skip()]
-            raise
+        yield from live.previews(made, asked.evaluations // task.each, moments.append, now)
+        shown = task.film(asked, problem, live.thinned(moments, digits.SHOWN))
+        about = exports.origin(runs.NAME, asked, checkpoint.header(runs.path(places)).provenance)
+        run = export.of_film(f"{TAB}-seed{asked.seed}", about, shown)
+        yield [scrubber.pack(**shown), run, linked(asked), how.source(task.code)]
 
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)
 
-    live.listen(stage, live.Buttons(go, stop, dice), mend, inputs, [stage, link, code], inputs[-1], "score_mend",
+    live.listen(stage, live.Buttons(go, stop, dice), mend, inputs, [stage, kept, link, code], inputs[-1], "score_mend",
                 beside=drawn, also=[inputs[0].input], quietly=[link.select])  # fmt: skip
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 

@@ -17,7 +17,7 @@ from playground.models import ddpm
 from playground.sampling import Noise
 from playground.tabs.ddpm import forward
 from playground.tabs.score import digits, walk
-from playground.ui import palette, scrubber
+from playground.ui import palette
 from playground.ui.scrubber import Curve, Series, Strip
 
 LEFT, LOWER, SQUARE, PAINTED = MASKS = ("Left half", "Lower half", "Square", "Paint")
@@ -57,11 +57,7 @@ class Asked:
         for name, allowed in names.items():
             validation.choice(name, getattr(self, name), allowed)
         whole = {"number": (0, 9_999), "n": (BESIDE, 10), "evaluations": (10, 400), "seed": (0, validation.MAX_SEED)}
-        validation.keep(
-            self,
-            noise=validation.number("noise", self.noise, 2 * LOW, 5),
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-        )
+        validation.bound(self, whole, {"noise": (2 * LOW, 5.0)})
 
 
 class Problem(NamedTuple):
@@ -155,7 +151,7 @@ def likely_strips(asked: Asked, problem: Problem, first: Estimate, moments: list
     return [replace(x, hint=f"the picture, inverted, with noise {GRAIN:g}, blank"), *others]
 
 
-def describe_denoised(asked: Asked, problem: Problem, moments: list[Moment]) -> dict[str, Any]:
+def denoised_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dict[str, Any]:
     expected, x0 = _expected(moments), problem.x0
     each, mean = psnr(expected, x0).mean(1).tolist(), psnr(expected.mean(1), x0).tolist()
     noisy = psnr(moments[0].x[0], x0[0]).item()
@@ -173,7 +169,7 @@ def describe_denoised(asked: Asked, problem: Problem, moments: list[Moment]) -> 
     )  # fmt: skip
 
 
-def describe_inpainted(asked: Asked, problem: Problem, moments: list[Moment]) -> dict[str, Any]:
+def inpainted_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dict[str, Any]:
     known, gone = (where.expand_as(problem.x0)[0] for where in (~problem.gone, problem.gone))
     error = [round((each.x - problem.x0)[:, known].square().mean().sqrt().item(), 6) for each in moments]
     spread = _spread(_expected(moments).std(1)[:, gone].square().mean(1))
@@ -189,7 +185,7 @@ def describe_inpainted(asked: Asked, problem: Problem, moments: list[Moment]) ->
     )  # fmt: skip
 
 
-def describe_likely(asked: Asked, problem: Problem, moments: list[Estimate]) -> dict[str, Any]:
+def likely_film(asked: Asked, problem: Problem, moments: list[Estimate]) -> dict[str, Any]:
     log_p = torch.stack([each.log_p for each in moments])  # (F, n + 3)
     probes, x0 = log_p[:, : asked.n], problem.x0
     mean, above = probes.mean(1), probes - probes.mean(1, keepdim=True)
@@ -236,18 +232,18 @@ def _spread(variance: Tensor) -> Curve:
 def _packed(
     moments: Sequence[Any], strips: list[Strip], told: list[str], curves: list[Curve], formula: str, start: int = -1
 ) -> dict[str, Any]:
-    """The scrubber's value: what the tasks have in common."""
+    """The arguments of `scrubber.pack`: what the tasks have in common."""
     sigmas = [each.sigma for each in moments]
-    return scrubber.pack(
-        strips,
-        [f"step {each.step} of {moments[-1].step} · σ = {each.sigma:.3g} · {words}"
+    return {
+        "strips": strips,
+        "captions": [f"step {each.step} of {moments[-1].step} · σ = {each.sigma:.3g} · {words}"
          for each, words in zip(moments, told, strict=True)],
-        (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
-        curves=[*curves, Curve("σ", "The noise level.", [Series("", palette.NOISE, sigmas)], log=True)],
-        formula=formula + ' &emsp; σ = <b data-number="sigma"></b>',
-        numbers={"sigma": [f"{sigma:.3g}" for sigma in sigmas]},
-        start=start,
-    )  # fmt: skip
+        "ends": (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
+        "curves": [*curves, Curve("σ", "The noise level.", [Series("", palette.NOISE, sigmas)], log=True)],
+        "formula": formula + ' &emsp; σ = <b data-number="sigma"></b>',
+        "numbers": {"sigma": [f"{sigma:.3g}" for sigma in sigmas]},
+        "start": start,
+    }  # fmt: skip
 
 
 class Task(NamedTuple):
@@ -256,20 +252,20 @@ class Task(NamedTuple):
     Attributes:
         run: its moments, of a model, what is asked and the problem.
         strips: what some of them show, given also the first of all.
-        describe: the scrubber's value for those that are kept.
+        film: the arguments of `scrubber.pack` for those that are kept.
         code: the function that is worth reading.
         each: evaluations a step.
     """
 
     run: Callable[[ddpm.Model, Asked, Problem], Iterator[Any]]
     strips: Callable[[Asked, Problem, Any, list[Any]], list[Strip]]
-    describe: Callable[[Asked, Problem, list[Any]], dict[str, Any]]
+    film: Callable[[Asked, Problem, list[Any]], dict[str, Any]]
     code: Callable[..., Any]
     each: int = 1
 
 
 TASKS = {
-    "Denoise": Task(denoise, denoised_strips, describe_denoised, langevin.predictor_corrector),
-    "Inpaint": Task(inpaint, inpainted_strips, describe_inpainted, langevin.inpainting),
-    "Likelihood": Task(likelihood, likely_strips, describe_likely, langevin.log_likelihood, each=2),
+    "Denoise": Task(denoise, denoised_strips, denoised_film, langevin.predictor_corrector),
+    "Inpaint": Task(inpaint, inpainted_strips, inpainted_film, langevin.inpainting),
+    "Likelihood": Task(likelihood, likely_strips, likely_film, langevin.log_likelihood, each=2),
 }

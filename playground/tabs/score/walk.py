@@ -1,7 +1,8 @@
 """Walk: particles that follow a score through the plane, by every sampler there is for it, played and scrubbed."""
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -18,8 +19,8 @@ from playground.langevin import Moment, Score, ladder
 from playground.models import score
 from playground.sampling import Noise, generator
 from playground.tabs import Places, live
-from playground.ui import component, controls, how, links, palette, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui import controls, export, how, links, palette, scrubber
+from playground.ui.controls import unchecked
 from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
 from playground.validation import UserError
 
@@ -95,11 +96,7 @@ class Asked:
         validation.choice("sampler", self.sampler, SAMPLERS)
         whole = {"n": (10, 1000), "steps": (2, 500), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
-        validation.keep(
-            self,
-            **{name: validation.integer(name, getattr(self, name), *ends) for name, ends in whole.items()},
-            **{name: validation.number(name, getattr(self, name), *ends) for name, ends in real.items()},
-        )
+        validation.bound(self, whole, real)
         if self.low >= self.high:
             raise UserError("the least noise must lie below the most")
         if self.sampler == "mala" and self.scored == LEARNED:
@@ -224,8 +221,8 @@ def strip(frames: list[Frame], plots: Sequence[Histogram] = ()) -> Strip:
     return Strip("particles", "on the density at their noise level", sheet, plots=plots)
 
 
-def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
-    """The scrubber's value for a walk."""
+def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
+    """What the scrubber shows of a walk, as the arguments of `scrubber.pack`."""
     density = density_of(asked.data)
     kept = live.thinned(moments, MAX_FRAMES)
     frames, steps = [seen(density, each) for each in kept], [each.step for each in kept]
@@ -240,18 +237,18 @@ def describe(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
         lines["KL"] = ("From the shares of the modes to the true ones, nats.", palette.NOISE, [e.kl for e in frames])
     if asked.sampler == "mala":
         lines["taken"] = ("Share of the proposals.", palette.COMPARED, [each.accepted for each in frames])
-    return scrubber.pack(
-        [strip(frames, plots)],
-        [
+    return {
+        "strips": [strip(frames, plots)],
+        "captions": [
             f"step {step} of {steps[-1]} · σ = {each.sigma:.3g}"
             + (f" · KL of the modes {each.kl:.3f} nats" if plots else "")
             for step, each in zip(steps, frames, strict=True)
         ],
-        ("step 0", f"step {steps[-1]}"),
-        curves=[Curve(name, hint, [Series("", colour, values)]) for name, (hint, colour, values) in lines.items()],
-        formula=FORMULAS[asked.sampler],
-        keep=True,
-    )
+        "ends": ("step 0", f"step {steps[-1]}"),
+        "curves": [Curve(name, hint, [Series("", colour, values)]) for name, (hint, colour, values) in lines.items()],
+        "formula": FORMULAS[asked.sampler],
+        "keep": True,
+    }
 
 
 @lru_cache(maxsize=32)
@@ -277,32 +274,31 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Particles that follow a score", "score-walk", "Walking …")
             how.build(HOW, langevin.langevin)
+            kept = gr.State(None, time_to_live=3600)
+            export.build(kept, "score-walk", told="")
             link = links.build()
 
-    @answered
-    def walk(*given: Any) -> Iterator[list[Any]]:
+    @live.shown_on_stage(beside=2)
+    def walk(*given: Any) -> Iterator[Any]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
-        try:
-            asked, moments = Asked(*given), list[Moment]()
-            made, density = run(score_of(places, asked), asked), density_of(asked.data)
+        asked, moments = Asked(*given), list[Moment]()
+        made, density = run(score_of(places, asked), asked), density_of(asked.data)
 
-            def now(moment: Moment) -> list[Strip]:
-                return [strip([seen(density, moment)])]
+        def now(moment: Moment) -> list[Strip]:
+            return [strip([seen(density, moment)])]
 
-            for preview in live.previews(made, asked.steps, moments.append, now):
-                yield [preview, gr.skip()]
-            yield [describe(asked, moments), links.value(TAB, asked)]
-        except Exception as error:
-            yield [component.message(sentence(error)), gr.skip()]
-            raise
+        yield from live.previews(made, asked.steps, moments.append, now)
+        shown = film(asked, moments)
+        about = {"settings": json.dumps(asdict(asked))}
+        yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)
 
-    outputs, chosen = [stage, link], inputs[:3]
+    outputs, chosen = [stage, kept, link], inputs[:3]
     live.listen(stage, live.Buttons(go, stop, dice), walk, inputs, outputs, inputs[-1], "score_walk",
                 also=[radio.input for radio in chosen], quietly=[link.select])  # fmt: skip
-    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
+    page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _controls() -> tuple[list[Any], gr.Button]:

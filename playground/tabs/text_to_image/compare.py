@@ -12,8 +12,8 @@ from playground.models import text_to_image
 from playground.models.text_to_image import LONGEST, Model, Moment, Settings
 from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
-from playground.ui import component, controls, how, links, palette, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui import controls, how, links, palette, scrubber
+from playground.ui.controls import unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE, TAB = "Compare", "text_to_image.compare"
@@ -118,19 +118,14 @@ def build(page: gr.Blocks, places: Places) -> None:
             link = links.build()
     inputs = [*prompts, *others]
 
-    @answered
-    def sample(*given: Any) -> Iterator[list[Any]]:
+    @live.shown_on_stage(beside=1)
+    def sample(*given: Any) -> Iterator[Any]:
         """Draw what two prompts say, from the same noise. Returns every frame as sprite sheets."""
-        try:
-            asked, model = Asked(*given), runs.load_model(places)
-            pair = Pair(model, asked)
-            moments = text_to_image.edited(model, asked.settings, asked.other, asked.kept)
-            for preview in live.previews(moments, asked.steps, pair.add, pair.preview):
-                yield [preview, gr.skip()]
-            yield [pair.describe(), links.value(TAB, asked)]
-        except Exception as error:
-            yield [component.message(sentence(error)), gr.skip()]
-            raise
+        asked, model = Asked(*given), runs.load_model(places)
+        pair = Pair(model, asked)
+        moments = text_to_image.edited(model, asked.settings, asked.other, asked.kept)
+        yield from live.previews(moments, asked.steps, pair.add, pair.preview)
+        yield [pair.describe(), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import torch
 
-from playground import sampling, validation
+from playground import exports, sampling, validation
 from playground.data import captions, emoji, scenes
 from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
@@ -176,10 +176,12 @@ def _look() -> list[Any]:
 def finished(places: Places, run: Run, shown: object = runs.LATENT, asked: bool = True, notice: str = "") -> list[Any]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
     settings = run.settings
-    kept = RunOnShow(runs.NAME, settings, runs.provenance(places), [run.x0_hat], run.steps, run.t)
+    about = exports.metadata(runs.NAME, settings, runs.provenance(places))
+    marks = [{"step": str(step), "t": str(t)} for step, t in zip(run.steps, run.t, strict=True)]
+    kept = RunOnShow(f"{runs.NAME}-seed{settings.seed}", about, [run.x0_hat], marks)
     value = runs.describe(runs.load_model(places), run, validation.choice("strips", shown, runs.SHOWN), notice)
     code, link = how.source(sampling.SAMPLERS[settings.sampler]), links.value(TAB, settings, address=asked)
-    return [value, kept, run, kept.command, code, link, *_choices(run)]
+    return [value, kept, run, about["command"], code, link, *_choices(run)]
 
 
 def _choices(run: Run) -> list[Any]:
@@ -229,28 +231,23 @@ def build(page: gr.Blocks, places: Places) -> None:
     view = lay_out()
     inputs, outputs, prompt, seed = view.controls, view.outputs, view.controls[0], view.controls[NAMES.index("seed")]
 
-    @answered
-    def sample(shown: object, *values: Any) -> Iterator[list[Any]]:
+    @live.shown_on_stage(beside=len(UNCHANGED))
+    def sample(shown: object, *values: Any) -> Iterator[Any]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
-        try:
-            settings, model = settings_of(values), runs.load_model(places)
-            recorder = Recorder(model, settings)
-            moments = text_to_image.sample(model, settings)
-            for preview in live.previews(moments, settings.steps, recorder.add, partial(runs.preview, model)):
-                yield [preview, *UNCHANGED]
-            yield finished(places, recorder.run(), shown)
-        except Exception as error:
-            yield [component.message(sentence(error)), *UNCHANGED]
-            raise
+        settings, model = settings_of(values), runs.load_model(places)
+        recorder = Recorder(model, settings)
+        moments = text_to_image.sample(model, settings)
+        yield from live.previews(moments, settings.steps, recorder.add, partial(runs.preview, model))
+        yield finished(places, recorder.run(), shown)
 
-    def sample_example(example: list[str], shown: object, _: object, *values: Any) -> Iterator[list[Any]]:
+    def sample_example(example: list[str], shown: object, _: object, *values: Any) -> Iterator[Any]:
         for update in sample(shown, example[0], *values):
             yield [*update, example[0]]
 
-    def sample_random(shown: object, _: object, *values: Any) -> Iterator[list[Any]]:
+    def sample_random(shown: object, _: object, *values: Any) -> Iterator[Any]:
         yield from sample_example([random_prompt()], shown, _, *values)
 
-    def sample_linked(asked: Settings | None, shown: object) -> Iterator[list[Any]]:
+    def sample_linked(asked: Settings | None, shown: object) -> Iterator[Any]:
         if asked:
             yield from sample(shown, *values_of(asked))
         else:  # Gradio tells of the state of a hidden tab even if it did not change

@@ -113,10 +113,6 @@ def build(page: gr.Blocks, places: Places) -> None:
             yield [plots.paragraph(sentence(error)), gr.skip(), gr.skip()]
             raise
 
-    def sample_rolled(*given: Any) -> Iterator[list[Any]]:
-        for update in sample(*given):
-            yield [*update, given[-1]]
-
     @answered
     def save_grid(found: tuple[Asked, dict[tuple[int, int], np.ndarray]] | None) -> dict[str, Any]:
         if found is None:
@@ -141,7 +137,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     started = [
         gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", **controls.MODEL),
         link.select(sample, inputs, outputs, **quiet),
-        dice.click(sample_rolled, inputs, [*outputs, seed], js=controls.roll(len(inputs) - 1), **quiet),
+        controls.thrown(dice, seed).then(sample, inputs, outputs, **quiet),
     ]
     for event in started:
         event.then(None, None, [go, stop], js=running % ("true", "false"))

@@ -22,7 +22,7 @@ from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
 from playground.tabs.text_to_image.runs import Recorder
 from playground.ui import component, controls, drawing_pad, how, links, palette, scrubber
-from playground.ui.controls import answered, sentence, unchecked
+from playground.ui.controls import sentence, unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
 
@@ -160,22 +160,17 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             return [component.message(sentence(error)), gr.skip()]
 
-    @answered
+    @live.shown_on_stage(beside=1)
     def sample(drawing: object, upload: object, *given: Any) -> Iterator[Any]:
         """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
-        try:
-            asked, model = Asked(*given), runs.load_model(places)
-            with torch.no_grad():
-                z0 = model.attached().autoencoder.encode(picture(places, asked, drawing, upload))
-            recorder = Recorder(model, asked.settings, asked.strength)
-            moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
-            steps = len(recorder.times) - 1
-            for preview in live.previews(moments, steps, recorder.add, partial(runs.preview, model)):
-                yield [preview, gr.skip()]
-            yield [runs.describe(model, recorder.run()), linked(asked)]
-        except Exception as error:
-            yield [component.message(sentence(error)), gr.skip()]
-            raise
+        asked, model = Asked(*given), runs.load_model(places)
+        with torch.no_grad():
+            z0 = model.attached().autoencoder.encode(picture(places, asked, drawing, upload))
+        recorder = Recorder(model, asked.settings, asked.strength)
+        moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
+        steps = len(recorder.times) - 1
+        yield from live.previews(moments, steps, recorder.add, partial(runs.preview, model))
+        yield [runs.describe(model, recorder.run()), linked(asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         asked, wrong = links.asked(Asked, TAB, request)

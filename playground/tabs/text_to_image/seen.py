@@ -23,7 +23,7 @@ def known(encoder: clip.Model) -> tuple[list[str], Tensor]:
     glyph, ground = torch.cartesian_prod(torch.arange(len(emoji.CORE)), torch.arange(len(GROUNDS))).T
     middle = torch.full((len(glyph), 1), 46.0)  # neither small nor big
     shown = Scenes(glyph[:, None], ground, middle, middle, middle)
-    said = captions.phrased(shown, captions.words(emoji.CORE), torch.zeros(len(glyph), captions.CHOICES))
+    said = captions.plain(shown, captions.words(emoji.CORE))
     return said, torch.cat([encoder.text(encoder.tokenize(said[i : i + 500])) for i in range(0, len(said), 500)])
 
 

@@ -103,11 +103,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     read = model.input(kinds, [model, chosen.inputs[0]], chosen.inputs[0], queue=False, **controls.PRIVATE)
     read.then(show, given, outputs, **light)
 
-    def rolled(*values: Any) -> list[Any]:
-        return [*show(*values), values[place]]
-
-    place = given.index(seed)
-    dice.click(rolled, given, [*outputs, seed], js=controls.roll(place), **light)
+    controls.thrown(dice, seed).then(show, given, outputs, **light)
     for name, tab in tabs.items():
         tab.select(partial(turn, name), [selected, turning, filled, *inputs], [*outputs, selected, turning], **light)
     linkable = [model, *chosen.inputs[:2], seed, *ends]
