@@ -14,13 +14,13 @@ from playground.models import ddpm
 from playground.sampling import Noise
 from playground.tabs import Places, live
 from playground.tabs.ddpm import runs
-from playground.tabs.score import walk
+from playground.tabs.score import samplers
 from playground.ui import controls, export, how, links, palette, scrubber
 from playground.ui.controls import unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE, TAB = "Digits", "score.digits"
-SAMPLERS = tuple(name for name in walk.SAMPLERS if name not in walk.PLAIN)
+SAMPLERS = tuple(name for name in samplers.SAMPLERS if name not in samplers.PLAIN)
 SHOWN = 61  # frames
 ANY = "any"
 HOW = """
@@ -68,7 +68,7 @@ def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
     score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
     noise, config = Noise(asked.seed, asked.n), model.config
     x = asked.high * noise((config.channels, config.size, config.size))
-    return walk.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
+    return samplers.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
 
 
 def strips(moments: list[Moment]) -> list[Strip]:
@@ -109,7 +109,7 @@ def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
             Curve("σ · score", "By the length of unit noise: 1 where the picture is nothing else.",
                   [Series("", palette.DATA, unit)]),
         ],
-        "formula": walk.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
+        "formula": samplers.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
         "keep": True,
     }  # fmt: skip
 
@@ -149,7 +149,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 def _controls() -> tuple[list[Any], gr.Button]:
     """The controls in the order of `Asked`, and the dice."""
     default = Asked()
-    named = [(title, name) for name, title in walk.SAMPLERS.items() if name in SAMPLERS]
+    named = [(title, name) for name, title in samplers.SAMPLERS.items() if name in SAMPLERS]
     sampler = gr.Radio(named, value=default.sampler, label="Sampler", info="All start from noise of the highest level.",
                        elem_classes="chips")  # fmt: skip
     digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")

@@ -16,7 +16,7 @@ from playground.langevin import Estimate, Moment, Score
 from playground.models import ddpm
 from playground.sampling import Noise
 from playground.tabs.ddpm import forward
-from playground.tabs.score import digits, walk
+from playground.tabs.score import digits, samplers
 from playground.ui import palette
 from playground.ui.scrubber import Curve, Series, Strip
 
@@ -78,7 +78,7 @@ def denoise(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Momen
     """Samples of p(x0 | y), where y = x0 + σ ε: the reverse process begins at y instead of at mere noise."""
     y = problem.x0 + asked.noise * _noise(asked, problem.x0)
     score, x, noise = score_of(model, asked, asked.n), y.repeat(asked.n, 1, 1, 1), Noise(asked.seed, asked.n)
-    return walk.descent(score, x, "reverse diffusion", (LOW, asked.noise), asked.evaluations, SIZE, noise)
+    return samplers.descent(score, x, "reverse diffusion", (LOW, asked.noise), asked.evaluations, SIZE, noise)
 
 
 def inpaint(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Moment]:
@@ -86,7 +86,7 @@ def inpaint(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Momen
     score = langevin.inpainting(score_of(model, asked, asked.n), problem.x0, ~problem.gone)
     noise = Noise(asked.seed, asked.n)
     x = EMPTY * noise(problem.x0.shape[1:])
-    return walk.descent(score, x, "annealed", (LOW, EMPTY), asked.evaluations, SIZE, noise)
+    return samplers.descent(score, x, "annealed", (LOW, EMPTY), asked.evaluations, SIZE, noise)
 
 
 def likelihood(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Estimate]:
@@ -164,7 +164,7 @@ def denoised_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dict
                [Series("each", palette.ESTIMATE, each), Series("their mean", palette.DATA, mean),
                 Series("one step", palette.COMPARED, [each[0]] * len(each))]),
          _spread(expected.std(1).square().mean((1, 2, 3)))],
-        f"{walk.FORMULAS['reverse diffusion']}, from y = x<sub>0</sub> + {asked.noise:g} ε; "
+        f"{samplers.FORMULAS['reverse diffusion']}, from y = x<sub>0</sub> + {asked.noise:g} ε; "
         f"<i>in one step</i> E[x<sub>0</sub> | y] = y + {asked.noise:g}² s(y, {asked.noise:g})",
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def inpainted_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dic
          for a, b in zip(error, spread.series[0].values, strict=True)],
         [Curve("error where known", "Root mean square; black to white is 2.",
                [Series("", palette.DATA, error)], log=True), spread],
-        f"{walk.FORMULAS['annealed']}, h = {SIZE:g}; <i>where the picture x<sub>0</sub> is known,</i> "
+        f"{samplers.FORMULAS['annealed']}, h = {SIZE:g}; <i>where the picture x<sub>0</sub> is known,</i> "
         "s(x, σ) = (x<sub>0</sub> − x) / σ²",
     )  # fmt: skip
 

@@ -1,0 +1,218 @@
+"""Walks of particles that follow a score through the plane: how they are run, and what is shown of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground import checkpoint, langevin, validation
+from playground.data import densities
+from playground.data.densities import Density, Mixture
+from playground.langevin import Moment, Score
+from playground.models import score
+from playground.sampling import Noise, generator
+from playground.tabs import Places, live
+from playground.tabs.score import samplers
+from playground.ui import palette
+from playground.ui.scrubber import Counts, Curve, Histogram, Series, Strip
+from playground.validation import UserError
+
+EXACT, LEARNED = SCORES = ("exact", "learned")
+SPAN = 3.2  # the picture goes from -SPAN to SPAN
+SIDE, CELL = 256, 4  # pixels a side: of the picture, of the density's cells
+MAX_FRAMES = 101
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a link restores, and the controls hold, in their order.
+
+    Attributes:
+        data: a name in `densities.DENSITIES`.
+        scored: the exact score, or the one that a network learned.
+        sampler: one of `samplers.SAMPLERS`.
+        n: particles.
+        size: of a step; for those that change the noise level, by its variance.
+        temperature: of plain Langevin dynamics.
+        steps: evaluations of the score.
+        low, high: noise levels; plain dynamics stays at the low one.
+        seed: of where the particles begin, and of the noise.
+    """
+
+    data: str = "uneven"
+    scored: str = EXACT
+    sampler: str = "langevin"
+    n: int = 400
+    size: float = 0.02
+    temperature: float = 1.0
+    steps: int = 100
+    low: float = 0.05
+    high: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.choice("data", self.data, densities.DENSITIES)
+        validation.choice("score", self.scored, SCORES)
+        validation.choice("sampler", self.sampler, samplers.SAMPLERS)
+        whole = {"n": (10, 1000), "steps": (2, 500), "seed": (0, validation.MAX_SEED)}
+        real = {"size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
+        validation.bound(self, whole, real)
+        if self.low >= self.high:
+            raise UserError("the least noise must lie below the most")
+        if self.sampler == "mala" and self.scored == LEARNED:
+            raise UserError("Metropolis-adjusted steps need the density itself, which no score gives: choose exact")
+
+
+class Draws(Noise):
+    """Normal noise of one generator for all particles."""
+
+    def __init__(self, asked: Asked, stream: int):
+        self.n, self.random = asked.n, generator(asked.seed, stream)
+
+    def __call__(self, shape: Any, device: torch.device | str = "cpu") -> Tensor:
+        """Draw (n, *shape)."""
+        return torch.randn(self.n, *shape, generator=self.random).to(device)
+
+
+def path(places: Places, data: str) -> Path:
+    """The checkpoint of the score of a density."""
+    return places.weights / f"score-{data}.safetensors"
+
+
+def score_of(places: Places, asked: Asked) -> Score:
+    """The score that is asked for.
+
+    Raises:
+        UserError: none was learned of this density.
+    """
+    density = densities.DENSITIES[asked.data]()
+    if asked.scored == EXACT:
+        return lambda x, sigma: density.noised(sigma).score(x)
+    if not path(places, asked.data).exists():
+        learned = [each for each in densities.DENSITIES if path(places, each).exists()]
+        raise UserError(f"no network has learned {asked.data} yet: choose the exact score, or {' or '.join(learned)}")
+    return cast(score.Model, checkpoint.load(path(places, asked.data), expect="score")).score()
+
+
+def run(score: Score, asked: Asked) -> Iterator[Moment]:
+    """The moments of a walk, `asked.steps` steps long."""
+    noise, begin = Draws(asked, 0), Draws(asked, 1)((2,))
+    if asked.sampler in samplers.PLAIN:
+        x = asked.high / 2 * begin.clamp(-2, 2) / 2
+        if asked.sampler == "langevin":
+            return langevin.langevin(score, x, asked.low, asked.size, asked.steps, noise, asked.temperature)
+        noised = densities.DENSITIES[asked.data]().noised(asked.low)
+        coins = Draws(asked, 2)
+        return langevin.mala(
+            score, lambda x, _: noised.log_prob(x), x, asked.low, asked.size, asked.steps, noise, coins
+        )
+    return samplers.descent(
+        score, asked.high * begin, asked.sampler, (asked.low, asked.high), asked.steps, asked.size, noise
+    )
+
+
+# What is shown of them.
+
+
+class Frame(NamedTuple):
+    """What a moment shows: its picture uint8 (SIDE, SIDE, 3), the shares of the modes, what the curves say."""
+
+    picture: np.ndarray
+    shares: np.ndarray
+    sigma: float
+    length: float
+    accepted: float
+    kl: float
+
+
+def seen(density: Density, moment: Moment) -> Frame:
+    """What a moment shows."""
+    countable = isinstance(density, Mixture) and density.apart
+    covered = densities.coverage(moment.x, cast(Mixture, density.noised(moment.sigma))) if countable else None
+    return Frame(
+        drawn(density, moment),
+        covered.shares.numpy() if covered else np.zeros(0),
+        moment.sigma,
+        moment.score.norm(dim=1).mean().item(),
+        moment.accepted.float().mean().item() if moment.accepted is not None else 1.0,
+        covered.reverse_kl if covered else 0.0,
+    )
+
+
+def drawn(density: Density, moment: Moment) -> np.ndarray:
+    """The particles on the density at their noise level, uint8 (SIDE, SIDE, 3)."""
+    sheet = background(density, round(moment.sigma, 6)).copy()
+    at = ((moment.x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2 * SIDE).long().numpy()
+    rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
+    for dx in (-1, 0, 1):
+        for dy in (-1, 0, 1):
+            x, y = at[:, 0] + dx, at[:, 1] + dy
+            inside = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
+            sheet[y[inside], x[inside]] = rgb
+    return sheet
+
+
+@lru_cache(maxsize=256)
+def background(density: Density, sigma: float) -> np.ndarray:
+    """The density with noise of a level, dark where there is little, uint8 (SIDE, SIDE, 3)."""
+    line = (torch.arange(SIDE // CELL) + 0.5) / (SIDE // CELL) * 2 * SPAN - SPAN
+    y, x = torch.meshgrid(-line, line, indexing="ij")
+    noised = density.noised(max(sigma, 0.03))
+    p = noised.log_prob(torch.stack([x, y], dim=-1).reshape(-1, 2)).exp().reshape(x.shape)
+    rgb = (p / p.max())[..., None] * torch.tensor([70.0, 130.0, 180.0]) + torch.tensor([0.0, 0.0, 12.0])
+    return rgb.byte().numpy().repeat(CELL, 0).repeat(CELL, 1)
+
+
+def strip(frames: list[Frame], plots: Sequence[Histogram] = ()) -> Strip:
+    """The pictures of a walk."""
+    sheet = np.stack([each.picture for each in frames])[:, None]
+    return Strip("particles", "on the density at their noise level", sheet, plots=plots)
+
+
+def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
+    """What the scrubber shows of a walk, as the arguments of `scrubber.pack`."""
+    density = density_of(asked.data)
+    kept = live.thinned(moments, MAX_FRAMES)
+    frames, steps = [seen(density, each) for each in kept], [each.step for each in kept]
+    if not np.isfinite(frames[-1].length):
+        raise UserError("the particles ran off to infinity: choose a smaller step")
+    plots = [_weights(density, frames)] if len(frames[0].shares) else []
+    lines = {
+        "σ": ("The noise level whose score is followed.", palette.DATA, [each.sigma for each in frames]),
+        "score": ("Its mean length at the particles.", palette.ESTIMATE, [each.length for each in frames]),
+    }
+    if plots:
+        lines["KL"] = ("From the shares of the modes to the true ones, nats.", palette.NOISE, [e.kl for e in frames])
+    if asked.sampler == "mala":
+        lines["taken"] = ("Share of the proposals.", palette.COMPARED, [each.accepted for each in frames])
+    return {
+        "strips": [strip(frames, plots)],
+        "captions": [
+            f"step {step} of {steps[-1]} · σ = {each.sigma:.3g}"
+            + (f" · KL of the modes {each.kl:.3f} nats" if plots else "")
+            for step, each in zip(steps, frames, strict=True)
+        ],
+        "ends": ("step 0", f"step {steps[-1]}"),
+        "curves": [Curve(name, hint, [Series("", colour, values)]) for name, (hint, colour, values) in lines.items()],
+        "formula": samplers.FORMULAS[asked.sampler],
+        "keep": True,
+    }
+
+
+@lru_cache(maxsize=32)
+def density_of(name: str) -> Density:
+    """One object a name, for `background` to know it by."""
+    return densities.DENSITIES[name]()
+
+
+def _weights(density: Density, frames: list[Frame]) -> Histogram:
+    """How many particles each mode has, against the truth."""
+    truth = cast(Mixture, density).modes()[1].numpy()
+    counts = [Counts("particles near to each mode", palette.NOISE, np.stack([each.shares for each in frames])),
+              Counts("the truth", palette.DATA, np.tile(truth, (len(frames), 1)))]  # fmt: skip
+    return Histogram("weights of the modes", [("first", "last")], counts)
