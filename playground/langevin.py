@@ -156,6 +156,29 @@ def probability_flow(score: Score, x: Tensor, sigmas: Sequence[float]) -> Iterat
     yield Moment(len(sigmas) - 1, sigmas[-1], x, s)
 
 
+DESCENTS = ("annealed", "predictor-corrector", "reverse diffusion", "probability flow")
+EACH = 5  # steps of annealed Langevin dynamics at a level
+RATIO = 0.16  # of a corrector's step: see `predictor_corrector`
+
+
+def descent(
+    score: Score, x: Tensor, sampler: str, ends: tuple[float, float], evaluations: int, size: float, noise: Noise
+) -> Iterator[Moment]:
+    """The moments of a sampler that goes from the most noise to the least, by so many evaluations of the score.
+
+    Args:
+        sampler: one of `DESCENTS`.
+        size: of a step of annealed Langevin dynamics, by the variance of the level.
+    """
+    if sampler == "annealed":
+        return annealed(score, x, ladder(*ends, max(2, evaluations // EACH)), EACH, size, noise)
+    if sampler == "probability flow":
+        return probability_flow(score, x, ladder(*ends, 1 + evaluations // 2))
+    corrected = int(sampler == "predictor-corrector")
+    levels = ladder(*ends, max(2, evaluations // (1 + corrected)))
+    return predictor_corrector(score, x, levels, corrected, RATIO, noise)
+
+
 class Estimate(NamedTuple):
     """One moment on the way from data to noise.
 

@@ -178,3 +178,7 @@ def test_a_moving_average_of_the_model_stays_finite() -> None:
     for name, value in average.module.state_dict().items():
         assert value.float().isfinite().all(), name
     torch.testing.assert_close(average.module.text(model.tokenize(TEXTS)), model.text(model.tokenize(TEXTS)))
+
+
+def test_a_token_that_ends_within_a_letter_is_shown_as_part_of_one() -> None:
+    assert [word.text for word in made().words("owl 犬")] == ["start", "owl", "…", "…", "…", "end"]

@@ -14,6 +14,7 @@ from playground.labs.gan import Preset, Settings
 from playground.models import ddpm, judge
 from playground.sampling import generator, last
 from playground.validation import UserError
+from train import ddpm as recipe
 from train import evaluate, judging, lab
 
 
@@ -68,6 +69,18 @@ def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:
     model = checkpoint.load(options.weights / "ddpm-digits.safetensors")
     alone = last(ddpm.sample(model, ddpm.Settings(n=1, steps=2, label=7), first=4)).x
     torch.testing.assert_close(drawn.images[4:], alone, atol=0.05, rtol=0)  # some CPUs sample in bfloat16
+
+
+@pytest.mark.parametrize("row", recipe.further())
+def test_digits_by_the_score_are_the_same_in_every_batch(options, row, monkeypatch) -> None:
+    monkeypatch.setattr(recipe, "EVALUATIONS", 10)
+    _, make = recipe.further()[row]
+    path, classes = options.weights / "ddpm-digits.safetensors", torch.tensor([2, 0, 2, 7, 2])
+    x = make(path, classes, 3)
+    assert x.shape == (5, 1, 32, 32)
+    monkeypatch.setattr(recipe, "BATCH", 2)
+    torch.testing.assert_close(make(path, classes, 3), x, atol=0.1, rtol=0)  # some CPUs sample in bfloat16
+    assert not torch.allclose(make(path, classes, 4), x, atol=0.5)
 
 
 def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_large(options) -> None:

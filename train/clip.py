@@ -70,10 +70,12 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
 
     def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
         drawn = scenes.sample_both(n, random, allowed, recipe.of_two)
+        choices = torch.rand(n, len(captions.CHOICES), generator=random)
         two = drawn.glyph[:, 1] != scenes.NONE  # the last of them
         exchanged = scenes.Scenes(*(part[two] for part in drawn))
         exchanged = exchanged._replace(glyph=exchanged.glyph.flip(1))
-        right, wrong = (inner.tokenize(captions.captions(each, called, random)) for each in (drawn, exchanged))
+        right = inner.tokenize(captions.phrased(drawn, called, choices))
+        wrong = inner.tokenize(captions.phrased(exchanged, called, choices[two]))
         return clip.loss(model, scenes.draw(drawn, shown), right, wrong, *place)
 
     @torch.no_grad()

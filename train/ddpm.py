@@ -1,16 +1,19 @@
 """The recipe of `ddpm-digits`: a class-conditional diffusion model of MNIST."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from playground import pictures
+from playground import langevin, pictures
 from playground.data import digits
 from playground.models import ddpm
-from playground.sampling import last
-from train import loop
+from playground.sampling import Noise, last
+from train import device, loop
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,34 @@ EVALUATED = {
 }
 
 
+EVALUATIONS, LOW, HIGH, SIZE, BATCH = 200, 0.05, 10.0, 0.3, 250  # as on the page
+
+
 def evaluated(config: ddpm.Config) -> dict[str, ddpm.Settings]:
     """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
     return EVALUATED
+
+
+def further() -> dict[str, tuple[str, Callable[[Path, Tensor, int], Tensor]]]:
+    """More rows: the network as a score, by 200 evaluations. Their settings, and what draws the given classes."""
+    shown = f"{EVALUATIONS} evaluations, from sigma = {HIGH:g} to {LOW:g}"
+    return {f"score: {name}": (shown, partial(by_score, name)) for name in langevin.DESCENTS}
+
+
+@torch.no_grad()
+def by_score(sampler: str, path: Path, classes: Tensor, seed: int) -> Tensor:
+    """Digits (N, C, H, W) of the given classes (N,), which follow the score that the noise prediction is."""
+    model: ddpm.Model = device.load(path)
+    config, drawn = model.config, []
+    for first in tqdm(range(0, len(classes), BATCH), desc=f"{sampler}, seed {seed}", leave=False):
+        y = classes[first : first + BATCH].to(device.DEVICE)
+        score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
+        noise = Noise(seed, len(y), first)
+        x = HIGH * noise((config.channels, config.size, config.size), device.DEVICE)
+        run = langevin.descent(score, x, sampler, (LOW, HIGH), EVALUATIONS, SIZE, noise)
+        end = last(run)
+        drawn.append((end.x + end.sigma**2 * end.score).cpu())  # without the noise that is left
+    return torch.cat(drawn)
 
 
 def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:

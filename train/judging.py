@@ -88,15 +88,29 @@ def sampled(judge: "Judge", path: Path, labels: Tensor, n: int, seeds: int) -> I
     two floors from the test digits even if every picture were real.
     """
     name, config, _ = checkpoint.header(path)
-    rows = import_module(f"train.{name}").evaluated(checkpoint.family(name).Config(**config))
+    recipe = import_module(f"train.{name}")
+    rows = recipe.evaluated(checkpoint.family(name).Config(**config))
     sha256 = checkpoint.sha256(path)
     for row, settings in rows.items():
         shown = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "seed"))
         for seed in range(seeds):
             identity = {"checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown, "n": n}
             asked = replace(settings, n=n, seed=seed)
-            classes = labels[torch.randperm(len(labels), generator=generator(seed))[:n]]
-            yield judge.entry({**identity, "seed": seed}, partial(draw, path, asked, classes))
+            yield judge.entry({**identity, "seed": seed}, partial(draw, path, asked, _classes(labels, n, seed)))
+    for row, (shown, make) in getattr(recipe, "further", dict)().items():
+        for seed in range(seeds):
+            identity = {"checkpoint": path.stem, "sha256": sha256, "row": row, "settings": shown, "n": n, "seed": seed}
+            yield judge.entry(identity, partial(_further, make, path, _classes(labels, n, seed), seed))
+
+
+def _classes(labels: Tensor, n: int, seed: int) -> Tensor:
+    """The classes of n training digits."""
+    return labels[torch.randperm(len(labels), generator=generator(seed))[:n]]
+
+
+def _further(make: Callable[[Path, Tensor, int], Tensor], path: Path, classes: Tensor, seed: int) -> Pictures:
+    start = time.monotonic()
+    return Pictures(make(path, classes, seed), classes, time.monotonic() - start)
 
 
 def draw(path: Path, settings: Any, classes: Tensor) -> Pictures:

@@ -184,7 +184,8 @@ def spelled(texts: Sequence[str]) -> list[str]:
 def words(text: str, places: Tensor) -> list[Word]:
     """The tokens of a text up to its end, as an encoder with these places (L,) in its token embedding reads them."""
     found = tokenizer()(spelled([text]), len(places))[0]
-    said = [tokenizer().decode([token]).strip() for token in found[1 : int(found.argmax())].tolist()]
+    tokens = found[1 : int(found.argmax())].tolist()
+    said = [tokenizer().decode([token]).strip().replace("\ufffd", "…") for token in tokens]  # "…": a part of a letter
     known = (places[: len(said) + 2] != UNKNOWN).tolist()
     return [Word(*pair) for pair in zip(["start", *said, "end"], known, strict=True)]
 

@@ -68,7 +68,7 @@ def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
     score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
     noise, config = Noise(asked.seed, asked.n), model.config
     x = asked.high * noise((config.channels, config.size, config.size))
-    return samplers.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
+    return langevin.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
 
 
 def strips(moments: list[Moment]) -> list[Strip]:

@@ -78,7 +78,7 @@ def denoise(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Momen
     """Samples of p(x0 | y), where y = x0 + σ ε: the reverse process begins at y instead of at mere noise."""
     y = problem.x0 + asked.noise * _noise(asked, problem.x0)
     score, x, noise = score_of(model, asked, asked.n), y.repeat(asked.n, 1, 1, 1), Noise(asked.seed, asked.n)
-    return samplers.descent(score, x, "reverse diffusion", (LOW, asked.noise), asked.evaluations, SIZE, noise)
+    return langevin.descent(score, x, "reverse diffusion", (LOW, asked.noise), asked.evaluations, SIZE, noise)
 
 
 def inpaint(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Moment]:
@@ -86,7 +86,7 @@ def inpaint(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Momen
     score = langevin.inpainting(score_of(model, asked, asked.n), problem.x0, ~problem.gone)
     noise = Noise(asked.seed, asked.n)
     x = EMPTY * noise(problem.x0.shape[1:])
-    return samplers.descent(score, x, "annealed", (LOW, EMPTY), asked.evaluations, SIZE, noise)
+    return langevin.descent(score, x, "annealed", (LOW, EMPTY), asked.evaluations, SIZE, noise)
 
 
 def likelihood(model: ddpm.Model, asked: Asked, problem: Problem) -> Iterator[Estimate]:

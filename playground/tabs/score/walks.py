@@ -111,7 +111,7 @@ def run(score: Score, asked: Asked) -> Iterator[Moment]:
         return langevin.mala(
             score, lambda x, _: noised.log_prob(x), x, asked.low, asked.size, asked.steps, noise, coins
         )
-    return samplers.descent(
+    return langevin.descent(
         score, asked.high * begin, asked.sampler, (asked.low, asked.high), asked.steps, asked.size, noise
     )
 
