@@ -1,9 +1,11 @@
 """The tab of score matching in a real browser."""
 
+import json
+
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import caption, control, nameless, next_value, pixels, ready, set_control
+from visitor import caption, control, nameless, next_value, pixels, ready, saved, set_control
 
 from playground.checkpoint import WEIGHTS
 from playground.tabs import discover
@@ -64,6 +66,13 @@ def test_digits_are_drawn_by_a_score(page: Page, address: str) -> None:
     ready(page, DIGITS)
     page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 20 of 20')")
     assert page.locator(f"{DIGITS} .strips figure").count() == 3
+    page.get_by_role("button", name="Export").locator("visible=true").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="This frame (PNG)").locator("visible=true").click()
+    file = saved(download.value)
+    assert file.size == (4 * (3 * 64 + 2 * 4), 4 * 32), "two digits in each of three strips"
+    assert json.loads(file.text["settings"])["evaluations"] == 20
+    assert file.text["frame"].startswith("step 20 of 20")
 
 
 @trained
