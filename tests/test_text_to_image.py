@@ -210,6 +210,17 @@ def test_a_training_leaves_a_model_that_finds_its_parts(tiny: recipe.Recipe, mon
     assert (tiny.folder / "picture-0000004.png").exists()
 
 
+def test_a_training_goes_on_with_an_encoder_that_was_trained_on(tiny: recipe.Recipe, tmp_path: Path) -> None:
+    before = recipe.train(replace(tiny, picture_every=100), GLYPHS)
+    path = tmp_path / "clip-emoji.safetensors"
+    checkpoint.save(path, checkpoint.load(path), {"steps": 2})
+    after = recipe.train(replace(tiny, name="text-to-image-on", steps=6, start=before, picture_every=100), GLYPHS)
+    assert after is not None
+    about = checkpoint.header(after)
+    assert about.provenance["steps"] == 6
+    assert about.config["encoder_sha256"] == checkpoint.sha256(path)
+
+
 def test_latents_are_those_of_the_scenes_and_computed_once(tiny: recipe.Recipe) -> None:
     config, parts = recipe.stood_on(tiny)
     made = replace(tiny, config=config)

@@ -229,12 +229,17 @@ def started_from(options: Options, model: nn.Module) -> int:
     path = cast(Path, options.start)
     found = checkpoint.header(path)
     config = json.loads(json.dumps(asdict(cast(Any, model).config)))
-    if found.config != config:
+    if _but_for_files(found.config) != _but_for_files(config):
         raise UserError(f"{path} was made with another config than this run's: choose another --start, or none")
     model.load_state_dict(checkpoint.load(path).state_dict())
     if found.provenance["steps"] >= options.steps:
         raise UserError(f"{path} has already taken {found.provenance['steps']} steps: ask for more --steps")
     return found.provenance["steps"]
+
+
+def _but_for_files(config: dict[str, Any]) -> dict[str, Any]:
+    """A config without the fingerprints of the files it stands on: a run may go on with others of the same names."""
+    return {name: value for name, value in config.items() if not name.endswith("_sha256")}
 
 
 def rate(step: int, options: Options) -> float:
