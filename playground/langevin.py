@@ -107,7 +107,7 @@ def annealed(
             x = x + size * sigma**2 * s + sqrt(2 * size) * sigma * noise(x.shape[1:], x.device)
             step += 1
     s = score(x, sigmas[-1])
-    yield Moment(step, sigmas[-1], x + sigmas[-1] ** 2 * s, s)
+    yield Moment(step, 0.0, x + sigmas[-1] ** 2 * s, s)
 
 
 def predictor_corrector(
@@ -120,7 +120,8 @@ def predictor_corrector(
         x: N(0, sigmas[0]^2 I).
         sigmas: from high to low.
         each: corrector steps at a level.
-        ratio: the signal-to-noise ratio r of such a step, by which its size is chosen.
+        ratio: the signal-to-noise ratio r of such a step, by which its size is chosen, one for the whole batch: the
+            points depend a little on those beside them.
     """
     step = 0
     for sigma, lower in pairwise([*sigmas, 0.0]):
@@ -156,27 +157,34 @@ def probability_flow(score: Score, x: Tensor, sigmas: Sequence[float]) -> Iterat
     yield Moment(len(sigmas) - 1, sigmas[-1], x, s)
 
 
-DESCENTS = ("annealed", "predictor-corrector", "reverse diffusion", "probability flow")
 EACH = 5  # steps of annealed Langevin dynamics at a level
 RATIO = 0.16  # of a corrector's step: see `predictor_corrector`
+# The samplers from the most noise to the least, and how many steps each makes of so many evaluations of the score.
+DESCENTS: dict[str, Callable[[int], int]] = {
+    "annealed": lambda evaluations: EACH * max(2, evaluations // EACH),
+    "predictor-corrector": lambda evaluations: 2 * max(2, evaluations // 2) - 1,
+    "reverse diffusion": lambda evaluations: evaluations,
+    "probability flow": lambda evaluations: evaluations // 2,
+}
 
 
 def descent(
     score: Score, x: Tensor, sampler: str, ends: tuple[float, float], evaluations: int, size: float, noise: Noise
 ) -> Iterator[Moment]:
-    """The moments of a sampler that goes from the most noise to the least, by so many evaluations of the score.
+    """The moments of one of `DESCENTS`, from the most noise to the least.
 
     Args:
-        sampler: one of `DESCENTS`.
+        ends: the least noise and the most.
+        evaluations: of the score, at least 2.
         size: of a step of annealed Langevin dynamics, by the variance of the level.
     """
+    steps = DESCENTS[sampler](evaluations)
     if sampler == "annealed":
-        return annealed(score, x, ladder(*ends, max(2, evaluations // EACH)), EACH, size, noise)
+        return annealed(score, x, ladder(*ends, steps // EACH), EACH, size, noise)
     if sampler == "probability flow":
-        return probability_flow(score, x, ladder(*ends, 1 + evaluations // 2))
+        return probability_flow(score, x, ladder(*ends, 1 + steps))
     corrected = int(sampler == "predictor-corrector")
-    levels = ladder(*ends, max(2, evaluations // (1 + corrected)))
-    return predictor_corrector(score, x, levels, corrected, RATIO, noise)
+    return predictor_corrector(score, x, ladder(*ends, (steps + corrected) // (1 + corrected)), corrected, RATIO, noise)
 
 
 class Estimate(NamedTuple):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground import checkpoint
+from playground.data import emoji, scenes
 from playground.data.emoji import Glyphs
 from playground.models import clip
 from playground.models.clip import UNKNOWN, Config
@@ -95,7 +96,9 @@ def test_a_picture_is_told_from_the_caption_with_its_names_exchanged() -> None:
     image, right, wrong = model.image(x), model.text(tokens), model.text(exchanged)
     both = torch.stack([(image[1:] * right[1:]).sum(1), (image[1:] * wrong).sum(1)], dim=1)
     pairs = -(model.clip.logit_scale.exp() * both).log_softmax(1)[:, 0].mean()
-    torch.testing.assert_close(clip.loss(model, x, tokens, exchanged), clip.loss(model, x, tokens) + pairs)
+    torch.testing.assert_close(
+        clip.loss(model, x, tokens, (torch.tensor([1, 2]), exchanged)), clip.loss(model, x, tokens) + pairs
+    )
 
 
 def test_a_checkpoint_holds_all_that_a_caption_needs(tmp_path: Path) -> None:
@@ -137,20 +140,32 @@ def test_a_config_that_makes_no_sense_is_refused(wrong: dict) -> None:
 
 
 def test_a_training_learns_the_words_of_its_captions_and_is_measured(tmp_path: Path) -> None:
-    colours = torch.rand(6, 4, 64, 64, generator=generator(0))
+    colours = torch.rand(16, 4, 64, 64, generator=generator(0))
     colours[:, :3] *= colours[:, 3:]
-    glyphs = Glyphs(["pizza", "owl", "rocket", "anchor", "bomb", "candle"], colours, "")
+    glyphs = Glyphs(emoji.CORE[:16], colours, "")
     tiny = recipe.Recipe(name="clip-tiny", steps=3, batch_size=8, precision="no", log_every=1, save_every=2,
                          config=replace(TINY, size=64), out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
     path = recipe.train(tiny, glyphs)
     assert path is not None
     model = checkpoint.load(path, expect="clip")
-    assert (model.tokenize(["a big rocket under the owl on turquoise"]) != UNKNOWN).all()
-    assert (model.tokenize(["a violin"]) == UNKNOWN).any()
+    assert (model.tokenize(["a big lion under the fox on turquoise"]) != UNKNOWN).all()
+    assert (model.tokenize(["a xylophone"]) == UNKNOWN).any()
     assert model.clip.logit_scale <= math.log(100) + 1e-4
     found = recipe.retrieval(path, glyphs, n=20, among=10)
     assert set(found) == {f"{way}_{what}" for way in ("image_to_text", "text_to_image") for what in ("name", "ground")}
     assert all(0 <= share <= 1 for share in found.values())
+    told = recipe.order(path, glyphs, n=20)
+    assert set(told) == {"left of, above", "right of, under"}
+
+
+def test_exchanged_scenes_have_each_emoji_in_the_other_place() -> None:
+    shown = scenes.sample_both(6, generator(0), scenes.for_training(["pizza", "owl", "rocket", "anchor"]), 0.5)
+    two = shown.glyph[:, 1] != scenes.NONE
+    other = recipe.exchanged(shown, two)
+    assert torch.equal(other.glyph, shown.glyph[3:].flip(1))
+    assert torch.equal(other.x, shown.x[3:])
+    again = recipe.exchanged(other, torch.ones(3, dtype=torch.bool))
+    assert all(torch.equal(part, whole[3:]) for part, whole in zip(again, shown, strict=True))
 
 
 def test_emoji_characters_are_read_as_their_names() -> None:

@@ -9,7 +9,9 @@ from torch import Tensor
 from playground.data import densities
 from playground.data.densities import DENSITIES, Mixture
 from playground.langevin import (
+    DESCENTS,
     annealed,
+    descent,
     inpainting,
     ladder,
     langevin,
@@ -141,3 +143,24 @@ def test_what_is_known_stays_and_what_is_missing_follows_from_it() -> None:
     assert (end[:, 0] - 1).abs().max() < 0.01
     assert end[:, 1].mean().item() == pytest.approx(rho, abs=0.05)
     assert end[:, 1].var().item() == pytest.approx(1 - rho**2, rel=0.15)
+
+
+@pytest.mark.parametrize("evaluations", [10, 41, 120])
+@pytest.mark.parametrize("sampler", DESCENTS)
+def test_a_descent_costs_what_was_asked_for_and_makes_the_steps_it_says(sampler: str, evaluations: int) -> None:
+    calls: list[float] = []
+
+    def score(x: Tensor, sigma: float) -> Tensor:
+        calls.append(sigma)
+        return -x / (1 + sigma**2)
+
+    moments = list(descent(score, Draws(0)((2,)), sampler, (0.05, 10.0), evaluations, 0.1, Draws(1)))
+    assert moments[-1].step == DESCENTS[sampler](evaluations)
+    assert evaluations - 2 <= len(calls) <= evaluations + 1
+
+
+def test_what_annealing_ends_with_has_no_noise_left() -> None:
+    """The data are a single point, which the last step finds at once."""
+    *_, end = annealed(lambda x, sigma: -x / sigma**2, Draws(0)((2,)), [1.0, 0.05], 5, 0.1, Draws(1))
+    assert end.sigma == 0
+    assert end.x.abs().max() < 1e-6

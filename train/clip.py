@@ -1,7 +1,8 @@
 """The recipe of `clip-emoji`: scenes and their captions, told apart by each other."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from playground import checkpoint
 from playground.data import captions, emoji, scenes
+from playground.data.scenes import Scenes
 from playground.models import clip
 from playground.sampling import generator
 from train import device, loop
@@ -43,6 +45,7 @@ class Recipe(loop.Options):
 
 
 RECIPES = [Recipe()]
+EXCHANGED = [*range(len(captions.CHOICES) - 2), -1, -2]  # each emoji keeps its name in the exchanged caption
 TESTED, AMONG = 1_000, 100  # captions, and how many are told apart at once
 
 
@@ -71,12 +74,12 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
         drawn = scenes.sample_both(n, random, allowed, recipe.of_two)
         choices = torch.rand(n, len(captions.CHOICES), generator=random)
-        two = drawn.glyph[:, 1] != scenes.NONE  # the last of them
-        exchanged = scenes.Scenes(*(part[two] for part in drawn))
-        exchanged = exchanged._replace(glyph=exchanged.glyph.flip(1))
+        first, second = drawn.glyph.T
+        two = (second != scenes.NONE).nonzero()[:, 0]
+        two = two[allowed.orders[second[two], first[two]]]  # what is held out is not even seen as wrong
         right = inner.tokenize(captions.phrased(drawn, called, choices))
-        wrong = inner.tokenize(captions.phrased(exchanged, called, choices[two]))
-        return clip.loss(model, scenes.draw(drawn, shown), right, wrong, *place)
+        wrong = inner.tokenize(captions.phrased(exchanged(drawn, two), called, choices[two][:, EXCHANGED]))
+        return clip.loss(model, scenes.draw(drawn, shown), right, (two, wrong), *place)
 
     @torch.no_grad()
     def bound(model: nn.Module) -> None:
@@ -86,12 +89,24 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     return loop.follow(run, run.train(loss=loss))
 
 
+def exchanged(shown: Scenes, two: Tensor) -> Scenes:
+    """Some scenes of two emoji, by their places or a mask, with each emoji in the other's place."""
+    return Scenes(shown.glyph[two].flip(1), *(part[two] for part in shown[1:]))
+
+
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
     """How well held-out scenes and their captions find each other."""
-    identity = {"table": "clip", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
-                "row": "held-out pairs", "settings": f"the nearest of {AMONG}", "n": TESTED}  # fmt: skip
+    identity = {"table": "clip", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0, "n": TESTED}
     core = checkpoint.header(path).provenance["flags"]["core"]
-    yield Entry(identity, lambda: retrieval(path, emoji.learned(data, core)))
+
+    def measured(measure: Callable[[Path, emoji.Glyphs], dict[str, float]]) -> dict[str, float]:
+        return measure(path, emoji.learned(data, core))
+
+    for row, settings, measure in (
+        ("held-out pairs", f"the nearest of {AMONG}", retrieval),
+        ("held-out orders", "or with the names exchanged", order),
+    ):
+        yield Entry({**identity, "row": row, "settings": settings}, partial(measured, measure))
 
 
 @torch.no_grad()
@@ -103,9 +118,24 @@ def retrieval(path: Path, glyphs: emoji.Glyphs, n: int = TESTED, among: int = AM
     said = captions.plain(shown, captions.words(glyphs.names))
     glyph, ground, right = shown.glyph[:, 0], shown.ground, dict[str, list[Tensor]]()
     for some in torch.arange(n).split(among):
-        x = scenes.draw(scenes.Scenes(*(part[some] for part in shown)), glyphs).to(device.DEVICE)
+        x = scenes.draw(Scenes(*(part[some] for part in shown)), glyphs).to(device.DEVICE)
         likeness = (model.image(x) @ model.text(model.tokenize([said[i] for i in some])).T).cpu()
         for way, nearest in (("image_to_text", likeness.argmax(1)), ("text_to_image", likeness.argmax(0))):
             for name, part in (("name", glyph[some]), ("ground", ground[some])):
                 right.setdefault(f"{way}_{name}", []).append(part[nearest] == part)
     return {name: torch.cat(parts).float().mean().item() for name, parts in right.items()}
+
+
+@torch.no_grad()
+def order(path: Path, glyphs: emoji.Glyphs, n: int = TESTED) -> dict[str, float]:
+    """How often a scene of two emoji is nearer to its caption than to the same with the names exchanged."""
+    model: clip.Model = device.load(path)
+    called, pairs = captions.words(glyphs.names), scenes.for_training(glyphs.names).pairs
+    shown = scenes.sample_two(n, generator(2), scenes.Allowed(pairs, scenes.held_out_orders(glyphs.names)))
+    both = shown, exchanged(shown, torch.ones(n, dtype=torch.bool))
+    image = model.image(scenes.draw(shown, glyphs).to(device.DEVICE))
+    found = {}
+    for name, template in (("left of, above", 0.0), ("right of, under", 0.999)):
+        right, wrong = (model.text(model.tokenize(captions.plain(each, called, template=template))) for each in both)
+        found[name] = ((image * (right - wrong)).sum(1) > 0).float().mean().item()
+    return found

@@ -50,7 +50,8 @@ EVALUATED = {
 }
 
 
-EVALUATIONS, LOW, HIGH, SIZE, BATCH = 200, 0.05, 10.0, 0.3, 250  # as on the page
+EVALUATIONS, BATCH = 200, 250
+LOW, HIGH, SIZE = 0.05, 10.0, 0.3  # as on the page
 
 
 def evaluated(config: ddpm.Config) -> dict[str, ddpm.Settings]:

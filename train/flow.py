@@ -93,7 +93,10 @@ def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
     model: flow.Model = device.load(path)
     bits, random = [], generator(3)
     for part in x.split(batch):
-        draws = [model(part.to(device.DEVICE), torch.randn(part.shape, generator=random)) for _ in range(DRAWS)]
+        draws = [
+            model(part.to(device.DEVICE), torch.randn(part.shape, generator=random).to(device.DEVICE))
+            for _ in range(DRAWS)
+        ]
         bits.append(torch.stack(draws).double().cpu())
     found = torch.cat(bits, dim=1)  # (DRAWS, N)
     scale = math.log(2) * x[0].numel()

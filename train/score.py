@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from playground import checkpoint
 from playground.data import densities
 from playground.data.densities import Density, Mixture
-from playground.langevin import annealed, ladder, log_likelihood, predictor_corrector
+from playground.langevin import RATIO, annealed, ladder, log_likelihood, predictor_corrector
 from playground.models import score
 from playground.sampling import Noise, generator, last
 from train import device, loop
@@ -99,11 +99,11 @@ def measure(path: Path) -> dict[str, float]:
         start = config.high * noise((2,), device.DEVICE)
         for name, run in (
             ("annealed", annealed(learned, start, ladder(config.low, config.high, 20), 20, 0.1, noise)),
-            ("corrected", predictor_corrector(learned, start, ladder(config.low, config.high, 60), 1, 0.16, noise)),
+            ("corrected", predictor_corrector(learned, start, ladder(config.low, config.high, 60), 1, RATIO, noise)),
         ):
             covered = densities.coverage(last(run).x.cpu(), truth)
-            found |= {f"{name} modes": covered.modes, f"{name} reverse kl": min(covered.reverse_kl, math.log(25)),
-                      f"{name} quality": covered.quality}  # fmt: skip
+            kl = min(covered.reverse_kl, math.log(len(covered.shares)))
+            found |= {f"{name} modes": covered.modes, f"{name} reverse kl": kl, f"{name} quality": covered.quality}
     return found
 
 

@@ -112,7 +112,7 @@ def _sizes(side: float) -> tuple[str, ...]:
 def _with_article(phrase: str, u: float, name: str | None = None) -> str:
     """With a or an (two times in five), the, or nothing; plurals take no a."""
     if u < 0.4 and (name or phrase) not in PLURAL:
-        return f"{'an' if phrase[0].lower() in 'aeiou' else 'a'} {phrase}"
+        return f"{'an' if re.match('(?!uni)[aeiou]', phrase, re.IGNORECASE) else 'a'} {phrase}"
     return f"the {phrase}" if 0.4 <= u < 0.6 else phrase
 
 

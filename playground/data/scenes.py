@@ -91,8 +91,15 @@ def sample(n: int, generator: torch.Generator, pairs: Tensor) -> Scenes:
 
 
 def sample_two(n: int, generator: torch.Generator, allowed: Allowed) -> Scenes:
-    """Scenes of two different emoji, uniform among those allowed, half of them one above the other."""
+    """Scenes of two different emoji, uniform among those allowed, half of them one above the other.
+
+    Raises:
+        ValueError: none is allowed.
+    """
     count, grounds = allowed.pairs.shape
+    both = allowed.pairs.float() @ allowed.pairs.float().T > 0  # on some ground
+    if not (allowed.orders & both).fill_diagonal_(False).any():
+        raise ValueError("no two of these emoji may stand beside each other")
     found = torch.empty(0, 3, dtype=torch.long)
     while len(found) < n:
         drawn = (torch.randint(k, (2 * n,), generator=generator) for k in (count, count, grounds))

@@ -212,7 +212,12 @@ def occurring(texts: Sequence[str]) -> Tensor:
 
 
 def loss(
-    model: nn.Module, x: Tensor, tokens: Tensor, exchanged: Tensor | None = None, rank: int = 0, processes: int = 1
+    model: nn.Module,
+    x: Tensor,
+    tokens: Tensor,
+    exchanged: tuple[Tensor, Tensor] | None = None,
+    rank: int = 0,
+    processes: int = 1,
 ) -> Tensor:
     """Cross-entropy of telling each picture's caption among those of the batch, and each caption's picture, a scalar.
 
@@ -223,19 +228,17 @@ def loss(
     Args:
         model: a `Model`, or one wrapped for several processes.
         x: pictures (B, 3, H, W) in [-1, 1]; tokens: of their captions (B, L).
-        exchanged: tokens (K, L) of such captions, of the last K pictures.
+        exchanged: which pictures (K,) such captions are of, and their tokens (K, L).
         rank, processes: which of several processes this is; the pictures of all are told apart.
     """
     from open_clip.loss import ClipLoss
 
     many = processes > 1
     told = ClipLoss(local_loss=many, gather_with_grad=many, rank=rank, world_size=processes)
-    wrong = tokens[:0] if exchanged is None else exchanged
+    if exchanged is None:
+        return told(*model(x, tokens))
+    which, wrong = exchanged
     image, text, scale = model(x, torch.cat([tokens, wrong]))
     right, mistaken = text.split([len(tokens), len(wrong)])
-    whole = told(image, right, scale)
-    if not len(wrong):
-        return whole
-    pairs = slice(len(x) - len(wrong), None)
-    margin = scale * (image[pairs] * (right[pairs] - mistaken)).sum(1)
-    return whole + F.softplus(-margin).mean()
+    margin = scale * (image[which] * (right[which] - mistaken)).sum(1)
+    return told(image, right, scale) + F.softplus(-margin).mean()

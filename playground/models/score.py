@@ -96,15 +96,20 @@ def loss(
         objective: one of `OBJECTIVES`: towards the score of the noise that was added (Vincent 2011, eq. 10), by the
             divergence of the score along random directions (Song 2020, eq. 8), or towards the true score.
         truth: the true score, for "explicit"; all levels are then the same.
+
+    Raises:
+        KeyError: there is no such objective.
     """
     eps = torch.randn(x0.shape, generator=random).to(x0)
     x = x0 + sigma[:, None] * eps
     spread = cast(Model, getattr(model, "module", model)).config.spread
     weight = sigma**2 * (1 + sigma**2 / spread**2)
-    if objective == "sliced":
-        return (weight * _sliced(model, x, sigma, random)).mean()
-    target = truth(x, sigma[0].item()) if objective == "explicit" and truth else -eps / sigma[:, None]
-    return (weight * (model(x, sigma) - target).square().sum(1)).mean()
+    errors = {
+        "denoising": lambda: (model(x, sigma) + eps / sigma[:, None]).square().sum(1),
+        "sliced": lambda: _sliced(model, x, sigma, random),
+        "explicit": lambda: (model(x, sigma) - cast(Score, truth)(x, sigma[0].item())).square().sum(1),
+    }
+    return (weight * errors[objective]()).mean()
 
 
 def _sliced(model: nn.Module, x: Tensor, sigma: Tensor, random: torch.Generator) -> Tensor:

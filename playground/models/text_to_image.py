@@ -320,7 +320,9 @@ def varied(model: Model, settings: Settings, z0: Tensor, strength: float) -> Ite
     """
     steps = times(model, settings, strength)
     noise = Noise(settings.seed, settings.n)
-    zt = model.schedule.add_noise(z0.expand(settings.n, *z0.shape[1:]), torch.tensor(steps[:1]), noise(_shape(model)))
+    zt = model.schedule.add_noise(
+        z0.expand(settings.n, *z0.shape[1:]), torch.tensor(steps[:1]), noise(_shape(model), z0.device)
+    )
     yield from _run(model, settings, model.said([settings.prompt] * settings.n), zt, noise, steps)
 
 

@@ -88,5 +88,5 @@ def _at(run: RunOnShow, index: float) -> int:
 
 def _present(run: RunOnShow | None) -> RunOnShow:
     if run is None:
-        raise UserError("there is no run to export (one is kept for an hour): press Sample first")
+        raise UserError("there is nothing to export (a run is kept for an hour): make one first")
     return run

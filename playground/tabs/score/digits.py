@@ -20,7 +20,7 @@ from playground.ui.controls import unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
 TITLE, TAB = "Digits", "score.digits"
-SAMPLERS = tuple(name for name in samplers.SAMPLERS if name not in samplers.PLAIN)
+SAMPLERS = tuple(langevin.DESCENTS)
 SHOWN = 61  # frames
 ANY = "any"
 HOW = """
@@ -54,7 +54,7 @@ class Asked:
     def __post_init__(self) -> None:
         validation.choice("sampler", self.sampler, SAMPLERS)
         validation.choice("digit", self.digit, DIGITS)
-        whole = {"n": (1, 20), "evaluations": (8, 400), "seed": (0, validation.MAX_SEED)}
+        whole = {"n": (1, 20), "evaluations": (10, 400), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-4, 1.0), "low": (0.01, 1.0), "high": (2.0, 50.0)}
         validation.bound(self, whole, real)
 
@@ -132,7 +132,9 @@ def build(page: gr.Blocks, places: Places) -> None:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         asked, moments = Asked(*given), list[Moment]()
         made = run(runs.load_model(places), asked)
-        yield from live.previews(made, asked.evaluations, moments.append, lambda moment: strips([moment]))
+        yield from live.previews(
+            made, langevin.DESCENTS[asked.sampler](asked.evaluations), moments.append, lambda moment: strips([moment])
+        )
         shown = film(asked, moments)
         about = exports.origin(runs.NAME, asked, checkpoint.header(runs.path(places)).provenance)
         yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]

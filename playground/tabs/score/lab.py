@@ -72,7 +72,7 @@ def _controls() -> labs.Controls:
     """The controls in the order of `Asked`."""
     made: dict[str, Any] = {}
     made["data"], pad = labs.data(Asked().data, "score-pad")
-    hint = "Towards the noise that was added; by random directions, without any noise added; or towards the truth."
+    hint = "Towards the noise that was added; by random directions, without being told the noise; or towards the truth."
     made["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
     made["low"] = labs.number("Least noise", "The same as the most for a single level.")
     made["high"] = labs.number("Most noise", "Standard deviation; the data are about 4 wide.")

@@ -123,7 +123,7 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button]:
                     elem_classes="chips")  # fmt: skip
     chosen = source.build("score-mend", forward.KINDS, "What is mended.")
     with gr.Column(visible=False) as masked:
-        hint = "Of 28 x 28 pixels; the border is known."
+        hint = "What is to be filled in."
         mask = gr.Radio(tasks.MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
     with gr.Column(visible=False) as painted:
         brush = drawing_pad.build("score-mend-mask", "paint what is missing")

@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from playground import langevin
+from playground import checkpoint, exports, langevin
 from playground.data import densities
 from playground.langevin import Moment
 from playground.tabs import Places, live
 from playground.tabs.score import samplers
-from playground.tabs.score.walks import SCORES, Asked, density_of, film, run, score_of, seen, strip
+from playground.tabs.score.walks import EXACT, SCORES, Asked, density_of, film, path, run, score_of, seen, strip
 from playground.ui import controls, export, how, links, scrubber
 from playground.ui.controls import unchecked
 from playground.ui.scrubber import Strip
@@ -28,6 +28,14 @@ takes the noise away little by little. The reverse process and the probability f
 [Song 2019](https://arxiv.org/abs/1907.05600) (annealed) ·
 [Song 2021](https://arxiv.org/abs/2011.13456) (predictor-corrector, probability flow)
 """
+
+
+def described(places: Places, asked: Asked) -> dict[str, str]:
+    """What a file says of its making; the exact score comes from no checkpoint."""
+    if asked.scored == EXACT:
+        return {"settings": json.dumps(asdict(asked))}
+    found = path(places, asked.data)
+    return exports.origin(found.stem, asked, checkpoint.header(found).provenance)
 
 
 def build(page: gr.Blocks, places: Places) -> None:
@@ -52,9 +60,10 @@ def build(page: gr.Blocks, places: Places) -> None:
         def now(moment: Moment) -> list[Strip]:
             return [strip([seen(density, moment)])]
 
-        yield from live.previews(made, asked.steps, moments.append, now)
+        steps = langevin.DESCENTS[asked.sampler](asked.steps) if asked.sampler in langevin.DESCENTS else asked.steps
+        yield from live.previews(made, steps, moments.append, now)
         shown = film(asked, moments)
-        about = {"settings": json.dumps(asdict(asked))}
+        about = described(places, asked)
         yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:

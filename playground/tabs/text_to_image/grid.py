@@ -107,19 +107,19 @@ def build(page: gr.Blocks, places: Places) -> None:
             asked, model = Asked(*given), runs.load_model(places)
             made: dict[tuple[int, int], np.ndarray] = {}
             for shown in draw(model, asked, made):
-                yield [shown, gr.skip(), gr.skip()]
+                yield [shown, None, gr.skip()]
             yield [gr.skip(), (asked, made), links.value(TAB, asked)]
-        except UserError as error:
+        except Exception as error:
             yield [plots.paragraph(sentence(error)), gr.skip(), gr.skip()]
             raise
 
     @answered
     def save_grid(found: tuple[Asked, dict[tuple[int, int], np.ndarray]] | None) -> dict[str, Any]:
         if found is None:
-            raise UserError("there is no grid to save: press Sample first")
+            raise UserError("there is no whole grid to save: press Sample first")
         asked, made = found
         path = download.path(f"{runs.NAME}-grid-seed{asked.seed}.png")
-        about = exports.metadata(runs.NAME, asked.columns()[0][1], runs.provenance(places))
+        about = exports.origin(runs.NAME, asked, runs.provenance(places))
         sheet = pictures.grid(np.stack([made[at] for at in sorted(made)]), columns=len(asked.columns()), gap=2)
         exports.png(path, sheet, about | {"w": str(WEIGHTS), "across": ", ".join(name for name, _ in asked.columns())})
         return download.file(path)
@@ -131,16 +131,17 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
     outputs = [stage, kept, link]
-    running = "() => [{__type__: 'update', interactive: %s}, {__type__: 'update', interactive: %s}]"
+    buttons = [go, dice, stop]
+    turned = "() => [{0}, {0}, {1}].map((yes) => ({{__type__: 'update', interactive: yes}}))".format
     triggers = [go.click, inputs[0].submit, seed.submit]
-    gr.on([*triggers, dice.click, link.select], None, None, [go, stop], js=running % ("false", "true"))
+    gr.on([*triggers, dice.click, link.select], None, None, buttons, js=turned("false", "true"))
     started = [
         gr.on(triggers, sample, inputs, outputs, api_name="text_to_image_grid", **controls.MODEL),
         link.select(sample, inputs, outputs, **quiet),
         controls.thrown(dice, seed).then(sample, inputs, outputs, **quiet),
     ]
     for event in started:
-        event.then(None, None, [go, stop], js=running % ("true", "false"))
+        event.then(None, None, buttons, js=turned("true", "false"))
     stop.click(None, None, None, cancels=started)
     save.click(save_grid, kept, saving, **controls.SLOW)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from playground import compute
+from playground import compute, labs
 from playground.data.scenes import SIZE
 from playground.models.text_to_image import Config, Model
 from playground.nets import UNet
@@ -55,7 +55,8 @@ def costs(model: Model) -> Iterator[Cost]:
     said = model.said(["a small pizza on a blue background"])
     config = model.config
     for each in (config, replace(config, size=SIZE, channels=3)):
-        network = Model(each).eval()
+        with labs.seeded(0):
+            network = Model(each).eval()
         yield cost(lambda x, network=network: network(x, torch.tensor([500]), said), network, each)
     decoder = copy.deepcopy(model.attached().autoencoder)
     yield cost(decoder.decode, decoder, config)
