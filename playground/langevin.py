@@ -41,7 +41,7 @@ class Moment(NamedTuple):
 
 
 def ladder(low: float, high: float, levels: int) -> list[float]:
-    """Noise levels from high to low, each the same share of the one before. Song and Ermon 2019, section 4.2."""
+    """Noise levels from high to low, each the same share of the one before. Song and Ermon 2019, section 4.1."""
     return torch.logspace(0, 1, levels, base=low / high, dtype=torch.float64).mul(high).tolist()
 
 
@@ -91,7 +91,7 @@ def annealed(
     score: Score, x: Tensor, sigmas: Sequence[float], each: int, size: float, noise: Noise
 ) -> Iterator[Moment]:
     """Langevin dynamics at one noise level after the other, then what is expected of the data. Song and Ermon 2019,
-    algorithm 1; Jolicoeur-Martineau 2021, "Adversarial score matching", section 3 (the last step).
+    algorithm 1; Jolicoeur-Martineau 2021, "Adversarial score matching", section 4 (the last step).
 
     Args:
         x: N(0, sigmas[0]^2 I), if nothing is known.
@@ -137,7 +137,7 @@ def predictor_corrector(
             s, z = score(x, lower), noise(x.shape[1:], x.device)
             yield Moment(step, lower, x, s)
             lengths = [part.flatten(1).norm(dim=1).mean() for part in (z, s)]
-            size = 2 * (ratio * lengths[0] / lengths[1]) ** 2  # algorithm 4, line 4
+            size = 2 * (ratio * lengths[0] / lengths[1]) ** 2  # algorithm 4, line 6
             x = x + size * s + (2 * size).sqrt() * z
             step += 1
     yield Moment(step, 0.0, x, s)
@@ -254,7 +254,7 @@ def _with_trace(score: Score, x: Tensor, sigma: float, probes: Noise | None) -> 
 
 def of_denoiser(denoise: Denoiser, schedule: NoiseSchedule) -> Score:
     """That of a diffusion model: x_t = sqrt(alpha_bar) (x + sigma eps) with sigma^2 = (1 - alpha_bar) / alpha_bar, and
-    the score is (x0_hat - x) / sigma^2 = -eps_hat / sigma. Vincent 2011, eq. 9; at the schedule's nearest level."""
+    the score is (x0_hat - x) / sigma^2 = -eps_hat / sigma. Vincent 2011, eq. 10; at the schedule's nearest level."""
     levels = noise_levels(schedule)
 
     def score(x: Tensor, sigma: float) -> Tensor:
