@@ -78,6 +78,11 @@ def noise_to_uint8(eps: Tensor) -> np.ndarray:
     return to_uint8(eps / 3)
 
 
+def psnr(x: Tensor, x0: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio (...) of pictures (..., C, H, W) in [-1, 1], in dB; at most 96."""
+    return 10 * (4 / (x - x0).square().mean((-3, -2, -1)).clamp(min=1e-9)).log10()
+
+
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 0) -> np.ndarray:
     """Lay uint8 (B, H, W, C) out in rows, as square as possible: (rows H, columns W, C); empty places are black."""
     n, h, w, c = images.shape

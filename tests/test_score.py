@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from playground.data.densities import Mixture
+from playground.data.densities import Mixture, true_score
 from playground.models import score
 from playground.models.score import OBJECTIVES, Config, Model
 from playground.sampling import generator
@@ -22,7 +21,7 @@ ONE = Mixture(torch.zeros(1, 2), 1.0)  # whose noised score is -x / (1 + sigma^2
 
 def tiny_loss(model: Model, random: torch.Generator) -> Tensor:
     x0 = ONE.sample(64, generator(0))
-    truth = partial(recipe.true_score, ONE)
+    truth = true_score(ONE)
     return score.loss(model, x0, torch.full((64,), 0.5), random, "explicit", truth)
 
 
@@ -44,7 +43,7 @@ def test_the_true_score_is_the_minimum_of_every_objective(objective: str) -> Non
     def mean(factor: float) -> tuple[float, float]:
         model = Scaled(factor)
         x0, sigma = ONE.sample(200_000, generator(1)), torch.full((200_000,), 0.5)
-        found = score.loss(model, x0, sigma, generator(2), objective, partial(recipe.true_score, ONE))
+        found = score.loss(model, x0, sigma, generator(2), objective, true_score(ONE))
         found.backward()
         assert model.factor.grad is not None
         return found.item(), model.factor.grad.item()
@@ -59,7 +58,7 @@ def test_explicit_and_denoising_differ_by_a_constant() -> None:
     x0, sigma = ONE.sample(400_000, generator(1)), torch.full((400_000,), 0.5)
 
     def gap(factor: float) -> float:
-        both = [score.loss(Scaled(factor), x0, sigma, generator(2), each, partial(recipe.true_score, ONE))
+        both = [score.loss(Scaled(factor), x0, sigma, generator(2), each, true_score(ONE))
                 for each in ("denoising", "explicit")]  # fmt: skip
         return (both[0] - both[1]).item()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from playground import pictures
 from playground.models import ddpm
 from playground.tabs import live
 from playground.tabs.score import digits, mend, tasks
@@ -106,13 +107,13 @@ def test_one_step_gives_the_mean_and_a_sample_is_three_decibels_worse(exact: Exa
     first = moments[0]
     one_step = first.x + 0.8**2 * first.score
     torch.testing.assert_close(one_step, first.x * 0.25 / (0.25 + 0.8**2), rtol=1e-2, atol=1e-3)
-    gap = tasks.psnr(one_step, x0)[0] - tasks.psnr(moments[-1].x, x0).mean()
+    gap = pictures.psnr(one_step, x0)[0] - pictures.psnr(moments[-1].x, x0).mean()
     assert gap.item() == pytest.approx(10 * np.log10(2), abs=0.4)
 
 
 def test_psnr_is_that_of_pictures_from_minus_one_to_one() -> None:
     x0 = torch.zeros(1, 1, 4, 4)
-    assert tasks.psnr(x0 + torch.tensor([0.2, 2.0])[:, None, None, None], x0).tolist() == pytest.approx([20.0, 0.0])
+    assert pictures.psnr(x0 + torch.tensor([0.2, 2.0])[:, None, None, None], x0).tolist() == pytest.approx([20.0, 0.0])
 
 
 @pytest.mark.parametrize("mask", [tasks.LEFT, tasks.LOWER, tasks.SQUARE])

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -58,19 +57,12 @@ def train(recipe: Recipe) -> Path | None:
     n = recipe.batch_size // run.accelerator.num_processes
 
     def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
-        alike = recipe.objective == "explicit"  # the true score is that of one level
-        share = torch.rand(1 if alike else n, generator=random).expand(n)
-        sigma = config.low * (config.high / config.low) ** share
+        sigma = score.levels(config.low, config.high, n, random, recipe.objective)
         x0 = data.sample(n, random)
         x0, sigma = (part.to(run.accelerator.device) for part in (x0, sigma))
-        return score.loss(model, x0, sigma, random, recipe.objective, partial(true_score, data))
+        return score.loss(model, x0, sigma, random, recipe.objective, densities.true_score(data))
 
     return loop.follow(run, run.train(loss=loss))
-
-
-def true_score(data: Density, x: Tensor, sigma: float) -> Tensor:
-    """Of the data with noise, at points (N, 2)."""
-    return data.noised(sigma).score(x)
 
 
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:

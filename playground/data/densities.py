@@ -134,6 +134,11 @@ class Checkerboard:
 Density = Mixture | Checkerboard
 
 
+def true_score(density: Density) -> Callable[[Tensor, float], Tensor]:
+    """The score of a density with noise, at points (B, 2) and a noise level, as samplers and losses call it."""
+    return lambda x, sigma: density.noised(sigma).score(x)
+
+
 def ring() -> Mixture:
     """Eight Gaussians on a circle, five times as wide as those of Metz 2017, "Unrolled GANs", section 3.1."""
     return Mixture(_circle(torch.arange(8) * math.pi / 4, 2.0), 0.1, apart=True)

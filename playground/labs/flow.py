@@ -11,6 +11,8 @@ from playground import validation
 from playground.data.densities import Density
 from playground.invertible import ActNorm, Coupling, Mix, Transform, transforms
 from playground.labs import averaged, descend, seeded
+from playground.models.flow import log_normal
+from playground.nets import zero_init
 from playground.sampling import generator
 
 
@@ -80,14 +82,12 @@ class Flow(nn.ModuleList):
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) (B,) in nats, exactly."""
         *_, (z, log_det) = self.forth(x)
-        return torch.distributions.Normal(0, 1).log_prob(z).sum(1) + log_det
+        return log_normal(z) + log_det
 
 
 def _network(width: int, transform: Transform) -> nn.Sequential:
     """Of a coupling, which starts as the identity: (B, 1) -> (B, count)."""
-    last = nn.Linear(width, transform.count)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    last = zero_init(nn.Linear(width, transform.count))
     return nn.Sequential(nn.Linear(1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
 
 

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 
 from playground import validation
-from playground.data.densities import Density
+from playground.data.densities import Density, true_score
 from playground.labs import averaged, descend, seeded
 from playground.langevin import Score
 from playground.models import score
@@ -77,9 +77,7 @@ class Lab:
             Diverged: the loss, or its gradient, is not a finite number.
         """
         settings, n = self.settings, self.settings.batch
-        alike = settings.objective == "explicit"  # the true score is that of one level
-        share = torch.rand(1 if alike else n, generator=self.random).expand(n)
-        sigma = settings.low * (settings.high / settings.low) ** share
+        sigma = score.levels(settings.low, settings.high, n, self.random, settings.objective)
         loss = score.loss(
             self.model, self.data.sample(n, self.random), sigma, self.random, settings.objective, self.truth
         )
@@ -91,7 +89,7 @@ class Lab:
     @property
     def truth(self) -> Score:
         """The true score."""
-        return lambda x, sigma: self.data.noised(sigma).score(x)
+        return true_score(self.data)
 
     @property
     def learned(self) -> Score:

@@ -81,6 +81,12 @@ class Model(nn.Module):
         return lambda x, sigma: self(x, torch.full((len(x),), sigma, dtype=x.dtype, device=x.device))
 
 
+def levels(low: float, high: float, n: int, random: torch.Generator, objective: str) -> Tensor:
+    """Noise levels (n,) of a batch, uniform in their logarithm; all are alike for "explicit"."""
+    share = torch.rand(1 if objective == "explicit" else n, generator=random).expand(n)
+    return low * (high / low) ** share
+
+
 def loss(
     model: nn.Module,
     x0: Tensor,

@@ -114,11 +114,6 @@ def _noise(asked: Asked, x0: Tensor) -> Tensor:
 # What is shown of them.
 
 
-def psnr(x: Tensor, x0: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of pictures (..., C, H, W) in [-1, 1], in dB."""
-    return 10 * (4 / (x - x0).square().mean((-3, -2, -1)).clamp(min=1e-9)).log10()
-
-
 def _expected(moments: Sequence[Moment]) -> Tensor:
     """What is expected of the pictures, by Tweedie's formula: (F, n, C, H, W)."""
     return torch.stack([each.x + each.sigma**2 * each.score for each in moments])
@@ -153,8 +148,8 @@ def likely_strips(asked: Asked, problem: Problem, first: Estimate, moments: list
 
 def denoised_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dict[str, Any]:
     expected, x0 = _expected(moments), problem.x0
-    each, mean = psnr(expected, x0).mean(1).tolist(), psnr(expected.mean(1), x0).tolist()
-    noisy = psnr(moments[0].x[0], x0[0]).item()
+    each, mean = pictures.psnr(expected, x0).mean(1).tolist(), pictures.psnr(expected.mean(1), x0).tolist()
+    noisy = pictures.psnr(moments[0].x[0], x0[0]).item()
     return _packed(
         moments,
         denoised_strips(asked, problem, moments[0], moments),

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -107,7 +106,8 @@ def way(model: text_to_image.Model, asked: Asked, x: Tensor, other: Tensor) -> d
     faded = torch.lerp(x, other, share[:, None, None, None])
     made = runs.decoded(model, z[:, None])
     colours = runs.principal(z[:, None], made.shape[2])
-    error = [_psnr(pictures.to_uint8(at), made[k]) for at, k in ((x, 0), (other, -1))]
+    back = torch.from_numpy(made[[0, -1], 0]).permute(0, 3, 1, 2) / 127.5 - 1
+    error = pictures.psnr(back, torch.cat([x, other])).tolist()
     length = z.square().mean((1, 2, 3)).sqrt().tolist()
     return scrubber.pack(
         [
@@ -129,11 +129,6 @@ def way(model: text_to_image.Model, asked: Asked, x: Tensor, other: Tensor) -> d
         start=0,
         keep=True,
     )  # fmt: skip
-
-
-def _psnr(x: np.ndarray, y: np.ndarray) -> float:
-    """In dB, of uint8 pictures."""
-    return float(10 * np.log10(255**2 / max(1e-3, np.square(x.astype(float) - y).mean())))
 
 
 def linked(asked: Asked, address: bool = True) -> dict[str, Any]:
