@@ -40,7 +40,7 @@ one to the other. A decoder turns the latent, 16x16 numbers of four channels, in
 
 What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them *to the left of*, *to the right of*,
 *above* or *below* each other, for some 260 emoji and 12 colours, in many phrasings. One emoji nearly always comes out
-as asked. Of two, every other picture has both, and which one stands where it has not learned yet.
+as asked; of two, four pictures of five have both, and then each stands where it should.
 
 [Rombach 2022](https://arxiv.org/abs/2112.10752) (latent diffusion) ·
 [Radford 2021](https://arxiv.org/abs/2103.00020) (CLIP) ·
@@ -132,9 +132,7 @@ def lay_out() -> View:
 
 def _prompt() -> tuple[Any, gr.Button]:
     """The prompt, and the button that thinks of one."""
-    hint = (
-        "An emoji's name, and a background if you like; or two, of which it often draws only one, or in another order."
-    )
+    hint = "An emoji's name, and a background if you like; or two names, and how they lie to each other."
     with gr.Row():
         prompt = gr.Textbox(runs.FIRST.prompt, label="Prompt", info=hint, max_length=LONGEST, elem_id="text-prompt",
                             scale=6)  # fmt: skip
