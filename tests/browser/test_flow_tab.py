@@ -36,16 +36,6 @@ def test_other_data_begin_another_lab(page: Page) -> None:
     next_value(page, before, LAB)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}?tab={TAB}&__theme={scheme}")
-    ready(page, LAB)
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
-
-
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
     ready(page, LAB)
     assert not nameless(page)

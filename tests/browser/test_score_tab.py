@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from visitor import caption, control, nameless, next_value, pixels, ready, saved, set_control
 
 from playground.checkpoint import WEIGHTS
@@ -14,7 +14,6 @@ from playground.tabs.ddpm import runs
 TAB = "score"
 pytestmark = pytest.mark.skipif("score" not in discover(), reason="the tab is still being built")
 WALK, LAB, DIGITS, MEND = "#score-walk", "#score-lab", "#score-digits", "#score-mend"
-SHOWN = {"walk": WALK, "lab": LAB}
 
 
 def test_particles_walk_when_the_tab_is_opened_and_annealing_mends_their_weights(page: Page) -> None:
@@ -109,17 +108,6 @@ def test_mend_fills_what_is_painted_away_and_says_if_nothing_is(page: Page, addr
     next_value(page, before, MEND)
     assert "known pixels off by 0 ·" in caption(page, MEND)
     page.wait_for_function("!location.search.includes('mask')")  # a mask that was painted fits into no link
-
-
-@pytest.mark.parametrize("view", SHOWN)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, view: str, scheme: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
-    page = context.new_page()
-    page.goto(f"{address}?tab=score.{view}&__theme={scheme}")
-    ready(page, SHOWN[view])
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    context.close()
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
