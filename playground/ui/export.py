@@ -28,6 +28,20 @@ class RunOnShow(NamedTuple):
     marks: Sequence[Mapping[str, str]]
 
 
+def of_diffusion(
+    checkpoint: str,
+    settings: Any,
+    provenance: dict[str, Any],
+    strips: Sequence[np.ndarray],
+    steps: list[int],
+    t: list[int],
+) -> RunOnShow:
+    """A run of a diffusion model: its family's `Settings`, and the step and the time of each frame."""
+    marks = [{"step": str(step), "t": str(time)} for step, time in zip(steps, t, strict=True)]
+    about = exports.metadata(checkpoint, settings, provenance)
+    return RunOnShow(f"{checkpoint}-seed{settings.seed}", about, strips, marks)
+
+
 def of_film(stem: str, about: dict[str, str], shown: Mapping[str, Any]) -> RunOnShow:
     """What `scrubber.pack` is given, with what files say of its making."""
     strips = [strip.frames for strip in shown["strips"]]

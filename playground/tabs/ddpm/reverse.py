@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground import checkpoint, exports, sampling, validation
+from playground import sampling, validation
 from playground.models import ddpm
 from playground.recording import Recorder, Recording
 from playground.tabs import Places, live
 from playground.tabs.ddpm import runs
 from playground.ui import component, controls, export, how, links, scrubber
 from playground.ui.controls import sentence, unchecked
-from playground.ui.export import RunOnShow
 from playground.validation import UserError
 
 MAX_PICTURES, MAX_W = 64, 8
@@ -108,12 +107,10 @@ def finished(
     places: Places, model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool = True, notice: str = ""
 ) -> tuple[Any, ...]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
-    provenance = checkpoint.header(runs.path(places)).provenance
-    about = exports.metadata(runs.NAME, settings, provenance)
-    marks = [{"step": str(step), "t": str(t)} for step, t in zip(run.steps, run.t, strict=True)]
-    kept = RunOnShow(f"{runs.NAME}-seed{settings.seed}", about, (run.x, run.x0_hat, run.eps_hat), marks)
+    strips = run.x, run.x0_hat, run.eps_hat
+    kept = export.of_diffusion(runs.NAME, settings, runs.provenance(places), strips, run.steps, run.t)
     shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
-    return shown, kept, about["command"], code, links.value("ddpm", settings, address=asked)
+    return shown, kept, kept.about["command"], code, links.value("ddpm", settings, address=asked)
 
 
 def first_run(places: Places, notice: str = "") -> tuple[Any, ...]:

@@ -34,6 +34,11 @@ def path(places: Places) -> Path:
     return places.weights / f"{NAME}.safetensors"
 
 
+def provenance(places: Places) -> dict[str, Any]:
+    """Of that checkpoint."""
+    return checkpoint.header(path(places)).provenance
+
+
 def load_model(places: Places) -> ddpm.Model:
     """The model of this tab."""
     return checkpoint.load(path(places), expect="ddpm")  # type: ignore[return-value]

@@ -8,7 +8,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import checkpoint, exports, langevin, pictures, validation
+from playground import exports, langevin, pictures, validation
 from playground.langevin import Moment
 from playground.models import ddpm
 from playground.sampling import Noise
@@ -136,7 +136,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             made, langevin.DESCENTS[asked.sampler](asked.evaluations), moments.append, lambda moment: strips([moment])
         )
         shown = film(asked, moments)
-        about = exports.origin(runs.NAME, asked, checkpoint.header(runs.path(places)).provenance)
+        about = exports.origin(runs.NAME, asked, runs.provenance(places))
         yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:

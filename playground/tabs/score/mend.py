@@ -7,7 +7,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import checkpoint, exports
+from playground import exports
 from playground.data.digits import pad
 from playground.tabs import Places, live
 from playground.tabs.ddpm import forward, runs
@@ -104,7 +104,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
         yield from live.previews(made, asked.evaluations // task.each, moments.append, now)
         shown = task.film(asked, problem, live.thinned(moments, digits.SHOWN))
-        about = exports.origin(runs.NAME, asked, checkpoint.header(runs.path(places)).provenance)
+        about = exports.origin(runs.NAME, asked, runs.provenance(places))
         run = export.of_film(f"{TAB}-seed{asked.seed}", about, shown)
         yield [scrubber.pack(**shown), run, linked(asked), how.source(task.code)]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import torch
 
-from playground import exports, sampling, validation
+from playground import sampling, validation
 from playground.data import captions, emoji, scenes
 from playground.models import text_to_image
 from playground.models.text_to_image import GUIDANCE, LONGEST, Settings
@@ -17,7 +17,6 @@ from playground.tabs.text_to_image import runs, seen
 from playground.tabs.text_to_image.runs import Recorder, Run
 from playground.ui import component, controls, export, how, links, scrubber
 from playground.ui.controls import answered, sentence, unchecked
-from playground.ui.export import RunOnShow
 from playground.validation import UserError
 
 TITLE, TAB = "Draw", "text_to_image"
@@ -174,12 +173,10 @@ def _look() -> list[Any]:
 def finished(places: Places, run: Run, shown: object = runs.LATENT, asked: bool = True, notice: str = "") -> list[Any]:
     """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
     settings = run.settings
-    about = exports.metadata(runs.NAME, settings, runs.provenance(places))
-    marks = [{"step": str(step), "t": str(t)} for step, t in zip(run.steps, run.t, strict=True)]
-    kept = RunOnShow(f"{runs.NAME}-seed{settings.seed}", about, [run.x0_hat], marks)
+    kept = export.of_diffusion(runs.NAME, settings, runs.provenance(places), [run.x0_hat], run.steps, run.t)
     value = runs.describe(runs.load_model(places), run, validation.choice("strips", shown, runs.SHOWN), notice)
     code, link = how.source(sampling.SAMPLERS[settings.sampler]), links.value(TAB, settings, address=asked)
-    return [value, kept, run, about["command"], code, link, *_choices(run)]
+    return [value, kept, run, kept.about["command"], code, link, *_choices(run)]
 
 
 def _choices(run: Run) -> list[Any]:
