@@ -89,8 +89,10 @@ class Mix(nn.Module):
 
 @dataclass(frozen=True)
 class Transform:
-    """What a coupling does to a number: `apply` maps numbers (...) and their parameters (..., count) to numbers and the
-    log of the derivative; `invert` maps them back, and tells that of the way back."""
+    """What a coupling does to a number: `apply` maps numbers (...) and their parameters (count, ...) to numbers and the
+    log of the derivative; `invert` maps them back, and tells that of the way back.
+
+    Parameters come first in these shapes, since what runs along the last axis, of so few, runs slowly."""
 
     count: int
     apply: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -123,7 +125,7 @@ class Coupling(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         first, second = x.chunk(2, dim=1)
         told = self.net(first if known is None else torch.cat([first, known], dim=1)).float()
-        h = told.unflatten(1, (first.shape[1], self.transform.count)).movedim(2, -1)  # (B, c, ..., count)
+        h = told.unflatten(1, (first.shape[1], self.transform.count)).movedim(2, 0).contiguous()  # (count, B, c, ...)
         moved, log_slope = move(second, h)
         return torch.cat([first, moved], dim=1), log_slope.flatten(1).sum(1)
 
@@ -132,7 +134,7 @@ class Coupling(nn.Module):
 
 
 def affine(x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """z = exp(s) x + t, where s stays within -2 and 2; parameters (..., 2). Dinh 2017, eq. 7."""
+    """z = exp(s) x + t, where s stays within -2 and 2; parameters (2, ...). Dinh 2017, eq. 7."""
     s, t = _scale_and_shift(h)
     return s.exp() * x + t, s
 
@@ -144,11 +146,11 @@ def affine_inverse(z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale_and_shift(h: Tensor) -> tuple[Tensor, Tensor]:
-    return 2 * torch.tanh(h[..., 0] / 2), h[..., 1]
+    return 2 * torch.tanh(h[0] / 2), h[1]
 
 
 class Knots(NamedTuple):
-    """Of splines: where they are, (..., K + 1) along both axes, and the slopes there."""
+    """Of splines: where they are, (K + 1, ...) along both axes, and the slopes there."""
 
     x: Tensor
     y: Tensor
@@ -171,7 +173,7 @@ class Bin(NamedTuple):
 
 
 def spline(x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """A monotone rational-quadratic spline through K + 1 knots; parameters (..., 3 K - 1).
+    """A monotone rational-quadratic spline through K + 1 knots; parameters (3 K - 1, ...).
 
     Durkan 2019, "Neural Spline Flows", eq. 4.
     """
@@ -212,24 +214,25 @@ def _bottom(bin_: Bin, share: Tensor) -> Tensor:
 
 
 def _knots(h: Tensor) -> Knots:
-    """Parameters (..., 3 K - 1) as knots; 0 makes the identity."""
-    k = (h.shape[-1] + 1) // 3
-    widths, heights, slopes = h.split([k, k, k - 1], dim=-1)
+    """Parameters (3 K - 1, ...) as knots; 0 makes the identity."""
+    k = (len(h) + 1) // 3
+    widths, heights, slopes = h.split([k, k, k - 1])
     inner = LEAST + F.softplus(slopes + math.log(math.expm1(1 - LEAST)))  # 1 at 0
-    return Knots(_places_of(widths.softmax(-1)), _places_of(heights.softmax(-1)), F.pad(inner, (1, 1), value=1.0))
+    one = torch.ones_like(inner[:1])
+    return Knots(_places_of(widths.softmax(0)), _places_of(heights.softmax(0)), torch.cat([one, inner, one]))
 
 
 def _places_of(shares: Tensor) -> Tensor:
-    """Shares of bins (..., K) -> knots (..., K + 1) from -BOUND to BOUND, none too near to the next."""
-    k = shares.shape[-1]
-    ends = (LEAST + (1 - LEAST * k) * shares).cumsum(-1)[..., :-1]  # the last one is 1, but for rounding
-    return 2 * BOUND * F.pad(F.pad(ends, (1, 0)), (0, 1), value=1.0) - BOUND
+    """Shares of bins (K, ...) -> knots (K + 1, ...) from -BOUND to BOUND, none too near to the next."""
+    ends = (LEAST + (1 - LEAST * len(shares)) * shares).cumsum(0)[:-1]  # the last one is 1, but for rounding
+    bound = torch.full_like(shares[:1], BOUND)
+    return torch.cat([-bound, 2 * BOUND * ends - BOUND, bound])
 
 
 def _bin(at: Tensor, axis: Tensor, knots: Knots) -> Bin:
     """That of each number (...), by the knots on its axis."""
-    index = (at[..., None] >= axis[..., 1:-1]).sum(-1, keepdim=True)
-    start, end = (Knots(*(each.gather(-1, index + offset)[..., 0] for each in knots)) for offset in (0, 1))
+    index = (at >= axis[1:-1]).sum(0, keepdim=True)
+    start, end = (Knots(*(each.gather(0, index + offset)[0] for each in knots)) for offset in (0, 1))
     return Bin(start.x, start.y, end.x - start.x, end.y - start.y, start.slope, end.slope)
 
 

@@ -30,7 +30,7 @@ def layer(name: str, channels: int = 4, points: bool = False) -> nn.Module:
 def coupling(transform: Transform, half: int, points: bool) -> Coupling:
     told = half * transform.count
     small = nn.Sequential(nn.Linear(half, 16), nn.Tanh(), nn.Linear(16, told))
-    return Coupling(transform, small if points else network(half, 8, 1, told))
+    return Coupling(transform, small if points else network(half, 8, told))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +69,7 @@ def test_a_coupling_starts_as_the_identity(name: str) -> None:
 def test_a_coupling_listens_to_what_is_known(name: str) -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 4, 4, 4)
-    told = Coupling(TRANSFORMS[name], network(2 + 3, 8, 1, 2 * TRANSFORMS[name].count))
+    told = Coupling(TRANSFORMS[name], network(2 + 3, 8, 2 * TRANSFORMS[name].count))
     for parameter in told.parameters():
         nn.init.normal_(parameter, std=0.3)
     one, other = (told(x, torch.full((1, 3, 4, 4), value))[0] for value in (0.0, 1.0))
@@ -81,7 +81,7 @@ def test_a_coupling_listens_to_what_is_known(name: str) -> None:
 def test_a_spline_rises_from_end_to_end_and_is_the_identity_beyond() -> None:
     torch.manual_seed(0)
     x = torch.linspace(-BOUND - 1, BOUND + 1, 20_001, dtype=torch.float64)
-    z, log_slope = spline(x, (2 * torch.randn(14)).to(x).expand(len(x), 14))
+    z, log_slope = spline(x, (2 * torch.randn(14, 1)).to(x).expand(14, len(x)))
     assert (z.diff() > 0).all()
     outside = x.abs() >= BOUND
     assert torch.equal(z[outside], x[outside])

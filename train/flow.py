@@ -19,16 +19,17 @@ from train.results import Entry
 
 @dataclass(frozen=True)
 class Recipe(loop.Options):
-    """Sixty epochs of 60,000 digits of 28x28 and 8 bits.
+    """Fifteen epochs of 60,000 digits of 28x28 and 8 bits.
 
     Attributes:
         config: of the model.
     """
 
     name: str = "flow-digits"
-    steps: int = 28_100
-    lr: float = 1e-3
-    decay: float = 0.7
+    steps: int = 14_055
+    batch_size: int = 64
+    lr: float = 5e-3
+    decay: float = 0.8
     config: flow.Config = field(default_factory=flow.Config)
 
     @property

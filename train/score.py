@@ -46,7 +46,10 @@ class Recipe(loop.Options):
         return f"the density {self.config.data!r} in the plane, drawn by this repository"
 
 
-RECIPES = [Recipe(name=f"score-{name}", config=score.Config(data=name)) for name in ("grid", "ring", "spirals")]
+RECIPES = [
+    Recipe(name=f"score-{name}", config=score.Config(data=name, spread=spread))
+    for name, spread in (("grid", 1.41), ("ring", 1.42), ("spirals", 1.05))
+]
 
 
 def train(recipe: Recipe) -> Path | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from playground import validation
 from playground.invertible import ActNorm, Coupling, Layer, Mix, transforms
-from playground.nets import GROUPS, ResidualBlock, zero_init
+from playground.nets import zero_init
 from playground.sampling import Noise
 
 LEVELS = 256  # of brightness
@@ -32,7 +32,6 @@ class Config:
         steps: of each scale (activation normalisation, mixing, coupling); from a scale to the next the resolution
             halves and half of the numbers are done.
         widths: of the couplings' networks, at each scale.
-        blocks: residual blocks in each.
         coupling: "affine" or "spline".
         bins: of a spline.
         noise_steps, noise_width: of the flow that draws u, given the image; without any steps u is uniform.
@@ -42,7 +41,6 @@ class Config:
     channels: int = 1
     steps: Sequence[int] = (8, 8)
     widths: Sequence[int] = (64, 96)
-    blocks: int = 1
     coupling: str = "spline"
     bins: int = 8
     noise_steps: int = 3
@@ -51,7 +49,7 @@ class Config:
     def __post_init__(self) -> None:
         """A config may come from a file of unknown origin: what it asks for is bounded before anything is built."""
         validation.bound(self, _BOUNDS)
-        for name, ends in (("steps", (1, 64)), ("widths", (GROUPS, 1024))):
+        for name, ends in (("steps", (1, 64)), ("widths", (1, 1024))):
             given = getattr(self, name)
             if not isinstance(given, (list, tuple)) or not 1 <= len(given) <= 4:
                 raise validation.UserError(f"{name} must be a list of 1 to 4 whole numbers")
@@ -59,15 +57,11 @@ class Config:
         validation.choice("coupling", self.coupling, transforms(2))
         if len(self.steps) != len(self.widths):
             raise validation.UserError("steps and widths must be as many as each other: one for each scale")
-        for name, factor in (("size", 2 ** len(self.steps)), ("noise_width", GROUPS)):
-            if getattr(self, name) % factor:
-                raise validation.UserError(f"{name} must be a multiple of {factor}, not {getattr(self, name)}")
-        if any(width % GROUPS for width in self.widths):
-            raise validation.UserError(f"widths must be multiples of {GROUPS}")
+        if self.size % (factor := 2 ** len(self.steps)):
+            raise validation.UserError(f"size must be a multiple of {factor}, not {self.size}")
 
 
-_BOUNDS = {"size": (2, 256), "channels": (1, 16), "blocks": (1, 8), "bins": (2, 64), "noise_steps": (0, 32),
-           "noise_width": (GROUPS, 1024)}  # fmt: skip
+_BOUNDS = {"size": (2, 256), "channels": (1, 16), "bins": (2, 64), "noise_steps": (0, 32), "noise_width": (1, 1024)}
 
 
 class Pass(NamedTuple):
@@ -126,7 +120,7 @@ class Steps(nn.ModuleList):
             for layer in (
                 ActNorm(channels),
                 Mix(channels),
-                Coupling(transform, network(half + known, width, config.blocks, half * transform.count)),
+                Coupling(transform, network(half + known, width, half * transform.count)),
             )
         )
 
@@ -137,11 +131,12 @@ class Steps(nn.ModuleList):
             yield layer, x, log_det
 
 
-def network(c_in: int, width: int, blocks: int, c_out: int) -> nn.Sequential:
-    """Of a coupling, which starts as the identity: (B, c_in, H, W) -> (B, c_out, H, W)."""
-    body = [ResidualBlock(width, width) for _ in range(blocks)]
+def network(c_in: int, width: int, c_out: int) -> nn.Sequential:
+    """Of a coupling, which starts as the identity: (B, c_in, H, W) -> (B, c_out, H, W). Kingma 2018, section 4."""
     last = zero_init(nn.Conv2d(width, c_out, 3, padding=1))
-    return nn.Sequential(nn.Conv2d(c_in, width, 3, padding=1), *body, nn.GroupNorm(GROUPS, width), nn.SiLU(), last)
+    return nn.Sequential(
+        nn.Conv2d(c_in, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last
+    )
 
 
 class Model(nn.Module):
@@ -157,7 +152,7 @@ class Model(nn.Module):
             channels *= 2  # half of them are done, the rest is folded
         if config.noise_steps:
             c, width = 4 * config.channels, config.noise_width
-            self.look = network(c, width, config.blocks, width)
+            self.look = network(c, width, width)
             self.noise = Steps(config, config.noise_steps, c, width, known=width)
 
     def forward(self, x: Tensor, eps: Tensor) -> Tensor:
