@@ -134,9 +134,7 @@ class Steps(nn.ModuleList):
 def network(c_in: int, width: int, c_out: int) -> nn.Sequential:
     """Of a coupling, which starts as the identity: (B, c_in, H, W) -> (B, c_out, H, W). Kingma 2018, section 4."""
     last = zero_init(nn.Conv2d(width, c_out, 3, padding=1))
-    return nn.Sequential(
-        nn.Conv2d(c_in, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last
-    )
+    return nn.Sequential(nn.Conv2d(c_in, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last)
 
 
 class Model(nn.Module):
