@@ -134,6 +134,9 @@ def test_two_prompts_are_shown_beside_each_other(model: Model) -> None:
     left, right = pair.strips(np.stack(pair.frames))
     assert left.frames.shape == right.frames.shape == (4, 2, 16, 16, 3)
     assert (left.name, right.name) == tuple(PROMPTS)
+    kept = pair.kept({"checkpoint": "tiny"})
+    assert kept.strips[0].shape == (4, 4, 16, 16, 3)
+    assert [mark["t"] for mark in kept.marks] == [str(t) for t in pair.t], "a file says which frame it is"
 
 
 def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,16 @@ def of_diffusion(
     t: list[int],
 ) -> RunOnShow:
     """A run of a diffusion model: its family's `Settings`, and the step and the time of each frame."""
-    marks = [{"step": str(step), "t": str(time)} for step, time in zip(steps, t, strict=True)]
     about = exports.metadata(checkpoint, settings, provenance)
-    return RunOnShow(f"{checkpoint}-seed{settings.seed}", about, strips, marks)
+    return of_steps(f"{checkpoint}-seed{settings.seed}", about, strips, steps, t)
+
+
+def of_steps(
+    stem: str, about: dict[str, str], strips: Sequence[np.ndarray], steps: list[int], t: list[int]
+) -> RunOnShow:
+    """A run whose frames have a step and a time each."""
+    marks = [{"step": str(step), "t": str(time)} for step, time in zip(steps, t, strict=True)]
+    return RunOnShow(stem, about, strips, marks)
 
 
 def of_film(stem: str, about: dict[str, str], shown: Mapping[str, Any]) -> RunOnShow:

@@ -125,6 +125,10 @@ def test_inside_the_autoencoder(page: Page, address: str) -> None:
     assert "PSNR" in caption(page, WAY)
     page.locator("#text-vary").click()
     ready(page, VARIED)
+    page.get_by_role("button", name="Export").locator("visible=true").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Pictures (PNG)").locator("visible=true").click()
+    assert "strength" in saved(download.value).text["settings"]
 
 
 def test_why_latent_is_measured(page: Page, address: str) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from playground import validation
+from playground import exports, validation
 from playground.models import text_to_image
 from playground.models.text_to_image import LONGEST, Model, Moment, Settings
 from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
-from playground.ui import controls, how, links, palette, scrubber
+from playground.ui import controls, export, how, links, palette, scrubber
 from playground.ui.controls import unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 
@@ -85,6 +85,11 @@ class Pair:
         """Of the newest moment."""
         return self.strips(self.frames[-1][None])
 
+    def kept(self, about: dict[str, str]) -> export.RunOnShow:
+        """As files get it, which say so much of its making."""
+        steps = list(range(len(self.frames)))
+        return export.of_steps(f"{TAB}-seed{self.asked.seed}", about, [np.stack(self.frames)], steps, self.t)
+
     def describe(self) -> dict[str, Any]:
         """The scrubber's value."""
         frames, steps = np.stack(self.frames), self.asked.steps
@@ -115,25 +120,27 @@ def build(page: gr.Blocks, places: Places) -> None:
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Two prompts from the same noise", "text-compare", "Sampling a first pair …")
             how.build(HOW, text_to_image.edited)
+            kept = gr.State(None, time_to_live=3600)
+            export.build(kept, "text-compare", told="")
             link = links.build()
     inputs = [*prompts, *others]
 
-    @live.shown_on_stage(beside=1)
+    @live.shown_on_stage(beside=2)
     def sample(*given: Any) -> Iterator[Any]:
         """Draw what two prompts say, from the same noise. Returns every frame as sprite sheets."""
         asked, model = Asked(*given), runs.load_model(places)
         pair = Pair(model, asked)
         moments = text_to_image.edited(model, asked.settings, asked.other, asked.kept)
         yield from live.previews(moments, asked.steps, pair.add, pair.preview)
-        yield [pair.describe(), links.value(TAB, asked)]
+        about = exports.origin(runs.NAME, asked, runs.provenance(places))
+        yield [pair.describe(), pair.kept(about), links.value(TAB, asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)
 
-    outputs = [stage, link]
-    live.listen(stage, live.Buttons(go, stop, dice), sample, inputs, outputs, inputs[-1], "text_to_image_compare",
-                also=[field.submit for field in prompts], quietly=[link.select])  # fmt: skip
-    page.load(opened, None, [*outputs, *inputs], **controls.LIGHT, **controls.PRIVATE)
+    live.listen(stage, live.Buttons(go, stop, dice), sample, inputs, [stage, kept, link], inputs[-1],
+                "text_to_image_compare", also=[field.submit for field in prompts], quietly=[link.select])  # fmt: skip
+    page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
 def _prompts() -> list[Any]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground import interpolation, pictures, validation
+from playground import exports, interpolation, pictures, validation
 from playground.data import emoji, scenes
 from playground.data.scenes import GROUNDS, NONE, Scenes
 from playground.models import text_to_image
@@ -20,7 +20,7 @@ from playground.models.text_to_image import LONGEST, Settings
 from playground.tabs import Places, live
 from playground.tabs.text_to_image import runs
 from playground.tabs.text_to_image.runs import Recorder
-from playground.ui import component, controls, drawing_pad, how, links, palette, scrubber
+from playground.ui import component, controls, drawing_pad, export, how, links, palette, scrubber
 from playground.ui.controls import sentence, unchecked
 from playground.ui.scrubber import Curve, Series, Strip
 from playground.validation import UserError
@@ -145,6 +145,8 @@ def build(page: gr.Blocks, places: Places) -> None:
             stage = scrubber.build("From one latent to another", "text-inside", "Encoding a first picture …")
             varied = scrubber.build("Made of the first picture", "text-varied", "Press Sample to make something of it.")
             how.build(HOW, text_to_image.varied)
+            kept = gr.State(None, time_to_live=3600)
+            export.build(kept, "text-varied", told="")
             link = links.build()
 
     def show(drawing: object, upload: object, *given: Any, address: bool = True) -> list[Any]:
@@ -155,7 +157,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         except UserError as error:
             return [component.message(sentence(error)), gr.skip()]
 
-    @live.shown_on_stage(beside=1)
+    @live.shown_on_stage(beside=2)
     def sample(drawing: object, upload: object, *given: Any) -> Iterator[Any]:
         """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
         asked, model = Asked(*given), runs.load_model(places)
@@ -165,7 +167,9 @@ def build(page: gr.Blocks, places: Places) -> None:
         moments = text_to_image.varied(model, asked.settings, z0, asked.strength)
         steps = len(recorder.times) - 1
         yield from live.previews(moments, steps, recorder.add, partial(runs.preview, model))
-        yield [runs.describe(model, recorder.run()), linked(asked)]
+        run, about = recorder.run(), exports.origin(runs.NAME, asked, runs.provenance(places))
+        saved = export.of_steps(f"{TAB}-seed{asked.seed}", about, [run.x0_hat], run.steps, run.t)
+        yield [runs.describe(model, run), saved, linked(asked)]
 
     def opened(request: gr.Request) -> list[Any]:
         asked, wrong = links.asked(Asked, TAB, request)
@@ -176,8 +180,8 @@ def build(page: gr.Blocks, places: Places) -> None:
     every = [*sources, *inputs]
     changed = [control.input for control in inputs[:5]] + [sources[0].change, sources[1].upload]
     gr.on(changed, show, every, [stage, link], trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
-    live.listen(varied, live.Buttons(go, stop, dice), sample, inputs, [varied, link], inputs[-1], "text_to_image_vary",
-                beside=sources, also=[inputs[5].submit])  # fmt: skip
+    live.listen(varied, live.Buttons(go, stop, dice), sample, inputs, [varied, kept, link], inputs[-1],
+                "text_to_image_vary", beside=sources, also=[inputs[5].submit])  # fmt: skip
     page.load(opened, None, [stage, link, *inputs], **controls.HIDDEN, concurrency_id="text",
               concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
 
