@@ -96,8 +96,13 @@ def sampler(value: str) -> gr.Radio:
 def eta(value: float, sampler: gr.Radio) -> gr.Slider:
     """The noise of DDIM; it rests while another sampler is chosen."""
     slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="Of DDIM: 0 adds none, 1 as much as DDPM.")
-    sampler.change(lambda name: gr.update(interactive=name == "ddim"), sampler, slider, queue=False, **PRIVATE)
+    rest(slider, sampler, "ddim")
     return unchecked(slider)
+
+
+def rest(control: Any, sampler: gr.Radio, *needed: str) -> None:
+    """Let a control rest while a sampler is chosen that does not need it."""
+    sampler.change(lambda name: gr.update(interactive=name in needed), sampler, control, queue=False, **PRIVATE)
 
 
 def answered(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -162,6 +162,7 @@ def _controls() -> tuple[list[Any], gr.Button]:
     with gr.Accordion("More", open=False):
         hint = "Of annealed Langevin, by the variance of the level."
         size = gr.Number(default.size, label="Step size h", info=hint, min_width=100)
+        controls.rest(size, sampler, "annealed")
         low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
         high = gr.Number(default.high, label="Most noise", info="Where it begins.", min_width=100)
     every = (sampler, digit, n, evaluations, size, low, high, seed)

@@ -87,10 +87,13 @@ def _controls() -> tuple[list[Any], gr.Button]:
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
     size = gr.Number(default.size, label="Step size h", info="Too large overshoots; too small crawls.", min_width=100)
     temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
+    controls.rest(size, sampler, *samplers.PLAIN, "annealed")
+    controls.rest(temperature, sampler, "langevin")
     steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
     seed, dice = controls.seed()
     with gr.Accordion("More", open=False):
         low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
-        high = gr.Number(default.high, label="Most noise", info="Where annealing begins.", min_width=100)
+        hint = "Where annealing begins; the first two begin within half of it."
+        high = gr.Number(default.high, label="Most noise", info=hint, min_width=100)
     every = (data, scored, sampler, n, size, temperature, steps, low, high, seed)
     return [unchecked(control) for control in every], dice

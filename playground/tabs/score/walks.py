@@ -40,7 +40,7 @@ class Asked:
         size: of a step; for those that change the noise level, by its variance.
         temperature: of plain Langevin dynamics.
         steps: evaluations of the score.
-        low, high: noise levels; plain dynamics stays at the low one.
+        low, high: noise levels; plain dynamics stays at the low one, and begins within half of the high one.
         seed: of where the particles begin, and of the noise.
     """
 
