@@ -147,3 +147,8 @@ def test_a_cold_sample_is_the_same_for_every_seed(model: Model) -> None:
 def test_a_config_that_makes_no_sense_is_refused(changed: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         replace(TINY, **changed)
+
+
+def test_the_flow_of_digits_is_of_a_size_to_compare_with_others() -> None:
+    model = Model(recipe.RECIPES[0].config)
+    assert sum(parameter.numel() for parameter in model.parameters()) <= 1_700_000
