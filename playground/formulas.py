@@ -10,7 +10,7 @@ from typing import NamedTuple
 from playground.prediction import PREDICTIONS
 from playground.schedule import NoiseSchedule
 
-X0, EPS, SIGMA = "x̂<sub>0</sub>", "ε̂", "σ<sub>step</sub>"
+X0, Z0, EPS, SIGMA = "x̂<sub>0</sub>", "ẑ<sub>0</sub>", "ε̂", "σ<sub>step</sub>"
 
 
 class Formula(NamedTuple):
@@ -120,18 +120,17 @@ _WHERE = (
 )
 
 
-def reverse_step(sampler: str, prediction: str, w: float | None = 1.0, clip: bool = True, told: str = "class") -> str:
+def reverse_step(sampler: str, prediction: str, w: float | None = 1.0, clip: bool = True) -> str:
     """HTML of a sampler's step, symbols above numbers, with the estimate of x0 that goes into it, and all symbols.
 
     Args:
-        w, clip: how that estimate is guided (None: by the number `w` of each frame), and whether it is kept in the
-            range of images.
-        told: what it is guided by.
+        w, clip: how that estimate is guided by the class (None: by the number `w` of each frame), and whether it is
+            kept in the range of images.
     """
     formula, estimate = FORMULAS[sampler], PREDICTIONS[prediction]
     kept = ", kept from −1 to 1" if clip else ""
     return (
-        f"{_guided(estimate.symbol, w, told)}"
+        f"{_guided(estimate.symbol, w)}"
         f"{X0} = {estimate.formula.format(a='√ᾱ<sub>t</sub>', s='√(1 − ᾱ<sub>t</sub>)')} "
         f"= {estimate.formula.format(a=_number('signal'), s=_number('sigma'))} "
         f"<i>from the network's output{kept}</i><br>{formula.symbols}<br>"
@@ -140,15 +139,32 @@ def reverse_step(sampler: str, prediction: str, w: float | None = 1.0, clip: boo
     )
 
 
-def _guided(output: str, w: float | None, told: str) -> str:
+def latent_step(sampler: str, prediction: str, negative: str) -> str:
+    """`reverse_step` of latents z, guided by a prompt, and away from a negative one if there is any."""
+    told = {"<sub>class</sub>": "<sub>prompt</sub>", "without the class": "without the prompt"}
+    if negative:
+        told["without the class"] = "with the negative prompt"
+    letters = {
+        X0: Z0,
+        "x<sub>": "z<sub>",
+        "power of x": "power of z",
+        "estimate of the picture": "estimate of the latent",
+    }
+    shown = reverse_step(sampler, prediction, None, clip=False)
+    for before, after in (told | letters).items():
+        shown = shown.replace(before, after)
+    return shown
+
+
+def _guided(output: str, w: float | None) -> str:
     """The network's output as guidance makes it; nothing where the network is evaluated once."""
     if w == 1:
         return ""
-    without, given = f"{output}<sub>∅</sub>", f"{output}<sub>{told}</sub>"
+    without, given = f"{output}<sub>∅</sub>", f"{output}<sub>class</sub>"
     of_w = f"{without} + w ({given} − {without})"
     weight = _number("w") if w is None else f"<b>{w:g}</b>"
     numbers = without if w == 0 else f"{without} + {weight} ({given} − {without})"
-    return f"{output} = {of_w} = {numbers} <i>guidance, Ho and Salimans 2022, eq. 6; ∅: without the {told}</i><br>"
+    return f"{output} = {of_w} = {numbers} <i>guidance, Ho and Salimans 2022, eq. 6; ∅: without the class</i><br>"
 
 
 def reverse_numbers(

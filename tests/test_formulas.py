@@ -41,6 +41,15 @@ def test_guidance_is_in_the_formula_where_it_is_at_work() -> None:
     )
 
 
+@pytest.mark.parametrize("name", formulas.FORMULAS)
+def test_latents_are_called_z_and_follow_a_prompt(name: str) -> None:
+    shown = formulas.latent_step(name, "v", "")
+    assert "x" not in re.sub(r"<[^>]*>|network|next|exp", "", shown)
+    assert "v<sub>prompt</sub>" in shown
+    assert "∅: without the prompt" in shown
+    assert "∅: with the negative prompt" in formulas.latent_step(name, "v", "an owl")
+
+
 def test_every_sampler_has_a_formula() -> None:
     assert formulas.FORMULAS.keys() == SAMPLERS.keys()
 

@@ -63,7 +63,7 @@ def test_the_mean_of_the_maps_is_that_of_layers_and_heads(model: Model) -> None:
     assert words.maps.max() == 255
     one = runs.words(run, layer=0, head=1).maps
     plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(one.shape).astype(float)  # (K, L, N, S, S)
-    brightest = plain.max((0, 2, 3, 4), keepdims=True)
+    brightest = plain.max((2, 3, 4), keepdims=True)
     assert np.abs(one - 255 * plain / brightest).max() <= 0.51
 
 
@@ -87,10 +87,10 @@ def test_every_choice_of_strips_is_shown(model: Model) -> None:
 
 
 def test_what_there_is_to_say_of_a_prompt(model: Model) -> None:
-    assert "Not known to the model: zeppelin" in runs.notices(model, Settings(prompt="a zeppelin"))
-    assert "empty prompt" in runs.notices(model, Settings(prompt=""))
-    assert "Only the first 10 tokens" in runs.notices(model, Settings(prompt="owl " * 40))
-    assert runs.notices(model, Settings(prompt=PROMPTS[0])) == ""
+    assert "Not known to the model: zeppelin qwertz 犬." in runs.notices(model, "a zeppelin, qwertz owl 犬 zeppelin")
+    assert "empty prompt" in runs.notices(model, "")
+    assert "Only the first 10 tokens" in runs.notices(model, "owl " * 40)
+    assert runs.notices(model, PROMPTS[0]) == ""
 
 
 def test_a_random_prompt_names_an_emoji() -> None:
@@ -187,6 +187,6 @@ def test_colours_of_noise_are_those_of_the_latents(model: Model) -> None:
 
 def test_a_prompt_that_just_fits_is_read_as_a_whole(model: Model) -> None:
     length = model.attached().encoder.tokenize([""]).shape[1]
-    just, longer = (runs.notices(model, Settings(prompt=" ".join(["dog"] * n))) for n in (length - 2, length - 1))
+    just, longer = (runs.notices(model, " ".join(["dog"] * n)) for n in (length - 2, length - 1))
     assert "Only the first" not in just
     assert f"Only the first {length - 2} tokens of the prompt are read." in longer

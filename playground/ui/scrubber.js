@@ -15,13 +15,15 @@ const place = (k) => {   // where frame k lies: which sheet, and its corner ther
   return [Math.floor(k / run.per_sheet), (j % run.columns) * run.width, Math.floor(j / run.columns) * run.height];
 };
 
+const clear = (context, {vacant}) => vacant.forEach((box) => context.clearRect(...box));     // where no picture is
+
 function show(k) {
   if (!run) return;
   index = Math.max(0, Math.min(run.frames - 1, Math.round(k)));
   const [sheet, x, y] = place(index);
   for (const s of strips) {
     s.context.drawImage(s.sheets[sheet], x, y, run.width, run.height, 0, 0, run.width, run.height);
-    s.context.clearRect(...run.vacant);
+    clear(s.context, run);
   }
   position.value = index;
   caption.value = run.captions[index];
@@ -32,14 +34,14 @@ function show(k) {
 
 // ---- canvases ----
 
-const LARGEST = 480, GAP = 12;       // CSS pixels: a strip's greatest width, and what lies between two (--gap)
+const LARGEST = 480, SMALLEST = 150, GAP = 12;       // CSS pixels: a strip's width, if there is room, and what lies between two (--gap)
 
 function layOut() {                  // as many strips beside each other as fit at a whole number of device pixels a pixel
   if (!strips.length) return;
   const ratio = window.devicePixelRatio || 1, width = strips[0].canvas.width / ratio, wrap = $('.strips');
   const room = (columns) => (wrap.clientWidth - GAP * (columns - 1)) / columns;
   let columns = strips.length;
-  while (columns > 1 && room(columns) < width) columns--;
+  while (columns > 1 && room(columns) < Math.max(width, SMALLEST)) columns--;
   const scale = Math.max(1, Math.floor(Math.min(room(columns), LARGEST) / width));
   wrap.style.setProperty('--columns', columns);
   for (const s of strips) s.canvas.style.width = room(columns) < width ? '100%' : `${scale * width}px`;
@@ -105,7 +107,7 @@ function back(text) {          // to the run before, and why
 function preview(value) {      // the newest frame of a run under way; the finished run before it is kept
   setPlaying(false);
   canvasesFor(value);
-  strips.forEach((s) => { s.context.drawImage(s.sheets[0], 0, 0); s.context.clearRect(...value.vacant); });
+  strips.forEach((s) => { s.context.drawImage(s.sheets[0], 0, 0); clear(s.context, value); });
   discard(value);
   position.max = value.frames - 1; position.value = value.index;
   caption.value = value.caption;
@@ -141,7 +143,7 @@ element.addEventListener('awaited', ({detail}) => {       // a run was asked for
   waiting = {};
   caption.value = 'Waiting for the model …';
   if (detail) element.dataset.stale = '';
-  const box = element.getBoundingClientRect();
+  const box = $('.strips').getBoundingClientRect();
   if (box.bottom < 120 || box.top > innerHeight - 120) element.scrollIntoView();      // as on a phone
 });
 element.addEventListener('over', () => {                  // and has ended: what it sent may still be on its way

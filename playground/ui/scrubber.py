@@ -150,7 +150,8 @@ def pack(
         keep: show the frame that the run before showed instead, if it had as many.
         notice: said until another frame is shown.
     """
-    grids = [np.stack([pictures.grid(frame) for frame in strip.frames]) for strip in strips]
+    gap = _gap(strips[0])
+    grids = [np.stack([pictures.grid(frame, gap=gap) for frame in strip.frames]) for strip in strips]
     n, height, width = grids[0].shape[:3]
     columns = max(1, min(MAX_SIDE // width, math.ceil(math.sqrt(n))))
     per_sheet = columns * max(1, MAX_SIDE // height)
@@ -170,6 +171,7 @@ def pack(
         "height": height,
         "vacant": _vacant(strips[0]),
         "tile": [strips[0].frames.shape[3], strips[0].frames.shape[2]],
+        "gap": gap,
         "columns": columns,
         "per_sheet": per_sheet,
         "strips": [
@@ -196,7 +198,7 @@ def live(strips: Sequence[Strip], index: int, frames: int, caption: str, started
     Args:
         started: when the run did, by `time.monotonic`.
     """
-    grids = [pictures.grid(strip.frames[0]) for strip in strips]
+    grids = [pictures.grid(strip.frames[0], gap=_gap(strips[0])) for strip in strips]
     shown = [
         {"name": s.name, "hint": s.hint, "sheets": [data_url(grid)]} for s, grid in zip(strips, grids, strict=True)
     ]
@@ -228,13 +230,22 @@ def _spoken(words: Words | None) -> dict[str, Any] | None:
             "size": words.maps.shape[-1], "pictures": words.maps.shape[2]}  # fmt: skip
 
 
-def _vacant(strip: Strip) -> list[int]:
-    """Where a frame's grid has no picture, in its last row: x, y, width, height in pixels."""
+def _gap(strip: Strip) -> int:
+    """Pixels between pictures: those in colour would look like one."""
+    return int(strip.frames.shape[-1] == 3)
+
+
+def _vacant(strip: Strip) -> list[list[int]]:
+    """Where a frame's grid has no picture, between them and in its last row: x, y, width, height in pixels."""
     n, h, w = strip.frames.shape[1:4]
+    gap = _gap(strip)
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     filled = n - (rows - 1) * columns
-    return [filled * w, (rows - 1) * h, (columns - filled) * w, h]
+    width, height = columns * (w + gap), rows * (h + gap)
+    between = [[i * (w + gap) - gap, 0, gap, height] for i in range(1, columns)]
+    below = [[0, i * (h + gap) - gap, width, gap] for i in range(1, rows)]
+    return [*between, *below, [filled * (w + gap), height - h - gap, width, h + gap]]
 
 
 def _sheets(frames: np.ndarray, columns: int, per_sheet: int) -> list[tuple[bytes, str]]:

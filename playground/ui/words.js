@@ -24,10 +24,10 @@ function drawWords(value) {
   return [(k) => {
     thumbnails.forEach((context, word) => paint(context, map(k, word, 0), (v) => [v, v, v, 255]));
     if (chosen < 0) return;
-    const {context} = strips[0], [w, h] = value.tile, columns = value.width / w;
+    const {context} = strips[0], [w, h] = value.tile, gap = value.gap, columns = (value.width + gap) / (w + gap);
     for (let n = 0; n < pictures; n++) {       // dark where the word gets no attention
       paint(over, map(k, chosen, n), (v) => [0, 0, 0, 0.85 * (255 - v)]);
-      context.drawImage(veil, (n % columns) * w, Math.floor(n / columns) * h, w, h);
+      context.drawImage(veil, (n % columns) * (w + gap), Math.floor(n / columns) * (h + gap), w, h);
     }
   }];
 }

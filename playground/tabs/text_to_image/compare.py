@@ -106,7 +106,7 @@ class Pair:
             (f"t = {self.t[0]}", "t = 0"),
             curves=[Curve("difference", "Root mean square of the difference of the two.",
                           [Series("", palette.ESTIMATE, apart)])],
-            keep=True,
+            notice=" ".join({runs.notices(self.model, each): None for each in (self.asked.prompt, self.asked.other)}),
         )  # fmt: skip
 
 

@@ -98,10 +98,10 @@ class View(NamedTuple):
     @property
     def outputs(self) -> list[Any]:
         """What a run fills."""
-        return [self.stage, self.kept, self.run, self.command, self.code, self.link, *self.look[1:]]
+        return [self.stage, self.kept, self.run, self.command, self.code, self.link, self.table, *self.look[1:]]
 
 
-UNCHANGED = [gr.skip()] * 7  # what stands beside the stage, while that shows something else than a finished run
+UNCHANGED = [gr.skip()] * 8  # what stands beside the stage, while that shows something else than a finished run
 
 
 def lay_out() -> View:
@@ -114,6 +114,7 @@ def lay_out() -> View:
                 components=[prompt], samples=[[text] for text in EXAMPLES], label="Examples", type="values"
             )
             inputs, dice = _controls()
+            _known()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
             look = _look()
@@ -134,7 +135,7 @@ def _prompt() -> tuple[Any, gr.Button]:
     hint = "An emoji's name, and a background if you like; or two names, and how they lie to each other."
     with gr.Row():
         prompt = gr.Textbox(runs.FIRST.prompt, label="Prompt", info=hint, max_length=LONGEST, elem_id="text-prompt",
-                            scale=6)  # fmt: skip
+                            scale=6, min_width=320)  # fmt: skip
         surprise = gr.Button("Random prompt", min_width=130, scale=1, elem_classes="dice")
     return unchecked(prompt), surprise
 
@@ -160,9 +161,15 @@ def _controls() -> tuple[list[Any], gr.Button]:
     return inputs, dice
 
 
+def _known() -> None:
+    """What a prompt can be made of."""
+    with gr.Accordion("The words it knows", open=False):
+        gr.Markdown(f"**Emoji:** {', '.join(emoji.CORE)}.\n\n**Backgrounds:** {', '.join(scenes.GROUNDS)}.")
+
+
 def _look() -> list[Any]:
     """What of a run is looked at: its strips, and whose attention."""
-    with gr.Row():
+    with gr.Row(elem_classes="look"):
         hint = "Guidance: the estimates with and without the prompt."
         shown = gr.Radio(runs.SHOWN, value=runs.LATENT, label="Show", info=hint, elem_classes="chips")
         layer = gr.Dropdown([MEAN], value=-1, label="Attention of", info="The mean, or one of the U-Net's layers.")
@@ -176,7 +183,7 @@ def finished(places: Places, run: Run, shown: object = runs.LATENT, asked: bool 
     kept = export.of_diffusion(runs.NAME, settings, runs.provenance(places), [run.x0_hat], run.steps, run.t)
     value = runs.describe(runs.load_model(places), run, validation.choice("strips", shown, runs.SHOWN), notice)
     code, link = how.source(sampling.SAMPLERS[settings.sampler]), links.value(TAB, settings, address=asked)
-    return [value, kept, run, kept.about["command"], code, link, *_choices(run)]
+    return [value, kept, run, kept.about["command"], code, link, "", *_choices(run)]
 
 
 def _choices(run: Run) -> list[Any]:
@@ -269,7 +276,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         if not run:
             return gr.skip()
         strips, (layer, head) = validation.choice("strips", shown, runs.SHOWN), whose(run, layer, head)
-        return runs.describe(runs.load_model(places), run, strips, layer=layer, head=head)
+        return runs.describe(runs.load_model(places), run, strips, layer=layer, head=head, keep=True)
 
     @answered
     def attend(run: Run | None, layer: object, head: object) -> Any:

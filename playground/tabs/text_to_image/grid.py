@@ -60,7 +60,11 @@ def cells(model: Model, asked: Asked) -> Iterator[tuple[int, int, np.ndarray]]:
             yield i, j, pictures.to_uint8(x)[0]
 
 
-def table(asked: Asked, made: dict[tuple[int, int], np.ndarray], note: str) -> str:
+Cells = dict[tuple[int, int], np.ndarray]  # by row and column
+Grid = tuple[Asked, Cells]
+
+
+def table(asked: Asked, made: Cells, note: str) -> str:
     """HTML: the pictures that are there, and what is said below."""
     headings = [heading for heading, _ in asked.columns()]
     top = "".join(f"<th scope=col>{heading}</th>" for heading in ["", *headings])
@@ -74,13 +78,13 @@ def table(asked: Asked, made: dict[tuple[int, int], np.ndarray], note: str) -> s
     return f'<div class="xy"><table><tr>{top}</tr>{body}</table></div><p aria-live=polite>{html.escape(note)}</p>'
 
 
-def draw(model: Model, asked: Asked, made: dict[tuple[int, int], np.ndarray]) -> Iterator[str]:
+def draw(model: Model, asked: Asked, made: Cells) -> Iterator[str]:
     """Fill a table; its HTML after every picture."""
     start, total = time.monotonic(), len(WEIGHTS) * len(asked.columns())
     for i, j, picture in compute.one_by_one(cells(model, asked)):
         made[i, j] = picture
         left = (time.monotonic() - start) / len(made) * (total - len(made))
-        yield table(asked, made, f"{len(made)} of {total}, about {left:.0f} s left" if left else f"“{asked.prompt}”")
+        yield table(asked, made, f"{len(made)} of {total}, about {left:.0f} s left")
 
 
 def build(page: gr.Blocks, places: Places) -> None:
@@ -97,7 +101,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             save = gr.Button("The grid (PNG)", size="sm")
             saving = download.build("text-grid-download")
             link = links.build()
-    kept = gr.State(None, time_to_live=3600)
+    kept, under_way = gr.State(None, time_to_live=3600), gr.State(False)
     inputs, seed = [prompt, *others], others[-1]
 
     @answered
@@ -105,16 +109,25 @@ def build(page: gr.Blocks, places: Places) -> None:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
         try:
             asked, model = Asked(*given), runs.load_model(places)
-            made: dict[tuple[int, int], np.ndarray] = {}
+            made: Cells = {}
             for shown in draw(model, asked, made):
-                yield [shown, None, gr.skip()]
-            yield [gr.skip(), (asked, made), links.value(TAB, asked)]
+                yield [shown, gr.skip(), True, gr.skip()]
+            note = " ".join([f"“{asked.prompt}”", runs.notices(model, asked.prompt)])
+            yield [table(asked, made, note), (asked, made), False, links.value(TAB, asked)]
         except Exception as error:
-            yield [plots.paragraph(sentence(error)), gr.skip(), gr.skip()]
+            yield [plots.paragraph(sentence(error)), gr.skip(), False, gr.skip()]
             raise
 
+    def ended(found: Grid | None, under_way: bool) -> list[Any]:
+        """What is shown after Stop: the grid before."""
+        if not under_way:
+            return [gr.skip(), False]
+        if found is None:
+            return [plots.paragraph("Stopped. Press Sample to start again."), False]
+        return [table(*found, f"Stopped; the grid before is shown: “{found[0].prompt}”"), False]
+
     @answered
-    def save_grid(found: tuple[Asked, dict[tuple[int, int], np.ndarray]] | None) -> dict[str, Any]:
+    def save_grid(found: Grid | None) -> dict[str, Any]:
         if found is None:
             raise UserError("there is no whole grid to save: press Sample first")
         asked, made = found
@@ -130,7 +143,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         return [*shown, *astuple(asked or Asked())]
 
     quiet: dict[str, Any] = {**controls.MODEL, **controls.PRIVATE}
-    outputs = [stage, kept, link]
+    outputs = [stage, kept, under_way, link]
     buttons = [go, dice, stop]
     turned = "() => [{0}, {0}, {1}].map((yes) => ({{__type__: 'update', interactive: yes}}))".format
     triggers = [go.click, inputs[0].submit, seed.submit]
@@ -141,7 +154,9 @@ def build(page: gr.Blocks, places: Places) -> None:
         controls.thrown(dice, seed).then(sample, inputs, outputs, **quiet),
     ]
     for event in started:
-        event.then(None, None, buttons, js=turned("true", "false"))
+        event.then(None, None, buttons, js=turned("true", "false")).then(
+            ended, [kept, under_way], [stage, under_way], **controls.LIGHT, **controls.PRIVATE
+        )
     stop.click(None, None, None, cancels=started)
     save.click(save_grid, kept, saving, **controls.SLOW)
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)

@@ -189,6 +189,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 def _controls() -> tuple[list[Any], list[Any], gr.Button, gr.Button, gr.Button]:
     """The controls in the order of `Asked`; the drawing and the upload; the dice, Sample and Stop."""
     default, grounds = Asked(), list(GROUNDS)
+    gr.Markdown("**A picture, and the way to another**")
     kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="What is encoded.", elem_classes="chips")
     name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One of those that the model learned.")
     with gr.Column(visible=False) as drawn:
@@ -199,7 +200,8 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, gr.Button, gr.Button]:
     ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Of the emoji, or of your drawing.")
     other = gr.Dropdown(emoji.CORE, value=default.other, label="To", info="Where the way leads.")
     other_ground = gr.Dropdown(grounds, value=default.other_ground, label="On", info="Its background.")
-    hint = "What to make of the picture."
+    gr.Markdown("**Something made of the picture**")
+    hint = "What to make of it, by noise and denoising."
     prompt = gr.Textbox(default.prompt, label="Prompt", info=hint, lines=2, max_length=LONGEST)
     with gr.Row(elem_classes="go"):
         go = gr.Button("Sample", variant="primary", elem_id="text-vary", min_width=80)

@@ -1,6 +1,7 @@
 """What the views of text to image show: runs of the model, kept small, as values of the scrubber."""
 
 import math
+import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -196,7 +197,7 @@ def strips(model: Model, run: Run, shown: str) -> list[Strip]:
         Strip(*ESTIMATE, run.x0_hat),
         Strip(against, "the model's estimate if it is told nothing, or what to avoid", without),
         Strip("with the prompt", "its estimate as it learned", given),
-        Strip("difference", "what guidance takes w times; grey is none", difference),
+        Strip("difference", "what guidance takes w times; grey is none, as in the last steps", difference),
     ]
 
 
@@ -210,7 +211,7 @@ def layers(run: Run) -> list[str]:
 
 
 def words(run: Run, layer: int | None = None, head: int | None = None) -> Words:
-    """The words with their maps, each as bright as it gets in the run.
+    """The words with their maps, each as bright as it gets at that moment.
 
     Args:
         layer, head: whose attention; the mean over all if there is none.
@@ -220,7 +221,7 @@ def words(run: Run, layer: int | None = None, head: int | None = None) -> Words:
     mean = torch.stack([_maps(each, head, size) for each in chosen]).mean(0)  # (K, N, L, S, S)
     share = max(1, math.ceil(mean.numel() / SENT))
     mean = mean[::share]
-    brightest = mean.amax((0, 1, 3, 4), keepdim=True).clamp(min=1e-6)
+    brightest = mean.amax((1, 3, 4), keepdim=True).clamp(min=1e-6)
     maps = (255 * mean / brightest).round().byte().permute(0, 2, 1, 3, 4).contiguous().numpy()
     return Words(
         [(word.text, "" if word.known else NOT_KNOWN) for word in run.words], maps, [k // share for k in run.kept]
@@ -243,9 +244,19 @@ def _maps(attention: np.ndarray, head: int | None, size: int) -> Tensor:
 
 
 def describe(
-    model: Model, run: Run, shown: str = LATENT, notice: str = "", layer: int | None = None, head: int | None = None
+    model: Model,
+    run: Run,
+    shown: str = LATENT,
+    notice: str = "",
+    layer: int | None = None,
+    head: int | None = None,
+    keep: bool = False,
 ) -> dict[str, Any]:
-    """The scrubber's value for a run; of the words' attention, that of a layer and a head, or of all."""
+    """The scrubber's value for a run; of the words' attention, that of a layer and a head, or of all.
+
+    Args:
+        keep: the frame on show: of the same run.
+    """
     settings, schedule = run.settings, model.schedule
     times, count = run.times, len(run.times) - 1
     alpha_bar = schedule.alpha_bar[run.t].tolist()
@@ -265,12 +276,12 @@ def describe(
             Curve("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
                   [Series("", palette.NOISE, apart)]),
         ],
-        formula=formulas.reverse_step(settings.sampler, model.config.prediction, None, clip=False, told="prompt"),
+        formula=formulas.latent_step(settings.sampler, model.config.prediction, settings.negative),
         numbers=numbers | {"w": [f"{w:.3g}" for w in weights]},
         diagram=() if shown == GUIDANCE else DIAGRAM,
         words=words(run, layer, head),
-        keep=True,
-        notice=notice or notices(model, settings),
+        keep=keep,
+        notice=notice or notices(model, settings.prompt),
     )  # fmt: skip
 
 
@@ -294,16 +305,20 @@ def first(places: Places) -> Run:
         return _first_run(places, path(places).stat().st_mtime_ns)
 
 
-def notices(model: Model, settings: Settings) -> str:
+def notices(model: Model, prompt: str) -> str:
     """What there is to say of a prompt."""
-    said = model.attached().encoder.words(settings.prompt)
-    unknown = sorted({word.text for word in said if not word.known})
-    found = []
+    encoder = model.attached().encoder
+    said, found = encoder.words(prompt), []
     if len(said) == 2:
         found.append("An empty prompt: the model draws whatever it likes.")
+    unknown = [
+        word
+        for word in dict.fromkeys(re.split(r"[\s!-/:-@\[-`{-~]+", prompt))  # at spaces and punctuation
+        if not all(part.known for part in encoder.words(word))
+    ]
     if unknown:
-        found.append(f"Not known to the model: {', '.join(unknown[:8])}.")
-    if len(said) == model.attached().encoder.tokenize([""]).shape[1] and clip.length(settings.prompt) > len(said):
+        found.append(f"Not known to the model: {' '.join(unknown[:8])}. What it knows is listed under Draw.")
+    if len(said) == encoder.tokenize([""]).shape[1] and clip.length(prompt) > len(said):
         found.append(f"Only the first {len(said) - 2} tokens of the prompt are read.")
     return " ".join(found)
 
