@@ -172,7 +172,9 @@ def test_every_control_marks_the_run_as_stale_and_enter_samples(page: Page) -> N
 def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
     before = ready(page, SCRUBBER)
     set_control(page, "Steps", "20")
-    expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)  # and the page says so
+    expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(1)
+    said = f"getComputedStyle(document.querySelector('{SCRUBBER} .caption'), '::after').content"
+    assert "settings changed" in page.evaluate(said), "and the page says so"
     control_of_dice(page).click()
     next_value(page, before, SCRUBBER)
     shown = control(page, "Seed").input_value()

@@ -96,6 +96,8 @@ def test_what_clip_sees(page: Page) -> None:
     ready(page, SCRUBBER)
     press(page, "What does CLIP see in these pictures?")
     expect(page.locator("#text-seen")).to_contain_text("on a blue background", timeout=60_000)
+    page.locator("#text-sample").click()
+    expect(page.locator("#text-seen")).not_to_contain_text("background", timeout=60_000)  # it was of other pictures
 
 
 def test_two_prompts_are_compared_when_the_view_is_first_seen_and_on_demand(page: Page) -> None:
@@ -117,6 +119,11 @@ def test_a_grid_is_filled_when_the_view_is_first_seen(page: Page, address: str) 
     page.goto(f"{address}?tab=text_to_image.grid&across=steps")
     expect(page.locator("#text-grid img")).to_have_count(30, timeout=120_000)
     expect(page.locator("#text-grid")).to_contain_text("50 steps")
+    page.locator("#text-grid-sample").click()
+    expect(page.locator("#text-grid img")).to_have_count(2, timeout=60_000)
+    page.locator("#text-grid-stop").click()
+    expect(page.locator("#text-grid")).to_contain_text("Stopped; the grid before is shown")
+    expect(page.locator("#text-grid img")).to_have_count(30)
 
 
 def test_inside_the_autoencoder(page: Page, address: str) -> None:
