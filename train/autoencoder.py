@@ -1,5 +1,7 @@
 """The recipe of `autoencoder-emoji`: the pictures of latent diffusion to latents and back."""
 
+import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-from playground import checkpoint, pictures
+from playground import checkpoint, compute, pictures
 from playground.data import emoji, scenes
 from playground.models import autoencoder
 from playground.sampling import generator
@@ -95,14 +97,22 @@ def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
 @torch.no_grad()
 def measure(path: Path, glyphs: emoji.Glyphs, n: int = TESTED) -> dict[str, float]:
     """Of scenes of one emoji on a ground that it was not trained with: PSNR in dB, of values in [0, 255], the mean over
-    pictures, and SSIM (Wang 2004)."""
+    pictures, and SSIM (Wang 2004); and how long it takes to decode one, in milliseconds."""
     model: autoencoder.Model = device.load(path)
     shown = scenes.sample(n, generator(2), scenes.held_out(glyphs.names))
     found = []
     for start in range(0, n, 100):
         x = scenes.draw(scenes.Scenes(*(part[start : start + 100] for part in shown)), glyphs).to(device.DEVICE)
         found.append(similarity(x, model.decode(model.encode(x)).clamp(-1, 1)))
-    return {name: torch.cat([part[name] for part in found]).mean().item() for name in found[0]}
+    means = {name: torch.cat([part[name] for part in found]).mean().item() for name in found[0]}
+    return means | {"decode_ms": 1000 * statistics.median(_seconds(model, model.encode(x[:1])) for _ in range(50))}
+
+
+def _seconds(model: autoencoder.Model, z: Tensor) -> float:
+    start = time.perf_counter()
+    with compute.fast(z):
+        model.decode(z).cpu()
+    return time.perf_counter() - start
 
 
 def similarity(x: Tensor, y: Tensor) -> dict[str, Tensor]:

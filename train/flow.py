@@ -92,7 +92,8 @@ def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
 @torch.no_grad()
 def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
     """Bits per dimension of images (N, C, H, W), unpadded: the mean bound of one draw of the dequantising noise, and
-    the tighter one of `DRAWS` draws (Burda 2016, "Importance weighted autoencoders", eq. 8)."""
+    the tighter one of `DRAWS` draws (Burda 2016, "Importance weighted autoencoders", eq. 8); and how far a picture with
+    its noise is at most from itself, in [-1, 1], after the way to z and back."""
     model: flow.Model = device.load(path)
     bits, random = [], generator(3)
     for part in x.split(batch):
@@ -104,4 +105,16 @@ def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
     found = torch.cat(bits, dim=1)  # (DRAWS, N)
     scale = math.log(2) * x[0].numel()
     tighter = (math.log(DRAWS) - (-found * scale).logsumexp(0)) / scale
-    return {"bits": found.mean().item(), "bits_tight": tighter.mean().item()}
+    return {
+        "bits": found.mean().item(),
+        "bits_tight": tighter.mean().item(),
+        "round_trip": round_trip(model, x[:batch]),
+    }
+
+
+def round_trip(model: flow.Model, x: Tensor) -> float:
+    """The largest error of pictures (N, C, H, W) with noise, taken to z and back."""
+    x = x.to(device.DEVICE)
+    y = model.numbers(x, torch.randn(x.shape, generator=generator(4)).to(x)).y
+    way = list(model.forth(y))
+    return (last(model.back(way[-1].y)).x - way[0].x).abs().max().item()
