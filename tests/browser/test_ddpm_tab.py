@@ -76,13 +76,13 @@ def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:
 def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
     set_control(page, "Pictures", "4")
-    set_control(page, "Steps", "120")
+    set_control(page, "Steps", "250")
     page.locator("#ddpm-sample").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=true][data-preview]", state="attached")
     next_value(page, before, SCRUBBER)
-    assert "step 120 of 120" in caption(page, SCRUBBER)
+    assert "step 250 of 250" in caption(page, SCRUBBER)
     assert strip(page, SCRUBBER, 1).shape == (64, 64)
-    assert re.search(r"[?&]tab=ddpm&n=4&.*steps=120", page.url)
+    assert re.search(r"[?&]tab=ddpm&n=4&.*steps=250", page.url)
 
 
 def test_long_runs_keep_an_even_subset_and_say_so(page: Page) -> None:
