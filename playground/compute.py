@@ -1,8 +1,9 @@
 """How the machine at hand evaluates a network fastest: which precision is, is measured once."""
 
 import contextlib
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -50,6 +51,17 @@ def fast(x: Tensor) -> Iterator[None]:
     one_core = _openmp.limit(limits=1) if small else contextlib.nullcontext()
     with one_core, torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster()):
         yield
+
+
+def seconds(work: Callable[[], object], runs: int) -> float:
+    """How long it takes: the median of so many runs, after one that warms up."""
+    work()
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
 
 
 @lru_cache

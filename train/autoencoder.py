@@ -1,7 +1,5 @@
 """The recipe of `autoencoder-emoji`: the pictures of latent diffusion to latents and back."""
 
-import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,14 +103,9 @@ def measure(path: Path, glyphs: emoji.Glyphs, n: int = TESTED) -> dict[str, floa
         x = scenes.draw(scenes.Scenes(*(part[start : start + 100] for part in shown)), glyphs).to(device.DEVICE)
         found.append(similarity(x, model.decode(model.encode(x)).clamp(-1, 1)))
     means = {name: torch.cat([part[name] for part in found]).mean().item() for name in found[0]}
-    return means | {"decode_ms": 1000 * statistics.median(_seconds(model, model.encode(x[:1])) for _ in range(50))}
-
-
-def _seconds(model: autoencoder.Model, z: Tensor) -> float:
-    start = time.perf_counter()
+    z = model.encode(x[:1])
     with compute.fast(z):
-        model.decode(z).cpu()
-    return time.perf_counter() - start
+        return means | {"decode_ms": 1000 * compute.seconds(lambda: model.decode(z).cpu(), runs=50)}
 
 
 def similarity(x: Tensor, y: Tensor) -> dict[str, Tensor]:

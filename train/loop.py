@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from playground import checkpoint
 from playground.sampling import generator
 from playground.validation import UserError
-from train.optimizers import OPTIMIZERS
+from train.optimizers import OPTIMIZERS, Optimizer
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Options:
     warmup: int = 500
     decay: float = 0.3
     cycles: int = 1
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Optimizer = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
     clip_norm: float = 1.0

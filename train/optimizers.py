@@ -1,7 +1,7 @@
 """The optimisers that a recipe can choose."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_optimizer import Muon
@@ -32,4 +32,5 @@ def muon(model: nn.Module, options: Any) -> torch.optim.Optimizer:
     )
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module, Any], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}
+Optimizer = Literal["adamw", "muon"]
+OPTIMIZERS: dict[Optimizer, Callable[[nn.Module, Any], torch.optim.Optimizer]] = {"adamw": adamw, "muon": muon}

@@ -5,7 +5,6 @@ What a picture shows is found by `train.recognition`; how far the pictures are f
 """
 
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cache, cached_property, partial
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from playground import checkpoint
+from playground import checkpoint, compute
 from playground.data import captions, emoji, scenes
 from playground.data.emoji import Glyphs
 from playground.data.scenes import Scenes
@@ -168,12 +167,7 @@ class Bench:
 
     def speed(self, settings: Settings) -> dict[str, float]:
         """Seconds from the prompt to the pictures, the median of five runs."""
-        seconds = []
-        for _ in range(6):
-            start = time.monotonic()
-            last(text_to_image.sample(self.model, settings))
-            seconds.append(time.monotonic() - start)
-        return {"seconds": statistics.median(seconds[1:])}
+        return {"seconds": compute.seconds(lambda: last(text_to_image.sample(self.model, settings)), runs=5)}
 
     def asked(self, kind: str, n: int) -> Asked:
         """The first captions of a kind."""

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from playground.langevin import RATIO, annealed, ladder, log_likelihood, predict
 from playground.models import score
 from playground.sampling import Noise, generator, last
 from train import device, loop
+from train.optimizers import Optimizer
 from train.results import Entry
 
 LEVELS = 10  # of the ladder that the error is measured on
@@ -36,7 +36,7 @@ class Recipe(loop.Options):
     batch_size: int = 1024
     lr: float = 5e-3
     decay: float = 0.9
-    optimizer: Literal["adamw", "muon"] = "muon"
+    optimizer: Optimizer = "muon"
     betas: tuple[float, float] = (0.9, 0.99)
     precision: str = "no"
     save_every: int = 5_000

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from playground.models import clip, text_to_image
 from playground.models.text_to_image import Config, Parts, Settings
 from playground.sampling import generator, last
 from train import device, loop, prompted
+from train.optimizers import Optimizer
 from train.results import Entry
 
 
@@ -42,7 +43,7 @@ class Recipe(loop.Options):
 
     name: str = "text-to-image-emoji"
     steps: int = 20_000
-    optimizer: Literal["adamw", "muon"] = "muon"
+    optimizer: Optimizer = "muon"
     lr: float = 2e-3
     warmup: int = 200
     decay: float = 0.6

@@ -1,8 +1,6 @@
 """Why latent? One step of the same U-Net on latents and on pixels, measured while you wait."""
 
 import copy
-import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -77,13 +75,9 @@ def cost(evaluate: Any, network: torch.nn.Module, config: Config) -> Cost:
     finally:
         for hook in hooks:
             hook.remove()
-    seconds = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        with compute.fast(x):
-            evaluate(x)
-        seconds.append(time.perf_counter() - start)
-    return Cost(tuple(x.shape[1:]), statistics.median(seconds), counter.get_total_flops(), sum(numbers))
+    with compute.fast(x):
+        seconds = compute.seconds(lambda: evaluate(x), RUNS)
+    return Cost(tuple(x.shape[1:]), seconds, counter.get_total_flops(), sum(numbers))
 
 
 def table(found: list[Cost]) -> str:
