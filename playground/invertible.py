@@ -45,11 +45,22 @@ class ActNorm(nn.Module):
         return _channels((-self.s).exp(), z) * z - _channels(self.b, z), log_det.expand(len(z))
 
     @torch.no_grad()
-    def settle(self, x: Tensor) -> None:
+    def initialize(self, x: Tensor) -> None:
         """Let z have mean 0 and standard deviation 1 in each channel of a first batch."""
         channels = x.transpose(0, 1).flatten(1)
         self.b.copy_(-channels.mean(1))
         self.s.copy_(-channels.std(1).clamp(min=1e-3).log())
+
+
+@torch.no_grad()
+def initialize(flow: nn.Module, forward: Callable[..., object], *batch: Tensor) -> None:
+    """Initialise every `ActNorm` of a flow on what reaches it when the flow's `forward` is called with a first batch.
+    Kingma 2018, section 3.1."""
+    norms = [each for each in flow.modules() if isinstance(each, ActNorm)]
+    hooks = [each.register_forward_pre_hook(lambda norm, given: norm.initialize(given[0])) for each in norms]
+    forward(*batch)
+    for hook in hooks:
+        hook.remove()
 
 
 class Mix(nn.Module):

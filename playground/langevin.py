@@ -29,8 +29,8 @@ class Moment(NamedTuple):
         step: steps taken so far.
         sigma: the noise level whose score is followed.
         x: the points (B, ...).
-        score: there (B, ...).
-        accepted: which of the last proposals were (B,); of MALA alone.
+        score: there (B, ...); where sigma is 0, that of the step which led there.
+        accepted: which of the last proposals were accepted (B,), all before the first; of MALA alone.
     """
 
     step: int
@@ -41,7 +41,7 @@ class Moment(NamedTuple):
 
 
 def ladder(low: float, high: float, levels: int) -> list[float]:
-    """Noise levels from high to low, each the same share of the one before. Song and Ermon 2019, section 4.1."""
+    """Noise levels from high to low, a geometric sequence. Song and Ermon 2019, section 4.1."""
     return torch.logspace(0, 1, levels, base=low / high, dtype=torch.float64).mul(high).tolist()
 
 
@@ -175,7 +175,7 @@ def descent(
 
     Args:
         ends: the least noise and the most.
-        evaluations: of the score, at least 2.
+        evaluations: of the score, at most so many; at least 10.
         size: of a step of annealed Langevin dynamics, by the variance of the level.
     """
     steps = DESCENTS[sampler](evaluations)
@@ -213,7 +213,7 @@ def log_likelihood(
 
     Args:
         sigmas: from low to high.
-        mean, variance: of the data, in a shape that meets x, and in each dimension.
+        mean: of the data, of a shape that broadcasts to x; `variance` is that of each coordinate around it.
         probes: estimate the divergence by noise (Hutchinson 1990) instead of computing it, where there are too many
             dimensions.
     """
@@ -270,11 +270,11 @@ def noise_levels(schedule: NoiseSchedule) -> Tensor:
 
 
 def inpainting(score: Score, known: Tensor, mask: Tensor) -> Score:
-    """The score of what is missing, given the rest: where the data are known, they draw x to them as strongly as its
-    noise is small. After Song 2021, section 5.
+    """The score of what is missing, given the rest: where the data are known it is (known - x) / sigma^2, elsewhere
+    that of all data. After Song 2021, section 5.
 
     Args:
         known: the data (B, ...).
-        mask: where they are known, bool, in a shape that meets x.
+        mask: where they are known, bool, of a shape that broadcasts to x.
     """
     return lambda x, sigma: torch.where(mask, (known - x) / sigma**2, score(x, sigma))

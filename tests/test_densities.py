@@ -63,6 +63,26 @@ def test_noise_makes_another_density_whose_score_is_known(density: Density, sigm
     assert whole == pytest.approx(1, abs=2e-3)
 
 
+@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.5])
+def test_a_score_is_right_far_from_all_data_in_single_precision(density: Density, sigma: float) -> None:
+    noised = density.noised(sigma)
+    line = torch.linspace(-6, 6, 31, dtype=torch.float64)
+    x = torch.cartesian_prod(line, line)
+    torch.testing.assert_close(noised.score(x.float()).double(), noised.score(x), rtol=1e-2, atol=1e-2 / sigma)
+    torch.testing.assert_close(noised.log_prob(x.float()).double(), noised.log_prob(x), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.5])
+def test_far_from_the_checkerboard_its_score_leads_back_as_from_an_edge(sigma: float) -> None:
+    """d sigma beyond the edge of what is uniform, the score is -(d + 1 / d ...) / sigma: Mills' ratio."""
+    d = torch.tensor([8.0, 20.0], dtype=torch.float64)
+    x = torch.stack([2 + d * sigma, torch.full((2,), 0.5, dtype=torch.float64)], dim=1)
+    mirrored = x * torch.tensor([-1.0, -1.0])
+    score = Checkerboard(sigma).score(torch.cat([x, mirrored]))[:, 0] * sigma
+    mills = torch.exp(-(d**2) / 2 - torch.special.log_ndtr(-d)) / math.sqrt(2 * math.pi)
+    torch.testing.assert_close(score, torch.cat([-mills, mills]), rtol=2e-3, atol=0)
+
+
 def test_the_log_density_of_one_gaussian_is_that_of_torch() -> None:
     x = torch.randn(10, 2, generator=generator(0))
     one = Mixture(torch.tensor([[0.5, -1.0]]), 0.7)

@@ -176,7 +176,7 @@ def test_a_training_that_diverges_says_so_and_the_next_starts_clean() -> None:
     begun = bench.begin(densities.ring(), SMALL)
     with torch.no_grad():
         benches._benches[begun["lab"]].lab.g[0].weight.fill_(math.nan)
-    assert "lower the learning rates" in train({"lab": begun["lab"], "turn": "play"})["error"]
+    assert "lower the learning rate" in train({"lab": begun["lab"], "turn": "play"})["error"]
     again = bench.begin(densities.ring(), SMALL)
     assert again["frame"] == begun["frame"]
     assert train({"lab": again["lab"], "turn": "play"})["step"] == 1

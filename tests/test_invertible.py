@@ -94,7 +94,7 @@ def test_a_spline_rises_from_end_to_end_and_is_the_identity_beyond() -> None:
 def test_a_normalised_batch_has_mean_zero_and_deviation_one() -> None:
     torch.manual_seed(0)
     norm, x = ActNorm(3), 5 * torch.randn(64, 3, 4, 4) + torch.tensor([1.0, -2.0, 3.0])[:, None, None]
-    norm.settle(x)
+    norm.initialize(x)
     z, _ = norm(x)
     channels = z.transpose(0, 1).flatten(1)
     assert torch.allclose(channels.mean(1), torch.zeros(3), atol=1e-5)

@@ -98,7 +98,10 @@ def test_the_rate_rises_stays_and_falls_to_zero(tiny):
 def test_each_cycle_takes_the_rate_through_the_same_course(tiny):
     one = replace(tiny, steps=50, warmup=10, decay=0.2)
     two = replace(one, steps=100, cycles=2)
-    assert [loop.rate(step, two) for step in range(100)] == 2 * [loop.rate(step, one) for step in range(50)]
+    course = [loop.rate(step, one) for step in range(50)]
+    assert [loop.rate(step, two) for step in range(100)] == 2 * course
+    lower = [loop.rate(step, replace(two, gamma=0.4)) for step in range(100)]
+    assert lower == pytest.approx([*course, *(0.4 * rate for rate in course)])
 
 
 @pytest.mark.parametrize(("warmup", "decay"), [(0, 0.0), (1, 0.0), (0, 1.0)])

@@ -73,6 +73,29 @@ def test_an_untrained_network_takes_the_data_for_normal() -> None:
     torch.testing.assert_close(model(x, sigma), -x / (sigma**2 + TINY.spread**2)[:, None])
 
 
+def test_every_level_weighs_the_same_as_long_as_nothing_is_learned() -> None:
+    """With F = 0 the loss is that of x0 / spread, of two coordinates of mean square 1: 2 at every level."""
+    model = Model(replace(TINY, spread=1.0))
+    torch.nn.init.zeros_(model.net[-1].weight)
+    torch.nn.init.zeros_(model.net[-1].bias)
+    x0 = ONE.sample(50_000, generator(1))
+    for sigma in (0.02, 0.1, 1.0, 8.0):
+        found = score.loss(model, x0, torch.full((len(x0),), sigma), generator(2), "denoising")
+        assert found.item() == pytest.approx(2, rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.7, 6.0])
+def test_the_network_estimates_the_data_by_skip_and_output(sigma: float) -> None:
+    """Karras 2022, table 1: D(x) = c_skip x + c_out F(c_in x, ...), and the score is (D - x) / sigma^2."""
+    model = Model(replace(TINY, frequencies=0))
+    x, spread = torch.randn(6, 2), TINY.spread
+    c_skip = spread**2 / (sigma**2 + spread**2)
+    c_out, c_in = sigma * spread / math.hypot(sigma, spread), 1 / math.hypot(sigma, spread)
+    told = torch.cat([c_in * x, torch.full((6, 1), math.log(sigma) / 4)], dim=1)
+    expected = (c_skip * x + c_out * model.net(told) - x) / sigma**2
+    torch.testing.assert_close(model.score()(x, sigma), expected, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_training_comes_nearer_to_the_truth(objective: str, tmp_path: Path) -> None:
     asked = recipe.Recipe(name="score-tiny", steps=300, batch_size=128, lr=1e-2, ema=0.9, warmup=5,
@@ -81,7 +104,7 @@ def test_training_comes_nearer_to_the_truth(objective: str, tmp_path: Path) -> N
     made = recipe.train(asked)
     assert made is not None
     torch.manual_seed(0)
-    before = recipe.relative_error(Model(TINY), recipe.densities.ring(), 0.5)
+    before = recipe.relative_error(Model(asked.config), recipe.densities.ring(), 0.5)
     after = recipe.relative_error(recipe.device.load(made), recipe.densities.ring(), 0.5)
     assert after < before / 2
 

@@ -38,6 +38,7 @@ class Options:
         lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
+        gamma: the highest rate of a cycle, as a share of that of the cycle before.
         optimizer: one of `train.optimizers`.
         betas: of AdamW, which Muon leaves some of the weights to.
         weight_decay: decoupled (Loshchilov 2019).
@@ -63,6 +64,7 @@ class Options:
     warmup: int = 500
     decay: float = 0.3
     cycles: int = 1
+    gamma: float = 1.0
     optimizer: Optimizer = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
@@ -245,10 +247,11 @@ def _but_for_files(config: dict[str, Any]) -> dict[str, Any]:
 def rate(step: int, options: Options) -> float:
     """The learning rate at a step, as a multiple of `lr`: in each cycle warm-up, constant, linear decay to 0."""
     length = options.steps / options.cycles
-    done = step - length * min(step // length, options.cycles - 1)
+    cycle = min(step // length, options.cycles - 1)
+    done = step - length * cycle
     warm = min(1.0, (done + 1) / max(options.warmup, 1))
     left = min(1.0, (length - done) / max(options.decay * length, 1))
-    return warm * left
+    return options.gamma**cycle * warm * left
 
 
 def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, processes: int = 1) -> Tensor:

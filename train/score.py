@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from playground import checkpoint
+from playground import checkpoint, validation
 from playground.data import densities
 from playground.data.densities import Density, Mixture
 from playground.langevin import RATIO, annealed, ladder, log_likelihood, predictor_corrector
 from playground.models import score
+from playground.models.score import Objective
 from playground.sampling import Noise, generator, last
 from train import device, loop
 from train.optimizers import Optimizer
@@ -42,7 +43,7 @@ class Recipe(loop.Options):
     save_every: int = 5_000
     picture_every: int = 5_000
     config: score.Config = field(default_factory=score.Config)
-    objective: str = "denoising"
+    objective: Objective = "denoising"
 
     @property
     def learns_from(self) -> str:
@@ -58,7 +59,7 @@ RECIPES = [
 def train(recipe: Recipe) -> Path | None:
     """Train, or go on training; the path of the checkpoint when the last step is done."""
     config = recipe.config
-    data = densities.DENSITIES[config.data]()
+    data = densities.DENSITIES[validation.choice("data", config.data, densities.DENSITIES)]()
     run = loop.Run(recipe, lambda: score.Model(config))
     n = recipe.batch_size // run.accelerator.num_processes
 
@@ -72,7 +73,7 @@ def train(recipe: Recipe) -> Path | None:
 
 
 def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
-    """How near the score is to the true one, and what is made with it."""
+    """How near the score is to the true one, and what is made with it; `POINTS` points, whatever n is."""
     identity = {"table": "score", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
                 "row": "points", "settings": "", "n": POINTS}  # fmt: skip
     yield Entry(identity, lambda: measure(path))
@@ -81,8 +82,8 @@ def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
 @torch.no_grad()
 def measure(path: Path) -> dict[str, float]:
     """The largest relative error of the score on the ladder; how far the log density by the probability flow is from
-    the true one, in nats, of a point and of the mean of all; and the modes that annealed Langevin dynamics and
-    predictor-corrector find, where they can be counted."""
+    the true one, in nats, of a point and of the mean of 1,000; and the modes that a quarter of `POINTS` find by
+    annealed Langevin dynamics and by predictor-corrector, where they can be counted."""
     model: score.Model = device.load(path)
     config, learned, random = model.config, model.score(), generator(5)
     truth = densities.DENSITIES[config.data]()

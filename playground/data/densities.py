@@ -105,7 +105,7 @@ class Checkerboard:
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) of points (N, 2): (N,) nats; minus infinity where there is nothing."""
         if self.sigma:
-            return self._sides(x)[0].prod(2).mean(1).log()
+            return self._log_sides(x)[0].sum(2).logsumexp(1) - math.log(8)
         inside = (x.abs() < 2).all(1) & ((x + 2).floor().sum(1) % 2 == 0)
         return torch.where(inside, -math.log(8), -math.inf).to(x)
 
@@ -113,22 +113,28 @@ class Checkerboard:
         """The gradient of log p at points (N, 2): (N, 2); zero where it is flat, or where there is nothing."""
         if not self.sigma:
             return torch.zeros_like(x)
-        side, slope = self._sides(x)
-        p = side.prod(2).mean(1, keepdim=True)
-        return (slope * side.flip(2)).mean(1) / p.clamp(min=torch.finfo(x.dtype).tiny)
+        log_side, slope = self._log_sides(x)
+        share = log_side.sum(2).softmax(1)  # (N, 8), of each square in each point
+        return (share[..., None] * slope).sum(1)
 
     def noised(self, sigma: float) -> "Checkerboard":
         """The density of its points with N(0, sigma^2 I) added."""
         return replace(self, sigma=math.hypot(self.sigma, sigma))
 
-    def _sides(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The density of each square's coordinates, and its derivative: both (N, 8, 2)."""
+    def _log_sides(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The log density of each square's coordinates, and its derivative: both (N, 8, 2)."""
         row, half = torch.cartesian_prod(torch.arange(4), torch.arange(2)).T
         corner = torch.stack([2 * half + row % 2, row], dim=1) - 2
         start = (x[:, None] - corner.to(x)) / self.sigma  # (N, 8, 2)
         end = start - 1 / self.sigma
-        normal = [torch.exp(-(each**2) / 2) / math.sqrt(2 * math.pi) for each in (start, end)]
-        return torch.special.ndtr(start) - torch.special.ndtr(end), (normal[0] - normal[1]) / self.sigma
+        beyond = end > 0  # mirrored, since 1 - 1 is all that is left of a difference far out on that side
+        log_more, log_less = (
+            torch.special.log_ndtr(each)
+            for each in (torch.where(beyond, -end, start), torch.where(beyond, -start, end))
+        )
+        log_side = log_more + torch.log1p(-torch.exp(log_less - log_more))
+        slopes = [torch.exp(-(each**2) / 2 - math.log(2 * math.pi) / 2 - log_side) for each in (start, end)]
+        return log_side, (slopes[0] - slopes[1]) / self.sigma
 
 
 Density = Mixture | Checkerboard

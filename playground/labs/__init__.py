@@ -39,6 +39,11 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=follow)
 
 
+def falling(lr: float, step: int, steps: int) -> float:
+    """A learning rate that falls to 0 on a line, and stays there after the last step."""
+    return lr * max(0.0, 1 - step / steps)
+
+
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
     """A step of an optimiser of one group, of this size.
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from playground import validation
 from playground.data.densities import Density
-from playground.invertible import ActNorm, Coupling, Mix, Transform, transforms
-from playground.labs import averaged, descend, seeded
+from playground.invertible import ActNorm, Coupling, Mix, Transform, initialize, transforms
+from playground.labs import averaged, descend, falling, seeded
 from playground.models.flow import log_normal
 from playground.nets import zero_init
 from playground.sampling import generator
@@ -99,18 +99,10 @@ class Lab:
         self.random = generator(settings.seed)
         with seeded(settings.seed):
             self.flow = Flow(settings)
-        self._settle(data.sample(2_000, generator(settings.seed, 1)))
+        initialize(self.flow, self.flow.log_prob, data.sample(2_000, generator(settings.seed, 1)))
         self.average = averaged(self.flow, settings.average)
         self.adam = torch.optim.Adam(self.flow.parameters(), lr=settings.lr, fused=True)
         self.steps = 0
-
-    @torch.no_grad()
-    def _settle(self, x: Tensor) -> None:
-        """Let each normalisation give the mean 0 and the deviation 1 to begin with. Kingma 2018, section 3.1."""
-        for layer in self.flow:
-            if isinstance(layer, ActNorm):
-                layer.settle(x)
-            x, _ = layer(x)
 
     @property
     def limit(self) -> int:
@@ -129,7 +121,7 @@ class Lab:
             Diverged: the loss, or its gradient, is not a finite number.
         """
         loss = -self.flow.log_prob(self.data.sample(self.settings.batch, self.random)).mean()
-        descend(self.adam, loss, self.settings.lr * (1 - self.steps / self.settings.steps))
+        descend(self.adam, loss, falling(self.settings.lr, self.steps, self.settings.steps))
         self.steps += 1
         self.average.update_parameters(self.flow)
         return {"loss": loss.item()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
 from playground.data.densities import Density
-from playground.labs import averaged, descend, seeded
+from playground.labs import averaged, descend, falling, seeded
 from playground.sampling import generator
 
 
@@ -146,7 +146,7 @@ class Lab:
         return self.average(torch.randn(n, self.settings.latent, generator=generator(self.settings.seed, 1)))
 
     def _descend(self, adam: torch.optim.Adam, lr: float, loss: Tensor) -> None:
-        descend(adam, loss, lr * max(0.0, 1 - self.steps / self.settings.steps))
+        descend(adam, loss, falling(lr, self.steps, self.settings.steps))
 
     def _fake(self, n: int) -> Tensor:
         return self.g(torch.randn(n, self.settings.latent, generator=self.random))

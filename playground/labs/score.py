@@ -7,7 +7,7 @@ import torch
 
 from playground import validation
 from playground.data.densities import Density, true_score
-from playground.labs import averaged, descend, seeded
+from playground.labs import averaged, descend, falling, seeded
 from playground.langevin import Score
 from playground.models import score
 from playground.models.score import OBJECTIVES, Config
@@ -57,8 +57,9 @@ class Lab:
     def __init__(self, data: Density, settings: Settings):
         self.data, self.settings = data, settings
         self.random = generator(settings.seed)
-        spread = data.sample(5_000, generator(settings.seed, 1)).std().item()
-        config = Config("", settings.width, settings.layers, settings.frequencies, settings.low, settings.high, spread)
+        spread = data.sample(5_000, generator(settings.seed, 1)).square().mean().sqrt().item()
+        config = Config(data="", width=settings.width, layers=settings.layers, frequencies=settings.frequencies,
+                        low=settings.low, high=settings.high, spread=spread)  # fmt: skip
         with seeded(settings.seed):
             self.model = score.Model(config)
         self.average = averaged(self.model, settings.average)
@@ -81,7 +82,7 @@ class Lab:
         loss = score.loss(
             self.model, self.data.sample(n, self.random), sigma, self.random, settings.objective, self.truth
         )
-        descend(self.adam, loss, settings.lr * (1 - self.steps / settings.steps))
+        descend(self.adam, loss, falling(settings.lr, self.steps, settings.steps))
         self.steps += 1
         self.average.update_parameters(self.model)
         return {"loss": loss.item()}

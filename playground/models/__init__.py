@@ -7,5 +7,6 @@
   first ... first + n - 1, uint8 only at the edges.
 - `labels(model, settings, first=0)`, where the family is conditional: the classes of those pictures.
 
-A family that makes no pictures (the judge) has neither `Settings` nor `sample`.
+A family that makes no pictures by itself (the judge, the autoencoder, CLIP, the score in the plane) has neither
+`Settings` nor `sample`.
 """

@@ -30,7 +30,7 @@ class Config:
     Attributes:
         size, channels: of the images.
         steps: of each scale (activation normalisation, mixing, coupling); from a scale to the next the resolution
-            halves and half of the numbers are done.
+            halves and half of the numbers are factored out.
         widths: of the couplings' networks, at each scale.
         coupling: "affine" or "spline".
         bins: of a spline.
@@ -132,7 +132,8 @@ class Steps(nn.ModuleList):
 
 
 def network(c_in: int, width: int, c_out: int) -> nn.Sequential:
-    """Of a coupling, which starts as the identity: (B, c_in, H, W) -> (B, c_out, H, W). Kingma 2018, section 4."""
+    """Of a coupling, which starts as the identity, or of the look at an image: (B, c_in, H, W) -> (B, c_out, H, W).
+    Kingma 2018, sections 3.3 and 5."""
     last = zero_init(nn.Conv2d(width, c_out, 3, padding=1))
     return nn.Sequential(nn.Conv2d(c_in, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last)
 

@@ -8,7 +8,7 @@ Data Distribution"; Song 2020, "Sliced score matching". Shapes: B batch.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from playground import validation
 from playground.langevin import Score
 
-OBJECTIVES = ("denoising", "sliced", "explicit")
+Objective = Literal["denoising", "sliced", "explicit"]
+OBJECTIVES: tuple[str, ...] = get_args(Objective)
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Config:
     """What rebuilds a network.
 
     Attributes:
-        data: the density that it learned, a name in `playground.data.densities.DENSITIES`.
+        data: the density that it learned, a name in `playground.data.densities.DENSITIES`; "" for a drawing.
         width, layers: of the perceptron.
         frequencies: sines and cosines of each coordinate that it is given, beside the coordinate.
         low, high: the noise levels that it learned.
-        spread: standard deviation of the data in each dimension.
+        spread: of the data, the root mean square of a coordinate.
     """
 
     data: str = "grid"
@@ -95,12 +96,13 @@ def loss(
     objective: str = "denoising",
     truth: Score | None = None,
 ) -> Tensor:
-    """Mean loss of points x0 (B, 2) at noise levels sigma (B,), each level's of a like weight. Karras 2022, section 5.
+    """Mean loss of points x0 (B, 2) at noise levels sigma (B,), weighted so that an untrained network's is as large at
+    every level. Karras 2022, section 5.
 
     Args:
         model: a `Model`, or one wrapped for several processes.
-        objective: one of `OBJECTIVES`: towards the score of the noise that was added (Vincent 2011, eq. 10), by the
-            divergence of the score along random directions (Song 2020, eq. 8), or towards the true score.
+        objective: one of `OBJECTIVES`: regression on -eps / sigma (Vincent 2011, eq. 10); by the divergence of the
+            score along random directions (Song 2020, eq. 8); or regression on the true score.
         truth: the true score, for "explicit"; all levels are then the same.
 
     Raises:

@@ -94,9 +94,7 @@ def train(request: Mapping[str, Any]) -> dict[str, Any]:
             bench.seconds += time.monotonic() - start
             return frame(bench, at)
         except Diverged:
-            raise UserError(
-                "the training ran off to infinity: lower the learning rates or hold D back, and press Reset"
-            ) from None
+            raise UserError("the training ran off to infinity: lower the learning rate and press Reset") from None
 
 
 def _play(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -14,13 +14,13 @@ from playground.ui.controls import sentence
 from playground.validation import UserError
 
 DRAWN = "draw"
-Settings = TypeVar("Settings")
 
 
 class Controls(NamedTuple):
-    """Of a lab: its settings in the order of what a link restores, the seed the last; and what begins it anew."""
+    """Of a lab: its settings in the order of what a link restores; one of them the seed; and what begins it anew."""
 
     inputs: list[Any]
+    seed: Any
     pad: Any
     dice: gr.Button
     reset: gr.Button
@@ -43,23 +43,18 @@ def number(label: str, hint: str) -> gr.Number:
     return gr.Number(label=label, info=hint, min_width=100)
 
 
+def known(name: str) -> None:
+    """Refuse data of another name."""
+    validation.choice("data", name, [*densities.DENSITIES, DRAWN])
+
+
 def data_of(name: str, drawing: object) -> Density:
     """What was chosen, or drawn.
 
     Raises:
-        UserError: nothing of that name, or nothing drawn.
+        UserError: nothing is drawn.
     """
-    validation.choice("data", name, [*densities.DENSITIES, DRAWN])
     return densities.drawn(drawing_pad.decode(drawing)) if name == DRAWN else densities.DENSITIES[name]()
-
-
-def settings_of(kind: type[Settings], asked: Any) -> Settings:
-    """Those of a lab among all that was asked.
-
-    Raises:
-        UserError: one of them is not allowed.
-    """
-    return kind(**{field.name: getattr(asked, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
 
 
 def listen(
@@ -71,8 +66,8 @@ def listen(
     stage: gr.HTML,
     link: gr.HTML,
     first: Any,
-    why: str = "",
-) -> Callable[[Any, object, str], list[Any]]:
+    why: str,
+) -> Callable[[Callable[[], Any], object, str], list[Any]]:
     """Begin a lab when the page is opened, and anew at every change of a control.
 
     Args:
@@ -83,29 +78,33 @@ def listen(
         first: what is asked at first, and `why`.
 
     Returns:
-        what begins a lab: the values of stage and link.
+        what begins a lab, of a function that makes what is asked and may raise UserError: the values of stage and link.
     """
 
-    def begun(asked: Any, drawing: object, why: str = "", address: bool = True) -> list[Any]:
-        linked = None if asked.data == DRAWN else asked
+    def begun(make: Callable[[], Any], drawing: object, why: str = "", address: bool = True) -> list[Any]:
+        linked = None
         try:
+            asked = make()
+            linked = None if asked.data == DRAWN else asked
             return [begin(asked, drawing, why), links.value(tab, linked, address)]
         except UserError as error:
             return [component.message(sentence(error)), links.value(tab, linked, address)]
 
     def restart(drawing: Any, *given: Any) -> list[Any]:
         """Begin a training with new networks. Returns its first picture."""
-        return begun(kind(*given), drawing)
+        return begun(lambda: kind(*given), drawing)
 
     def opened(request: gr.Request) -> list[Any]:
         """What the address describes, or the first lab."""
         asked, wrong = links.asked(kind, tab, request)
         shown = asked or first
-        return [*begun(shown, None, wrong or ("" if asked else why), asked is not None), *dataclasses.astuple(shown)]
+        why_now = wrong or ("" if asked else why)
+        return [*begun(lambda: shown, None, why_now, asked is not None), *dataclasses.astuple(shown)]
 
     hidden: dict[str, Any] = {**controls.HIDDEN, "queue": False}
-    inputs, seed = shown.inputs, shown.inputs[-1]
-    changes = [shown.reset.click, seed.submit, shown.pad.change, *(control.input for control in inputs[:-1])]
+    inputs, seed = shown.inputs, shown.seed
+    others = [control.input for control in inputs if control is not seed]
+    changes = [shown.reset.click, seed.submit, shown.pad.change, *others]
     gr.on(changes, restart, [shown.pad, *inputs], [stage, link], trigger_mode="always_last",
           api_name=tab.replace(".", "_"), **hidden)  # fmt: skip
     controls.thrown(shown.dice, seed).then(restart, [shown.pad, *inputs], [stage, link], **hidden, **controls.PRIVATE)

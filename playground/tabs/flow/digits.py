@@ -69,7 +69,7 @@ class Asked:
         validation.choice("picture", self.picture, KINDS)
         validation.choice("other end", self.to, ENDS)
         validation.integer("number of pictures", self.n, 1, MOST)  # the command line makes more
-        highest = 9_999 if self.to == source.TEST else validation.MAX_SEED
+        highest = 9_999 if (self.what, self.to) == (WAY, source.TEST) else validation.MAX_SEED
         validation.keep(
             self,
             number=validation.integer("number of the test image", self.number, 0, 9_999),

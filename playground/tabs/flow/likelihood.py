@@ -87,7 +87,7 @@ def _real(places: Places) -> Tensor | None:
 
 
 def _measure(model: flow.Model, real: Tensor | None) -> Groups:
-    x = last(flow.sample(model, flow.Settings(n=COMPARED))).x if real is None else real
+    x = last(compute.one_by_one(flow.sample(model, flow.Settings(n=COMPARED)))).x if real is None else real
     noise, blank = OTHERS
     k = torch.floor(LEVELS * torch.rand(noise, *x.shape[1:], generator=generator(0)))
     shown = {DRAWN if real is None else REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,

@@ -111,11 +111,17 @@ def there_and_back(model: flow.Model, x: Tensor) -> Trip:
     return Trip(given, [*forth, *back[1:]], len(forth) - 1)
 
 
+def _above(error: float) -> str:
+    """A number that is above a positive error, of one digit."""
+    exponent = math.floor(math.log10(max(error, 1e-9)))
+    return f"{math.floor(error / 10**exponent) + 1}e{exponent}"
+
+
 def described(trip: Trip) -> dict[str, Any]:
     """What is shown of it, as the arguments of `scrubber.pack`."""
     run, bits, terms = trip.run, trip.bits, trip.terms
     z = np.stack([pictures.noise_to_uint8(run[trip.turn].y)] * len(run))
-    error = minus(f"x → z → x: no pixel is off by more than {trip.error:.0e}, of 2 from black to white")
+    error = minus(f"x → z → x: no pixel is off by {_above(trip.error)} or more, of 2 from black to white")
     shown = [f"{each:.3f}" for each in bits]
     return {
         "strips": [*strips(run), Strip("z", "where it ends; grey is 0", z, [error] * len(run))],

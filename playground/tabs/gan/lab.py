@@ -60,12 +60,12 @@ class Asked:
     average: float = 0.998
     seed: int = 0
 
-    def settings(self) -> Settings:
-        """Of the lab.
+    def __post_init__(self) -> None:
+        labs.known(self.data)
+        self.settings()
 
-        Raises:
-            UserError: one of them is not allowed.
-        """
+    def settings(self) -> Settings:
+        """Of the lab."""
         given = dataclasses.asdict(self)
         objective = Objective(**{field.name: given[field.name] for field in dataclasses.fields(Objective)})
         own = [field.name for field in dataclasses.fields(Settings) if field.name != "objective"]
@@ -84,10 +84,9 @@ def begin(asked: Asked, drawing: object, why: str = "") -> dict[str, Any]:
     """A new lab as the value of the stage.
 
     Raises:
-        UserError: something that is asked is not allowed.
+        UserError: nothing is drawn.
     """
-    settings = asked.settings()
-    return lab.pack(bench.VIEW, bench.begin(labs.data_of(asked.data, drawing), settings), why)
+    return lab.pack(bench.VIEW, bench.begin(labs.data_of(asked.data, drawing), asked.settings()), why)
 
 
 def build(page: gr.Blocks) -> None:
@@ -103,11 +102,11 @@ def build(page: gr.Blocks) -> None:
 
     def choose(name: str, drawing: Any, data: str, seed: Any) -> list[Any]:
         name = name if name in PRESETS else FIRST
-        asked = dataclasses.replace(of_preset(name), data=data, seed=seed)
-        return [*begun(asked, drawing, PRESETS[name].why), *dataclasses.astuple(asked)]
+        given = {**dataclasses.asdict(of_preset(name)), "data": data, "seed": seed}
+        return [*begun(lambda: Asked(**given), drawing, PRESETS[name].why), *given.values()]
 
     inputs = shown.inputs
-    preset.input(choose, [preset, shown.pad, inputs[0], inputs[-1]], [stage, link, *inputs], **controls.HIDDEN,
+    preset.input(choose, [preset, shown.pad, inputs[0], shown.seed], [stage, link, *inputs], **controls.HIDDEN,
                  queue=False, **controls.PRIVATE)  # fmt: skip
 
 
@@ -141,4 +140,4 @@ def _controls() -> tuple[Any, labs.Controls]:
         made["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Of G, until the training is over.")
         made["average"] = labs.number("Average", "Decay of the moving average of G that is shown; 0 for none.")
     inputs = [unchecked(made[field.name]) for field in dataclasses.fields(Asked)]
-    return unchecked(preset), labs.Controls(inputs, pad, dice, reset)
+    return unchecked(preset), labs.Controls(inputs, made["seed"], pad, dice, reset)

@@ -18,7 +18,7 @@ from playground.ui.lab import Curve, Dial, Mark, Plane, View
 
 SIDE = 17  # arrows a side
 JUDGED = 2_000  # points that the error is measured on
-FEW = 150  # points of the data, which should not hide its density
+FEW = 150  # points of the data, which should not hide its density; at each level for the curve
 LEVELS = 12  # of the dial
 LONGEST = 0.34  # of the arrows
 DENSITY, ERROR = ((0, 0, 12), (60, 110, 150)), ((0, 0, 12), (213, 94, 0))
@@ -31,8 +31,8 @@ VIEW = View(
               [Mark(palette.NOISE, "their distance, at most as long as the true score is on average")], ERROR),
     ],
     [
-        Curve("Relative error of the score at this noise level over the steps",
-              {"error": Mark(palette.NOISE, "relative error at the level of the dial")}),
+        Curve("Relative error of the score over the steps",
+              {"error": Mark(palette.NOISE, "relative error, mean of all noise levels of the dial")}),
         Curve("Loss over the steps", {"loss": Mark(palette.DATA, "loss")}),
     ],
 )  # fmt: skip
@@ -62,9 +62,8 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
     sigmas = levels(lab.settings)
     sigma = sigmas[min(at, len(sigmas) - 1)]
     noised = lab.data.noised(sigma)
-    x = noised.sample(JUDGED, generator(lab.settings.seed, 2))
-    mean = noised.score(x).square().sum(1).mean().sqrt()
-    error = apart(lab, x, sigma).square().mean().sqrt() / mean
+    mean, error = relative_error(lab, sigma, JUDGED)
+    errors = [relative_error(lab, each, FEW)[1] for each in sigmas]
     places, cells = lattice(), benches.lattice()
     found = [part(places, sigma) for part in (lab.truth, lab.learned)]
     density, wrong = noised.log_prob(cells).exp(), (apart(lab, cells, sigma) / mean).clamp(0, 1)
@@ -75,12 +74,24 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
         {"dots": [], "heat": heat, "arrows": [points(places), points(shortened(arrows, longest))]} for arrows in found
     ]
     none = {"dots": [], "heat": benches.field(wrong.reshape(CELLS, CELLS)), "arrows": ["", ""]}
-    caption = [f"at σ = {sigma:.3g}: relative error {error:.1%}"]
+    caption = [f"relative error at σ = {sigma:.3g}: {error:.1%}"]
     caption += [f"loss {loss:.3f}" for loss in losses.values()]
-    return {"planes": [*fields, none], "row": {"error": error.item(), **losses}, "caption": caption}
+    return {
+        "planes": [*fields, none],
+        "row": {"error": torch.stack(errors).mean().item(), **losses},
+        "caption": caption,
+    }
 
 
 KIND = Kind({}, picture)
+
+
+def relative_error(lab: Lab, sigma: float, n: int) -> tuple[Tensor, Tensor]:
+    """The root mean square of the true score, and that of the learned one's distance from it as a share of this, over n
+    points with noise."""
+    x = lab.data.noised(sigma).sample(n, generator(lab.settings.seed, 2))
+    mean = lab.truth(x, sigma).square().sum(1).mean().sqrt()
+    return mean, apart(lab, x, sigma).square().mean().sqrt() / mean
 
 
 def apart(lab: Lab, x: Tensor, sigma: float) -> Tensor:

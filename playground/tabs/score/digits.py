@@ -23,6 +23,7 @@ TITLE, TAB = "Digits", "score.digits"
 SAMPLERS = tuple(langevin.DESCENTS)
 SHOWN = 61  # frames
 ANY = "any"
+DIGITS = (ANY, *map(str, range(10)))
 HOW = """
 No network was trained for this view: the diffusion model predicts the noise ε̂ in a picture, and −ε̂ / σ is the score of
 pictures with noise σ. A picture x with noise of level σ is the diffusion's xₜ divided by √ᾱₜ, so each level has its t.
@@ -37,9 +38,13 @@ class Asked:
     """What a link restores, and the controls hold, in their order.
 
     Attributes:
+        sampler: one of `SAMPLERS`.
+        digit: the class of all, or `ANY`: the ten in turn.
+        n: pictures.
         evaluations: of the network for each picture.
         size: of a step of annealed Langevin dynamics, by the variance of the level.
         low, high: noise levels.
+        seed: of the noise.
     """
 
     sampler: str = "annealed"
@@ -57,9 +62,6 @@ class Asked:
         whole = {"n": (1, 20), "evaluations": (10, 400), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-4, 1.0), "low": (0.01, 1.0), "high": (2.0, 50.0)}
         validation.bound(self, whole, real)
-
-
-DIGITS = (ANY, *map(str, range(10)))
 
 
 def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:

@@ -28,31 +28,23 @@ OBJECTIVES = [("Denoising", "denoising"), ("Sliced", "sliced"), ("Explicit", "ex
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a link restores, and the controls hold, in their order: the data, and `Settings`."""
+class Asked(Settings):
+    """What a link restores, and the controls hold, in their order: the settings of the lab, and the data."""
 
     data: str = "grid"
-    objective: str = "denoising"
-    low: float = 0.05
-    high: float = 5.0
-    lr: float = 5e-3
-    width: int = 64
-    layers: int = 3
-    frequencies: int = 3
-    batch: int = 512
-    steps: int = 8_000
-    average: float = 0.998
-    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        labs.known(self.data)
 
 
 def begin(asked: Asked, drawing: object, why: str = "") -> dict[str, Any]:
     """A new lab as the value of the stage.
 
     Raises:
-        UserError: something that is asked is not allowed.
+        UserError: nothing is drawn.
     """
-    settings = labs.settings_of(Settings, asked)
-    return lab.pack(bench.VIEW, bench.begin(labs.data_of(asked.data, drawing), settings), why)
+    return lab.pack(bench.VIEW, bench.begin(labs.data_of(asked.data, drawing), asked), why)
 
 
 def build(page: gr.Blocks) -> None:
@@ -87,4 +79,4 @@ def _controls() -> labs.Controls:
         made["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Until the training is over.")
         made["average"] = labs.number("Average", "Decay of the moving average that is shown; 0 for none.")
     inputs = [unchecked(made[field.name]) for field in dataclasses.fields(Asked)]
-    return labs.Controls(inputs, pad, dice, reset)
+    return labs.Controls(inputs, made["seed"], pad, dice, reset)

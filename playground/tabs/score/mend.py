@@ -29,8 +29,8 @@ One score, three tasks, three ways to follow it.
 
 **Denoise.** The picture gets noise, and the reverse process runs from there. Each result is a sample of p(x₀ | y), one
 of the pictures that may lie behind the noisy one, y. Tweedie's formula gives their mean in a single step: blurred, but
-nearest on average. The squared error of a sample is twice that of the mean, 3 dB less. The probability flow would give
-one and the same result each time.
+nearest on average. The squared error of a sample is twice that of the mean: its PSNR is 3 dB less. The probability flow
+would give one and the same result each time.
 
 **Inpaint.** Where the picture is known, the score leads to it; elsewhere it is the network's. Several steps of Langevin
 dynamics at each level let the two agree; the reverse process, with one step a level, leaves more seams.
@@ -102,7 +102,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         def now(moment: Any) -> list[scrubber.Strip]:
             return task.strips(asked, problem, moments[0], [moment])
 
-        yield from live.previews(made, asked.evaluations // task.each, moments.append, now)
+        yield from live.previews(made, task.steps(asked.evaluations), moments.append, now)
         shown = task.film(asked, problem, live.thinned(moments, digits.SHOWN))
         about = exports.origin(runs.NAME, asked, runs.provenance(places))
         run = export.of_film(f"{TAB}-seed{asked.seed}", about, shown)

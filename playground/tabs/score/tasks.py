@@ -34,12 +34,15 @@ class Asked:
     """What a link restores, and the controls hold, in their order. A drawing or an upload fits into no link.
 
     Attributes:
+        task: one of `TASKS`.
+        picture: one of `forward.KINDS`.
         number: of a test image.
         mask: what is missing, for Inpaint.
         noise: that is added, for Denoise.
         n: results of the same picture, or probes of its likelihood.
         evaluations: of the network for each.
         digit: whose score is followed.
+        seed: of the noise.
     """
 
     task: str = "Denoise"
@@ -249,18 +252,20 @@ class Task(NamedTuple):
         strips: what some of them show, given also the first of all.
         film: the arguments of `scrubber.pack` for those that are kept.
         code: the function that is worth reading.
-        each: evaluations a step.
+        steps: that n evaluations make.
     """
 
     run: Callable[[ddpm.Model, Asked, Problem], Iterator[Any]]
     strips: Callable[[Asked, Problem, Any, list[Any]], list[Strip]]
     film: Callable[[Asked, Problem, list[Any]], dict[str, Any]]
     code: Callable[..., Any]
-    each: int = 1
+    steps: Callable[[int], int]
 
 
 TASKS = {
-    "Denoise": Task(denoise, denoised_strips, denoised_film, langevin.predictor_corrector),
-    "Inpaint": Task(inpaint, inpainted_strips, inpainted_film, langevin.inpainting),
-    "Likelihood": Task(likelihood, likely_strips, likely_film, langevin.log_likelihood, each=2),
+    "Denoise": Task(
+        denoise, denoised_strips, denoised_film, langevin.predictor_corrector, langevin.DESCENTS["reverse diffusion"]
+    ),
+    "Inpaint": Task(inpaint, inpainted_strips, inpainted_film, langevin.inpainting, langevin.DESCENTS["annealed"]),
+    "Likelihood": Task(likelihood, likely_strips, likely_film, langevin.log_likelihood, lambda n: n // 2),
 }

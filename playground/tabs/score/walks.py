@@ -26,6 +26,7 @@ EXACT, LEARNED = SCORES = ("exact", "learned")
 SPAN = 3.2  # the picture goes from -SPAN to SPAN
 SIDE, CELL = 256, 4  # pixels a side: of the picture, of the density's cells
 MAX_FRAMES = 101
+LOST = 1000.0  # farther from 0 than any noise carries a particle
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Asked:
         validation.choice("data", self.data, densities.DENSITIES)
         validation.choice("score", self.scored, SCORES)
         validation.choice("sampler", self.sampler, samplers.SAMPLERS)
-        whole = {"n": (10, 1000), "steps": (2, 500), "seed": (0, validation.MAX_SEED)}
+        whole = {"n": (10, 1000), "steps": (10, 500), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
         validation.bound(self, whole, real)
         if self.low >= self.high:
@@ -88,15 +89,21 @@ def score_of(places: Places, asked: Asked) -> Score:
     """The score that is asked for.
 
     Raises:
-        UserError: none was learned of this density.
+        UserError: none was learned of this density, or not at these noise levels.
     """
     density = densities.DENSITIES[asked.data]()
     if asked.scored == EXACT:
         return densities.true_score(density)
     if not path(places, asked.data).exists():
-        learned = [each for each in densities.DENSITIES if path(places, each).exists()]
-        raise UserError(f"no network has learned {asked.data} yet: choose the exact score, or {' or '.join(learned)}")
-    return cast(score.Model, checkpoint.load(path(places, asked.data), expect="score")).score()
+        others = "".join(f", or {each}" for each in densities.DENSITIES if path(places, each).exists())
+        raise UserError(f"no network has learned {asked.data} yet: choose the exact score{others}")
+    model = cast(score.Model, checkpoint.load(path(places, asked.data), expect="score"))
+    low, high = model.config.low, model.config.high
+    if asked.low < low or (asked.high > high and asked.sampler in langevin.DESCENTS):
+        raise UserError(
+            f"the network has learned noise from {low:g} to {high:g}: stay within, or choose the exact score"
+        )
+    return model.score()
 
 
 def run(score: Score, asked: Asked) -> Iterator[Moment]:
@@ -179,7 +186,7 @@ def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     density = density_of(asked.data)
     kept = live.thinned(moments, MAX_FRAMES)
     frames, steps = [seen(density, each) for each in kept], [each.step for each in kept]
-    if not np.isfinite(frames[-1].length):
+    if not (moments[-1].x.abs() < LOST).all():  # nor if it is no number
         raise UserError("the particles ran off to infinity: choose a smaller step")
     plots = [_weights(density, frames)] if len(frames[0].shares) else []
     lines = {

@@ -1,0 +1,116 @@
+"""The lab of score matching, and the walks of particles: what is shown is true of what ran."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from playground import checkpoint
+from playground.data import densities
+from playground.data.densities import DENSITIES, Mixture
+from playground.labs.score import Lab, Settings
+from playground.models import score
+from playground.sampling import generator, last
+from playground.tabs import Places, benches
+from playground.tabs.score import bench, lab, samplers, walks
+from playground.ui import links
+from playground.validation import UserError
+
+SMALL = Settings(width=16, layers=2, batch=128, steps=300, average=0.9)
+
+
+def test_a_lab_learns_the_score_and_comes_to_rest() -> None:
+    training = Lab(densities.ring(), SMALL)
+    before = bench.relative_error(training, 1.0, 500)[1].item()
+    for _ in range(SMALL.steps):
+        training.step()
+    assert bench.relative_error(training, 1.0, 500)[1].item() < before / 2
+    weights = [weight.clone() for weight in training.model.parameters()]
+    training.step()
+    assert all(torch.equal(a, b) for a, b in zip(weights, training.model.parameters(), strict=True))
+
+
+def test_an_untrained_lab_takes_off_centre_data_for_noise_as_large() -> None:
+    """Root mean square and not the standard deviation: the network's input has variance 1 wherever the data lie."""
+    training = Lab(Mixture(torch.full((1, 2), 2.0), 0.1), SMALL)
+    assert training.model.config.spread == pytest.approx(math.hypot(2.0, 0.1), rel=0.01)
+
+
+def test_the_error_is_none_where_the_score_is_the_true_one() -> None:
+    training = Lab(densities.ring(), SMALL)
+    shown = bench.picture(training, {}, 3)
+    assert shown["row"]["error"] > 0.1
+    training.average.module.score = lambda: training.truth
+    assert bench.picture(training, {}, 3)["row"]["error"] == 0
+
+
+def test_the_curve_does_not_depend_on_the_dial() -> None:
+    training = Lab(densities.ring(), SMALL)
+    low, high = (bench.picture(training, {}, at) for at in (0, 11))
+    assert low["row"] == high["row"]
+    assert low["caption"] != high["caption"]
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("at", [0, 11])
+def test_all_arrows_of_the_truth_can_be_drawn(name: str, at: int) -> None:
+    training = Lab(DENSITIES[name](), Settings(low=0.01))
+    arrows = training.truth(bench.lattice(), bench.levels(training.settings)[at])
+    drawn = bench.shortened(arrows, arrows.norm(dim=1).max()).norm(dim=1)
+    assert drawn.isfinite().all()
+    assert (drawn > 0).float().mean() > 0.8
+    assert drawn.max().item() == pytest.approx(bench.LONGEST, rel=1e-3)
+
+
+def test_two_labs_never_mix() -> None:
+    first, second = (bench.begin(densities.ring(), SMALL) for _ in range(2))
+    assert first["frame"] == second["frame"]
+    for _ in range(2):
+        benches.train({"lab": first["lab"], "turn": "play", "at": 0})
+    assert benches.frame(benches._benches[second["lab"]], 6) == second["frame"]
+
+
+def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:
+    asked = lab.Asked(data="moons", lr=1e-3, seed=5)
+    assert links.restore(lab.Asked, lab.TAB, links.query(lab.TAB, asked)) == asked
+    for name, value in (("width", 10**23), ("lr", math.nan), ("data", "zzz")):
+        with pytest.raises(UserError):
+            links.restore(lab.Asked, lab.TAB, {"tab": lab.TAB, name: str(value)})
+
+
+@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+@pytest.mark.parametrize("name", ["checkerboard", "moons"])
+def test_a_walk_ends_with_the_moments_of_the_density(sampler: str, name: str, tmp_path: Path) -> None:
+    asked = walks.Asked(data=name, sampler=sampler, n=1000, steps=300, low=0.1, high=4.0, size=0.005)
+    if sampler == "annealed":
+        asked = replace(asked, size=0.1)
+    end = last(walks.run(walks.score_of(Places(tmp_path, tmp_path), asked), asked)).x
+    expected = DENSITIES[name]().noised(asked.low).sample(20_000, generator(1))
+    assert end.mean(0).tolist() == pytest.approx(expected.mean(0).tolist(), abs=0.25)
+    assert end.std(0).tolist() == pytest.approx(expected.std(0).tolist(), rel=0.15)
+
+
+def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
+    asked = walks.Asked(data="ring", size=10.0, low=0.01, steps=20)
+    moments = list(walks.run(walks.score_of(Places(tmp_path, tmp_path), asked), asked))
+    with pytest.raises(UserError, match="ran off to infinity"):
+        walks.film(asked, moments)
+
+
+def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> None:
+    places = Places(tmp_path, tmp_path)
+    asked = walks.Asked(data="ring", scored=walks.LEARNED, sampler="annealed", low=0.1, high=2.0)
+    with pytest.raises(UserError, match=r"has learned ring yet: choose the exact score$"):
+        walks.score_of(places, asked)
+    config = score.Config(data="ring", width=8, layers=1, low=0.1, high=2.0)
+    checkpoint.save(walks.path(places, "ring"), score.Model(config), {})
+    with pytest.raises(UserError, match="choose the exact score, or ring"):
+        walks.score_of(places, replace(asked, data="grid"))
+    for wrong in ({"low": 0.05}, {"high": 3.0}):
+        with pytest.raises(UserError, match=r"from 0.1 to 2"):
+            walks.score_of(places, replace(asked, **wrong))
+    found = walks.score_of(places, asked)(torch.ones(1, 2), 1.0)
+    assert found.shape == (1, 2)
+    assert not torch.allclose(found, densities.ring().noised(1.0).score(torch.ones(1, 2))), "it is the network's"
