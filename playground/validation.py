@@ -46,11 +46,21 @@ def keep(settings: Any, **clean: Any) -> None:
 
 
 def bound(
-    settings: Any, whole: Mapping[str, tuple[int, int]], real: Mapping[str, tuple[float, float]] | None = None
+    settings: Any,
+    whole: Mapping[str, tuple[int, int]],
+    real: Mapping[str, tuple[float, float]] | None = None,
+    called: Mapping[str, str] | None = None,
 ) -> None:
-    """Check numbers of a frozen dataclass against their bounds, by name, and write their clean values back."""
-    keep(settings, **{name: integer(name, getattr(settings, name), *ends) for name, ends in whole.items()})
-    keep(settings, **{name: number(name, getattr(settings, name), *ends) for name, ends in (real or {}).items()})
+    """Check numbers of a frozen dataclass against their bounds, by name, and write their clean values back.
+
+    Args:
+        whole, real: the bounds of whole and of other numbers.
+        called: what the page calls them, where that is not their name.
+    """
+    for check, bounds in ((integer, whole), (number, real or {})):
+        for name, ends in bounds.items():
+            words = (called or {}).get(name, name)
+            keep(settings, **{name: check(words, getattr(settings, name), *ends)})  # type: ignore[operator]
 
 
 def levelled(config: Any, bounds: Mapping[str, tuple[int, int]], groups: int) -> None:

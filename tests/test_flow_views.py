@@ -104,7 +104,7 @@ def test_the_formula_of_samples_adds_up(model: flow.Model) -> None:
     numbers = passes.samples(model, flow.Settings(4))["numbers"]
     for normal, log_det, log_p in zip(*(map(read, numbers[k]) for k in ("normal", "log_det", "log_p")), strict=True):
         assert math.isclose(normal - log_det, log_p, abs_tol=0.2)
-    assert numbers["layer"][0] == "couple", "the last layer to z is the first from it"
+    assert numbers["layer"][:2] == ["none yet", "couple"], "the last layer to z is the first from it"
 
 
 # --- between two pictures -------------------------------------------------------------------------
@@ -198,8 +198,12 @@ def test_no_link_holds_a_drawing() -> None:
 def test_absurd_settings_are_refused(name: str, value) -> None:
     with pytest.raises(UserError):
         Asked(**{name: value})
-    with pytest.raises(UserError):
-        replace(Asked(to=source.TEST), other=10_000)
+
+
+def test_a_test_image_that_is_not_there_is_refused_where_it_is_asked_for() -> None:
+    with pytest.raises(UserError, match="other end"):
+        Asked(WAY, to=source.TEST, other=10_000)
+    assert Asked(SAMPLES, to=source.TEST, other=10_000).other == 10_000, "which is not shown"
 
 
 # --- the view -------------------------------------------------------------------------------------

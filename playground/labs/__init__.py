@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim.swa_utils import AveragedModel
 
+CALLED = {"lr": "learning rate", "lr_d": "learning rate of D", "lr_g": "learning rate of G", "low": "least noise",
+          "high": "most noise", "unroll_lr": "size of the unrolled steps", "k": "steps of D"}  # fmt: skip
 _drawing = threading.Lock()  # torch draws weights from a generator that all threads share
 
 
@@ -40,7 +42,7 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
 
 
 def falling(lr: float, step: int, steps: int) -> float:
-    """A learning rate that falls to 0 on a line, and stays there after the last step."""
+    """A learning rate that falls to 0 in a straight line, and stays there after the last step."""
     return lr * max(0.0, 1 - step / steps)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from playground import validation
 from playground.data.densities import Density
 from playground.invertible import ActNorm, Coupling, Mix, Transform, initialize, transforms
-from playground.labs import averaged, descend, falling, seeded
+from playground.labs import CALLED, averaged, descend, falling, seeded
 from playground.models.flow import log_normal
 from playground.nets import zero_init
 from playground.sampling import generator
@@ -25,7 +26,7 @@ class Settings:
         couplings: how many, each after a normalisation and a mixing of the coordinates.
         bins: of a spline.
         width: of the two hidden layers of a coupling's network.
-        lr: of Adam, which falls to 0 on a line.
+        lr: of Adam, which falls to 0 in a straight line.
         batch: points a step.
         steps: of the whole training.
         average: decay of the moving average of the weights, which is shown; 0 for the weights as they are.
@@ -47,7 +48,7 @@ class Settings:
                  "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"lr": (1e-6, 1.0), "average": (0.0, 0.9999)}
         validation.choice("coupling", self.coupling, transforms(2))
-        validation.bound(self, whole, real)
+        validation.bound(self, whole, real, CALLED)
 
 
 class Flow(nn.ModuleList):
@@ -61,11 +62,11 @@ class Flow(nn.ModuleList):
             for layer in (ActNorm(2), Mix(2), Coupling(transform, _network(settings.width, transform)))
         )
 
-    def forth(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """From x to z: the points after 0, 1, ... layers, and log |det| (B,) of the way so far."""
+    def forth(self, x: Tensor, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """From x to z, from layer `start` on: the points after 0, 1, ... layers, and log |det| (B,) so far."""
         log_det = torch.zeros(len(x))
         yield x, log_det
-        for layer in self:
+        for layer in islice(self, start, None):
             x, more = layer(x)
             log_det = log_det + more
             yield x, log_det
@@ -79,9 +80,9 @@ class Flow(nn.ModuleList):
             log_det = log_det + more
             yield z, log_det
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) (B,) in nats, exactly."""
-        *_, (z, log_det) = self.forth(x)
+    def log_prob(self, x: Tensor, start: int = 0) -> Tensor:
+        """log p(x) (B,) in nats, exactly; as if the flow began with layer `start`."""
+        *_, (z, log_det) = self.forth(x, start)
         return log_normal(z) + log_det
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from playground import adversarial, validation
 from playground.adversarial import MinibatchDiscrimination, Objective
 from playground.data.densities import Density
-from playground.labs import averaged, descend, falling, seeded
+from playground.labs import CALLED, averaged, descend, falling, seeded
 from playground.sampling import generator
 
 
@@ -52,7 +52,7 @@ class Settings:
                  "steps": (1, 50_000), "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99), "average": (0.0, 0.9999)}
         validation.flag("spectral", self.spectral)
-        validation.bound(self, whole, real)
+        validation.bound(self, whole, real, CALLED)
 
 
 class Generator(nn.Sequential):

@@ -7,7 +7,7 @@ import torch
 
 from playground import validation
 from playground.data.densities import Density, true_score
-from playground.labs import averaged, descend, falling, seeded
+from playground.labs import CALLED, averaged, descend, falling, seeded
 from playground.langevin import Score
 from playground.models import score
 from playground.models.score import OBJECTIVES, Config
@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         objective: one of `playground.models.score.OBJECTIVES`.
         low, high: the noise levels that are learned; the same for a single one.
-        lr: of Adam, which falls to 0 on a line.
+        lr: of Adam, which falls to 0 in a straight line.
         width, layers, frequencies: of the network, see `playground.models.score.Config`.
         batch: points a step.
         steps: of the whole training.
@@ -46,7 +46,7 @@ class Settings:
                  "seed": (0, validation.MAX_SEED)}  # fmt: skip
         real = {"low": (0.01, 10.0), "high": (0.01, 10.0), "lr": (1e-6, 1.0), "average": (0.0, 0.9999)}
         validation.choice("objective", self.objective, OBJECTIVES)
-        validation.bound(self, whole, real)
+        validation.bound(self, whole, real, CALLED)
         if self.low > self.high:
             raise validation.UserError("the lowest noise level must not lie above the highest")
 

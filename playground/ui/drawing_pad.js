@@ -1,12 +1,12 @@
-// White ink on black. After each stroke the value becomes 28 x 28 grey bytes in base64 ("" when blank).
+// White ink on black, or orange over a picture. After each stroke the value becomes 28 x 28 grey bytes in base64 ("" when
+// blank); {under: URL} puts a picture under what is drawn, and leaves that.
 const SIDE = 280, PIXELS = 28, INK = 22, PAUSE = 60;
 const canvas = element.querySelector('canvas'), context = canvas.getContext('2d', {willReadFrequently: true});
-let strokes = [], current = null, timer = 0;
+let strokes = [], current = null, timer = 0, ink = '#fff';
 
 function paint() {
-  context.fillStyle = '#000';
-  context.fillRect(0, 0, SIDE, SIDE);
-  Object.assign(context, {strokeStyle: '#fff', lineWidth: INK, lineCap: 'round', lineJoin: 'round'});
+  context.clearRect(0, 0, SIDE, SIDE);
+  Object.assign(context, {strokeStyle: ink, lineWidth: INK, lineCap: 'round', lineJoin: 'round'});
   for (const [start, ...rest] of strokes) {
     context.beginPath();
     context.moveTo(...start);
@@ -22,12 +22,23 @@ function pixels() {
   target.imageSmoothingQuality = 'high';
   target.drawImage(canvas, 0, 0, PIXELS, PIXELS);
   const rgba = target.getImageData(0, 0, PIXELS, PIXELS).data;
-  return String.fromCharCode(...Uint8Array.from({length: PIXELS * PIXELS}, (_, i) => rgba[4 * i]));
+  return String.fromCharCode(...Uint8Array.from({length: PIXELS * PIXELS}, (_, i) => rgba[4 * i + 3]));
 }
+
+const drawn = () => (strokes.length ? btoa(pixels()) : '');
 
 function send() {
   clearTimeout(timer);
-  timer = setTimeout(() => { props.value = strokes.length ? btoa(pixels()) : ''; trigger('change'); }, PAUSE);
+  timer = setTimeout(() => { props.value = drawn(); trigger('change'); }, PAUSE);
+}
+
+function lay() {
+  const under = props.value?.under;
+  if (under === undefined) return;
+  canvas.style.backgroundImage = under && `url("${under}")`;
+  ink = under ? '#e69f00' : '#fff';
+  paint();
+  props.value = drawn();
 }
 
 const at = (event) => {
@@ -51,4 +62,5 @@ element.addEventListener('click', (event) => {
   paint();
   send();
 });
+watch('value', lay);
 paint();

@@ -6,7 +6,7 @@ import binascii
 import gradio as gr
 import numpy as np
 
-from playground.ui import component
+from playground.ui import component, scrubber
 from playground.validation import UserError
 
 SIZE = 28
@@ -17,6 +17,11 @@ def build(elem_id: str, wanted: str = "draw a digit") -> gr.HTML:
     return component.build("drawing_pad", words={"WANTED": wanted}, value="", elem_id=elem_id)
 
 
+def under(picture: np.ndarray | None) -> dict[str, str]:
+    """The value that shows a picture uint8 (H, W) under what is drawn, or none; what is drawn stays."""
+    return {"under": scrubber.data_url(picture) if picture is not None else ""}
+
+
 def decode(value: object) -> np.ndarray:
     """The pad's value as uint8 (28, 28), white ink on black.
 
@@ -24,7 +29,7 @@ def decode(value: object) -> np.ndarray:
         UserError: a blank pad, or a value that no pad sends.
     """
     if value in (None, ""):
-        raise UserError("the drawing pad is blank: draw a digit on it")
+        raise UserError("the drawing pad is blank: draw something on it")
     try:
         pixels = np.frombuffer(base64.b64decode(str(value), validate=True), np.uint8)
     except (binascii.Error, ValueError):

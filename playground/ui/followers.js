@@ -117,8 +117,9 @@ function followDiagram(value) {
   ]);
 }
 
-const thumbnail = (context, box, value) => (k) => {      // the last frame shows the step that led to it, as the formula does
-  const [sheet, x, y] = place(Math.min(k, value.frames - 2) + box.ahead);
+const thumbnail = (context, box, value) => (k) => {      // where a step is yet to be taken, the last frame shows the one that led to it, as the formula does
+  const last = value.frames - (value.diagram.some((each) => each.ahead < 0) ? 1 : 2);
+  const [sheet, x, y] = place(Math.max(0, Math.min(k, last) + box.ahead));
   const [w, h] = value.tile;
   context.drawImage(value.strips[box.strip].bitmaps[sheet], x, y, w, h, 0, 0, w, h);
 };

@@ -90,11 +90,12 @@ function drawPlane(canvas, plane, still, ramp) {
     }
   }
   const [from, by] = plane.arrows.map(places);
-  context.strokeStyle = context.fillStyle = '#fff'; context.lineWidth = ratio;
+  context.strokeStyle = '#fff'; context.lineWidth = ratio;
   for (let i = 0; i < by.length; i += 2) {
-    context.beginPath(); context.arc(to(from[i], 1), to(from[i + 1], -1), 1.4 * ratio, 0, 2 * Math.PI); context.fill();
-    context.beginPath(); context.moveTo(to(from[i], 1), to(from[i + 1], -1));
-    context.lineTo(to(from[i] + by[i], 1), to(from[i + 1] + by[i + 1], -1)); context.stroke();
+    const [x, y] = [to(from[i] + by[i], 1), to(from[i + 1] + by[i + 1], -1)], angle = Math.atan2(-by[i + 1], by[i]);
+    context.beginPath(); context.moveTo(to(from[i], 1), to(from[i + 1], -1)); context.lineTo(x, y);
+    for (const turn of [2.6, -2.6]) { context.moveTo(x, y); context.lineTo(x + 4 * ratio * Math.cos(angle + turn), y + 4 * ratio * Math.sin(angle + turn)); }
+    context.stroke();
   }
 }
 
@@ -119,6 +120,13 @@ function drawCurve(canvas, lines) {  // over the steps so far; what is between 0
     for (const row of rows) context.lineTo(row.step / Math.max(frame.step, 1) * width, (0.96 - 0.92 * (row[name] - low) / span) * height);
     context.stroke();
   }
+  if (!rows.length) return;
+  Object.assign(context, {fillStyle: getComputedStyle(canvas).color, font: `${11 * ratio}px sans-serif`});
+  const say = (text, x, y, align) => { context.textAlign = align; context.fillText(text, x, y); };
+  const number = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
+  say(number(low + span), 4 * ratio, 12 * ratio, 'left');
+  say(number(low), 4 * ratio, height - 4 * ratio, 'left');
+  say(`step ${frame.step}`, width - 4 * ratio, height - 4 * ratio, 'right');
 }
 
 function fit() {
@@ -141,9 +149,11 @@ element.addEventListener('click', (event) => {
   else if (action) ask(action);
 });
 
-function save() {                    // the first plane as it is, as a PNG
-  $('.field').toBlob((file) => {
-    const link = make('a', {href: URL.createObjectURL(file), download: `${element.id || 'lab'}-step${frame.step}.png`});
+function save() {                    // the planes as they are, beside each other, as a PNG
+  const fields = all('.field'), side = fields[0].width, sheet = make('canvas', {width: side * fields.length, height: side});
+  fields.forEach((canvas, i) => sheet.getContext('2d').drawImage(canvas, i * side, 0));
+  sheet.toBlob((file) => {
+    const link = make('a', {href: URL.createObjectURL(file), download: `${element.parentElement.closest('[id]').id}-step${frame.step}.png`});
     link.click();
     URL.revokeObjectURL(link.href);
   });
@@ -165,7 +175,7 @@ const pictured = (kind, label) => {
 
 function furnish() {                 // planes, buttons and curves of this kind of lab
   $('.bench').classList.toggle('many', shown.planes.length > 1);
-  $('.planes').replaceChildren(...shown.planes.map((plane) => make('figure', {}, pictured('field', plane.label), legend(plane.legend))));
+  $('.planes').replaceChildren(...shown.planes.map((plane) => make('figure', {}, make('figcaption', {}, plane.label), pictured('field', plane.label), legend(plane.legend))));
   $('.turns').replaceChildren(...shown.turns.map((turn) => {
     const button = make('button', {type: 'button', title: turn.hint}, turn.title);
     button.dataset.do = turn.name;

@@ -94,7 +94,8 @@ class Box:
 
     Attributes:
         about: what it says when touched.
-        strip: the strip (by its place) whose first picture it shows, at this frame or `ahead` frames on.
+        strip: the strip (by its place) whose first picture it shows, at this frame or `ahead` frames on; in a diagram
+            where that is negative for a box, of the step just taken.
         number: a name in `numbers`, whose value it shows.
     """
 

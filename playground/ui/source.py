@@ -14,6 +14,7 @@ from playground.ui.controls import unchecked
 from playground.validation import UserError
 
 TEST, DRAWN, UPLOADED = "Test image", "Draw", "Upload"
+CHOOSE = "Choose a picture"
 
 
 class Source(NamedTuple):
@@ -37,9 +38,11 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
     with gr.Column(visible=False) as drawn:
         pad = drawing_pad.build(f"{name}-pad")
     with gr.Column(visible=False) as uploaded:
-        upload: Any = gr.UploadButton("Choose a picture", file_types=["image"])
+        upload: Any = gr.UploadButton(CHOOSE, file_types=["image"])
         gr.Markdown("Best is one handwritten digit: it is made grey, cut out, centred and scaled as MNIST's are.")
     upload.preprocess = lambda payload: payload and payload.path
+    upload.upload(lambda path: gr.update(label=f"Chosen: {Path(path).name}" if path else CHOOSE), upload, upload,
+                  queue=False, **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
 
     def reveal(chosen: str) -> list[Any]:
         return [gr.update(visible=chosen == each) for each in (TEST, DRAWN, UPLOADED)]

@@ -102,7 +102,7 @@ def test_a_picture_of_digits_that_is_none_is_one_sentence(page: Page, digits: st
     page.goto(f"{digits}&what=picture")
     ready(page, DIGITS)
     page.locator("label").filter(has_text="Draw").locator("visible=true").click()
-    expect(page.locator(f"{DIGITS} .caption")).to_have_text("The drawing pad is blank: draw a digit on it.")
+    expect(page.locator(f"{DIGITS} .caption")).to_have_text("The drawing pad is blank: draw something on it.")
     page.locator("label").filter(has_text="Upload").locator("visible=true").click()
     upload(page, broken_picture)
     expect(page.locator(f"{DIGITS} .caption")).to_contain_text("The file is no picture that can be read")

@@ -50,7 +50,7 @@ def compared(both: dict[str, Way]) -> dict[str, Any]:
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(line.x[:1], line.x[-1:], share[:, None, None, None])
     shown = {"z on a line": line.x, "z on a great circle": circle.x, "pixels, cross-faded": faded}
-    hints = ("through the middle, where no samples are", "around the middle, not through it", "for contrast: no model")
+    hints = ("shorter between its ends than samples are", "as long all the way as its ends", "for contrast: no model")
     lengths = {name: way.z.norm(dim=1).tolist() for name, way in both.items()}
     bits = {name: way.bits.tolist() for name, way in both.items()}
     on_first, on_second = interpolation.spherical_weights(circle.z[0], circle.z[-1], FRAMES)

@@ -130,7 +130,7 @@ def build(page: gr.Blocks, places: Places) -> None:
             controls.to_settings()
             stage = scrubber.build("Through the flow, layer by layer", "flow-digits", "Drawing first samples …")
             table = gr.HTML(elem_id="flow-likelihood")
-            how.build(HOW, flow.Model.forward)
+            how.build(HOW, flow.Model.back)
             kept = gr.State(None, time_to_live=3600)
             command = export.build(kept, "flow-digits")
             link = links.build()
@@ -183,11 +183,15 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, list[Any]]:
     temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint)
     seed, dice = controls.seed()
 
-    def reveal(name: str) -> list[Any]:
-        return [gr.update(visible=yes) for yes in (name != SAMPLES, name == WAY, name == SAMPLES)]
-
-    what.change(reveal, what, [taken, end, n], queue=False, **controls.HIDDEN, **controls.PRIVATE)
     kind, number, *own = chosen.inputs
+
+    def reveal(name: str, picture: str, end: str) -> list[Any]:
+        sampled = name == SAMPLES or picture == SAMPLE or (name == WAY and end == SAMPLE)
+        return [gr.update(visible=yes) for yes in (name != SAMPLES, name == WAY, name == SAMPLES, sampled)]
+
+    shown = [taken, end, n, temperature]
+    gr.on([what.change, kind.change, to.change], reveal, [what, kind, to], shown, queue=False, **controls.HIDDEN,
+          **controls.PRIVATE)  # fmt: skip
     free = [controls.unchecked(each) for each in (what, to, other, n, temperature, seed)]
     changes = [*(each.input for each in free), *chosen.changes, *chosen.choices]
     return [what, kind, number, to, other, n, temperature, seed], own, dice, changes

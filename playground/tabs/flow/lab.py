@@ -53,7 +53,7 @@ def build(page: gr.Blocks) -> None:
             shown = _controls()
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = lab.build("flow-lab", answers.answering("train", benches.train))
-            how.build(HOW, Coupling.forward)
+            how.build(HOW, Coupling)
             link = links.build()
     why = "Turn the dial back and forth: the same layers, one way from the data, the other from noise."
     labs.listen(page, TAB, Asked, begin, shown, stage, link, Asked(), why)
@@ -63,12 +63,12 @@ def _controls() -> labs.Controls:
     """The controls in the order of `Asked`."""
     made: dict[str, Any] = {}
     made["data"], pad = labs.data(Asked().data, "flow-pad")
-    hint = "A line for every place, or a bent one."
+    hint = "How a coordinate is bent: scaled and shifted, or by a curve of several pieces."
     made["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
                                 elem_classes="chips")  # fmt: skip
     made["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalisation and a mixing.")
     made["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Of a spline.")
-    made["lr"] = labs.number("Learning rate", "Of Adam; it falls to 0 on a line.")
+    made["lr"] = labs.number("Learning rate", "Of Adam; it falls to 0 in a straight line.")
     made["seed"], dice = controls.seed("The same seed gives the same training.")
     reset = gr.Button("Reset", variant="primary", elem_id="flow-reset")
     with gr.Accordion("More", open=False):

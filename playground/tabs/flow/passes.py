@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -120,11 +121,13 @@ def _above(error: float) -> str:
 def described(trip: Trip) -> dict[str, Any]:
     """What is shown of it, as the arguments of `scrubber.pack`."""
     run, bits, terms = trip.run, trip.bits, trip.terms
-    z = np.stack([pictures.noise_to_uint8(run[trip.turn].y)] * len(run))
+    ends = pictures.to_uint8(run[0].x), pictures.noise_to_uint8(run[trip.turn].y), pictures.to_uint8(run[-1].x)
+    x, z, again = (np.stack([each] * len(run)) for each in ends)
     error = minus(f"x → z → x: no pixel is off by {_above(trip.error)} or more, of 2 from black to white")
     shown = [f"{each:.3f}" for each in bits]
     return {
-        "strips": [*strips(run), Strip("z", "where it ends; grey is 0", z, [error] * len(run))],
+        "strips": [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),
+                   Strip("x again", "what comes back from there", again, [error] * len(run))],
         "captions": [
             f"{where} · {each} bits per dimension" + ("" if k == trip.turn else ", if the flow ended here")
             for k, (where, each) in enumerate(zip(trip.told, shown, strict=True))
@@ -138,7 +141,7 @@ def described(trip: Trip) -> dict[str, Any]:
         ],
         "formula": OF_PICTURE,
         "numbers": following(run, **terms) | {"bits": shown},
-        "diagram": DIAGRAM,
+        "diagram": [replace(box, strip=1) if box.strip == 0 else box for box in DIAGRAM],
         "start": trip.turn,
     }  # fmt: skip
 
@@ -146,10 +149,10 @@ def described(trip: Trip) -> dict[str, Any]:
 # From layer to layer.
 
 DIAGRAM = (
-    Box("y", "The numbers before the layer, as a picture.", strip=0),
+    Box("y before", "The numbers before the layer, as a picture.", strip=0, ahead=-1),
     Box("layer", "Normalise: shift and scale. Mix: a 1x1 convolution. Couple: half of the numbers bend the others.",
         number="layer"),
-    Box("next y", "The numbers after it.", strip=0, ahead=1),
+    Box("y", "The numbers after it.", strip=0),
     Box("log |det|", "How much space is stretched up to the frame on show, in nats.", number="log_det"),
 )  # fmt: skip
 
@@ -169,9 +172,9 @@ def told(run: Sequence[Pass]) -> list[str]:
 
 
 def following(run: Sequence[Pass], **numbers: Sequence[float]) -> dict[str, list[str]]:
-    """Numbers of each frame, in nats, and the layer that comes next; the last frame has the one that led to it."""
-    names = [LAYERS[each.name] for each in run[1:]]
-    return {"layer": [*names, names[-1]]} | {name: list(map(nats, values)) for name, values in numbers.items()}
+    """Numbers of each frame, in nats, and the layer that led to it."""
+    layers = ["none yet", *(LAYERS[each.name] for each in run[1:])]
+    return {"layer": layers} | {name: list(map(nats, values)) for name, values in numbers.items()}
 
 
 def nats(value: float) -> str:

@@ -125,8 +125,8 @@ def _controls() -> tuple[Any, labs.Controls]:
     reset = gr.Button("Reset", variant="primary", elem_id="gan-reset")
     with gr.Accordion("More", open=False):
         made["k"] = gr.Slider(1, 20, step=1, label="Steps of D", info="For each step of G.")
-        made["lr_d"] = labs.number("Learning rate of D", "Of Adam; it falls to 0 on a line.")
-        made["lr_g"] = labs.number("Learning rate of G", "Of Adam; it falls to 0 on a line.")
+        made["lr_d"] = labs.number("Learning rate of D", "Of Adam; it falls to 0 in a straight line.")
+        made["lr_g"] = labs.number("Learning rate of G", "Of Adam; it falls to 0 in a straight line.")
         made["momentum"] = labs.number("Momentum", "Adam's β₁, of both.")
         made["clip"] = labs.number("Clip weights", "The largest weight of D; 0 for none.")
         made["spectral"] = gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain.")

@@ -25,15 +25,18 @@ DENSITY, ERROR = ((0, 0, 12), (60, 110, 150)), ((0, 0, 12), (213, 94, 0))
 VIEW = View(
     [
         Plane("The true score on the density of the noised data",
-              [Mark(palette.DATA, "data"), Mark("", "arrows: the true score"), Mark("", "bright: dense")], DENSITY),
+              [Mark(palette.DATA, "data"), Mark("", "bright: dense"),
+               Mark("", "arrows: the score; the longest of all are as long at every noise level")], DENSITY),
         Plane("The learned score on the same density", [Mark("", "arrows: the learned score")], DENSITY),
         Plane("How far the learned score is from the true one",
-              [Mark(palette.NOISE, "their distance, at most as long as the true score is on average")], ERROR),
+              [Mark(palette.NOISE, "their distance as a share of the true score's length; black 0, bright 1 or more")],
+              ERROR),
     ],
     [
         Curve("Relative error of the score over the steps",
               {"error": Mark(palette.NOISE, "relative error, mean of all noise levels of the dial")}),
-        Curve("Loss over the steps", {"loss": Mark(palette.DATA, "loss")}),
+        Curve("Loss over the steps",
+              {"loss": Mark(palette.DATA, "loss; only the explicit one can come to 0, the sliced one falls below")}),
     ],
 )  # fmt: skip
 
@@ -62,18 +65,22 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
     sigmas = levels(lab.settings)
     sigma = sigmas[min(at, len(sigmas) - 1)]
     noised = lab.data.noised(sigma)
-    mean, error = relative_error(lab, sigma, JUDGED)
-    errors = [relative_error(lab, each, FEW)[1] for each in sigmas]
+    error = relative_error(lab, sigma, JUDGED)
+    errors = [relative_error(lab, each, FEW) for each in sigmas]
     places, cells = lattice(), benches.lattice()
     found = [part(places, sigma) for part in (lab.truth, lab.learned)]
-    density, wrong = noised.log_prob(cells).exp(), (apart(lab, cells, sigma) / mean).clamp(0, 1)
-    if not (error.isfinite() and wrong.isfinite().all()):
+    density, wrong = noised.log_prob(cells).exp(), apart(lab, cells, sigma) / lab.truth(cells, sigma).norm(dim=1)
+    if not error.isfinite():
         raise Diverged("the score is no longer finite")
     heat, longest = benches.field(density / density.max()), found[0].norm(dim=1).max()
     fields = [
         {"dots": [], "heat": heat, "arrows": [points(places), points(shortened(arrows, longest))]} for arrows in found
     ]
-    none = {"dots": [], "heat": benches.field(wrong.reshape(CELLS, CELLS)), "arrows": ["", ""]}
+    none = {
+        "dots": [],
+        "heat": benches.field(wrong.nan_to_num(1).clamp(0, 1).reshape(CELLS, CELLS)),
+        "arrows": ["", ""],
+    }
     caption = [f"relative error at σ = {sigma:.3g}: {error:.1%}"]
     caption += [f"loss {loss:.3f}" for loss in losses.values()]
     return {
@@ -86,12 +93,10 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
 KIND = Kind({}, picture)
 
 
-def relative_error(lab: Lab, sigma: float, n: int) -> tuple[Tensor, Tensor]:
-    """The root mean square of the true score, and that of the learned one's distance from it as a share of this, over n
-    points with noise."""
+def relative_error(lab: Lab, sigma: float, n: int) -> Tensor:
+    """The root of E |s - s_true|^2 / E |s_true|^2 over n points with noise."""
     x = lab.data.noised(sigma).sample(n, generator(lab.settings.seed, 2))
-    mean = lab.truth(x, sigma).square().sum(1).mean().sqrt()
-    return mean, apart(lab, x, sigma).square().mean().sqrt() / mean
+    return (apart(lab, x, sigma).square().mean() / lab.truth(x, sigma).square().sum(1).mean()).sqrt()
 
 
 def apart(lab: Lab, x: Tensor, sigma: float) -> Tensor:

@@ -61,7 +61,7 @@ class Asked:
         validation.choice("digit", self.digit, DIGITS)
         whole = {"n": (1, 20), "evaluations": (10, 400), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-4, 1.0), "low": (0.01, 1.0), "high": (2.0, 50.0)}
-        validation.bound(self, whole, real)
+        validation.bound(self, whole, real, samplers.CALLED)
 
 
 def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
@@ -73,11 +73,15 @@ def run(model: ddpm.Model, asked: Asked) -> Iterator[Moment]:
     return langevin.descent(score, x, asked.sampler, (asked.low, asked.high), asked.evaluations, asked.size, noise)
 
 
-def strips(moments: list[Moment]) -> list[Strip]:
-    """What moments show: the noisy pictures on the scale that the network sees, its estimate, and the score."""
+def strips(moments: list[Moment], low: float) -> list[Strip]:
+    """What moments show: the noisy pictures on the scale that the network sees, its estimate, and the score.
+
+    Args:
+        low: the least noise, whose score the last moment has, without any.
+    """
     sigma = torch.tensor([each.sigma for each in moments])[:, None, None, None, None]
     x, s = (torch.stack([getattr(each, name) for each in moments]) for name in ("x", "score"))
-    noisy, eps = x / (1 + sigma**2).sqrt(), sigma * s
+    noisy, eps = x / (1 + sigma**2).sqrt(), sigma.clamp(min=low) * s
 
     def drawn(part: Tensor, noise: bool = False) -> Any:
         flat = part.flatten(0, 1)
@@ -96,9 +100,10 @@ def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     kept = live.thinned(moments, SHOWN)
     sigmas = [each.sigma for each in kept]
     lengths = [each.score.flatten(1).norm(dim=1).mean().item() for each in kept]
-    unit = [sigma * length / kept[0].x[0].numel() ** 0.5 for sigma, length in zip(sigmas, lengths, strict=True)]
+    whole = kept[0].x[0].numel() ** 0.5  # the length of unit noise
+    unit = [max(sigma, asked.low) * length / whole for sigma, length in zip(sigmas, lengths, strict=True)]
     return {
-        "strips": strips(kept),
+        "strips": strips(kept, asked.low),
         "captions": [
             f"step {each.step} of {kept[-1].step} · σ = {each.sigma:.3g} · mean length of the score {length:.3g}"
             for each, length in zip(kept, lengths, strict=True)
@@ -108,10 +113,11 @@ def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
             Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
             Curve("score", "Its mean length, which grows as the noise falls.",
                   [Series("", palette.ESTIMATE, lengths)], log=True),
-            Curve("σ · score", "By the length of unit noise: 1 where the picture is nothing else.",
+            Curve("σ · score", "By the length of unit noise: 1 where a picture is noise alone.",
                   [Series("", palette.DATA, unit)]),
         ],
-        "formula": samplers.FORMULAS[asked.sampler] + " <i>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ</i>",
+        "formula": samplers.formula(asked.sampler, asked.size) + "<br>s(x, σ) = −ε̂(x / √(1 + σ²), t(σ)) / σ",
+        "numbers": {"sigma": [f"{sigma:.3g}" for sigma in sigmas]},
         "keep": True,
     }  # fmt: skip
 
@@ -134,9 +140,8 @@ def build(page: gr.Blocks, places: Places) -> None:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         asked, moments = Asked(*given), list[Moment]()
         made = run(runs.load_model(places), asked)
-        yield from live.previews(
-            made, langevin.DESCENTS[asked.sampler](asked.evaluations), moments.append, lambda moment: strips([moment])
-        )
+        steps = langevin.DESCENTS[asked.sampler](asked.evaluations)
+        yield from live.previews(made, steps, moments.append, lambda moment: strips([moment], asked.low))
         shown = film(asked, moments)
         about = exports.origin(runs.NAME, asked, runs.provenance(places))
         yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]

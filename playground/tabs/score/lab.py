@@ -20,6 +20,13 @@ pictures; for these points it is known exactly, and stands beside what a network
 adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
 to the middle of all, in little noise to the nearest mode: turn the dial.
 
+What is minimised, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
+
+- *Denoising*: E λ(σ) ‖s(x, σ) + ε / σ‖². The noise that was added can't be told from x alone, so this never comes to 0.
+- *Sliced*: E λ(σ) (vᵀ ∂s/∂x v + ½ ‖s(x, σ)‖²) for random directions v. It needs no noise that is known, and falls
+  below 0.
+- *Explicit*: E λ(σ) ‖s(x, σ) − ∇ log p(x; σ)‖², where the score is known, as here.
+
 [Vincent 2011](https://www.iro.umontreal.ca/~vincentp/Publications/smdae_techreport.pdf) (denoising score matching) ·
 [Song 2019](https://arxiv.org/abs/1907.05600) (many noise levels) ·
 [Song 2020](https://arxiv.org/abs/1905.07088) (sliced)
@@ -56,7 +63,7 @@ def build(page: gr.Blocks) -> None:
             stage = lab.build("score-lab", answers.answering("train", benches.train))
             how.build(HOW, score.loss)
             link = links.build()
-    why = "Turn the dial: the less noise, the finer the score, and the harder to learn."
+    why = "Turn the dial: the less noise, the finer the score."
     labs.listen(page, TAB, Asked, begin, shown, stage, link, Asked(), why)
 
 
@@ -64,11 +71,11 @@ def _controls() -> labs.Controls:
     """The controls in the order of `Asked`."""
     made: dict[str, Any] = {}
     made["data"], pad = labs.data(Asked().data, "score-pad")
-    hint = "Towards the noise that was added; by random directions, without being told the noise; or towards the truth."
+    hint = "Learn from the noise that was added; from random directions; or from the true score."
     made["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
     made["low"] = labs.number("Least noise", "The same as the most for a single level.")
     made["high"] = labs.number("Most noise", "Standard deviation; the data are about 4 wide.")
-    made["lr"] = labs.number("Learning rate", "Of Adam; it falls to 0 on a line.")
+    made["lr"] = labs.number("Learning rate", "Of Adam; it falls to 0 in a straight line.")
     made["seed"], dice = controls.seed("The same seed gives the same training.")
     reset = gr.Button("Reset", variant="primary", elem_id="score-reset")
     with gr.Accordion("More", open=False):

@@ -7,8 +7,8 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import exports
-from playground.data.digits import pad
+from playground import exports, pictures
+from playground.data.digits import crop, pad
 from playground.tabs import Places, live
 from playground.tabs.ddpm import forward, runs
 from playground.tabs.score import digits, tasks
@@ -111,6 +111,21 @@ def build(page: gr.Blocks, places: Places) -> None:
     def opened(request: gr.Request) -> list[Any]:
         return live.opened(Asked, TAB, request)
 
+    def shown_under(drawing: object, upload: object, *given: Any) -> Any:
+        """What is mended, under the brush."""
+        try:
+            asked = Asked(*given)
+            if (asked.task, asked.mask) != (INPAINT, tasks.PAINTED):
+                return gr.skip()
+            x0 = picture(places, asked, drawing, upload)
+        except UserError:
+            return drawing_pad.under(None)
+        return drawing_pad.under(pictures.to_uint8(crop(x0))[0])
+
+    sketch, upload, brush = drawn
+    task, kind, number, mask, *_ = inputs
+    changes = [*(each.change for each in (task, mask, kind, number, sketch)), upload.upload]
+    gr.on(changes, shown_under, [sketch, upload, *inputs], brush, **controls.LIGHT, **controls.PRIVATE)
     live.listen(stage, live.Buttons(go, stop, dice), mend, inputs, [stage, kept, link, code], inputs[-1], "score_mend",
                 beside=drawn, also=[inputs[0].input], quietly=[link.select])  # fmt: skip
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)

@@ -133,19 +133,20 @@ def denoised_strips(asked: Asked, problem: Problem, first: Moment, moments: list
     y = first.x[:1] / sqrt(1 + first.sigma**2)
     one_step, mean = _expected([first])[0, :1], _expected(moments).mean(1)
     hint = "the picture, with noise, the mean in one step, that of the results"
-    return [*digits.strips(moments), _beside("beside them", hint, [problem.x0, y, one_step, mean], asked.n)]
+    return [*digits.strips(moments, LOW), _beside("beside them", hint, [problem.x0, y, one_step, mean], asked.n)]
 
 
 def inpainted_strips(asked: Asked, problem: Problem, first: Moment, moments: list[Moment]) -> list[Strip]:
     expected, holed = _expected(moments), torch.where(problem.gone, 0.0, problem.x0)
     hint = "the picture, what is known, the mean of the results, their spread"
     tiles = [problem.x0, holed, expected.mean(1), 2 * expected.std(1) - 1]
-    return [*digits.strips(moments), _beside("beside them", hint, tiles, asked.n)]
+    return [*digits.strips(moments, LOW), _beside("beside them", hint, tiles, asked.n)]
 
 
 def likely_strips(asked: Asked, problem: Problem, first: Estimate, moments: list[Estimate]) -> list[Strip]:
     shown = [0, *range(asked.n, len(first.x))]
-    x, *others = digits.strips([Moment(each.step, each.sigma, each.x[shown], each.score[shown]) for each in moments])
+    first_of_each = [Moment(each.step, each.sigma, each.x[shown], each.score[shown]) for each in moments]
+    x, *others = digits.strips(first_of_each, LOW)
     return [replace(x, hint=f"the picture, inverted, with noise {GRAIN:g}, blank"), *others]
 
 
@@ -162,7 +163,7 @@ def denoised_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dict
                [Series("each", palette.ESTIMATE, each), Series("their mean", palette.DATA, mean),
                 Series("one step", palette.COMPARED, [each[0]] * len(each))]),
          _spread(expected.std(1).square().mean((1, 2, 3)))],
-        f"{samplers.FORMULAS['reverse diffusion']}, from y = x<sub>0</sub> + {asked.noise:g} ε; "
+        f"{samplers.formula('reverse diffusion', SIZE)}, from y = x<sub>0</sub> + {asked.noise:g} ε<br>"
         f"<i>in one step</i> E[x<sub>0</sub> | y] = y + {asked.noise:g}² s(y, {asked.noise:g})",
     )  # fmt: skip
 
@@ -178,7 +179,7 @@ def inpainted_film(asked: Asked, problem: Problem, moments: list[Moment]) -> dic
          for a, b in zip(error, spread.series[0].values, strict=True)],
         [Curve("error where known", "Root mean square; black to white is 2.",
                [Series("", palette.DATA, error)], log=True), spread],
-        f"{samplers.FORMULAS['annealed']}, h = {SIZE:g}; <i>where the picture x<sub>0</sub> is known,</i> "
+        f"{samplers.formula('annealed', SIZE)}<br><i>where the picture x<sub>0</sub> is known,</i> "
         "s(x, σ) = (x<sub>0</sub> − x) / σ²",
     )  # fmt: skip
 
@@ -201,13 +202,14 @@ def likely_film(asked: Asked, problem: Problem, moments: list[Estimate]) -> dict
         moments,
         [replace(x, notes=[minus(results)] * len(moments)), *others],
         [minus(told.format(value)) for value in mean.tolist()],
-        [Curve("log p", "Nats, if the density at this σ were normal; at the right end it is.",
+        [Curve("log p", "Nats, as if the density at this σ were normal, which at the right end it is.",
                [Series(*line[:2], line[2].tolist()) for line in zip(names, colours, lines, strict=True)]),
          Curve("probes", "The highest and the lowest estimate of the picture, less their mean, nats.",
                [Series("highest", palette.DATA, above.amax(1).tolist()),
                 Series("lowest", palette.COMPARED, above.amin(1).tolist())])],
         f"log p(x) = log N(x<sub>{FLAT:g}</sub>; mean, {FLAT:g}² + {VARIANCE:g}) − ∫ σ tr(∂s/∂x) dσ "
-        f"<i>from {LOW:g} to {FLAT:g} along</i> dx = −σ s(x, σ) dσ; tr(∂s/∂x) ≈ vᵀ (∂s/∂x) v, v = ±1",
+        f"<i>from {LOW:g} to {FLAT:g} along</i> dx = −σ s(x, σ) dσ<br>tr(∂s/∂x) ≈ vᵀ (∂s/∂x) v, v = ±1, "
+        'σ = <b data-number="sigma"></b>',
         start=0,
     )  # fmt: skip
 
@@ -238,7 +240,7 @@ def _packed(
          for each, words in zip(moments, told, strict=True)],
         "ends": (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
         "curves": [*curves, Curve("σ", "The noise level.", [Series("", palette.NOISE, sigmas)], log=True)],
-        "formula": formula + ' &emsp; σ = <b data-number="sigma"></b>',
+        "formula": formula,
         "numbers": {"sigma": [f"{sigma:.3g}" for sigma in sigmas]},
         "start": start,
     }  # fmt: skip

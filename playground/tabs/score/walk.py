@@ -11,8 +11,8 @@ from playground import checkpoint, exports, langevin
 from playground.data import densities
 from playground.langevin import Moment
 from playground.tabs import Places, live
-from playground.tabs.score import samplers
-from playground.tabs.score.walks import EXACT, SCORES, Asked, density_of, film, path, run, score_of, seen, strip
+from playground.tabs.score import samplers, walks
+from playground.tabs.score.walks import Asked
 from playground.ui import controls, export, how, links, scrubber
 from playground.ui.controls import unchecked
 from playground.ui.scrubber import Strip
@@ -32,9 +32,9 @@ takes the noise away little by little. The reverse process and the probability f
 
 def described(places: Places, asked: Asked) -> dict[str, str]:
     """What a file says of its making; the exact score comes from no checkpoint."""
-    if asked.scored == EXACT:
+    if asked.scored == walks.EXACT:
         return {"settings": json.dumps(asdict(asked))}
-    found = path(places, asked.data)
+    found = walks.path(places, asked.data)
     return exports.origin(found.stem, asked, checkpoint.header(found).provenance)
 
 
@@ -43,7 +43,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     with gr.Row(elem_classes="tab-body"):
         with gr.Column(scale=1, min_width=260, elem_classes="controls"):
             go, stop = live.go_and_stop("score-walk")
-            inputs, dice = _controls()
+            inputs, dice = _controls(places)
         with gr.Column(scale=3, min_width=320, elem_classes="stage"):
             stage = scrubber.build("Particles that follow a score", "score-walk", "Walking …")
             how.build(HOW, langevin.langevin)
@@ -55,14 +55,14 @@ def build(page: gr.Blocks, places: Places) -> None:
     def walk(*given: Any) -> Iterator[Any]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         asked, moments = Asked(*given), list[Moment]()
-        made, density = run(score_of(places, asked), asked), density_of(asked.data)
+        made, density = walks.run(walks.score_of(places, asked), asked), walks.density_of(asked.data)
 
         def now(moment: Moment) -> list[Strip]:
-            return [strip([seen(density, moment)])]
+            return [walks.strip([walks.seen(density, moment)])]
 
         steps = langevin.DESCENTS[asked.sampler](asked.steps) if asked.sampler in langevin.DESCENTS else asked.steps
         yield from live.previews(made, steps, moments.append, now)
-        shown = film(asked, moments)
+        shown = walks.film(asked, moments)
         about = described(places, asked)
         yield [scrubber.pack(**shown), export.of_film(f"{TAB}-seed{asked.seed}", about, shown), links.value(TAB, asked)]
 
@@ -75,17 +75,18 @@ def build(page: gr.Blocks, places: Places) -> None:
     page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
 
 
-def _controls() -> tuple[list[Any], gr.Button]:
+def _controls(places: Places) -> tuple[list[Any], gr.Button]:
     """The controls in the order of `Asked`, and the dice."""
     default = Asked()
     data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
-    hint = "The true one, or that of a network in weights/."
-    scored = gr.Radio(SCORES, value=default.scored, label="Score", info=hint, elem_classes="chips")
+    hint = f"The true one, or that of a network, which there is of {', '.join(walks.learned(places)) or 'none'}."
+    scored = gr.Radio(walks.SCORES, value=default.scored, label="Score", info=hint, elem_classes="chips")
     named = [(title, name) for name, title in samplers.SAMPLERS.items()]
     sampler = gr.Radio(named, value=default.sampler, label="Sampler", info="The first two stay at the least noise.",
                        elem_classes="chips")  # fmt: skip
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
-    size = gr.Number(default.size, label="Step size h", info="Too large overshoots; too small crawls.", min_width=100)
+    hint = "By the variance; too large overshoots, too small crawls."
+    size = gr.Number(default.size, label="Step size h", info=hint, min_width=100)
     temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
     controls.rest(size, sampler, *samplers.PLAIN, "annealed")
     controls.rest(temperature, sampler, "langevin")

@@ -1,6 +1,6 @@
 """Walks of particles that follow a score through the plane: how they are run, and what is shown of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +24,8 @@ from playground.validation import UserError
 
 EXACT, LEARNED = SCORES = ("exact", "learned")
 SPAN = 3.2  # the picture goes from -SPAN to SPAN
-SIDE, CELL = 256, 4  # pixels a side: of the picture, of the density's cells
+SIDE, CELL = 240, 4  # pixels a side: of the picture, of the density's cells
+FEW = 8  # modes whose weights are written out
 MAX_FRAMES = 101
 LOST = 1000.0  # farther from 0 than any noise carries a particle
 
@@ -38,7 +39,8 @@ class Asked:
         scored: the exact score, or the one that a network learned.
         sampler: one of `samplers.SAMPLERS`.
         n: particles.
-        size: of a step; for those that change the noise level, by its variance.
+        size: of a step of Langevin dynamics, by a variance: of the noise level where that falls, else of the narrowest
+            part of the density with its noise.
         temperature: of plain Langevin dynamics.
         steps: evaluations of the score.
         low, high: noise levels; plain dynamics stays at the low one, and begins within half of the high one.
@@ -49,7 +51,7 @@ class Asked:
     scored: str = EXACT
     sampler: str = "langevin"
     n: int = 400
-    size: float = 0.02
+    size: float = 0.3
     temperature: float = 1.0
     steps: int = 100
     low: float = 0.05
@@ -62,7 +64,7 @@ class Asked:
         validation.choice("sampler", self.sampler, samplers.SAMPLERS)
         whole = {"n": (10, 1000), "steps": (10, 500), "seed": (0, validation.MAX_SEED)}
         real = {"size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
-        validation.bound(self, whole, real)
+        validation.bound(self, whole, real, samplers.CALLED)
         if self.low >= self.high:
             raise UserError("the least noise must lie below the most")
         if self.sampler == "mala" and self.scored == LEARNED:
@@ -85,17 +87,21 @@ def path(places: Places, data: str) -> Path:
     return places.weights / f"score-{data}.safetensors"
 
 
+def learned(places: Places) -> list[str]:
+    """The densities whose score a network has learned."""
+    return [name for name in densities.DENSITIES if path(places, name).exists()]
+
+
 def score_of(places: Places, asked: Asked) -> Score:
     """The score that is asked for.
 
     Raises:
         UserError: none was learned of this density, or not at these noise levels.
     """
-    density = densities.DENSITIES[asked.data]()
     if asked.scored == EXACT:
-        return densities.true_score(density)
+        return densities.true_score(density_of(asked.data))
     if not path(places, asked.data).exists():
-        others = "".join(f", or {each}" for each in densities.DENSITIES if path(places, each).exists())
+        others = "".join(f", or {each}" for each in learned(places))
         raise UserError(f"no network has learned {asked.data} yet: choose the exact score{others}")
     model = cast(score.Model, checkpoint.load(path(places, asked.data), expect="score"))
     low, high = model.config.low, model.config.high
@@ -111,16 +117,24 @@ def run(score: Score, asked: Asked) -> Iterator[Moment]:
     noise, begin = Draws(asked, 0), Draws(asked, 1)((2,))
     if asked.sampler in samplers.PLAIN:
         x = asked.high / 2 * begin.clamp(-2, 2) / 2
+        noised, h, coins = density_of(asked.data).noised(asked.low), step_size(asked), Draws(asked, 2)
         if asked.sampler == "langevin":
-            return langevin.langevin(score, x, asked.low, asked.size, asked.steps, noise, asked.temperature)
-        noised = densities.DENSITIES[asked.data]().noised(asked.low)
-        coins = Draws(asked, 2)
-        return langevin.mala(
-            score, lambda x, _: noised.log_prob(x), x, asked.low, asked.size, asked.steps, noise, coins
-        )
+            return langevin.langevin(score, x, asked.low, h, asked.steps, noise, asked.temperature)
+        return langevin.mala(score, lambda x, _: noised.log_prob(x), x, asked.low, h, asked.steps, noise, coins)
     return langevin.descent(
         score, asked.high * begin, asked.sampler, (asked.low, asked.high), asked.steps, asked.size, noise
     )
+
+
+def step_size(asked: Asked) -> float:
+    """The h of a step's formula."""
+    return asked.size * (density_of(asked.data).noised(asked.low).sigma ** 2 if asked.sampler in samplers.PLAIN else 1)
+
+
+@lru_cache(maxsize=32)
+def density_of(name: str) -> Density:
+    """One object a name, for `background` to know it by."""
+    return densities.DENSITIES[name]()
 
 
 # What is shown of them.
@@ -156,8 +170,8 @@ def drawn(density: Density, moment: Moment) -> np.ndarray:
     sheet = background(density, round(moment.sigma, 6)).copy()
     at = ((moment.x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2 * SIDE).long().numpy()
     rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
-    for dx in (-1, 0, 1):
-        for dy in (-1, 0, 1):
+    for dx in (0, 1):
+        for dy in (0, 1):
             x, y = at[:, 0] + dx, at[:, 1] + dy
             inside = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
             sheet[y[inside], x[inside]] = rgb
@@ -171,14 +185,14 @@ def background(density: Density, sigma: float) -> np.ndarray:
     y, x = torch.meshgrid(-line, line, indexing="ij")
     noised = density.noised(max(sigma, 0.03))
     p = noised.log_prob(torch.stack([x, y], dim=-1).reshape(-1, 2)).exp().reshape(x.shape)
-    rgb = (p / p.max())[..., None] * torch.tensor([70.0, 130.0, 180.0]) + torch.tensor([0.0, 0.0, 12.0])
+    rgb = (p / p.max()).sqrt()[..., None] * torch.tensor([70.0, 130.0, 180.0]) + torch.tensor([0.0, 0.0, 12.0])
     return rgb.byte().numpy().repeat(CELL, 0).repeat(CELL, 1)
 
 
-def strip(frames: list[Frame], plots: Sequence[Histogram] = ()) -> Strip:
+def strip(frames: list[Frame], plots: Sequence[Histogram] = (), notes: Sequence[str] = ()) -> Strip:
     """The pictures of a walk."""
     sheet = np.stack([each.picture for each in frames])[:, None]
-    return Strip("particles", "on the density at their noise level", sheet, plots=plots)
+    return Strip("particles", "on the density at their noise level, bright where it is dense", sheet, notes, plots)
 
 
 def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
@@ -198,23 +212,34 @@ def film(asked: Asked, moments: list[Moment]) -> dict[str, Any]:
     if asked.sampler == "mala":
         lines["taken"] = ("Share of the proposals.", palette.COMPARED, [each.accepted for each in frames])
     return {
-        "strips": [strip(frames, plots)],
+        "strips": [strip(frames, plots, _shares(density, frames) if plots else ())],
         "captions": [
-            f"step {step} of {steps[-1]} · σ = {each.sigma:.3g}"
-            + (f" · KL of the modes {each.kl:.3f} nats" if plots else "")
+            f"step {step} of {steps[-1]} · σ = {each.sigma:.3g}" + (f" · {_apart(each.kl)}" if plots else "")
             for step, each in zip(steps, frames, strict=True)
         ],
         "ends": ("step 0", f"step {steps[-1]}"),
         "curves": [Curve(name, hint, [Series("", colour, values)]) for name, (hint, colour, values) in lines.items()],
-        "formula": samplers.FORMULAS[asked.sampler],
+        "formula": samplers.formula(asked.sampler, step_size(asked), asked.temperature),
+        "numbers": {"sigma": [f"{each.sigma:.3g}" for each in frames]},
         "keep": True,
     }
 
 
-@lru_cache(maxsize=32)
-def density_of(name: str) -> Density:
-    """One object a name, for `background` to know it by."""
-    return densities.DENSITIES[name]()
+def _apart(kl: float) -> str:
+    """How far the shares of the modes are from the truth, in words."""
+    return f"KL of the modes {kl:.3f} nats" if np.isfinite(kl) else "no particle is near to a mode"
+
+
+def _shares(density: Density, frames: list[Frame]) -> list[str]:
+    """The shares of few modes in words, for each frame."""
+    truth = cast(Mixture, density).modes()[1].tolist()
+    if len(truth) > FEW:
+        return []
+
+    def said(shares: Iterable[float]) -> str:
+        return " ".join(f"{share:.0%}" for share in shares)
+
+    return [f"weights of the modes: {said(each.shares)}\nthe truth: {said(truth)}" for each in frames]
 
 
 def _weights(density: Density, frames: list[Frame]) -> Histogram:
