@@ -29,7 +29,7 @@ VIEW = View(
                Mark("", "arrows: the score; the longest of all are as long at every noise level")], DENSITY),
         Plane("The learned score on the same density", [Mark("", "arrows: the learned score")], DENSITY),
         Plane("How far the learned score is from the true one",
-              [Mark(palette.NOISE, "their distance as a share of the true score's length; black 0, bright 1 or more")],
+              [Mark(palette.NOISE, "their distance, by the true score's length there and on average; bright: 1")],
               ERROR),
     ],
     [
@@ -69,25 +69,18 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
     errors = [relative_error(lab, each, FEW) for each in sigmas]
     places, cells = lattice(), benches.lattice()
     found = [part(places, sigma) for part in (lab.truth, lab.learned)]
-    density, wrong = noised.log_prob(cells).exp(), apart(lab, cells, sigma) / lab.truth(cells, sigma).norm(dim=1)
-    if not error.isfinite():
+    density, wrong = noised.log_prob(cells).exp(), distance_map(lab, cells, sigma)
+    if not (error.isfinite() and wrong.isfinite().all()):
         raise Diverged("the score is no longer finite")
     heat, longest = benches.field(density / density.max()), found[0].norm(dim=1).max()
     fields = [
         {"dots": [], "heat": heat, "arrows": [points(places), points(shortened(arrows, longest))]} for arrows in found
     ]
-    none = {
-        "dots": [],
-        "heat": benches.field(wrong.nan_to_num(1).clamp(0, 1).reshape(CELLS, CELLS)),
-        "arrows": ["", ""],
-    }
+    none = {"dots": [], "heat": benches.field(wrong.reshape(CELLS, CELLS)), "arrows": ["", ""]}
     caption = [f"relative error at σ = {sigma:.3g}: {error:.1%}"]
     caption += [f"loss {loss:.3f}" for loss in losses.values()]
-    return {
-        "planes": [*fields, none],
-        "row": {"error": torch.stack(errors).mean().item(), **losses},
-        "caption": caption,
-    }
+    row = {"error": torch.stack(errors).mean().item(), **losses}
+    return {"planes": [*fields, none], "row": row, "caption": caption}
 
 
 KIND = Kind({}, picture)
@@ -97,6 +90,14 @@ def relative_error(lab: Lab, sigma: float, n: int) -> Tensor:
     """The root of E |s - s_true|^2 / E |s_true|^2 over n points with noise."""
     x = lab.data.noised(sigma).sample(n, generator(lab.settings.seed, 2))
     return (apart(lab, x, sigma).square().mean() / lab.truth(x, sigma).square().sum(1).mean()).sqrt()
+
+
+def distance_map(lab: Lab, x: Tensor, sigma: float) -> Tensor:
+    """The distance of both scores at points (N, 2), from 0 to 1: (N,). It is measured by the length of the true one and,
+    since that is 0 on hilltops, by what this is on average."""
+    true = lab.truth(lab.data.noised(sigma).sample(FEW, generator(lab.settings.seed, 2)), sigma)
+    average = true.square().sum(1).mean().sqrt()
+    return (apart(lab, x, sigma) / (lab.truth(x, sigma).norm(dim=1) + average)).clamp(0, 1)
 
 
 def apart(lab: Lab, x: Tensor, sigma: float) -> Tensor:
