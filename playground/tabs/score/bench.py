@@ -93,8 +93,8 @@ def relative_error(lab: Lab, sigma: float, n: int) -> Tensor:
 
 
 def distance_map(lab: Lab, x: Tensor, sigma: float) -> Tensor:
-    """The distance of both scores at points (N, 2), from 0 to 1: (N,). It is measured by the length of the true one and,
-    since that is 0 on hilltops, by what this is on average."""
+    """The distance of both scores at points (N, 2), from 0 to 1: (N,). Its unit is the length of the true one, and what
+    this is on average, since it is 0 on hilltops."""
     true = lab.truth(lab.data.noised(sigma).sample(FEW, generator(lab.settings.seed, 2)), sigma)
     average = true.square().sum(1).mean().sqrt()
     return (apart(lab, x, sigma) / (lab.truth(x, sigma).norm(dim=1) + average)).clamp(0, 1)
