@@ -135,7 +135,7 @@ class Coupling(nn.Module):
         self, move: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], x: Tensor, known: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         first, second = x.chunk(2, dim=1)
-        told = self.net(first if known is None else torch.cat([first, known], dim=1)).float()
+        told = self.net(first if known is None else torch.cat([first, known], dim=1)).to(x.dtype)
         h = told.unflatten(1, (first.shape[1], self.transform.count)).movedim(2, 0).contiguous()  # (count, B, c, ...)
         moved, log_slope = move(second, h)
         return torch.cat([first, moved], dim=1), log_slope.flatten(1).sum(1)

@@ -7,6 +7,7 @@ whole numbers 0 ... 255 is given noise u in [0, 1) in each pixel (the dequantisa
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -229,6 +230,12 @@ def logit(v: Tensor) -> tuple[Tensor, Tensor]:
 def log_normal(z: Tensor) -> Tensor:
     """Log density of N(0, I) at z (B, ...): (B,)."""
     return -0.5 * (z.square() + math.log(2 * math.pi)).flatten(1).sum(1)
+
+
+def precise(model: Model) -> Model:
+    """A copy in double precision, for a way there and back: what single precision loses in a flat piece of a spline is
+    magnified by the layers after it."""
+    return deepcopy(model).double()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def bits(model: flow.Model, x: Tensor) -> Tensor:
 
 
 def _eps(x: Tensor) -> Tensor:
-    return Noise(0, len(x))(x.shape[1:])
+    return Noise(0, len(x))(x.shape[1:]).to(x)
 
 
 # Pictures of other kinds.

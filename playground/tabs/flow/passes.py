@@ -105,7 +105,8 @@ class Trip(NamedTuple):
 
 @torch.no_grad()
 def there_and_back(model: flow.Model, x: Tensor) -> Trip:
-    """A picture x (1, C, H, W) to z, and from there to the picture again."""
+    """A picture x (1, C, H, W) to z, and from there to the picture again, in double precision."""
+    model, x = flow.precise(model), x.double()
     given = likelihood.numbers(model, x)
     forth = list(model.forth(given.y))
     back = [each._replace(log_det=forth[-1].log_det + each.log_det) for each in model.back(forth[-1].y)]
@@ -114,7 +115,7 @@ def there_and_back(model: flow.Model, x: Tensor) -> Trip:
 
 def _above(error: float) -> str:
     """A number that is above a positive error, of one digit."""
-    exponent = math.floor(math.log10(max(error, 1e-9)))
+    exponent = math.floor(math.log10(max(error, 1e-15)))
     return f"{math.floor(error / 10**exponent) + 1}e{exponent}"
 
 
@@ -123,7 +124,9 @@ def described(trip: Trip) -> dict[str, Any]:
     run, bits, terms = trip.run, trip.bits, trip.terms
     ends = pictures.to_uint8(run[0].x), pictures.noise_to_uint8(run[trip.turn].y), pictures.to_uint8(run[-1].x)
     x, z, again = (np.stack([each] * len(run)) for each in ends)
-    error = minus(f"x → z → x: no pixel is off by {_above(trip.error)} or more, of 2 from black to white")
+    error = minus(
+        f"x → z → x in double precision: no pixel is off by {_above(trip.error)} or more; black to white is 2"
+    )
     shown = [f"{each:.3f}" for each in bits]
     return {
         "strips": [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),
