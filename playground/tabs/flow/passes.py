@@ -124,13 +124,11 @@ def described(trip: Trip) -> dict[str, Any]:
     run, bits, terms = trip.run, trip.bits, trip.terms
     ends = pictures.to_uint8(run[0].x), pictures.noise_to_uint8(run[trip.turn].y), pictures.to_uint8(run[-1].x)
     x, z, again = (np.stack([each] * len(run)) for each in ends)
-    error = minus(
-        f"x → z → x in double precision: no pixel is off by {_above(trip.error)} or more; black to white is 2"
-    )
+    off = f"x → z → x in double precision: no pixel is off by {_above(trip.error)} or more, of 2 from black to white"
     shown = [f"{each:.3f}" for each in bits]
     return {
         "strips": [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),
-                   Strip("x again", "what comes back from there", again, [error] * len(run))],
+                   Strip("x again", "what comes back from there", again, [minus(off)] * len(run))],
         "captions": [
             f"{where} · {each} bits per dimension" + ("" if k == trip.turn else ", if the flow ended here")
             for k, (where, each) in enumerate(zip(trip.told, shown, strict=True))
