@@ -36,12 +36,12 @@ def test_a_link_restores_a_walk(page: Page, address: str) -> None:
     ready(page, WALK)
     assert "of 30" in caption(page, WALK), "each of Heun's steps asks for the score twice"
     expect(control(page, "number input for Particles")).to_have_value("200")
-    expect(page.get_by_label("Step size h").locator("visible=true")).to_be_disabled()
+    expect(page.get_by_label("Step size").locator("visible=true")).to_be_disabled()
 
 
 def test_a_bad_number_is_one_sentence(page: Page) -> None:
     ready(page, WALK)
-    page.get_by_label("Step size h").locator("visible=true").fill("-1")
+    page.get_by_label("Step size").locator("visible=true").fill("-1")
     page.keyboard.press("Tab")
     page.locator("#score-walk-sample").click()
     expect(page.locator(f"{WALK} .caption")).to_contain_text("must be a number from")

@@ -24,6 +24,9 @@ theory from anywhere; in practice nothing crosses the empty space between two mo
 depends on where they began. Much noise fills that space: annealing begins there, where there is a single hill, and
 takes the noise away little by little. The reverse process and the probability flow do the same in one go.
 
+A step suits a density if it is some share of a variance: of the noise level where that falls (annealed), else of the
+narrowest part of the density with its noise. The formula has the h that comes of it.
+
 [Welling 2011](https://www.stats.ox.ac.uk/~teh/research/compstats/WelTeh2011a.pdf) (Langevin) ·
 [Song 2019](https://arxiv.org/abs/1907.05600) (annealed) ·
 [Song 2021](https://arxiv.org/abs/2011.13456) (predictor-corrector, probability flow)
@@ -85,8 +88,8 @@ def _controls(places: Places) -> tuple[list[Any], gr.Button]:
     sampler = gr.Radio(named, value=default.sampler, label="Sampler", info="The first two stay at the least noise.",
                        elem_classes="chips")  # fmt: skip
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
-    hint = "By the variance; too large overshoots, too small crawls."
-    size = gr.Number(default.size, label="Step size h", info=hint, min_width=100)
+    hint = "h by the variance at hand; too large overshoots, too small crawls."
+    size = gr.Number(default.size, label="Step size", info=hint, min_width=100)
     temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
     controls.rest(size, sampler, *samplers.PLAIN, "annealed")
     controls.rest(temperature, sampler, "langevin")
