@@ -41,7 +41,7 @@ def build(name: str, kinds: Sequence[str], hint: str) -> Source:
         upload: Any = gr.UploadButton(CHOOSE, file_types=["image"])
         gr.Markdown("Best is one handwritten digit: it is made grey, cut out, centred and scaled as MNIST's are.")
     upload.preprocess = lambda payload: payload and payload.path
-    upload.upload(lambda path: gr.update(label=f"Chosen: {Path(path).name}" if path else CHOOSE), upload, upload,
+    upload.upload(lambda path: gr.update(label=f"{CHOOSE} (now {Path(path).name})" if path else CHOOSE), upload, upload,
                   queue=False, **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
 
     def reveal(chosen: str) -> list[Any]:

@@ -10,7 +10,8 @@ from playwright.sync_api import Download, Locator, Page
 
 def ready(page: Page, component: str) -> str:
     """Wait for a component of our own to show a value; the value's id."""
-    return page.wait_for_selector(f"{component} [data-ready]", state="attached").get_attribute("data-ready")
+    shown = page.wait_for_selector(f"{component} [data-ready]", state="attached", timeout=60_000)
+    return shown.get_attribute("data-ready")
 
 
 def next_value(page: Page, before: str, component: str) -> None:

@@ -34,7 +34,7 @@ which are a bound, by one draw of u: on average at least those of the exact like
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
 
-This flow is small and half trained: its samples have the strokes of digits, and few are digits.
+This flow is small and learned for less than two hours: its samples have the strokes of digits, and many are none.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation, mixing, temperature) ·
@@ -190,7 +190,7 @@ def _controls() -> tuple[list[Any], list[Any], gr.Button, list[Any]]:
         return [gr.update(visible=yes) for yes in (name != SAMPLES, name == WAY, name == SAMPLES, sampled)]
 
     shown = [taken, end, n, temperature]
-    gr.on([what.change, kind.change, to.change], reveal, [what, kind, to], shown, queue=False, **controls.HIDDEN,
+    gr.on([what.change, kind.input, to.input], reveal, [what, kind, to], shown, queue=False, **controls.HIDDEN,
           **controls.PRIVATE)  # fmt: skip
     free = [controls.unchecked(each) for each in (what, to, other, n, temperature, seed)]
     changes = [*(each.input for each in free), *chosen.changes, *chosen.choices]

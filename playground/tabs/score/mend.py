@@ -124,7 +124,7 @@ def build(page: gr.Blocks, places: Places) -> None:
 
     sketch, upload, brush = drawn
     task, kind, number, mask, *_ = inputs
-    changes = [*(each.change for each in (task, mask, kind, number, sketch)), upload.upload]
+    changes = [*(each.input for each in (task, mask, kind, number)), sketch.change, upload.upload]
     gr.on(changes, shown_under, [sketch, upload, *inputs], brush, **controls.LIGHT, **controls.PRIVATE)
     live.listen(stage, live.Buttons(go, stop, dice), mend, inputs, [stage, kept, link, code], inputs[-1], "score_mend",
                 beside=drawn, also=[inputs[0].input], quietly=[link.select])  # fmt: skip
