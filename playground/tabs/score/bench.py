@@ -29,7 +29,7 @@ VIEW = View(
                Mark("", "arrows: the score; the longest of all are as long at every noise level")], DENSITY),
         Plane("The learned score on the same density", [Mark("", "arrows: the learned score")], DENSITY),
         Plane("How far the learned score is from the true one",
-              [Mark(palette.NOISE, "their distance, by the true score's length there and on average; bright: 1")],
+              [Mark(palette.NOISE, "their distance, by the true score's length there and on average; bright: half")],
               ERROR),
     ],
     [
@@ -93,11 +93,11 @@ def relative_error(lab: Lab, sigma: float, n: int) -> Tensor:
 
 
 def distance_map(lab: Lab, x: Tensor, sigma: float) -> Tensor:
-    """The distance of both scores at points (N, 2), from 0 to 1: (N,). Its unit is the length of the true one, and what
+    """The distance of both scores at points (N, 2), from 0 to 1: (N,). 1 is half of the true one's length, and of what
     this is on average, since it is 0 on hilltops."""
     true = lab.truth(lab.data.noised(sigma).sample(FEW, generator(lab.settings.seed, 2)), sigma)
     average = true.square().sum(1).mean().sqrt()
-    return (apart(lab, x, sigma) / (lab.truth(x, sigma).norm(dim=1) + average)).clamp(0, 1)
+    return (2 * apart(lab, x, sigma) / (lab.truth(x, sigma).norm(dim=1) + average)).clamp(0, 1)
 
 
 def apart(lab: Lab, x: Tensor, sigma: float) -> Tensor:
