@@ -51,8 +51,8 @@ class Recipe(loop.Options):
 
 
 RECIPES = [
-    Recipe(name=f"score-{name}", config=score.Config(data=name, spread=spread, frequencies=frequencies))
-    for name, spread, frequencies in (("grid", 1.41, 4), ("ring", 1.42, 4), ("spirals", 1.05, 6))
+    Recipe(name=f"score-{name}", config=score.Config(data=name, spread=spread))
+    for name, spread in (("grid", 1.41), ("ring", 1.42))
 ]
 
 
