@@ -81,11 +81,10 @@ def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:
 
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
-@pytest.mark.parametrize("name", ["checkerboard", "moons"])
-def test_a_walk_ends_with_the_moments_of_the_density(sampler: str, name: str, tmp_path: Path) -> None:
-    asked = walks.Asked(data=name, sampler=sampler, n=1000, steps=300, low=0.1, high=4.0)
+def test_a_walk_ends_with_the_moments_of_the_checkerboard(sampler: str, tmp_path: Path) -> None:
+    asked = walks.Asked(data="checkerboard", sampler=sampler, n=1000, steps=300, low=0.1, high=4.0)
     end = last(walks.run(walks.score_of(Places(tmp_path, tmp_path), asked), asked)).x
-    expected = DENSITIES[name]().noised(asked.low).sample(20_000, generator(1))
+    expected = DENSITIES[asked.data]().noised(asked.low).sample(20_000, generator(1))
     assert end.mean(0).tolist() == pytest.approx(expected.mean(0).tolist(), abs=0.25)
     assert end.std(0).tolist() == pytest.approx(expected.std(0).tolist(), rel=0.15)
 
