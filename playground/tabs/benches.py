@@ -139,6 +139,11 @@ def lattice() -> Tensor:
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
 
 
+def heat(density: Tensor) -> str:
+    """A density at the cells' centres as a field, by its highest value."""
+    return field(density / density.max())
+
+
 def field(values: Tensor) -> str:
     """Values in 0 ... 1 at the cells' centres as bytes."""
     return packed((values * 255).round().byte().numpy())

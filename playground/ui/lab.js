@@ -122,11 +122,11 @@ function drawCurve(canvas, lines) {  // over the steps so far; what is between 0
   }
   if (!rows.length) return;
   Object.assign(context, {fillStyle: getComputedStyle(canvas).color, font: `${11 * ratio}px sans-serif`});
-  const say = (text, x, y, align) => { context.textAlign = align; context.fillText(text, x, y); };
+  const write = (text, x, y, align) => { context.textAlign = align; context.fillText(text, x, y); };
   const number = (value) => String(Number(value.toPrecision(3))).replace('-', '−');
-  say(number(low + span), 4 * ratio, 12 * ratio, 'left');
-  say(number(low), 4 * ratio, height - 4 * ratio, 'left');
-  say(`step ${frame.step}`, width - 4 * ratio, height - 4 * ratio, 'right');
+  write(number(low + span), 4 * ratio, 12 * ratio, 'left');
+  write(number(low), 4 * ratio, height - 4 * ratio, 'left');
+  write(`step ${frame.step}`, width - 4 * ratio, height - 4 * ratio, 'right');
 }
 
 function fit() {

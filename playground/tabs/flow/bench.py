@@ -12,7 +12,7 @@ from playground.labs import Diverged
 from playground.labs.flow import Lab, Settings
 from playground.sampling import generator, last
 from playground.tabs import benches
-from playground.tabs.benches import CELLS, SHOWN, Kind, points
+from playground.tabs.benches import SHOWN, Kind, heat, points
 from playground.ui import palette
 from playground.ui.lab import Curve, Dial, Mark, Plane, View
 
@@ -56,7 +56,9 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
         Diverged: something is no longer a number.
     """
     flow, x = lab.learned, lab.data.sample(JUDGED, generator(lab.settings.seed, 2))
-    density, warped = (flow.log_prob(benches.lattice(), start).exp() for start in (0, max(len(flow) - at, 0)))
+    cells, start = benches.lattice(), max(len(flow) - at, 0)
+    density = flow.log_prob(cells).exp()
+    warped = flow.log_prob(cells, start).exp() if start else density
     nats, truth = -flow.log_prob(x).mean(), -lab.data.log_prob(x).mean()
     z, log_det = nth(flow.forth(x[:SHOWN]), at)
     web, _ = nth(flow.back(net()), at)
@@ -75,11 +77,6 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
 
 
 KIND = Kind({}, picture)
-
-
-def heat(density: Tensor) -> str:
-    """A density at the centres of all cells, by its highest value."""
-    return benches.field((density / density.max()).reshape(CELLS, CELLS))
 
 
 def nth(steps: Iterable[tuple[Tensor, Tensor]], at: int) -> tuple[Tensor, Tensor]:

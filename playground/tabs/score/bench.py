@@ -12,7 +12,7 @@ from playground.labs.score import Lab, Settings
 from playground.langevin import ladder
 from playground.sampling import generator
 from playground.tabs import benches
-from playground.tabs.benches import CELLS, SPAN, Kind, points
+from playground.tabs.benches import SPAN, Kind, points
 from playground.ui import palette
 from playground.ui.lab import Curve, Dial, Mark, Plane, View
 
@@ -72,11 +72,11 @@ def picture(lab: Lab, losses: Mapping[str, float], at: int) -> dict[str, Any]:
     density, wrong = noised.log_prob(cells).exp(), distance_map(lab, cells, sigma)
     if not (error.isfinite() and wrong.isfinite().all()):
         raise Diverged("the score is no longer finite")
-    heat, longest = benches.field(density / density.max()), found[0].norm(dim=1).max()
+    dense, longest = benches.heat(density), found[0].norm(dim=1).max()
     fields = [
-        {"dots": [], "heat": heat, "arrows": [points(places), points(shortened(arrows, longest))]} for arrows in found
+        {"dots": [], "heat": dense, "arrows": [points(places), points(shortened(arrows, longest))]} for arrows in found
     ]
-    none = {"dots": [], "heat": benches.field(wrong.reshape(CELLS, CELLS)), "arrows": ["", ""]}
+    none = {"dots": [], "heat": benches.field(wrong), "arrows": ["", ""]}
     caption = [f"relative error at σ = {sigma:.3g}: {error:.1%}"]
     caption += [f"loss {loss:.3f}" for loss in losses.values()]
     row = {"error": torch.stack(errors).mean().item(), **losses}
