@@ -109,6 +109,38 @@ def test_training_lowers_the_bits_and_the_checkpoint_is_measured(tmp_path: Path)
     assert after["bits_tight"] <= after["bits"]
 
 
+@pytest.fixture
+def small(model: Model, tmp_path: Path) -> Path:
+    path = tmp_path / "small.safetensors"
+    checkpoint.save(path, model, {})
+    return path
+
+
+@pytest.mark.parametrize(
+    "larger", [{"widths": (12, 16)}, {"noise_width": 12}, {"steps": (4, 3)}, {"noise_steps": 3, "widths": (8, 9)}]
+)
+def test_a_flow_grown_from_another_begins_as_that_one_and_its_new_parts_learn(model, small, larger) -> None:
+    config, eps = replace(model.config, **larger), torch.randn(IMAGES.shape, generator=generator(1))
+    grown = recipe.begun(config, IMAGES, small)
+    as_kept = checkpoint.load(small)(IMAGES, eps)
+    assert torch.allclose(grown(IMAGES, eps), as_kept, atol=1e-5)
+    grown(IMAGES, eps).mean().backward()
+    old = dict(model.named_parameters())
+    new = {name: each.grad.clone() for name, each in grown.named_parameters() if each.requires_grad}
+    for name in new.keys() & old.keys():
+        new[name][tuple(map(slice, old[name].shape))] = 0
+    assert any(gradient.abs().max() > 0 for gradient in new.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [({"widths": (8, 6)}, "no room for scales.1"), ({"steps": (1, 1)}, "no room"), ({"steps": (3, 1)}, "in pairs")],
+)
+def test_a_flow_does_not_grow_from_one_it_has_no_room_for(model, small, change, sentence) -> None:
+    with pytest.raises(UserError, match=sentence):
+        recipe.begun(replace(model.config, **change), IMAGES, small)
+
+
 def test_a_linear_flow_reaches_the_likelihood_of_a_gaussian() -> None:
     """One scale without couplings' help: mixing and scaling alone turn correlated normal numbers into N(0, I)."""
     torch.manual_seed(0)

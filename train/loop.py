@@ -38,7 +38,6 @@ class Options:
         lr, warmup, decay: the learning rate rises over the first `warmup` steps and falls to 0 over the last
             share `decay` of a cycle.
         cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR").
-        gamma: the highest rate of a cycle, as a share of that of the cycle before.
         optimizer: one of `train.optimizers`.
         betas: of AdamW, which Muon leaves some of the weights to.
         weight_decay: decoupled (Loshchilov 2019).
@@ -64,7 +63,6 @@ class Options:
     warmup: int = 500
     decay: float = 0.3
     cycles: int = 1
-    gamma: float = 1.0
     optimizer: Optimizer = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
@@ -251,7 +249,7 @@ def rate(step: int, options: Options) -> float:
     done = step - length * cycle
     warm = min(1.0, (done + 1) / max(options.warmup, 1))
     left = min(1.0, (length - done) / max(options.decay * length, 1))
-    return options.gamma**cycle * warm * left
+    return warm * left
 
 
 def shuffled(n: int, batch_size: int, step: int, seed: int, process: int = 0, processes: int = 1) -> Tensor:

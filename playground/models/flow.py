@@ -41,10 +41,10 @@ class Config:
     size: int = 28
     channels: int = 1
     steps: Sequence[int] = (8, 8)
-    widths: Sequence[int] = (64, 96)
+    widths: Sequence[int] = (96, 128)
     coupling: str = "spline"
     bins: int = 8
-    noise_steps: int = 3
+    noise_steps: int = 5
     noise_width: int = 32
 
     def __post_init__(self) -> None:
