@@ -1,6 +1,7 @@
 """Generative Playground: python app.py, then open the address that it prints."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,10 @@ def main() -> None:
     found = checkpoint.find(options.weights)
     print(f"Checkpoints in {options.weights}: {', '.join(path.stem for path in found) or 'none'}")
     page = build(Places(options.weights, options.data))
-    launch(page, server_name=options.host, server_port=options.port, share=options.share or None)
+    try:
+        launch(page, server_name=options.host, server_port=options.port, share=options.share or None)
+    except OSError as error:  # such as a port that is taken
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

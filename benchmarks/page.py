@@ -171,12 +171,14 @@ def running(options: Options) -> Iterator[tuple[str, float]]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None
-            imported = float(app.stdout.readline().split()[1])
-            while not _answers(port):
+            _, _, imported = app.stdout.readline().partition(" ")
+            while imported and not _answers(port):
                 if app.poll() is not None:
-                    raise SystemExit("the app ended before its page was there")
+                    imported = ""
                 time.sleep(0.01)
-            yield f"http://127.0.0.1:{port}/", imported
+            if not imported:
+                raise SystemExit("the app ended before its page was there")
+            yield f"http://127.0.0.1:{port}/", float(imported)
         finally:
             app.terminate()
 

@@ -84,8 +84,8 @@ def sample(words: list[str]) -> int:
     if prompted and options.prompts:
         told["prompts"] = _prompts(options.prompts, settings)
         settings, run = replace(settings, n=len(told["prompts"])), partial(run, **told)
-    elif hasattr(family, "labels"):
-        told["labels"] = family.labels(model, settings).numpy()
+    elif hasattr(family, "labels") and (labels := family.labels(model, settings)) is not None:
+        told["labels"] = labels.numpy()
     shown = partial(family.shown, model) if hasattr(family, "shown") else attrgetter("x")
     write(options.out, run, shown, settings, told, exports.metadata(name, settings, checkpoint.header(path).provenance))
     print(options.out)

@@ -70,12 +70,12 @@ def bfloat16_is_faster() -> bool:
     x = torch.zeros(16, 64, 16, 16).to(memory_format=torch.channels_last)
     conv = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
 
-    def seconds(enabled: bool) -> float:
+    def taken(enabled: bool) -> float:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             start = time.perf_counter()
             conv(x)
             return time.perf_counter() - start
 
-    pairs = [(seconds(True), seconds(False)) for _ in range(25)]  # in turn: a busy moment hits both
+    pairs = [(taken(True), taken(False)) for _ in range(25)]  # in turn: a busy moment hits both
     half, single = map(min, zip(*pairs, strict=True))
     return half < 0.8 * single

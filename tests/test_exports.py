@@ -10,7 +10,7 @@ from PIL import Image
 
 from playground import __main__ as command_line
 from playground import checkpoint, exports, sampling
-from playground.models import ddpm, judge, text_to_image, vae
+from playground.models import ddpm, gan, judge, text_to_image, vae
 
 SETTINGS = ddpm.Settings(n=3, label=7, sampler="dpm-solver++", steps=4, w=2.5, clip=False, seed=9)
 
@@ -22,6 +22,9 @@ def weights(tmp_path: Path) -> Path:
     checkpoint.save(tmp_path / "weights" / "ddpm-tiny.safetensors", model, {"recipe": "none"})
     coder = vae.Model(vae.Config(size=8, latent=2, width=8, multipliers=(1,)))
     checkpoint.save(tmp_path / "weights" / "vae-tiny.safetensors", coder, {"recipe": "none"})
+    for name, classes in (("gan-tiny", 0), ("gan-classes", 10)):
+        pair = gan.Model(gan.Config(latent=4, widths=(8,), classes=classes))
+        checkpoint.save(tmp_path / "weights" / f"{name}.safetensors", pair, {"recipe": "none"})
     checkpoint.save(tmp_path / "weights" / "judge-tiny.safetensors", judge.Model(judge.Config(width=8)), {})
     return tmp_path / "weights"
 
@@ -43,6 +46,17 @@ def test_the_command_line_makes_the_same_pictures(weights: Path, tmp_path: Path)
     assert made["images"].shape == (3, 8, 8, 1)
     assert made["labels"].tolist() == [7, 7, 7]
     assert np.array_equal(np.asarray(picture)[:32:4, :32:4], made["images"][0, :, :, 0])
+
+
+@pytest.mark.parametrize(("name", "told"), [("vae-tiny", None), ("gan-tiny", None), ("gan-classes", [0, 1, 2])])
+def test_the_classes_of_pictures_are_told_where_there_are_any(
+    weights: Path, tmp_path: Path, name: str, told: list[int] | None
+) -> None:
+    flags = ["--n", "3", "--weights", str(weights), "--out", str(tmp_path / "some.npz")]
+    assert command_line.main(["sample", name, *flags]) == 0
+    made = np.load(tmp_path / "some.npz")
+    assert len(made["images"]) == 3
+    assert (made["labels"].tolist() if "labels" in made else None) == told
 
 
 def test_batches_do_not_show(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,12 +168,12 @@ def test_codes_without_tails_are_the_quantiles_of_codes_with_them() -> None:
 
 
 def test_classes_come_in_turn_or_as_asked() -> None:
-    config = VARIANTS["classes"]
-    assert gan.labels(config, gan.Settings(n=5), first=1).tolist() == [1, 2, 0, 1, 2]
-    assert gan.labels(config, gan.Settings(n=2, label=2)).tolist() == [2, 2]
-    assert gan.labels(TINY, gan.Settings(n=2, label=2)) is None
+    model = stirred(VARIANTS["classes"])
+    assert gan.labels(model, gan.Settings(n=5), first=1).tolist() == [1, 2, 0, 1, 2]
+    assert gan.labels(model, gan.Settings(n=2, label=2)).tolist() == [2, 2]
+    assert gan.labels(stirred(), gan.Settings(n=2, label=2)) is None
     with pytest.raises(UserError, match="label must be a whole number from 0 to 2"):
-        last(gan.sample(stirred(config), gan.Settings(label=3)))
+        last(gan.sample(model, gan.Settings(label=3)))
 
 
 @pytest.mark.parametrize("wrong", [{"n": 0}, {"label": 1.5}, {"truncation": 0}, {"seed": -1}, {"label": "seven"}])

@@ -178,6 +178,16 @@ def test_pictures_are_drawn_now_and_then(tiny):
     assert sorted(path.name for path in tiny.folder.glob("*.png")) == ["picture-0000006.png", "picture-0000012.png"]
 
 
+def test_buffers_are_kept_as_they_are_beside_the_average_of_the_weights(tiny):
+    model = torch.nn.Linear(3, 1)
+    model.register_buffer("tokens", torch.arange(500))
+    run = loop.Run(replace(tiny, steps=50, ema=0.9995), lambda: model)
+    for _ in run.train(loss=lambda model, step, generator: model(torch.ones(8, 3)).square().mean()):
+        pass
+    assert torch.equal(run.ema.module.tokens, torch.arange(500))
+    assert not torch.equal(run.ema.module.weight, run.model.weight)
+
+
 @pytest.mark.parametrize("log_every", [1, 1000])
 def test_a_loss_that_is_not_a_number_stops_the_run_with_advice_before_its_state_is_kept(tiny, log_every):
     tiny = replace(tiny, log_every=log_every)
@@ -265,7 +275,7 @@ def test_a_run_whose_state_is_lost_goes_on_from_its_checkpoint(tiny, tmp_path):
     for of in (run.model, run.ema.module):
         assert_same({k: v.to(average[k].dtype) for k, v in of.state_dict().items()}, average)
     about = checkpoint.header(train(replace(half, minutes=None, start=kept))).provenance
-    assert (about["steps"], about["flags"]["start"]) == (12, str(kept))
+    assert (about["steps"], about["flags"]["start"]) == (12, kept.name)
     assert [row["step"] for row in logged(half)] == [12]
 
 
@@ -273,6 +283,35 @@ def test_a_run_does_not_go_on_from_another_model(tiny):
     other = replace(tiny, start=train(tiny), name="other", config=replace(TINY, width=16))
     with pytest.raises(UserError, match="made with another config"):
         train(other)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [({"steps": 0}, "steps must be a whole number"), ({"cycles": 0}, "cycles must be"), ({"log_every": 0}, "log_every"),
+     ({"batch_size": 0}, "batch_size must be"), ({"ema": 1.5}, "ema must be a number from 0 to 1"),
+     ({"lr": float("nan")}, "lr must be a number")],
+)  # fmt: skip
+def test_absurd_options_are_refused(tiny, wrong, sentence):
+    with pytest.raises(UserError, match=sentence):
+        replace(tiny, **wrong)
+
+
+def test_a_tracker_that_is_not_installed_is_named(tiny):
+    with pytest.raises(UserError, match="pip install aim"):
+        train(replace(tiny, tracker="aim"))
+
+
+def test_a_log_whose_last_row_was_cut_off_does_not_keep_a_run_from_going_on(tiny):
+    train_until_killed(tiny, 7)
+    with (tiny.folder / loop.LOG).open("a") as file:
+        file.write('{"step": 8, "lo')
+    assert train(tiny)
+    assert [row["step"] for row in logged(tiny)] == list(range(1, 13))
+
+
+def test_the_last_step_is_logged(tiny):
+    train(replace(tiny, log_every=5))
+    assert [row["step"] for row in logged(tiny)] == [5, 10, 12]
 
 
 def test_a_finished_run_does_not_go_on(tiny):

@@ -21,8 +21,9 @@ def main() -> None:
     recipes = {recipe.name: recipe for module in families.values() for recipe in module.RECIPES}
     first = {family: module.RECIPES[0] for family, module in families.items()}
     commands = {**first, **recipes, "evaluate": evaluate.Options()}
-    chosen = tyro.cli(tyro.extras.subcommand_type_from_defaults(commands, prefix_names=False), description=__doc__)
+    command = tyro.extras.subcommand_type_from_defaults(commands, prefix_names=False)
     try:
+        chosen = tyro.cli(command, description=__doc__)
         if isinstance(chosen, evaluate.Options):
             result = evaluate.evaluate(chosen)
         else:

@@ -16,6 +16,7 @@ from tyro.conf import Positional
 
 from playground import checkpoint
 from playground.data import digits
+from playground.validation import UserError
 from train import judging, lab, results
 from train.results import Entry
 
@@ -48,8 +49,18 @@ class Options:
 
 
 def evaluate(options: Options) -> str:
-    """Measure what is not measured yet; the tables of all results, as Markdown."""
-    for entry in tqdm([entry for entry in entries(options) if _wanted(entry, options)], desc="measurements"):
+    """Measure what is not measured yet; the tables of all results, as Markdown.
+
+    Raises:
+        UserError: there is nothing to measure of a checkpoint that is named.
+    """
+    wanted = [entry for entry in entries(options) if _wanted(entry, options)]
+    idle = {*options.names} - {entry.identity["checkpoint"] for entry in wanted} - {lab.NAME}
+    if idle:
+        among = f" in the rows {', '.join(options.only)}" if options.only else ""
+        raise UserError(f"there is nothing to measure of {', '.join(sorted(idle))}{among}: samples are judged of what has "
+                        '"-digits" in its name')  # fmt: skip
+    for entry in tqdm(wanted, desc="measurements"):
         if options.again or not results.known(entry, results.read(options.out)):
             results.keep(options.out, entry, entry.measure())
     return results.markdown(results.tables(results.read(options.out)))

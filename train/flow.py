@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 
 from playground import checkpoint, pictures
@@ -53,9 +54,18 @@ def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
     Args:
         images: instead of the digits, (N, C, H, W) in [-1, 1].
     """
-    shown = _digits(recipe.data, "train") if images is None else images
-    run = loop.Run(recipe, lambda: begun(recipe.config, shown[: recipe.batch_size], recipe.narrower))
-    shown = shown.to(run.accelerator.device)
+
+    def learned() -> Tensor:
+        if images is not None:
+            return images
+        with PartialState().main_process_first():  # of several, one fetches what is missing
+            return _digits(recipe.data, "train")
+
+    def build() -> flow.Model:
+        return begun(recipe.config, learned()[: recipe.batch_size], recipe.narrower)
+
+    run = loop.Run(recipe, build)
+    shown = learned().to(run.accelerator.device)
 
     def loss(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
         x = shown[run.batch(len(shown), step)]

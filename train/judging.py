@@ -156,7 +156,7 @@ class Judge:
         return features, self.model.read(features).argmax(1).cpu()
 
     def measure(self, pictures: Pictures) -> dict[str, float]:
-        """The figures of a set of pictures; `frechet` and `coverage_of_floor` in floors: see `train.results`."""
+        """The figures of a set of pictures; `train.results` makes them multiples of the floor's."""
         features, read = self.look(pictures.images)
         figures = {
             "frechet": frechet(self.real, features),

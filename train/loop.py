@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -21,10 +21,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from playground import checkpoint
+from playground import checkpoint, validation
 from playground.sampling import generator
 from playground.validation import UserError
 from train.optimizers import OPTIMIZERS, Optimizer
+
+
+Precision = Literal["bf16", "no"]  # Accelerate's names
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Options:
         weight_decay: decoupled (Loshchilov 2019).
         clip_norm: largest norm of the gradient.
         ema: decay of the moving average of the weights, which is what ships.
-        precision: "bf16" or "no", Accelerate's mixed precision.
+        precision: mixed with bfloat16, or single.
         compile: use torch.compile (a minute to start, then faster).
         minutes: stop after so long, keep the state, and continue when called again.
         start: where a run has no state, a checkpoint of the same model to go on from, at its step and with its averaged
@@ -68,7 +71,7 @@ class Options:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema: float = 0.999
-    precision: str = "bf16"
+    precision: Precision = "bf16"
     compile: bool = False
     minutes: float | None = None
     start: Path | None = None
@@ -80,6 +83,11 @@ class Options:
     picture_every: int = 1000
     log_every: int = 20
     tracker: str | None = None
+
+    def __post_init__(self) -> None:
+        whole = ("steps", "batch_size", "cycles", "save_every", "picture_every", "log_every")
+        real = {"lr": (0.0, 10.0), "decay": (0.0, 1.0), "ema": (0.0, 1.0)}
+        validation.bound(self, dict.fromkeys(whole, (1, 10**9)), real)
 
     @property
     def learns_from(self) -> str:
@@ -117,14 +125,15 @@ class Run:
         self.accelerator = Accelerator(
             mixed_precision=options.precision, log_with=options.tracker, project_dir=options.folder
         )
+        if options.tracker and not self.accelerator.log_with:
+            raise UserError(f"there is no tracker {options.tracker} here: pip install {options.tracker}")
         set_seed(options.seed)
         model, saved = build(), sorted(options.folder.glob("step-*"))
         begun = started_from(options, model) if options.start and not saved else 0
         if options.precision != "no":
             model = model.to(memory_format=torch.channels_last)
-        self.ema = AveragedModel(
-            model.to(self.accelerator.device), multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True
-        ).eval()
+        model = model.to(self.accelerator.device)
+        self.ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema)).eval()
         if options.compile:
             model.compile()
         optimizer = OPTIMIZERS[options.optimizer](model, options)
@@ -227,14 +236,13 @@ def started_from(options: Options, model: nn.Module) -> int:
         UserError: it is of another config, or has taken all steps.
     """
     path = cast(Path, options.start)
-    found = checkpoint.header(path)
-    config = json.loads(json.dumps(asdict(cast(Any, model).config)))
-    if _but_for_files(found.config) != _but_for_files(config):
+    kept, taken = cast(Any, checkpoint.load(path)), checkpoint.header(path).provenance["steps"]
+    if _but_for_files(asdict(kept.config)) != _but_for_files(asdict(cast(Any, model).config)):
         raise UserError(f"{path} was made with another config than this run's: choose another --start, or none")
-    model.load_state_dict(checkpoint.load(path).state_dict())
-    if found.provenance["steps"] >= options.steps:
-        raise UserError(f"{path} has already taken {found.provenance['steps']} steps: ask for more --steps")
-    return found.provenance["steps"]
+    if taken >= options.steps:
+        raise UserError(f"{path} has already taken {taken} steps: ask for more --steps")
+    model.load_state_dict(kept.state_dict())
+    return taken
 
 
 def _but_for_files(config: dict[str, Any]) -> dict[str, Any]:
@@ -279,8 +287,9 @@ CIRCUMSTANCES = {
 
 
 def experiment(options: Options) -> dict[str, Any]:
-    """The flags that decide the result, as JSON."""
-    return json.loads(json.dumps({k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}, default=str))
+    """The flags that decide the result, as JSON; of files the names, since folders are the machine's."""
+    flags = {k: v for k, v in asdict(options).items() if k not in CIRCUMSTANCES}
+    return json.loads(json.dumps(flags, default=lambda path: path.name))
 
 
 def continues(now: dict[str, Any], folder: Path) -> None:
@@ -327,7 +336,7 @@ def follow(
     bar = tqdm(total=options.steps, initial=first, disable=not main, desc=options.name, mininterval=1)
     for record in records:
         bar.update()
-        if record.step % options.log_every == 0:
+        if record.step % options.log_every == 0 or record.step == options.steps:
             speed = (record.step - first) * options.batch_size / (time.monotonic() - start)
             _log(run, record, speed, bar)
         if main and picture and record.step % options.picture_every == 0:
@@ -379,4 +388,7 @@ def _log(run: Run, record: Record, samples_per_second: float, bar: Any) -> None:
 def _forget(log: Path, step: int) -> None:
     """Drop the rows of a log after a step, which are to come again."""
     rows = log.read_text().splitlines(keepends=True) if log.exists() else []
-    log.write_text("".join(row for row in rows if json.loads(row)["step"] <= step))
+    whole = [row for row in rows if row.endswith("}\n")]  # a run that was killed may leave a part of one
+    partial = log.with_suffix(".partial")
+    partial.write_text("".join(row for row in whole if json.loads(row)["step"] <= step))
+    partial.replace(log)

@@ -70,7 +70,8 @@ def tables(records: Iterable[Record]) -> dict[str, list[dict[str, Any]]]:
     made: dict[str, list[dict[str, Any]]] = {}
     for (table, name, row, n), group in groups.items():
         group = [in_floors(figures, floors.get((table, n), [])) for figures in group]
-        spread = {figure: _spread([figures[figure] for figures in group]) for figure in group[0]}
+        common = [figure for figure in group[0] if all(figure in figures for figures in group)]
+        spread = {figure: _spread([figures[figure] for figures in group]) for figure in common}
         made.setdefault(table, []).append({"checkpoint": name, "row": row, "n": n, "seeds": len(group), **spread})
     return made
 

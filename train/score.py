@@ -39,7 +39,7 @@ class Recipe(loop.Options):
     decay: float = 0.9
     optimizer: Optimizer = "muon"
     betas: tuple[float, float] = (0.9, 0.99)
-    precision: str = "no"
+    precision: loop.Precision = "no"
     save_every: int = 5_000
     picture_every: int = 5_000
     config: score.Config = field(default_factory=score.Config)

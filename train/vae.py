@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class Recipe(loop.Options):
     steps: int = 23_400
     lr: float = 1e-3
     decay: float = 0.5
-    dataset: str = "digits"
+    dataset: Literal["digits", "shapes", "emoji"] = "digits"
     config: Config = DIGITS
     objective: Objective = field(default_factory=Objective)
     binarize: bool = False
@@ -104,7 +104,8 @@ def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
         return vae.loss(model, x, generator, recipe.objective, step)
 
     def finish(path: Path) -> None:
-        some = (batches(step, generator(recipe.seed, step)) for step in range(FITTED))
+        shares = range(FITTED * run.accelerator.num_processes)  # of batches: those of one process
+        some = (batches(step, generator(recipe.seed, step)) for step in shares)
         test = (images, torch.zeros(len(images))) if images is not None else DATASETS[recipe.dataset].test(recipe)
         complete(path, some, *test)
 

@@ -328,7 +328,7 @@ def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
     """
     device = next(model.parameters()).device
     z = codes(model.config.latent, settings, first).to(device)
-    y = labels(model.config, settings, first)
+    y = labels(model, settings, first)
     y = None if y is None else y.to(device)
     with compute.fast(z):
         x = model.generator(z, y).float()
@@ -343,10 +343,11 @@ def codes(latent: int, settings: Settings, first: int = 0) -> Tensor:
     return torch.special.ndtri(inside).float()
 
 
-def labels(config: Config, settings: Settings, first: int = 0) -> Tensor | None:
-    """The classes asked for (n,), of a model that knows classes."""
-    if not config.classes:
+def labels(model: Model, settings: Settings, first: int = 0) -> Tensor | None:
+    """The classes of the pictures first ... first + n - 1: (n,), of a model that knows classes."""
+    classes = model.config.classes
+    if not classes:
         return None
     if settings.label is None:
-        return torch.arange(first, first + settings.n) % config.classes
-    return torch.full((settings.n,), validation.integer("label", settings.label, 0, config.classes - 1))
+        return torch.arange(first, first + settings.n) % classes
+    return torch.full((settings.n,), validation.integer("label", settings.label, 0, classes - 1))

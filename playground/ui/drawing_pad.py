@@ -18,7 +18,7 @@ def build(elem_id: str, wanted: str = "draw a digit") -> gr.HTML:
 
 
 def under(picture: np.ndarray | None) -> dict[str, str]:
-    """The value that shows a picture uint8 (H, W) under what is drawn, or none; what is drawn stays."""
+    """The value that shows a picture uint8 (H, W, C) under what is drawn, or none; what is drawn stays."""
     return {"under": scrubber.data_url(picture) if picture is not None else ""}
 
 

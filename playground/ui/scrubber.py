@@ -1,7 +1,7 @@
 """The frame scrubber: synchronised strips of frames, with curves, formula and diagram that follow the frame shown.
 
-`build` makes the component; `pack` makes its value from a finished run, `live` from a run under way, `message` from
-an error. The frames travel once, as sprite sheets; scrubbing happens in the browser and asks the server for nothing.
+`build` makes the component; `pack` makes its value from a finished run, `live` from a run under way. The frames travel
+once, as sprite sheets; scrubbing happens in the browser and asks the server for nothing.
 """
 
 import base64
@@ -23,7 +23,7 @@ from playground.ui import component, download
 from playground.ui.answers import packed
 
 MAX_SIDE = 4096  # pixels of a sheet's side: what phones' canvases hold
-LOSSLESS = 2_000_000  # pixels of a strip up to which PNG is quick and small enough
+LOSSLESS = 2_000_000  # numbers of a strip up to which PNG is quick and small enough
 
 
 @dataclass(frozen=True)

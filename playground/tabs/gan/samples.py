@@ -77,12 +77,12 @@ def ways(model: gan.Model, asked: Asked) -> Tensor:
 @torch.no_grad()
 def draw(model: gan.Model, asked: Asked, z: Tensor) -> Tensor:
     """The pictures (N, 1, H, W) of codes (N, Z)."""
-    return model.generator(z, gan.labels(model.config, asked.settings(asked.seed)))
+    return model.generator(z, gan.labels(model, asked.settings(asked.seed)))
 
 
 def walk(model: gan.Model, asked: Asked) -> Walk:
     """All that is shown of the ways."""
-    y = gan.labels(model.config, asked.settings(asked.seed))
+    y = gan.labels(model, asked.settings(asked.seed))
     made = []
     for z in ways(model, asked):
         x = draw(model, asked, z).requires_grad_()
