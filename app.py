@@ -89,7 +89,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size="20mb",
         show_error=False,
         run_history=False,
-        state_session_capacity=64,  # each may hold some 50 MB of frames
+        state_session_capacity=64,  # each may hold some 110 MB of frames
         footer_links=["api", "gradio"],
         **options,  # type: ignore[arg-type]
     )

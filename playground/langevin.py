@@ -175,7 +175,7 @@ def descent(
 
     Args:
         ends: the least noise and the most.
-        evaluations: of the score, at most so many; at least 10.
+        evaluations: of the score, at most so many on the way, at least 10; and one where it ends.
         size: of a step of annealed Langevin dynamics, by the variance of the level.
     """
     steps = DESCENTS[sampler](evaluations)

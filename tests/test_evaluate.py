@@ -61,6 +61,13 @@ def test_results_are_kept_until_the_checkpoint_changes(options, monkeypatch) -> 
     assert len(json.loads(options.out.read_text())["measurements"]) == len(results["measurements"])
 
 
+def test_a_name_that_nothing_is_measured_of_is_refused(options) -> None:
+    with pytest.raises(UserError, match="nothing to measure of judge-digits: samples are judged"):
+        evaluate.evaluate(replace(options, names=("judge-digits",), only=(), weights=options.judge.parent))
+    with pytest.raises(UserError, match="nothing to measure of ddpm-digits in the rows none"):
+        evaluate.evaluate(replace(options, names=("ddpm-digits",), only=("none",)))
+
+
 def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:
     classes = torch.tensor([2, 0, 2, 7, 2])
     drawn = judging.draw(options.weights / "ddpm-digits.safetensors", ddpm.Settings(n=5, steps=2), classes)

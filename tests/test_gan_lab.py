@@ -227,6 +227,31 @@ def test_a_bad_control_is_one_sentence(field: str, value: object) -> None:
     assert len(str(refused.value)) < 200
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [({"batch": 1024, "kernels": 64}, "time or memory"), ({"batch": 256, "kernels": 16, "unroll": 10}, "memory"),
+     ({"batch": 1024, "k": 20, "unroll": 1}, "time"), ({"spectral": True, "clip": 0.1}, "choose one")],
+)  # fmt: skip
+def test_what_would_starve_other_visitors_or_does_nothing_is_refused(given: dict, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        replace(Asked(), **given)
+
+
+def test_a_visitor_keeps_the_last_two_labs_and_nobody_elses_go() -> None:
+    other = bench.begin(densities.ring(), SMALL)["lab"]
+    benches.belongs(other, ("other", "gan.lab"))
+    mine = [bench.begin(densities.ring(), SMALL)["lab"] for _ in range(4)]
+    for name in mine:
+        benches.belongs(name, ("me", "gan.lab"))
+    assert list(benches._benches) == [other, *mine[-2:]]
+
+
+def test_a_lab_that_begins_with_infinities_is_explained(monkeypatch) -> None:
+    monkeypatch.setattr(bench, "pull", lambda *_: torch.full((1, 2), math.inf))
+    with pytest.raises(UserError, match="ran off to infinity"):
+        bench.begin(densities.ring(), SMALL)
+
+
 def test_a_link_with_a_bad_number_is_refused_in_words() -> None:
     with pytest.raises(UserError, match="k"):
         links.restore(Asked, "gan.lab", {"tab": "gan.lab", "k": "many"})

@@ -31,6 +31,14 @@ def test_the_table_counts_in_floors_of_as_many_pictures() -> None:
     assert "| 0.4000 ± 0.0000 | 3.00 ± 1.41 |" in results.markdown({"digits": [floor, fast]})
 
 
+def test_a_figure_that_not_every_seed_has_is_left_out() -> None:
+    records = [record("model", "fast", seed, 4.0, 0.4) for seed in (0, 1)]
+    del records[1]["figures"]["coverage"]
+    (row,) = results.tables(records)["digits"]
+    assert row["frechet"]["mean"] == 4
+    assert "coverage" not in row
+
+
 def test_a_table_without_a_floor_counts_as_it_is_and_one_seed_has_no_spread() -> None:
     (row,) = results.tables([record("model", "fast", 0, 4.0, 0.4, table="other")])["other"]
     assert row["frechet"] == {"mean": 4}

@@ -105,7 +105,7 @@ def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> Non
     checkpoint.save(walks.path(places, "ring"), score.Model(config), {})
     with pytest.raises(UserError, match="choose the exact score, or ring"):
         walks.score_of(places, replace(asked, data="grid"))
-    for wrong in ({"low": 0.05}, {"high": 3.0}):
+    for wrong in ({"low": 0.05}, {"high": 3.0}, {"sampler": "langevin", "low": 3.0, "high": 4.0}):
         with pytest.raises(UserError, match=r"from 0.1 to 2"):
             walks.score_of(places, replace(asked, **wrong))
     found = walks.score_of(places, asked)(torch.ones(1, 2), 1.0)

@@ -1,6 +1,7 @@
 """The views of text to image: what they keep of a run, the maps of words, what they refuse."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from playground.data import captions, emoji
 from playground.models import text_to_image
 from playground.models.text_to_image import Model, Settings
+from playground.tabs import Places
 from playground.tabs.text_to_image import compare, draw, grid, inside, runs, why
 from playground.tabs.text_to_image.runs import Recorder, Run
 from playground.validation import UserError
@@ -84,6 +86,17 @@ def test_every_choice_of_strips_is_shown(model: Model) -> None:
         assert len({strip.frames.shape for strip in strips}) == 1
     without, given, difference = (strip.frames[0].astype(float) for strip in strips[1:])
     assert np.abs(difference - (127.5 + (given - without) / 2)).max() <= 0.51
+    assert strips[1].name == "without the prompt"
+    against = runs.strips(model, recorded(model, n=1, steps=2, negative="rain"), runs.GUIDANCE)[1]
+    assert against.name == "with “rain”, to be avoided"
+
+
+def test_an_emoji_that_the_font_has_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emoji, "load", lambda *_, **__: emoji.Glyphs(["pizza"], torch.zeros(1, 4, 64, 64), ""))
+    places = Places(tmp_path, tmp_path)
+    assert inside.scene(places, "pizza", "blue").shape == (1, 3, 64, 64)
+    with pytest.raises(UserError, match="no owl: choose another"):
+        inside.scene(places, "owl", "blue")
 
 
 def test_what_there_is_to_say_of_a_prompt(model: Model) -> None:

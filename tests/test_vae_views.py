@@ -16,10 +16,12 @@ from playground.data import emoji, shapes
 from playground.models import vae
 from playground.sampling import generator
 from playground.tabs import Places
+from playground.tabs import vae as tab
 from playground.tabs.vae import answers, betas, codes, interpolate, latent_map, meter, save, traverse
 from playground.tabs.vae.codes import Settings, Start
 from playground.ui import answers as ui_answers
-from playground.ui import neighbours
+from playground.ui import neighbours, source
+from playground.validation import UserError
 
 CONFIG = vae.Config(size=28, latent=3, width=8, multipliers=(1,), patch=4, kept=50)
 
@@ -49,6 +51,14 @@ def start(places: Places) -> Start:
 def array(picture: dict) -> np.ndarray:
     shape = (picture["height"], picture["width"], picture["channels"])
     return np.frombuffer(base64.b64decode(picture["pixels"]), np.uint8).reshape(shape)
+
+
+def test_only_the_view_of_ways_asks_for_their_other_end(places: Places) -> None:
+    wrong = ("vae-digits", codes.PRIOR, 0, "", None, 3, source.TEST, 99_999)
+    begun = tab.start(places, *tab.cause("traverse", wrong))
+    assert begun.settings == Settings(seed=3)
+    with pytest.raises(UserError, match="other end"):
+        tab.start(places, *tab.cause("interpolate", wrong))
 
 
 def test_dimensions_come_by_their_kl_and_the_dead_are_marked(places: Places) -> None:

@@ -58,8 +58,10 @@ def evaluate(options: Options) -> str:
     idle = {*options.names} - {entry.identity["checkpoint"] for entry in wanted} - {lab.NAME}
     if idle:
         among = f" in the rows {', '.join(options.only)}" if options.only else ""
-        raise UserError(f"there is nothing to measure of {', '.join(sorted(idle))}{among}: samples are judged of what has "
-                        '"-digits" in its name')  # fmt: skip
+        raise UserError(
+            f"there is nothing to measure of {', '.join(sorted(idle))}{among}: samples are judged of what has "
+            '"-digits" in its name'
+        )
     for entry in tqdm(wanted, desc="measurements"):
         if options.again or not results.known(entry, results.read(options.out)):
             results.keep(options.out, entry, entry.measure())

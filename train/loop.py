@@ -26,7 +26,6 @@ from playground.sampling import generator
 from playground.validation import UserError
 from train.optimizers import OPTIMIZERS, Optimizer
 
-
 Precision = Literal["bf16", "no"]  # Accelerate's names
 
 

@@ -13,6 +13,9 @@ from playground.data.densities import Density
 from playground.labs import CALLED, averaged, descend, falling, seeded
 from playground.sampling import generator
 
+SLOWEST = 20 * 1024  # points that D sees in a step, in thought as well
+LARGEST = 2**22  # distances between points of a batch, by all kernels, that are kept at once
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -53,6 +56,14 @@ class Settings:
         real = {"lr_d": (1e-6, 1.0), "lr_g": (1e-6, 1.0), "momentum": (0.0, 0.99), "average": (0.0, 0.9999)}
         validation.flag("spectral", self.spectral)
         validation.bound(self, whole, real, CALLED)
+        if self.spectral and self.objective.clip:
+            raise validation.UserError("a spectral norm undoes what clipping the weights does: choose one of them")
+        unrolled = 1 + self.objective.unroll
+        if self.k * unrolled * self.batch > SLOWEST or self.kernels * unrolled * self.batch**2 > LARGEST:
+            raise validation.UserError(
+                "so many points a step need too much time or memory with so many kernels, unrolled steps, steps of D: "
+                "lower one of them"
+            )
 
 
 class Generator(nn.Sequential):

@@ -4,7 +4,8 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -17,7 +18,7 @@ from playground.ui.answers import packed
 from playground.ui.lab import Dial
 from playground.validation import UserError
 
-KEPT = 32  # labs; the one that was left alone for the longest goes
+KEPT = 100  # labs; the one that was left alone for the longest goes
 SLICE = 0.08  # seconds of training between two pictures
 SECONDS = 180.0  # of training in all
 SPAN = 3.0  # of the picture, in both directions from 0
@@ -57,6 +58,7 @@ class Bench:
     def __init__(self, lab: Lab, kind: Kind):
         self.lab, self.kind, self.seconds, self.turn = lab, kind, 0.0, threading.Lock()
         self.losses: dict[str, float] = {}
+        self.owner: Hashable = None
 
 
 _benches: OrderedDict[str, Bench] = OrderedDict()
@@ -70,8 +72,28 @@ def begin(lab: Lab, kind: Kind, dial: Dial | None = None) -> dict[str, Any]:
         _benches[name] = bench
         while len(_benches) > KEPT:
             _benches.popitem(last=False)
+    with _explained():
+        first = frame(bench, dial.at if dial else 0)
     return {"lab": name, "span": SPAN, "scale": SCALE, "limit": lab.limit, "dial": dial and dial._asdict(),
-            "frame": frame(bench, dial.at if dial else 0)}  # fmt: skip
+            "frame": first}  # fmt: skip
+
+
+def belongs(name: str, owner: Hashable) -> None:
+    """Say whose a lab is. Of each owner's the last two stay: the browser may still be asking for the one before."""
+    with _lock:
+        if name in _benches:
+            _benches[name].owner = owner
+        for old in [each for each, bench in _benches.items() if bench.owner == owner][:-2]:
+            del _benches[old]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What went wrong with a training, and what to do."""
+    try:
+        yield
+    except Diverged:
+        raise UserError("the training ran off to infinity: lower the learning rate and press Reset") from None
 
 
 def train(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,17 +106,14 @@ def train(request: Mapping[str, Any]) -> dict[str, Any]:
         _benches.move_to_end(str(request["lab"]))
     turn = validation.choice("turn", request.get("turn"), ["play", "look", *bench.kind.turns])
     at = validation.integer("place of the dial", request.get("at", 0), 0, 1000)
-    with bench.turn:
+    with bench.turn, _explained():
         start = time.monotonic()
-        try:
-            if turn == "play":
-                _play(bench)
-            elif turn != "look" and not over(bench):
-                bench.losses |= bench.kind.turns[turn](bench.lab)
-            bench.seconds += time.monotonic() - start
-            return frame(bench, at)
-        except Diverged:
-            raise UserError("the training ran off to infinity: lower the learning rate and press Reset") from None
+        if turn == "play":
+            _play(bench)
+        elif turn != "look" and not over(bench):
+            bench.losses |= bench.kind.turns[turn](bench.lab)
+        bench.seconds += time.monotonic() - start
+        return frame(bench, at)
 
 
 def _play(bench: Bench) -> None:

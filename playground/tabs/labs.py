@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from playground import validation
 from playground.data import densities
 from playground.data.densities import Density
+from playground.tabs import benches
 from playground.ui import component, controls, drawing_pad, links
 from playground.ui.controls import sentence
 from playground.validation import UserError
@@ -86,7 +88,10 @@ def listen(
         try:
             asked = make()
             linked = None if asked.data == DRAWN else asked
-            return [begin(asked, drawing, why), links.value(tab, linked, address)]
+            made = begin(asked, drawing, why)
+            if visitor := LocalContext.request.get(None):
+                benches.belongs(made["lab"], (visitor.session_hash, tab))
+            return [made, links.value(tab, linked, address)]
         except UserError as error:
             return [component.message(sentence(error)), links.value(tab, linked, address)]
 

@@ -26,7 +26,7 @@ async function ask(turn) {
 function look() {                    // the same training, its dial at another place
   $('.dial output').value = shown.dial.marks[dial.value];
   turned = asking;
-  if (!asking && !playing) ask('look');
+  if (!asking && (!playing || frame.over)) ask('look');
 }
 
 async function play() {

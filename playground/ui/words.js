@@ -39,7 +39,7 @@ function wordButton(list, text, note, word, size) {
   const choose = (yes) => {
     chosen = yes ? word : -1;
     list.querySelectorAll('button').forEach((other, i) => other.setAttribute('aria-pressed', i === chosen));
-    show(index);
+    if (element.dataset.live !== 'true') show(index);    // its pictures are gone as soon as they are drawn
   };
   button.setAttribute('aria-pressed', 'false');
   if (note) button.dataset.note = note;

@@ -105,7 +105,7 @@ def score_of(places: Places, asked: Asked) -> Score:
         raise UserError(f"no network has learned {asked.data} yet: choose the exact score{others}")
     model = cast(score.Model, checkpoint.load(path(places, asked.data), expect="score"))
     low, high = model.config.low, model.config.high
-    if asked.low < low or (asked.high > high and asked.sampler in langevin.DESCENTS):
+    if not low <= asked.low <= high or (asked.high > high and asked.sampler in langevin.DESCENTS):
         raise UserError(
             f"the network has learned noise from {low:g} to {high:g}: stay within, or choose the exact score"
         )

@@ -237,6 +237,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     def sample(shown: object, *values: Any) -> Iterator[Any]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
         settings, model = settings_of(values), runs.load_model(places)
+        validation.choice("strips", shown, runs.SHOWN)
         recorder = Recorder(model, settings)
         moments = text_to_image.sample(model, settings)
         yield from live.previews(moments, settings.steps, recorder.add, partial(runs.preview, model))

@@ -75,6 +75,8 @@ class Asked:
 def scene(places: Places, name: str, ground: str) -> Tensor:
     """An emoji in the middle of a background, (1, 3, 64, 64)."""
     glyphs = emoji.load(places.data, download=True)
+    if name not in glyphs.names:
+        raise UserError(f"the emoji font here has no {name}: choose another emoji, or install a newer font")
     glyph = torch.tensor([[glyphs.names.index(name), NONE]])
     side, middle = torch.tensor([[48.0, 0]]), torch.full((1, 2), scenes.SIZE / 2)
     return scenes.draw(Scenes(glyph, torch.tensor([list(GROUNDS).index(ground)]), side, middle, middle), glyphs)

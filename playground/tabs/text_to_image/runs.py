@@ -192,7 +192,7 @@ def strips(model: Model, run: Run, shown: str) -> list[Strip]:
         return of_latents(run.x0_hat, run.z, run.eps_hat, apart=shown == CHANNELS)
     without, given = decoded(model, run.without), decoded(model, run.given)
     difference = (127.5 + (given.astype(np.float32) - without) / 2).round().astype(np.uint8)
-    against = f"without “{run.settings.negative}”" if run.settings.negative else "without the prompt"
+    against = f"with “{run.settings.negative}”, to be avoided" if run.settings.negative else "without the prompt"
     return [
         Strip(*ESTIMATE, run.x0_hat),
         Strip(against, "the model's estimate if it is told nothing, or what to avoid", without),

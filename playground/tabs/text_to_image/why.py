@@ -62,7 +62,7 @@ def costs(model: Model) -> Iterator[Cost]:
 
 def cost(evaluate: Any, network: torch.nn.Module, config: Config) -> Cost:
     """Of one evaluation of a network on (1, channels, size, size)."""
-    x, numbers = torch.randn(1, config.channels, config.size, config.size), list[int]()
+    x, numbers = torch.zeros(1, config.channels, config.size, config.size), list[int]()
 
     def count(module: torch.nn.Module, _: Any, made: Any) -> None:
         if not list(module.children()) and isinstance(made, Tensor):

@@ -60,7 +60,7 @@ def build(page: gr.Blocks, places: Places) -> None:
     def show(name: str, filled: dict[str, Any], *values: Any, address: bool = True, wrong: str = "") -> list[Any]:
         """The values of the outputs for the chosen image in a view; the other views stay as they are."""
         try:
-            begun = start(places, *values)
+            begun = start(places, *cause(name, values))
             made = VIEWS[name].show(places, begun)
             beside = [link_of(name, begun.settings, address), save.command(begun.settings)]
             filled = filled | {name: cause(name, values)}
@@ -91,7 +91,7 @@ def build(page: gr.Blocks, places: Places) -> None:
         if name == before or (turning and name == FIRST):
             return [*nothing, gr.skip(), False]
         if filled.get(name) == cause(name, values):
-            nothing[outputs.index(link)] = link_of(name, settings(*values))
+            nothing[outputs.index(link)] = link_of(name, settings(*cause(name, values)))
             return [*nothing, name, False]
         return [*show(name, filled, *values), name, False]
 
@@ -111,8 +111,8 @@ def build(page: gr.Blocks, places: Places) -> None:
 
 
 def cause(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
-    """The values of the controls that a view depends on."""
-    return tuple(values) if name == "interpolate" else tuple(values[:6])
+    """The values of the controls that a view depends on, and the others as they are at first."""
+    return tuple(values) if name == "interpolate" else (*values[:6], Settings.to, Settings.other)
 
 
 def link_of(name: str, chosen: Settings, address: bool = True) -> dict[str, Any]:
