@@ -296,6 +296,7 @@ def test_absurd_options_are_refused(tiny, wrong, sentence):
         replace(tiny, **wrong)
 
 
+@pytest.mark.filterwarnings("ignore:.log_with")
 def test_a_tracker_that_is_not_installed_is_named(tiny):
     with pytest.raises(UserError, match="pip install aim"):
         train(replace(tiny, tracker="aim"))
