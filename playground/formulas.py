@@ -194,6 +194,27 @@ def _numbers(sampler: str, alpha_bar: Sequence[float], times: Sequence[int], k: 
     return {name: f"{value:.3g}" for name, value in shown.items()} | {"t": str(times[k]), "s": str(times[k + 1])}
 
 
+ARC = "(sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) z<sub>1</sub>"  # Shoemake 1985
+SHARE = f"α = {_number('share')} <i>Shoemake 1985</i>"
+
+
+def ways(straight: str, arc: str, codes: str) -> str:
+    """Both ways from z_0 to z_1, by their names, in symbols and in numbers; `codes` says what the two are."""
+    return (
+        f"{straight}: z = (1 − α) z<sub>0</sub> + α z<sub>1</sub> = {_number('less')} z<sub>0</sub> + "
+        f"{_number('share')} z<sub>1</sub><br>{arc}: z = {ARC} = {_number('on_first')} z<sub>0</sub> + "
+        f"{_number('on_second')} z<sub>1</sub> <i>Shoemake 1985</i><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: "
+        f"{codes} · α: share of the way · Ω: angle between them</i>"
+    )
+
+
+def ways_numbers(on_first: Sequence[float], on_second: Sequence[float]) -> dict[str, list[str]]:
+    """Those in `ways`, of the weights along the arc."""
+    share = [k / (len(on_first) - 1) for k in range(len(on_first))]
+    numbers = {"less": share[::-1], "share": share, "on_first": on_first, "on_second": on_second}
+    return {name: [f"{value:.2f}" for value in values] for name, values in numbers.items()}
+
+
 FORWARD_STEP = (
     "x<sub>t</sub> = √ᾱ<sub>t</sub> x<sub>0</sub> + √(1 − ᾱ<sub>t</sub>) ε <i>Ho 2020, eq. 4</i><br>"
     f"cosine: {_number('cosine_signal')} x<sub>0</sub> + {_number('cosine_sigma')} ε<br>"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from playground import interpolation, pictures
+from playground import formulas, interpolation, pictures
 from playground.models import flow
 from playground.sampling import last
 from playground.tabs.flow import likelihood
@@ -15,13 +15,6 @@ from playground.ui.scrubber import Curve, Series, Strip
 FRAMES = 21
 LINE, CIRCLE = "line", "great circle"
 COLOURS = {LINE: palette.DATA, CIRCLE: palette.ESTIMATE}
-FORMULA = (
-    'line: z = (1 − α) z<sub>0</sub> + α z<sub>1</sub> = <b data-number="less"></b> z<sub>0</sub> + '
-    '<b data-number="share"></b> z<sub>1</sub><br>great circle: z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + '
-    '(sin αΩ / sin Ω) z<sub>1</sub> = <b data-number="on_first"></b> z<sub>0</sub> + <b data-number="on_second"></b> '
-    "z<sub>1</sub> <i>Shoemake 1985</i><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: what the two pictures become · "
-    "α: share of the way · Ω: angle between them</i>"
-)
 
 
 class Way(NamedTuple):
@@ -53,8 +46,7 @@ def compared(both: dict[str, Way]) -> dict[str, Any]:
     hints = ("shorter between its ends than samples are", "as long all the way as its ends", "for contrast: no model")
     lengths = {name: way.z.norm(dim=1).tolist() for name, way in both.items()}
     bits = {name: way.bits.tolist() for name, way in both.items()}
-    on_first, on_second = interpolation.spherical_weights(circle.z[0], circle.z[-1], FRAMES)
-    weights = {"less": 1 - share, "share": share, "on_first": on_first, "on_second": on_second}
+    weights = interpolation.spherical_weights(circle.z[0], circle.z[-1], FRAMES)
     return {
         "strips": [
             Strip(name, hint, pictures.to_uint8(x)[:, None])
@@ -70,7 +62,7 @@ def compared(both: dict[str, Way]) -> dict[str, Any]:
             Curve(name, hint, [Series(k, colour, v[k]) for k, colour in COLOURS.items()])
             for name, hint, v in (("|z|", "Length of z.", lengths), ("bits per dimension", "Of the pictures.", bits))
         ],
-        "formula": FORMULA,
-        "numbers": {name: [f"{value:.2f}" for value in values.tolist()] for name, values in weights.items()},
+        "formula": formulas.ways(LINE, CIRCLE, "what the two pictures become"),
+        "numbers": formulas.ways_numbers(*(each.tolist() for each in weights)),
         "start": FRAMES // 2,
     }

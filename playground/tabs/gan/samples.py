@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from playground import adversarial, checkpoint, exports, interpolation, pictures, validation
-from playground.formulas import minus
+from playground.formulas import ARC, SHARE, minus
 from playground.models import gan
 from playground.tabs import Places, live
 from playground.tabs.gan import contest
@@ -31,8 +31,7 @@ raise its logit: it lights up strokes that it misses, and darkens those that it 
 [Brock 2019](https://arxiv.org/abs/1809.11096) (truncation) · [Miyato 2018](https://arxiv.org/abs/1802.05637) (classes)
 """
 FORMULA = (
-    'z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) z<sub>1</sub>, α = <b data-number="share"></b> '
-    '<i>Shoemake 1985</i> · D(G(z)) = <b data-number="logit"></b><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: '
+    f'z = {ARC}, {SHARE} · D(G(z)) = <b data-number="logit"></b><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: '
     "codes of the two seeds · Ω: angle between them · D(G(z)): the logit of the first picture</i>"
 )
 

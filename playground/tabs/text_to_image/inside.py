@@ -14,6 +14,7 @@ from torch import Tensor
 from playground import exports, interpolation, pictures, validation
 from playground.data import emoji, scenes
 from playground.data.scenes import GROUNDS, NONE, Scenes
+from playground.formulas import ARC, SHARE
 from playground.models import text_to_image
 from playground.models.autoencoder import Model as Autoencoder
 from playground.models.text_to_image import LONGEST, Settings
@@ -125,8 +126,7 @@ def way(model: text_to_image.Model, asked: Asked, x: Tensor, other: Tensor) -> d
         (asked.name if asked.kind == EMOJI else "your picture", asked.other),
         curves=[Curve("size of the latent", "Root mean square; those of pictures have 1 on average.",
                       [Series("", palette.DATA, length)])],
-        formula="z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) z<sub>1</sub>, "
-        'α = <b data-number="share"></b> <i>Shoemake 1985</i>',
+        formula=f"z = {ARC}, {SHARE}",
         numbers={"share": [f"{part:.2f}" for part in share.tolist()]},
         start=0,
         keep=True,

@@ -6,7 +6,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import interpolation, pictures
+from playground import formulas, interpolation, pictures
 from playground.tabs import Places
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import Start
@@ -21,13 +21,6 @@ Between two codes every point is a code too, and the decoder draws it; the pixel
 over each other. In many dimensions the prior's codes lie near a sphere of radius √Z. The straight way cuts through its
 middle, where there are no images; the arc stays outside.
 """
-FORMULA = (
-    'straight: z = (1 − α) z<sub>0</sub> + α z<sub>1</sub> = <b data-number="less"></b> z<sub>0</sub> + '
-    '<b data-number="share"></b> z<sub>1</sub><br>arc: z = (sin (1 − α)Ω / sin Ω) z<sub>0</sub> + (sin αΩ / sin Ω) '
-    'z<sub>1</sub> = <b data-number="on_first"></b> z<sub>0</sub> + <b data-number="on_second"></b> z<sub>1</sub> '
-    "<i>Shoemake 1985</i><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: the two codes · α: share of the way · Ω: "
-    "angle between the codes</i>"
-)
 
 
 def build(places: Places) -> tuple[list[Any], list[Any]]:
@@ -63,8 +56,7 @@ def show(places: Places, start: Start) -> list[Any]:
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
     colours = {"straight": palette.DATA, "arc": palette.ESTIMATE}
     norms = {name: way.norm(dim=1).tolist() for name, way in both.items()}
-    on_first, on_second = interpolation.spherical_weights(both["arc"][0], both["arc"][-1], FRAMES)
-    numbers = {"less": 1 - share, "share": share, "on_first": on_first, "on_second": on_second}
+    weights = interpolation.spherical_weights(both["arc"][0], both["arc"][-1], FRAMES)
     return [
         scrubber.pack(
             strips,
@@ -72,8 +64,8 @@ def show(places: Places, start: Start) -> list[Any]:
              f"the arc, √Z = {model.config.latent**0.5:.2f} of most codes" for k in range(FRAMES)],
             ("the image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
-            formula=FORMULA,
-            numbers={name: [f"{value:.2f}" for value in values.tolist()] for name, values in numbers.items()},
+            formula=formulas.ways("straight", "arc", "the two codes"),
+            numbers=formulas.ways_numbers(*(each.tolist() for each in weights)),
             start=FRAMES // 2,
             keep=True,
         )
