@@ -378,7 +378,7 @@ def test_the_likelihood_of_a_checkpoint_lies_above_its_bound(tiny) -> None:
 def test_shapes_are_drawn_and_their_factors_measured(tiny) -> None:
     config = vae.Config(size=64, channels=3, latent=3, width=8, multipliers=(1,), patch=16)
     path = recipe.train(replace(tiny, name="vae-shapes-tiny", dataset="shapes", config=config))
-    figures = recipe.factors(path, n=2000, votes=200)
+    figures = recipe.factors(path, n=1000, votes=100)
     assert set(figures) == {"factor_vae", "dci", "mig"}
     assert all(0 <= value <= 1 for value in figures.values())
     (entry,) = recipe.entries(path, Path("nowhere"), 10)

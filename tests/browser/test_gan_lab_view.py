@@ -89,6 +89,17 @@ def test_a_lab_that_is_gone_says_so(page: Page) -> None:
     expect(page.locator(f"{LAB} .caption")).to_contain_text("press Reset")
 
 
+def test_labs_that_were_left_do_not_pile_up(page: Page) -> None:
+    from playground.tabs import benches
+
+    for _ in range(3):
+        shown = ready(page, LAB)
+        press(page, "Reset")
+        next_value(page, shown, LAB)
+    owners = [bench.owner for bench in benches._benches.values() if bench.owner and bench.owner[1] == TAB]
+    assert owners.count(owners[-1]) == 2, "of this page"
+
+
 def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
     pages = [chromium.new_context().new_page() for _ in range(2)]
     for page in pages:

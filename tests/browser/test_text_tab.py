@@ -65,7 +65,7 @@ def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:
 
 
 def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page) -> None:
-    for prompt in ("", "<img src=x onerror=alert(1)>", "совсем другое", "🍕 🦉", "zeppelin " * 30):
+    for prompt in ("", "<img src=x onerror=alert(1)> другое 🍕", "zeppelin " * 30):
         before = ready(page, SCRUBBER)
         type_prompt(page, prompt)
         page.locator("#text-sample").click()
