@@ -34,7 +34,7 @@ which are a bound, by one draw of u: on average at least those of the exact like
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
 
-This flow is small and learned for less than two hours: its samples have the strokes of digits, and many are none.
+This flow is small and learned for three hours: its samples have the strokes of digits, and some are none.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation, mixing, temperature) ·
