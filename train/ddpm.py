@@ -88,7 +88,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
         data: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST by default.
     """
     run = loop.Run(recipe, lambda: ddpm.Model(recipe.config))
-    both = data or run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
     images, labels = (part.to(run.accelerator.device) for part in both)
 
     def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:

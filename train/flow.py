@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from torch import Tensor, nn
 
 from playground import checkpoint, pictures
@@ -55,11 +55,9 @@ def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
         images: instead of the digits, (N, C, H, W) in [-1, 1].
     """
 
+    @cache
     def learned() -> Tensor:
-        if images is not None:
-            return images
-        with PartialState().main_process_first():  # of several, one fetches what is missing
-            return _digits(recipe.data, "train")
+        return loop.fetched(lambda: _digits(recipe.data, "train")) if images is None else images
 
     def build() -> flow.Model:
         return begun(recipe.config, learned()[: recipe.batch_size], recipe.narrower)

@@ -100,7 +100,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
         raise UserError("adversarial networks train in one process here: start one without a launcher")
     if recipe.start:
         raise UserError("adversarial networks are trained from the first step on, for their history: leave out --start")
-    both = data or run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
     images, labels = (part.to(run.accelerator.device) for part in both)
 
     def turn(loss: Turn) -> loop.Loss:

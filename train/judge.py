@@ -45,7 +45,7 @@ def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) ->
         data, test: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST's training and test digits by default.
     """
     run = loop.Run(recipe, lambda: judge.Model(recipe.config))
-    both = data or run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
     images, labels = (part.to(run.accelerator.device) for part in both)
 
     def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -116,6 +116,12 @@ Loss = Callable[[nn.Module, int, torch.Generator], Tensor]  # of the model, the 
 LOG = "log.jsonl"  # in a run's folder: a row each `log_every` steps
 
 
+def fetched(load: Callable[[], Any]) -> Any:
+    """What `load` gives; where there are several processes, the first one downloads before the others look."""
+    with PartialState().main_process_first():
+        return load()
+
+
 class Run:
     """A model in training: prepared for its devices, with its average, and resumed if it was stopped before."""
 
@@ -183,11 +189,6 @@ class Run:
             for path in older:
                 shutil.rmtree(path)
         self.accelerator.wait_for_everyone()
-
-    def fetched(self, load: Callable[[], Any]) -> Any:
-        """What `load` gives; where there are several processes, the first one downloads before the others look."""
-        with self.accelerator.main_process_first():
-            return load()
 
     def batch(self, n: int, step: int) -> Tensor:
         """The items of n that this process sees at a step, on its device."""

@@ -80,7 +80,7 @@ def train(recipe: Recipe, glyphs: emoji.Glyphs | None = None) -> Path | None:
     shown = glyphs or emoji.learned(recipe.data, recipe.core)
     called, allowed = captions.words(shown.names), scenes.for_training(shown.names)
     drawn = scenes.sample_both(recipe.scenes, generator(recipe.seed), allowed, recipe.of_two)
-    latents = run.fetched(lambda: encoded(recipe, parts, shown, drawn))
+    latents = loop.fetched(lambda: encoded(recipe, parts, shown, drawn))
     for part in parts:
         cast(nn.Module, part).to(target)
     empty = parts.encoder.context(parts.encoder.tokenize([""]))

@@ -121,7 +121,7 @@ class Dataset(NamedTuple):
 
 
 def _digits(recipe: Recipe, run: loop.Run) -> Batches:
-    images, _ = run.fetched(lambda: digits.load(recipe.data, "train", download=True))
+    images, _ = loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
     return _batches_of(digits.crop(images).contiguous(), run)
 
 
