@@ -171,14 +171,12 @@ def running(options: Options) -> Iterator[tuple[str, float]]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None
-            _, _, imported = app.stdout.readline().partition(" ")
-            while imported and not _answers(port):
+            imported = app.stdout.readline()  # empty if it ended before
+            while not _answers(port):
                 if app.poll() is not None:
-                    imported = ""
+                    raise SystemExit("the app ended before its page was there")
                 time.sleep(0.01)
-            if not imported:
-                raise SystemExit("the app ended before its page was there")
-            yield f"http://127.0.0.1:{port}/", float(imported)
+            yield f"http://127.0.0.1:{port}/", float(imported.split()[1])
         finally:
             app.terminate()
 

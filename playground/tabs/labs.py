@@ -89,7 +89,8 @@ def listen(
             asked = make()
             linked = None if asked.data == DRAWN else asked
             made = begin(asked, drawing, why)
-            if visitor := LocalContext.request.get(None):
+            visitor = LocalContext.request.get(None)
+            if visitor and visitor.session_hash:  # a caller of the API may have none
                 benches.belongs(made["lab"], (visitor.session_hash, tab))
             return [made, links.value(tab, linked, address)]
         except UserError as error:
