@@ -1,20 +1,38 @@
 """Generative Playground: python app.py, then open the address that it prints."""
 
+import atexit
+import ctypes
 import os
+import signal
+import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
-# Cores that spin on for milliseconds between two operations would keep a browser on the same machine from showing a run
-# under way. OpenMP reads this when torch is loaded.
+if __name__ == "__main__":  # Ctrl-C during the imports ends the process without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if bad_ports := [name for name in os.environ if name.startswith("GRADIO_") and name.endswith(("_PORT", "_PORTS"))
+             and not os.environ[name].isdecimal()]:  # fmt: skip
+    # Gradio would fail with a traceback when it is imported.
+    sys.exit(f"{bad_ports[0]} must be a whole number, not {os.environ[bad_ports[0]]!r}")
+
+# Threads that spin for milliseconds between two operations would keep a browser on the same machine from drawing the
+# previews of a run. OpenMP reads this variable when torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import gradio as gr
 import tyro
 
-from playground import checkpoint, compute
-from playground.tabs import Places, discover
-from playground.ui import links
+from playground.runtime import checkpoint, inference, validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs import discover
+from playground.web import component, controls, links, plots, reopen
+from playground.web.component import WEB
+from playground.web.controls import error_sentence
 
 try:
     import spaces
@@ -22,28 +40,22 @@ except ImportError:  # only on Hugging Face Spaces
     spaces = None
 
 TITLE = "Generative Playground"
-# Gradio's <base> makes plotly name the clip paths of its plots by the page's address, and links.py changes that.
-HEAD = """<script>document.querySelector("base")?.remove();</script>"""
-CSS = Path(__file__).with_name("playground") / "ui" / "page.css"
+MAX_CLOSED = 4  # visitors who left whose runs are kept, since a page that lost its connection may come back
+HEAD = f"<script>(() => {{\n{component.bundle(WEB / 'page.js')}\n}})();</script>"
+CSS = WEB / "page.css"
 
 
 @dataclass(frozen=True)
 class Options:
-    """Open the playground in a browser. Gradio's GRADIO_* variables work too.
+    """Open the playground in a browser. Gradio's GRADIO_* variables work too."""
 
-    Attributes:
-        host: address to listen on; 0.0.0.0 lets other machines in.
-        port: the first free one from 7860 on by default.
-        share: a public link through Gradio's servers, for 72 hours.
-        weights: the folder of the checkpoints.
-        data: the folder of the data sets, fetched there when first needed.
-    """
-
+    # address to listen on; 0.0.0.0 allows connections from other machines.
     host: str = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    # port to listen on; by default the first free one from 7860.
     port: int | None = int(os.environ["GRADIO_SERVER_PORT"]) if "GRADIO_SERVER_PORT" in os.environ else None
-    share: bool = False
-    weights: Path = checkpoint.WEIGHTS
-    data: Path = Path("data")
+    share: bool = False  # create a public link through Gradio's servers, valid for 72 hours.
+    weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
+    data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
 
 
 # Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).
@@ -64,24 +76,48 @@ if spaces:
 
     @spaces.GPU(duration=1)
     def _gpu() -> None:
-        """Never called: two CPU cores are enough, but a ZeroGPU Space does not start without such a function."""
+        """Do nothing: a ZeroGPU Space does not start without such a function, though the app needs no GPU."""
 
 
-def build(places: Places) -> gr.Blocks:
-    """The page: one tab for each file in playground/tabs."""
-    compute.keep_to_one_thread()
+def build_page(paths: Paths) -> gr.Blocks:
+    """Build the page, with one tab for each package in playground/tabs."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
-        gr.Markdown(f"# {TITLE}", elem_classes="title")
+        with gr.Row(elem_classes="title"):
+            gr.Markdown(f"# {TITLE}")
+            reopen.build()
+        unreadable = gr.HTML(visible=False)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             for name, tab in discover().items():
                 with gr.Tab(tab.title, id=name):
-                    tab.build(page, places)
+                    tab.build(page, paths)
         links.select(page, tabs)
+        report = partial(report_unreadable_checkpoints, paths.weights)
+        page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+        page.unload(partial(drop_closed_sessions, page))
     return page.queue(max_size=64, default_concurrency_limit=1)
 
 
+def report_unreadable_checkpoints(weights: Path) -> dict[str, object]:
+    """Return an update of the notice about damaged checkpoints, which is hidden if there are none."""
+    errors = checkpoint.list_checkpoints(weights).unreadable
+    notice = "".join(plots.paragraph(f"{error_sentence(error)} No tab offers it.") for error in errors)
+    return gr.update(value=notice, visible=bool(notice))
+
+
+async def drop_closed_sessions(page: gr.Blocks) -> None:
+    """Drop the sessions of visitors who left, but for the last `MAX_CLOSED`, since Gradio would keep all they hold,
+    and give freed memory back to the system.
+
+    It is a coroutine so that it runs in the server's event loop, where Gradio visits the sessions every second.
+    """
+    sessions = page.state_holder.session_data
+    for key in [key for key, session in sessions.items() if session.is_closed][:-MAX_CLOSED]:
+        del sessions[key], page.state_holder.time_last_used[key]
+    call_glibc("malloc_trim", 0)
+
+
 def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
-    """Start serving, with the settings of this project."""
+    """Start the server of a page; returns the app, its local address and its public one."""
     return page.launch(
         theme=THEME,
         css_paths=CSS,
@@ -89,21 +125,74 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size="20mb",
         show_error=False,
         run_history=False,
-        state_session_capacity=64,  # each may hold some 110 MB of frames
+        state_session_capacity=64,  # a session may hold 110 MB of frames
         footer_links=["api", "gradio"],
         **options,  # type: ignore[arg-type]
     )
 
 
-def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
-    found = checkpoint.find(options.weights)
-    print(f"Checkpoints in {options.weights}: {', '.join(path.stem for path in found) or 'none'}")
-    page = build(Places(options.weights, options.data))
+def share_arenas() -> None:
+    """Let all threads share two arenas of glibc's allocator: each keeps much of the memory that is freed in it."""
+    call_glibc("mallopt", -8, 2)  # M_ARENA_MAX
+
+
+def call_glibc(function: str, *arguments: int) -> None:
+    """Call a function of glibc's allocator; other systems have none of that name."""
+    with suppress(AttributeError, TypeError):
+        ctypes.CDLL(None)[function](*arguments)
+
+
+def check_options(options: Options) -> None:
+    """Check the options before the slow start, or raise UserError: a folder cannot be read, or the address not listened
+    on."""
+    validation.check_folder("--weights", options.weights)
+    if os.path.lexists(options.data):
+        validation.check_folder("--data", options.data)
+    port = 0 if options.port is None else validation.check_integer("--port", options.port, 1, 65535)
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+            probe.bind((options.host.strip("[]"), port))
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no address"
+        address = f"{options.host}:{port}" if port else options.host
+        raise UserError(f"cannot listen on {address} ({reason}): choose another --host or --port") from None
+
+
+def serve(options: Options) -> None:
+    """Serve the page until Ctrl-C."""
+    check_options(options)
+    names = [path.stem for path in checkpoint.find(options.weights)]
+    print(f"Checkpoints in {options.weights}: {', '.join(names) or 'none'}")
+    share_arenas()
+    inference.reserve_cores_for_worker()
+    page = build_page(Paths(options.weights, options.data))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         launch(page, server_name=options.host, server_port=options.port, share=options.share or None)
-    except OSError as error:  # such as a port that is taken
-        sys.exit(f"{error}")
+    except SystemExit:  # after Ctrl-C with server-side rendering, Gradio stops Node and exits before it closes the page
+        page.close(verbose=False)
+    finally:
+        if node := getattr(page, "node_process", None):
+            node.terminate()
+
+
+def main() -> NoReturn:
+    """Run the app with options of the command line, and end the process with its exit code."""
+    options = tyro.cli(Options, description=__doc__)
+    status = 0
+    try:
+        serve(options)
+    except (UserError, OSError, OverflowError) as error:  # such as a port that another program took meanwhile
+        print(error, file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        pass
+    # Exit as Python does, but without waiting for threads: before 3.14, one that returns from torch aborts the process.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

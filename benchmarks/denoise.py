@@ -1,7 +1,7 @@
-"""python -m benchmarks.denoise: the speed of our denoising network beside well-known ones, on the CPU.
+"""python -m benchmarks.denoise: compare the speed of denoising networks on the CPU.
 
-All networks see the same input, 32x32 with one channel, and take turns: a slow moment of the machine hits all alike.
-Each runs in float32 and in bfloat16 autocast with channels_last, and the better of the two counts.
+All networks get the same input, 32x32 with one channel, and are timed alternately, so that a slow moment of the machine
+affects all alike. Each runs in float32 and in bfloat16 autocast with channels_last, and the faster of the two counts.
 """
 
 import json
@@ -19,108 +19,29 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import tyro
-from denoising_diffusion_pytorch import Unet
-from diffusers import UNet2DModel
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from playground.models import ddpm
-from train.ddpm import Recipe
+from benchmarks.networks import NETWORKS, SIZE, Name, Network
 
-SIZE = 32  # of the images
-ROUNDS = 5  # turns of each cell
-Name = Literal["ours", "lucidrains", "ddpm-cifar10", "course"]
+ROUNDS = 5  # number of times each cell is run
 Precision = Literal["fp32", "bf16"]
-
-
-class Network(NamedTuple):
-    """A network to time.
-
-    Attributes:
-        title: what the table calls it.
-        build: makes it, with random weights.
-        predict: calls it: (model, xt (B, 1, H, W), t (B,)) -> (B, 1, H, W).
-    """
-
-    title: str
-    build: Callable[[], nn.Module]
-    predict: Callable[[nn.Module, Tensor, Tensor], Tensor]
-
-
-def _course() -> nn.Module:
-    """The diffusion course's unit 1, "Diffusion Models from Scratch" (there for images of 28x28)."""
-    return UNet2DModel(
-        sample_size=SIZE,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=2,
-        block_out_channels=(32, 64, 64),
-        down_block_types=("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-    )
-
-
-def _cifar10() -> nn.Module:
-    """The architecture of google/ddpm-cifar10-32, with one channel in and out instead of three."""
-    return UNet2DModel(
-        sample_size=SIZE,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=2,
-        block_out_channels=(128, 256, 256, 256),
-        down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=None,
-        norm_eps=1e-6,
-        downsample_padding=0,
-        flip_sin_to_cos=False,
-        freq_shift=1,
-    )
-
-
-NETWORKS: dict[Name, Network] = {
-    "ours": Network(
-        "ours, as shipped in ddpm-digits",
-        lambda: ddpm.Model(Recipe().config),
-        lambda model, xt, t: model(xt, t, t % 10),  # any class will do
-    ),
-    "lucidrains": Network(
-        "denoising-diffusion-pytorch, `Unet(64, (1, 2, 4))`",
-        lambda: Unet(dim=64, dim_mults=(1, 2, 4), channels=1),
-        lambda model, xt, t: model(xt, t),
-    ),
-    "ddpm-cifar10": Network(
-        "diffusers, google/ddpm-cifar10-32",
-        _cifar10,
-        lambda model, xt, t: model(xt, t).sample,
-    ),
-    "course": Network(
-        "diffusers, the Hugging Face course's",
-        _course,
-        lambda model, xt, t: model(xt, t).sample,
-    ),
-}
 
 
 @dataclass
 class Cell:
-    """One network at one task in one precision.
+    """One network at one task in one precision."""
 
-    Attributes:
-        around: the context of a turn; what it does at its start is not timed.
-        step: what is timed.
-        times: seconds of each step so far.
-    """
+    network: Name  # name of the network
+    precision: Precision  # precision of its forward pass
+    # Function that returns the context of a round; its setup is not timed.
+    context: Callable[[], AbstractContextManager[None]]
+    step: Callable[[], None]  # function to time
+    times: list[float] = field(default_factory=list)  # duration of each step so far, in seconds
 
-    network: Name
-    precision: Precision
-    around: Callable[[], AbstractContextManager[None]]
-    step: Callable[[], None]
-    times: list[float] = field(default_factory=list)
-
-    def turn(self, seconds: float) -> None:
-        """Step for so long, once at least."""
-        with self.around():
+    def run(self, seconds: float) -> None:
+        """Time steps until a number of seconds has passed, at least one."""
+        with self.context():
             end = time.perf_counter() + seconds
             while (start := time.perf_counter()) < end:
                 self.step()
@@ -132,7 +53,7 @@ def _autocast(precision: Precision) -> AbstractContextManager[None]:
 
 
 def _prepare(network: Network, precision: Precision, batch: int) -> tuple[nn.Module, Tensor, Tensor]:
-    """The model, x_t (B, 1, H, W) and t (B,)."""
+    """Return the model, x_t (B, 1, H, W) and t (B,)."""
     memory_format = torch.channels_last if precision == "bf16" else torch.contiguous_format
     model = network.build().to(memory_format=memory_format)
     xt = torch.randn(batch, 1, SIZE, SIZE).contiguous(memory_format=memory_format)
@@ -140,7 +61,7 @@ def _prepare(network: Network, precision: Precision, batch: int) -> tuple[nn.Mod
 
 
 def denoising(name: Name, precision: Precision, batch: int) -> Cell:
-    """One evaluation of the network, which is what a step of a sampler costs."""
+    """Return the cell of one evaluation of the network, the cost of a step of a sampler."""
     model, xt, t = _prepare(NETWORKS[name], precision, batch)
     model.eval()
 
@@ -148,16 +69,16 @@ def denoising(name: Name, precision: Precision, batch: int) -> Cell:
         NETWORKS[name].predict(model, xt, t)
 
     @contextmanager
-    def around() -> Iterator[None]:
+    def context() -> Iterator[None]:
         with torch.no_grad(), _autocast(precision):
-            step()  # autocast now has its copies of the weights, which serve all steps of a sampler
+            step()  # autocast caches its copies of the weights here, as in the first step of a sampler
             yield
 
-    return Cell(name, precision, around, step)
+    return Cell(name, precision, context, step)
 
 
 def training(name: Name, precision: Precision, batch: int) -> Cell:
-    """Forward, backward and a step of AdamW."""
+    """Return the cell of a training step: forward, backward and AdamW."""
     model, xt, t = _prepare(NETWORKS[name], precision, batch)
     target = torch.randn_like(xt)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
@@ -169,14 +90,17 @@ def training(name: Name, precision: Precision, batch: int) -> Cell:
         optimizer.step()
         optimizer.zero_grad()
 
-    step()  # the optimizer now has its state
+    step()  # initializes the state of the optimizer
     return Cell(name, precision, nullcontext, step)
 
 
 class Task(NamedTuple):
-    title: str
+    """Task to time."""
+
+    title: str  # name in the table
+    # Function that returns the cell of a network in a precision at a batch size.
     make: Callable[[Name, Precision, int], Cell]
-    batch: int
+    batch: int  # batch size
 
 
 TASKS = {
@@ -187,7 +111,7 @@ TASKS = {
 
 
 class Row(NamedTuple):
-    """What a cell measured, in seconds a step over n steps."""
+    """Result of a cell: median and 90th percentile of the duration of n steps, in seconds."""
 
     network: Name
     task: str
@@ -198,7 +122,7 @@ class Row(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """At a task we are to be `factor` times as fast as the fastest of `peers`."""
+    """Requirement that at a task our network is `factor` times as fast as the fastest of `peers`."""
 
     task: str
     peers: Sequence[Name]
@@ -214,12 +138,12 @@ BARS = (
 
 
 def measure(task: str, names: Iterable[Name], seconds: float) -> list[Row]:
-    """Let all networks take turns at a task, in both precisions, about `seconds` each."""
+    """Time all networks alternately at a task, in both precisions, for about `seconds` each."""
     _, make, batch = TASKS[task]
     cells = [make(name, precision, batch) for name in names for precision in ("fp32", "bf16")]
     for _ in tqdm(range(ROUNDS), desc=TASKS[task].title, unit="round"):
         for cell in cells:
-            cell.turn(seconds / ROUNDS)
+            cell.run(seconds / ROUNDS)
     return [
         Row(c.network, task, c.precision, float(np.median(c.times)), float(np.quantile(c.times, 0.9)), len(c.times))
         for c in cells
@@ -227,13 +151,13 @@ def measure(task: str, names: Iterable[Name], seconds: float) -> list[Row]:
 
 
 def best(rows: Iterable[Row], task: str) -> dict[Name, Row]:
-    """For each network, its faster precision at a task."""
-    found = sorted((row for row in rows if row.task == task), key=lambda row: -row.median)
-    return {row.network: row for row in found}
+    """Return the result of each network at a task, in its faster precision."""
+    slowest_first = sorted((row for row in rows if row.task == task), key=lambda row: -row.median)
+    return {row.network: row for row in slowest_first}
 
 
 def table(rows: Sequence[Row], parameters: dict[Name, int]) -> str:
-    """Markdown: median [90th percentile] and how many times as long as ours."""
+    """Format the results as a Markdown table: median [90th percentile] and ratio to our network's time."""
     lines = [
         "| network | parameters | step, batch 1, ms | step, batch 16, ms | training, batch 128, samples/s |",
         "|---|---|---|---|---|",
@@ -246,25 +170,25 @@ def table(rows: Sequence[Row], parameters: dict[Name, int]) -> str:
 
 
 def _cell(row: Row, ours: Row) -> str:
-    """Milliseconds of a step, or samples/s of training (where the 90th percentile of the time is the slower end)."""
+    """Format the milliseconds of a step, or the samples per second of training, by percentiles of the time."""
     batch = TASKS[row.task].batch
     median, p90 = (batch / s if row.task == "training" else 1000 * s for s in (row.median, row.p90))
     return f"{median:.3g} [{p90:.3g}] {row.precision}, {row.median / ours.median:.1f}x"
 
 
-def verdicts(rows: Sequence[Row]) -> Iterator[str]:
-    """A line for each bar whose peers were all measured."""
+def compare_to_bars(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a line of pass or fail for each bar whose peers were all measured."""
     for task, peers, factor in BARS:
         fastest = best(rows, task)
         if fastest.keys() >= set(peers):
             ratio = min(fastest[peer].median for peer in peers) / fastest["ours"].median
-            word = "pass" if ratio >= factor else "FAIL"
-            who = " and ".join(peers) if len(peers) == 1 else "the fastest of the others"
-            yield f"{word}: {TASKS[task].title}: {ratio:.1f} times as fast as {who} (at least {factor:g})"
+            result = "pass" if ratio >= factor else "FAIL"
+            rival = peers[0] if len(peers) == 1 else "the fastest of the others"
+            yield f"{result}: {TASKS[task].title}: {ratio:.1f} times as fast as {rival} (at least {factor:g})"
 
 
 def machine() -> str:
-    """Processor, threads, version of torch, and how busy the machine is."""
+    """Describe the machine: processor, threads, version of torch, and load."""
     return (
         f"{_processor()}, threads: {torch.get_num_threads()} on {os.cpu_count()} cores, "
         f"torch {torch.__version__}, load {os.getloadavg()[0]:.1f} at the start, {date.today().isoformat()}"
@@ -272,7 +196,7 @@ def machine() -> str:
 
 
 def _processor() -> str:
-    """Linux tells the name of the processor in a file of its own."""
+    """Return the name of the processor; Linux lists it in /proc/cpuinfo."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -281,13 +205,13 @@ def _processor() -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """Time the networks; print a Markdown table and whether the bars are met.
+    """Time the networks; print a Markdown table and a line of pass or fail for each bar.
 
     Attributes:
-        threads: of torch.
-        seconds: for each network at each task in each precision; slow ones take longer, for at least 5 steps.
-        only: the networks to time, beside ours.
-        json: where to write all that was measured.
+        threads: number of torch's threads.
+        seconds: time for each network at each task in each precision; slow networks take longer, for 5 steps at least.
+        only: networks to time besides ours.
+        json: file to write all measurements to.
     """
 
     threads: int = torch.get_num_threads()
@@ -297,17 +221,19 @@ class Options:
 
 
 def main(options: Options) -> None:
+    """Run the benchmark."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    where = machine()
+    description = machine()
     names = [name for name in NETWORKS if name == "ours" or name in options.only]
     parameters = {name: sum(p.numel() for p in NETWORKS[name].build().parameters()) for name in names}
     rows = [row for task in TASKS for row in measure(task, names, options.seconds)]
-    bars = list(verdicts(rows))
-    print(f"{table(rows, parameters)}\n\nmeasured on {where}\n", *bars, sep="\n")
+    bars = list(compare_to_bars(rows))
+    print(f"{table(rows, parameters)}\n\nmeasured on {description}\n", *bars, sep="\n")
     if options.json:
-        found = {"machine": where, "parameters": parameters, "rows": [row._asdict() for row in rows], "bars": bars}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        measurements = [row._asdict() for row in rows]
+        report = {"machine": description, "parameters": parameters, "rows": measurements, "bars": bars}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""python -m benchmarks.page: how fast the app's page is, in a real Chromium.
+"""python -m benchmarks.page: measure the speed of the app's page in Chromium.
 
-Starts `app.py` on a free port, as a user would, and ends it. Times within the page are taken by the page itself, from
-the event to the frame that shows its effect, so that what drives the browser does not count.
+The benchmark starts `app.py` on a free port, as a user does, and ends it. The page itself measures times within it,
+from an event to the animation frame that shows its effect, so that driving the browser does not count.
 """
 
 import json
@@ -21,36 +21,36 @@ import numpy as np
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from playground import checkpoint
+from playground.runtime import checkpoint
 
 ROOT = Path(__file__).parents[1]
-LAUNCH = "import app, time; print('imported', time.time(), flush=True); app.main()"  # python app.py, and a stamp
+LAUNCH = "import app, time; print('imported', time.time(), flush=True); app.main()"  # python app.py with a time stamp
 CHROMIUM = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DIGITS, STEPS = 16, 20
 TIMEOUT = 120_000  # milliseconds
 BUTTON = "#ddpm-sample"
 READY = "#ddpm-scrubber[data-ready], #ddpm-scrubber [data-ready]"
 
-# Press the button; milliseconds until the first preview is on show, and until the finished run is.
+# Click the button; return the milliseconds until the first preview is visible, and until the finished run is.
 SAMPLE = """(button) => new Promise((resolve) => {
-  const root = document.querySelector('#ddpm-scrubber'), found = {};
+  const root = document.querySelector('#ddpm-scrubber'), times = {};
   let start;
-  const seen = (name) => {   // an animation frame is painted after its callbacks; a message runs after that
-    if (name in found) return;
-    found[name] = null;
+  const record = (name) => {   // a frame is painted after its callbacks, and the message is handled after that
+    if (name in times) return;
+    times[name] = null;
     requestAnimationFrame(() => {
       const {port1, port2} = new MessageChannel();
       port1.onmessage = () => {
-        found[name] = performance.now() - start;
-        if (name === 'finished') { observer.disconnect(); resolve([found.preview ?? found.finished, found.finished]); }
+        times[name] = performance.now() - start;
+        if (name === 'end') { observer.disconnect(); resolve([times.preview ?? times.end, times.end]); }
       };
       port2.postMessage(null);
     });
   };
   const observer = new MutationObserver((changes) => {
     for (const {attributeName, target} of changes) {
-      if (attributeName === 'data-preview') seen('preview');
-      if (attributeName === 'data-ready') seen('finished');
+      if (attributeName === 'data-preview') record('preview');
+      if (attributeName === 'data-ready') record('end');
     }
   });
   observer.observe(root, {subtree: true, attributes: true, attributeFilter: ['data-preview', 'data-ready']});
@@ -58,7 +58,7 @@ SAMPLE = """(button) => new Promise((resolve) => {
   document.querySelector(button).click();
 })"""
 
-# Show every frame of the run, one an animation frame; how many there were.
+# Show all frames of the run, one in each animation frame; return their number.
 SCRUB = """() => new Promise((resolve) => {
   const position = document.querySelector('#ddpm-scrubber .position'), frames = Number(position.max) + 1;
   let k = 0;
@@ -72,46 +72,46 @@ SCRUB = """() => new Promise((resolve) => {
 })"""
 
 
-# Move a slider of the VAE to many places; milliseconds from each move to the picture that follows it.
-FOLLOW = """async (moves) => {
-  const shown = document.querySelector('#vae-traverse [data-ready]'), range = shown.querySelector('input[type=range]');
+# Move a slider of the VAE many times; return the milliseconds from each move to its image.
+TRAVERSE = """async (moves) => {
+  const root = document.querySelector('#vae-traverse [data-ready]'), range = root.querySelector('input[type=range]');
   const times = [];
   for (let k = 0; k < moves; k++) {
-    const answers = shown.dataset.decoded, start = performance.now();
+    const before = root.dataset.decoded, start = performance.now();
     range.value = 3 * Math.sin(k);
     range.dispatchEvent(new Event('input', {bubbles: true}));
-    while (shown.dataset.decoded === answers) await new Promise((done) => setTimeout(done));
+    while (root.dataset.decoded === before) await new Promise((resolve) => setTimeout(resolve));
     times.push(performance.now() - start);
   }
   return times;
 }"""
 
-# Drag over the map, a move each 4 ms as a fast mouse does; milliseconds that each picture takes.
+# Drag over the map, with a move every 4 ms as from a fast mouse; return the milliseconds per image.
 DRAG = """async (moves) => {
-  const shown = document.querySelector('#vae-map [data-ready]'), plane = shown.querySelector('.plane');
-  const box = plane.getBoundingClientRect(), before = Number(shown.dataset.decoded || 0), start = performance.now();
+  const root = document.querySelector('#vae-map [data-ready]'), plane = root.querySelector('.plane');
+  const box = plane.getBoundingClientRect(), before = Number(root.dataset.decoded || 0), start = performance.now();
   for (let k = 0; k < moves; k++) {
     const clientX = box.left + box.width * (0.5 + 0.4 * Math.cos(k / 20));
     const clientY = box.top + box.height * (0.5 + 0.4 * Math.sin(k / 20));
     plane.dispatchEvent(new PointerEvent('pointermove', {clientX, clientY, buttons: 1, bubbles: true}));
-    await new Promise((done) => setTimeout(done, 4));
+    await new Promise((resolve) => setTimeout(resolve, 4));
   }
-  return (performance.now() - start) / (Number(shown.dataset.decoded) - before);
+  return (performance.now() - start) / (Number(root.dataset.decoded) - before);
 }"""
 
 
-# Let the lab train for some seconds; milliseconds a picture and a step.
+# Train in the lab for some seconds; return the milliseconds per image and per step.
 TRAIN = """async (seconds) => {
-  const shown = document.querySelector('#gan-lab [data-ready]'), play = shown.querySelector('[data-do=play]');
-  const count = (name) => Number(shown.dataset[name]);
+  const root = document.querySelector('#gan-lab [data-ready]'), play = root.querySelector('[data-do=play]');
+  const count = (name) => Number(root.dataset[name]);
   const now = () => ({time: performance.now(), pictures: count("pictures"), steps: count("step")});
   play.click();
-  await new Promise((done) => setTimeout(done, 500));
-  const begun = now();
-  await new Promise((done) => setTimeout(done, 1000 * seconds));
-  const ended = now();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const start = now();
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const end = now();
   play.click();
-  return ['pictures', 'steps'].map((name) => (ended.time - begun.time) / (ended[name] - begun[name]));
+  return ['pictures', 'steps'].map((name) => (end.time - start.time) / (end[name] - start[name]));
 }"""
 
 
@@ -120,12 +120,12 @@ class Options:
     """Measure the page; print a Markdown table and whether the bars are met.
 
     Attributes:
-        weights, data: what `app.py` is given.
-        starts: of the app, and trainings of the lab.
-        clicks: on Sample.
-        sweeps: of the scrubber, over all frames of a run with the default settings, and over the map.
-        moves: of a slider, and in a sweep over the map.
-        json: where to write all that was measured.
+        weights, data: folders for `app.py`.
+        starts: number of starts of the app, and of trainings in the lab.
+        clicks: number of clicks on Sample.
+        sweeps: number of sweeps of the scrubber over a run with the default settings, and over the map.
+        moves: number of moves of a slider, and in a sweep over the map.
+        json: file to write all measurements to.
     """
 
     weights: Path = checkpoint.WEIGHTS
@@ -138,7 +138,7 @@ class Options:
 
 
 class Row(NamedTuple):
-    """What was measured, in its unit, and the largest median that is allowed."""
+    """Measurements of one quantity in a unit, with the largest median allowed."""
 
     name: str
     values: Sequence[float]
@@ -147,48 +147,49 @@ class Row(NamedTuple):
 
     @property
     def median(self) -> float:
+        """Median of the values."""
         return float(np.median(self.values))
 
     def __str__(self) -> str:
-        verdict = "" if self.bar is None else "pass" if self.median <= self.bar else "FAIL"
+        result = "" if self.bar is None else "pass" if self.median <= self.bar else "FAIL"
         bar = "" if self.bar is None else f"{self.bar:g} {self.unit}"
         p90 = np.quantile(self.values, 0.9)
-        return f"| {self.name} | {self.median:.3g} [{p90:.3g}] {self.unit} | {bar} | {verdict} |"
+        return f"| {self.name} | {self.median:.3g} [{p90:.3g}] {self.unit} | {bar} | {result} |"
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 @contextmanager
-def running(options: Options) -> Iterator[tuple[str, float]]:
-    """The address of an app that answers there, and when it had imported its libraries."""
+def run_app(options: Options) -> Iterator[tuple[str, float]]:
+    """Run the app; yield its address and the time at which its imports were done."""
     port = _free_port()
-    places = ["--weights", str(options.weights.resolve()), "--data", str(options.data.resolve())]
-    command = [sys.executable, "-c", LAUNCH, "--port", str(port), *places]
+    folders = ["--weights", str(options.weights.resolve()), "--data", str(options.data.resolve())]
+    command = [sys.executable, "-c", LAUNCH, "--port", str(port), *folders]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None
-            imported = app.stdout.readline()  # empty if it ended before
-            while not _answers(port):
+            stamp = app.stdout.readline()  # empty if the process ended early
+            while not _accepts_connections(port):
                 if app.poll() is not None:
-                    raise SystemExit("the app ended before its page was there")
+                    raise SystemExit("the app ended before it served the page")
                 time.sleep(0.01)
-            yield f"http://127.0.0.1:{port}/", float(imported.split()[1])
+            yield f"http://127.0.0.1:{port}/", float(stamp.split()[1])
         finally:
             app.terminate()
 
 
-def _answers(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
-def opened(browser: Browser, url: str) -> Iterator[Page]:
-    """A page in a context of its own: nothing is cached."""
+def open_page(browser: Browser, url: str) -> Iterator[Page]:
+    """Open a page in a new context, where nothing is cached."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(TIMEOUT)
@@ -198,88 +199,90 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def start(browser: Browser, options: Options) -> tuple[float, float]:
-    """Seconds from the imports to a button that can be pressed, and to the first run under the scrubber."""
-    with running(options) as (url, imported), opened(browser, f"{url}?tab=ddpm") as page:
+    """Measure the seconds from the imports to a clickable Sample button, and to the first run in the scrubber."""
+    with run_app(options) as (url, imported), open_page(browser, f"{url}?tab=ddpm") as page:
         page.wait_for_selector(f"{BUTTON}:enabled")
-        pressable = time.time() - imported
+        clickable = time.time() - imported
         page.wait_for_selector(READY)
-        return pressable, time.time() - imported
+        return clickable, time.time() - imported
 
 
 def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[float]]:
-    """Seconds from each click to the first preview and to the finished run; the link sets the controls."""
+    """Measure the seconds from each click to the first preview and to the end of the run."""
     settings = {f"n={DIGITS}", f"steps={STEPS}"}
-    with opened(browser, f"{url}?tab=ddpm&{'&'.join(settings)}") as page:
+    with open_page(browser, f"{url}?tab=ddpm&{'&'.join(settings)}") as page:
         page.wait_for_selector(READY)
         times = np.array([page.evaluate(SAMPLE, BUTTON) for _ in range(clicks)]) / 1000
-        if not settings <= set(urlsplit(page.url).query.split("&")):  # the address tells the run on show
+        if not settings <= set(urlsplit(page.url).query.split("&")):  # the address holds the settings of the run
             raise SystemExit(f"the page sampled something else: {page.url}")
     return times[:, 0].tolist(), times[:, 1].tolist()
 
 
 def scrub(browser: Browser, url: str, sweeps: int) -> tuple[list[float], list[float]]:
-    """For each sweep over a run: milliseconds of the page's main thread for a frame, and requests made."""
+    """Measure each sweep over a run: milliseconds of the page's main thread per frame, and number of requests."""
     costs, requests = [], []
-    with opened(browser, f"{url}?tab=ddpm") as page:
+    with open_page(browser, f"{url}?tab=ddpm") as page:
         page.wait_for_selector(READY)
-        page.wait_for_timeout(2000)  # whatever the start still asks for
+        page.wait_for_timeout(2000)  # until the requests of the start are over
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable")
-        made: list[str] = []
-        page.on("request", lambda request: made.append(request.url))
+        urls: list[str] = []
+        page.on("request", lambda request: urls.append(request.url))
         for _ in range(sweeps):
-            made.clear()
+            urls.clear()
             before = _busy(session.send("Performance.getMetrics"))
             frames = page.evaluate(SCRUB)
             costs.append(1000 * (_busy(session.send("Performance.getMetrics")) - before) / frames)
-            requests.append(float(len(made)))
+            requests.append(float(len(urls)))
     return costs, requests
 
 
 def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[float], list[float]]:
-    """Milliseconds from moves of a VAE's slider to their pictures, and for a picture while the map is dragged."""
-    with opened(browser, f"{url}?tab=vae") as page:
+    """Measure the milliseconds from moves of a VAE's slider to their images, and per image while the map is dragged."""
+    with open_page(browser, f"{url}?tab=vae") as page:
         page.wait_for_selector("#vae-traverse [data-ready]", state="attached")
-        followed = page.evaluate(FOLLOW, moves)
+        traversal = page.evaluate(TRAVERSE, moves)
         page.get_by_role("tab", name="Map").click()
         page.wait_for_selector("#vae-map [data-ready]", state="attached")
-        return followed, [page.evaluate(DRAG, moves) for _ in range(sweeps)]
+        return traversal, [page.evaluate(DRAG, moves) for _ in range(sweeps)]
 
 
 def train(browser: Browser, url: str, times: int) -> tuple[list[float], list[float]]:
-    """Milliseconds for a picture and for a step of the GAN lab with its first settings, three seconds each time."""
-    with opened(browser, f"{url}?tab=gan.lab") as page:
+    """Measure the milliseconds per image and per step of the GAN lab with its default settings, for 3 s each time."""
+    with open_page(browser, f"{url}?tab=gan.lab") as page:
         page.wait_for_selector("#gan-lab [data-ready]", state="attached")
-        found = [page.evaluate(TRAIN, 3) for _ in range(times)]
-        return [picture for picture, _ in found], [step for _, step in found]
+        pairs = [page.evaluate(TRAIN, 3) for _ in range(times)]
+        return [image for image, _ in pairs], [step for _, step in pairs]
 
 
 def _busy(metrics: dict[str, list[dict[str, float]]]) -> float:
-    """Seconds that the page's main thread has worked: script, style, layout, painting."""
+    """Return the busy time of the page's main thread in seconds: script, style, layout and painting."""
     return next(metric["value"] for metric in metrics["metrics"] if metric["name"] == "TaskDuration")
 
 
 def measure(browser: Browser, options: Options) -> Iterator[Row]:
-    started = [start(browser, options) for _ in range(options.starts)]
-    yield Row("libraries imported to Sample can be pressed", [pressable for pressable, _ in started], "s")
-    yield Row("libraries imported to page usable: the first run can be scrubbed", [usable for _, usable in started],
+    """Yield all measurements."""
+    starts = [start(browser, options) for _ in range(options.starts)]
+    yield Row("libraries imported to Sample can be pressed", [clickable for clickable, _ in starts], "s")
+    yield Row("libraries imported to page usable: the first run can be scrubbed", [usable for _, usable in starts],
               "s", 3.0)  # fmt: skip
-    with running(options) as (url, _):
-        preview, finished = sample(browser, url, options.clicks)
+    with run_app(options) as (url, _):
+        preview, end = sample(browser, url, options.clicks)
         yield Row("click to first preview", preview, "s", 0.5)
-        yield Row(f"click to finished, {DIGITS} digits in {STEPS} steps", finished, "s", 1.0)
+        yield Row(f"click to finished, {DIGITS} digits in {STEPS} steps", end, "s", 1.0)
         costs, requests = scrub(browser, url, options.sweeps)
         yield Row("scrubbing, cost of a frame", costs, "ms", 16.7)
         yield Row("requests while scrubbing over a run", requests, "requests", 0)
-        followed, dragged = explore(browser, url, options.moves, options.sweeps)
-        yield Row("VAE, a slider moved to the picture that follows", followed, "ms", 40)
-        yield Row("VAE, a picture while the map is dragged", dragged, "ms", 50)
-        shown, taken = train(browser, url, options.starts)
-        yield Row("GAN, a picture of the lab in training", shown, "ms", 125)
-        yield Row("GAN, a step of the lab in training", taken, "ms", 1000 / 150)
+        traversal, drag = explore(browser, url, options.moves, options.sweeps)
+        yield Row("VAE, a slider moved to the picture that follows", traversal, "ms", 40)
+        yield Row("VAE, a picture while the map is dragged", drag, "ms", 50)
+        images, steps = train(browser, url, options.starts)
+        yield Row("GAN, a picture of the lab in training", images, "ms", 125)
+        yield Row("GAN, a step of the lab in training", steps, "ms", 1000 / 150)
 
 
 def main(options: Options) -> None:
+    """Run the benchmark."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         version = f"Chromium {browser.version}"
@@ -287,8 +290,8 @@ def main(options: Options) -> None:
         browser.close()
     print("| | median [90th percentile] | bar | |\n|---|---|---|---|", *rows, f"\nin {version}", sep="\n")
     if options.json:
-        found = {"browser": version, "rows": [row._asdict() for row in rows]}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        report = {"browser": version, "rows": [row._asdict() for row in rows]}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

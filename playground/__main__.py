@@ -1,159 +1,189 @@
-"""The same jobs without a browser: python -m playground sample NAME ... and python -m playground list."""
+"""Command line: python -m playground sample NAME ... and python -m playground list."""
 
 import argparse
-import inspect
+import shlex
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, make_dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
 
-import numpy as np
 import tyro
-from torch import Tensor
-from tqdm import tqdm
+from tyro.conf import OmitArgPrefixes, UseAppendAction
 
-from playground import checkpoint, exports, pictures
-from playground.recording import film
-from playground.sampling import BATCH, finished
-from playground.validation import UserError
+from playground.export.read import read_metadata
+from playground.pipeline import Pipeline, Run, check_out, load, read_prompts
+from playground.runtime import checkpoint, files, inference, validation
+from playground.runtime.family import get_family
+from playground.runtime.validation import NotFiniteError, UserError
 
-KINDS = (".png", ".npz", ".gif")
+HELP_FLAGS = {"-h", "--help"}
+MAX_FIRST = 10**9
+
+Settings = TypeVar("Settings")  # of a family
+Command = Callable[[], None]
+Device = Literal["cpu", "cuda"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 1 after one sentence on what went wrong."""
+    """Run one command.
+
+    Returns:
+        The exit status: 0 for success, 2 for a command that cannot be run, 1 for an error while it runs, each with one
+        sentence, and 130 after Ctrl-C, by the convention of shells.
+    """
     words = sys.argv[1:] if arguments is None else arguments
+    status = 2
     try:
-        if words[:1] == ["list"]:
-            return list_checkpoints(words[1:])
-        if words[:1] == ["sample"]:
-            return sample(words[1:])
+        command = _parse_command(words)
+        status = 1
+        command()
     except (UserError, OSError) as error:
         print(f"{error}", file=sys.stderr)
-        return 1
-    print(f"{__doc__}\n\nAdd --help to a command for its options.")
-    return 0 if words in ([], ["--help"], ["-h"]) else 2
+        return 1 if isinstance(error, checkpoint.CheckpointError) else status
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def main_sample() -> int:
+    """Run `sample`, as a command of its own."""
+    return main(["sample", *sys.argv[1:]])
+
+
+def _parse_command(words: list[str]) -> Command:
+    """Parse a command, and check all that can be checked before it runs; SystemExit ends a request for help."""
+    if HELP_FLAGS.intersection(words[:1]):
+        print(f"{__doc__}\n\nAdd --help to a command for its options.")
+        sys.exit(0)
+    parse = {"list": _prepare_list, "sample": _prepare_sample}
+    return parse[validation.check_choice("the command", words[0] if words else None, parse)](words[1:])
 
 
 @dataclass(frozen=True)
-class List:
-    """Show the checkpoints with their provenance.
+class ListOptions:
+    """List the checkpoints with their provenance."""
 
-    Attributes:
-        weights: the folder of the checkpoints.
-    """
-
-    weights: Path = checkpoint.WEIGHTS
+    weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
 
 
-def list_checkpoints(words: list[str]) -> int:
-    """One line a checkpoint: name, family, size, and what its header tells of its making."""
-    options = tyro.cli(List, prog="python -m playground list", args=words)
-    for path in checkpoint.find(options.weights):
+def _prepare_list(words: list[str]) -> Command:
+    options = tyro.cli(ListOptions, prog="python -m playground list", args=words)
+    return partial(list_checkpoints, validation.check_folder("--weights", options.weights))
+
+
+def list_checkpoints(weights: Path) -> None:
+    """Print one line for each checkpoint: name, family, size, and provenance."""
+    for path in checkpoint.find(weights):
         try:
-            header = checkpoint.header(path)
+            header = checkpoint.read_header(path)
         except checkpoint.CheckpointError as error:
             print(f"{path.stem}  {error}")
             continue
-        made = ", ".join(f"{key} {value}" for key, value in header.provenance.items() if not isinstance(value, dict))
-        print(f"{path.stem}  {header.family}  {path.stat().st_size / 2**20:.1f} MiB  {made}")
-    return 0
+        facts = [f"{key} {value}" for key, value in header.provenance.items() if not isinstance(value, (dict, list))]
+        print(f"{path.stem}  {header.family}  {path.stat().st_size / 2**20:.1f} MiB  {', '.join(facts)}")
 
 
-def sample(words: list[str]) -> int:
-    """Sample from a checkpoint; its family's `Settings` are the flags."""
-    if not words or words[0].startswith("-"):
-        names = ", ".join(path.stem for path in checkpoint.find()) or "none yet"
-        print(f"python -m playground sample NAME --out FILE ..., where NAME is one of: {names}")
-        return 0 if words else 2
-    name, *flags = words
-    place = _place(flags)
-    path = place / f"{name}.safetensors"
-    family = checkpoint.family(checkpoint.header(path).family)
-    if not hasattr(family, "sample"):
-        raise UserError(f"{name} makes no pictures")
-    prompted = "prompts" in inspect.signature(family.sample).parameters
-    options = tyro.cli(_options(family.Settings, prompted), prog=f"python -m playground sample {name}", args=flags)
-    if options.out.suffix not in KINDS:
-        raise UserError(f"--out must end in {', '.join(KINDS)}, not {options.out.name!r}")
-    model, settings, told = checkpoint.load(path), options.settings, dict[str, Any]()
-    run = partial(family.sample, model)
-    if prompted and options.prompts:
-        told["prompts"] = _prompts(options.prompts, settings)
-        settings, run = replace(settings, n=len(told["prompts"])), partial(run, **told)
-    elif hasattr(family, "labels") and (labels := family.labels(model, settings)) is not None:
-        told["labels"] = labels.numpy()
-    shown = partial(family.shown, model) if hasattr(family, "shown") else attrgetter("x")
-    write(options.out, run, shown, settings, told, exports.metadata(name, settings, checkpoint.header(path).provenance))
-    print(options.out)
-    return 0
+@dataclass(frozen=True)
+class SampleOptions(Generic[Settings]):
+    """Sample images from a model, and write them to a file."""
+
+    out: Path  # file to write: .png for a grid, .npz for the arrays, .gif for the frames of a run.
+    settings: OmitArgPrefixes[Settings]  # settings of the family.
+    first: int = 0  # index of the first picture, to share out a large set: picture i depends on the seed and i alone.
+    device: Device = "cpu"  # device that computes.
+    weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
 
 
-def _prompts(path: Path, settings: Any) -> list[str]:
-    """The lines of a file, each a prompt that the settings allow."""
+@dataclass(frozen=True)
+class SampleWithPromptsOptions(SampleOptions[Settings]):
+    """Sample images from a model, and write them to a file."""
+
+    # text file with a prompt on each line, for one image each, instead of --n images of --prompt.
+    prompts: Path | None = None
+    # prompt, as a line of that file; --line "a dog" --line "an owl" are two images.
+    line: UseAppendAction[tuple[str, ...]] = ()
+
+
+def _prepare_sample(words: list[str]) -> Command:
+    path, flags = _find_checkpoint(_like(words))
+    family = get_family(checkpoint.read_header(path).family)
+    if family.sample is None:
+        raise UserError(f"{path.stem} makes no pictures")
+    kind: Any = SampleWithPromptsOptions if family.read_prompts else SampleOptions  # its parameter is a value
+    options = tyro.cli(kind[family.Settings], prog=f"python -m playground sample {path.stem}", args=flags)
+    inference.check_device(options.device)
+    first = validation.check_integer("--first", options.first, 0, MAX_FIRST)
+    prompts = _read_prompts(options.prompts, options.line, options.settings) if family.read_prompts else []
+    settings = replace(options.settings, n=len(prompts)) if prompts else options.settings
+    check_out(options.out, family, settings.n)
+    settings, prompts = read_prompts(path, family, settings, prompts)
+    run = partial(Run, settings=settings, first=first, prompts=prompts)
+    return partial(sample_to_file, path, options.out, run, options.device)
+
+
+def _like(words: list[str]) -> list[str]:
+    """Put the arguments that made the file after --like, but for its name, before the others, which overrule them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--like", type=Path)
+    options, others = parser.parse_known_args(words)
+    if options.like is None:
+        return words
+    command = read_metadata(options.like).get("command", "")
+    arguments = shlex.split(command.partition(" sample ")[2])
+    if not arguments:
+        raise UserError(f"no command makes {options.like.name} again, but the page can: drop it there")
+    return [*arguments[: arguments.index("--out")], *others]
+
+
+def _find_checkpoint(words: list[str]) -> tuple[Path, list[str]]:
+    """Return the checkpoint named in the arguments of `sample`, whose family defines the flags; and the other words."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--weights", type=Path, default=checkpoint.WEIGHTS)
+    weights = validation.check_folder("--weights", parser.parse_known_args(words)[0].weights)
+    names = [path.stem for path in checkpoint.find(weights)]
+    position = next((i for i, word in enumerate(words) if word in names), 0)  # flags may come first
+    name = words[position] if words else None
+    if name in HELP_FLAGS:
+        choices = ", ".join(names) or "none yet"
+        print(f"python -m playground sample NAME --out FILE ..., where NAME is one of: {choices}")
+        print("python -m playground sample --like PICTURE --out FILE ... takes all from a picture that was made here")
+        sys.exit(0)
+    validation.check_choice("NAME", name, names)
+    return weights / f"{name}.safetensors", words[:position] + words[position + 1 :]
+
+
+def _read_prompts(path: Path | None, lines: Sequence[str], settings: Any) -> list[str]:
+    """Return prompts that the settings allow: the lines of a file, or those given."""
+    if path is None and not lines:
+        return []
+    default = type(settings)()
+    if (settings.n, settings.prompt) != (default.n, default.prompt) or (path and lines):
+        raise UserError("--prompts or --line says what to draw and how many: leave out the other, --n and --prompt")
+    return [replace(settings, prompt=line).prompt for line in (_read_lines(path) if path else lines)]
+
+
+def _read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file, at least one."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with files.os_errors_to_user_error(path, "read"):
+            lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         raise UserError(f"{path} must be text in UTF-8, a prompt a line") from None
     if not lines:
         raise UserError(f"{path} is empty: it needs a prompt a line")
-    return [replace(settings, prompt=line).prompt for line in lines]
+    return lines
 
 
-def _place(flags: list[str]) -> Path:
-    """The folder of the checkpoints, needed before the other flags can be known."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--weights", type=Path, default=checkpoint.WEIGHTS)
-    return parser.parse_known_args(flags)[0].weights
-
-
-def _options(settings: Any, prompted: bool) -> Any:
-    """The flags of `sample`: a family's settings, the file to write, the folder of the checkpoints; and a file with a
-    prompt a line, one for each picture, where there are prompts."""
-    fields: list[Any] = [
-        ("out", Path),
-        ("settings", tyro.conf.OmitArgPrefixes[settings], settings()),  # type: ignore[misc]
-        ("weights", Path, checkpoint.WEIGHTS),
-    ]
-    return make_dataclass("Options", fields + [("prompts", Path | None, None)] * prompted, frozen=True)
-
-
-def write(
-    out: Path,
-    sample: Callable[..., Iterator[Any]],
-    shown: Callable[[Any], Tensor],
-    settings: Any,
-    told: dict[str, Any],
-    about: dict[str, str],
-) -> None:
-    """Sample, and write a grid (PNG), the arrays (NPZ, with what was `told` for each picture) or the frames (GIF), each
-    of them as it is `shown`."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".gif":
-        if not hasattr(settings, "steps"):
-            raise UserError("the pictures of this family come in one step: choose .png or .npz")
-        if settings.n > BATCH:
-            raise UserError(f"an animation has at most {BATCH} pictures; more fit into .npz or .png")
-        exports.gif(out, film(tqdm(sample(settings), unit="frame"), settings.steps, shown), about)
-        return
-    images = sampled(sample, settings)
-    if out.suffix == ".png":
-        exports.png(out, pictures.grid(images), about)
-        return
-    exports.npz(out, {"images": images} | {name: np.asarray(values) for name, values in told.items()}, about)
-
-
-def sampled(sample: Callable[..., Iterator[Any]], settings: Any) -> np.ndarray:
-    """The finished pictures, uint8 (N, H, W, C), made in batches under a progress bar."""
-    parts = []
-    with tqdm(total=settings.n, unit="picture") as bar:
-        for x in finished(sample, settings):
-            parts.append(pictures.to_uint8(x))
-            bar.update(len(x))
-    return np.concatenate(parts)
+def sample_to_file(path: Path, out: Path, run: Callable[[Pipeline], Run], device: str) -> None:
+    """Sample from a checkpoint, and write the images of the run that `run` makes of it to a file."""
+    files.check_writable(out.parent)
+    try:
+        run(load(path, device)).save(out)
+    except NotFiniteError as error:
+        raise UserError(f"{path.stem}: {error}") from error
+    print(out)
 
 
 if __name__ == "__main__":

@@ -1,45 +1,51 @@
-"""The recipe of `ddpm-digits`: a class-conditional diffusion model of MNIST."""
+"""The recipe of `ddpm-digits`: a class-conditional diffusion model of MNIST, or of other images."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from playground import langevin, pictures
-from playground.data import digits
-from playground.models import ddpm
-from playground.sampling import Noise, last
-from train import device, loop
+from playground.families import ddpm
+from playground.families.score_matching import langevin, samplers
+from playground.runtime import pictures, validation
+from playground.runtime.rng import Noise
+from playground.runtime.run import last_frame
+from train import device
+from train.checks import check_shapes
+from train.fit import N_VALIDATION, fit, publish
+from train.options import ImageOptions
+from train.run import Run, main_process_first
 
 
 @dataclass(frozen=True)
-class Recipe(loop.Options):
-    """Twice twenty-five epochs of 60,000 digits; v-prediction and a decayed rate lift it over the plain defaults.
-
-    Attributes:
-        config: of the model.
-        class_dropout: share of the classes hidden in training, for guidance.
-    """
+class Recipe(ImageOptions):
+    """Two cycles of 25 epochs of 60,000 digits. V-prediction and a decaying learning rate beat the plain defaults."""
 
     name: str = "ddpm-digits"
     steps: int = 23_400
     lr: float = 6e-4
     cycles: int = 2
+    # settings of the model; it has no more classes than the data.
     config: ddpm.Config = field(default_factory=lambda: ddpm.Config(prediction="v"))
-    class_dropout: float = 0.1
+    class_dropout: float = 0.1  # fraction of the classes dropped in training, for classifier-free guidance.
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        validation.check_bounds(self, {}, {"class_dropout": (0.0, 1.0)})
 
     @property
-    def learns_from(self) -> str:
-        return digits.TRAINING
+    def image_shape(self) -> tuple[int, int]:
+        return self.config.channels, self.config.size
 
 
 RECIPES = [Recipe()]
 
-EVALUATED = {
+EVALUATION_SETTINGS = {
     "ddim-12-eta1": ddpm.Settings(sampler="ddim", steps=12, eta=1.0),
     "ddim-20-eta1": ddpm.Settings(sampler="ddim", steps=20, eta=1.0),
     "ddim-50-eta1": ddpm.Settings(sampler="ddim", steps=50, eta=1.0),
@@ -50,55 +56,65 @@ EVALUATED = {
 }
 
 
-EVALUATIONS, BATCH = 200, 250
-LOW, HIGH, SIZE = 0.05, 10.0, 0.3  # as on the page
+Data = tuple[Tensor, Tensor]
+N_EVALUATIONS, BATCH = 200, 250  # of the network for a sample; samples at a time
+LOW, HIGH, SIZE = 0.05, 10.0, 0.3  # the least and the largest sigma, and the step size, as on the page
 
 
-def evaluated(config: ddpm.Config) -> dict[str, ddpm.Settings]:
-    """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
-    return EVALUATED
+def evaluation_settings(config: ddpm.Config) -> dict[str, ddpm.Settings]:
+    """Return the rows of samples to evaluate, and the settings of each."""
+    return EVALUATION_SETTINGS
 
 
-def further() -> dict[str, tuple[str, Callable[[Path, Tensor, int], Tensor]]]:
-    """More rows: the network as a score, by 200 evaluations. Their settings, and what draws the given classes."""
-    shown = f"{EVALUATIONS} evaluations, from sigma = {HIGH:g} to {LOW:g}"
-    return {f"score: {name}": (shown, partial(by_score, name)) for name in langevin.DESCENTS}
+def extra_rows() -> dict[str, tuple[str, Callable[[Path, Tensor, int], Tensor]]]:
+    """Return the rows of samplers that use the network as a score: the settings as text, and a function that samples
+    from (path, classes, seed)."""
+    settings_text = f"{N_EVALUATIONS} evaluations, from sigma = {HIGH:g} to {LOW:g}"
+    return {f"score: {name}": (settings_text, partial(sample_by_score, name)) for name in samplers.FROM_NOISE}
 
 
 @torch.no_grad()
-def by_score(sampler: str, path: Path, classes: Tensor, seed: int) -> Tensor:
-    """Digits (N, C, H, W) of the given classes (N,), which follow the score that the noise prediction is."""
+def sample_by_score(sampler: str, path: Path, classes: Tensor, seed: int) -> Tensor:
+    """Sample digits (N, C, H, W) of given classes (N,) by the score that follows from the noise prediction."""
     model: ddpm.Model = device.load(path)
-    config, drawn = model.config, []
+    config, images = model.config, list[Tensor]()
     for first in tqdm(range(0, len(classes), BATCH), desc=f"{sampler}, seed {seed}", leave=False):
         y = classes[first : first + BATCH].to(device.DEVICE)
-        score = langevin.of_denoiser(model.denoiser(y, 1.0, clip=True), model.schedule)
+        score = langevin.denoiser_to_score(model.denoiser(y, 1.0, clip=True), model.schedule)
         noise = Noise(seed, len(y), first)
         x = HIGH * noise((config.channels, config.size, config.size), device.DEVICE)
-        run = langevin.descent(score, x, sampler, (LOW, HIGH), EVALUATIONS, SIZE, noise)
-        end = last(run)
-        drawn.append((end.x + end.sigma**2 * end.score).cpu())  # without the noise that is left
-    return torch.cat(drawn)
+        run = samplers.sample(score, x, sampler, (LOW, HIGH), N_EVALUATIONS, SIZE, noise)
+        end = last_frame(run)
+        images.append((end.x + end.sigma**2 * end.score).cpu())  # Tweedie's formula removes the last noise
+    return torch.cat(images)
 
 
-def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:
-    """Train, or go on training; the path of the checkpoint when the last step is done.
+def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) -> Path | None:
+    """Start or resume training; return the path of the finished checkpoint. Images for training and validation are (N,
+    C, H, W) in [-1, 1], with labels (N,); those of the recipe's data set by default."""
+    caller_data = data is not None
+    if data is None:
+        dataset = recipe.training_data
+        data, test = main_process_first(
+            lambda: (
+                dataset.load(recipe.data, "train", download=True),
+                dataset.load(recipe.data, "test", download=True, subset=slice(N_VALIDATION)),
+            )
+        )
+        classes = min(recipe.config.classes, len(dataset.classes))
+        recipe = replace(recipe, config=replace(recipe.config, classes=classes))
+    check_shapes(recipe.config, *data)
+    run = Run(recipe, lambda: ddpm.Model(recipe.config), caller_data=caller_data)
 
-    Args:
-        data: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST by default.
-    """
-    run = loop.Run(recipe, lambda: ddpm.Model(recipe.config))
-    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
-    images, labels = (part.to(run.accelerator.device) for part in both)
+    def loss(model: nn.Module, x0: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        return ddpm.loss(model, x0, y, rng, recipe.class_dropout)
 
-    def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
-        index = run.batch(len(images), step)
-        return ddpm.loss(model, images[index], labels[index], generator, recipe.class_dropout)
-
-    return loop.follow(run, run.train(loss=loss), _picture)
+    for step in fit(run, _picture, loss, test or ()):
+        x0, y = step.batch(*data)
+        step.minimize(loss(run.model, x0, y, step.rng))
+    return publish(run)
 
 
-def _picture(model: ddpm.Model, path: Path) -> None:
-    """Twenty digits, the classes in turn."""
-    x = last(ddpm.sample(model, ddpm.Settings(n=20, steps=25))).x
-    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
+def _picture(model: ddpm.Model) -> Image.Image:
+    x = last_frame(ddpm.sample(model, ddpm.Settings(n=20, steps=25))).x
+    return pictures.to_pil(pictures.make_grid(pictures.to_uint8(x), columns=10))

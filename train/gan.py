@@ -1,40 +1,42 @@
 """The recipes of the adversarial networks: every loss on the same digits, in the same order, from the same weights.
 
-Three need more than the two networks: a spectral norm, an input for classes, an output at every size.
+Three recipes also change the networks: spectral normalisation, class conditioning, and progressive growing.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from PIL import Image
+from torch import Tensor
 
-from playground import checkpoint, history, pictures
-from playground.adversarial import Objective, clip_weights, settle_spectral_norm
-from playground.data import digits
-from playground.models import gan
-from playground.models.gan import Config, Stage
-from playground.sampling import last
-from playground.validation import UserError
-from train import arena, device, loop
-from train.judging import JUDGE, Judge, draw
-from train.results import MEASURED, Entry
+from playground.datasets import mnist
+from playground.families import gan
+from playground.families.gan import Config, GrowthStage, history
+from playground.families.gan.losses import Objective, clip_weights, converge_spectral_norm
+from playground.runtime import checkpoint, pictures
+from playground.runtime.run import last_frame
+from playground.runtime.validation import UserError
+from train import device
+from train.checks import check_config
+from train.evaluation import gan_history
+from train.evaluation.results import MEASURED_FOLDER, Measurement
+from train.evaluation.sample_quality import Judge, draw
+from train.fit import fit, publish
+from train.options import Options
+from train.run import Run, Step, main_process_first
 
-Turn = Callable[[gan.Model, Tensor, Tensor, Objective, torch.Generator, Stage | None], Tensor]
+PlayerLoss = Callable[[gan.Model, Tensor, Tensor, Objective, torch.Generator, GrowthStage | None], Tensor]
+PLAYER_LOSSES: dict[str, PlayerLoss] = {"discriminator": gan.discriminator_loss, "generator": gan.generator_loss}
+PLAYERS = tuple(PLAYER_LOSSES)  # in the order of their turns
+JUDGE = checkpoint.WEIGHTS / "judge-digits.safetensors"
 
 
 @dataclass(frozen=True)
-class Recipe(loop.Options):
-    """Twenty epochs of 60,000 digits, one step of D for each of G.
-
-    Attributes:
-        config: of both networks.
-        objective: what they minimise.
-        stacked: three digits in the three channels of a picture, of which there are 1,000 modes (Metz 2017, 3.3).
-        judge: the checkpoint that reads the samples of the history.
-    """
+class Recipe(Options):
+    """Twenty epochs of 60,000 digits, with one step of the discriminator for each step of the generator."""
 
     name: str = "gan-digits-nonsaturating"
     steps: int = 9_360
@@ -44,39 +46,42 @@ class Recipe(loop.Options):
     weight_decay: float = 0.0
     clip_norm: float = 1e6
     save_every: int = 200
-    config: Config = field(default_factory=Config)
-    objective: Objective = field(default_factory=Objective)
-    stacked: bool = False
-    judge: Path = JUDGE
+    config: Config = field(default_factory=Config)  # settings of both networks.
+    objective: Objective = field(default_factory=Objective)  # the losses and their regularisers.
+    stacked: bool = False  # put a digit into each of three channels, which makes 1,000 modes (Metz 2017, section 3.3).
+    judge: Path = JUDGE  # the checkpoint that classifies the samples of the history.
 
     @property
-    def learns_from(self) -> str:
-        return digits.TRAINING + (", three in a picture" if self.stacked else "")
+    def data_description(self) -> str:
+        return mnist.DESCRIPTION + (", three in a picture" if self.stacked else "")
 
 
-def _of(variant: str, objective: Objective, **config: Any) -> Recipe:
-    return Recipe(name=f"gan-digits-{variant}", objective=objective, config=Config(**config))
+PLAIN = Config()
 
 
-def _stacked(variant: str, objective: Objective, **config: Any) -> Recipe:
-    """A short run: enough to see which losses keep their modes."""
-    name = f"gan-stacked-{variant}"
-    return Recipe(name, steps=3_000, objective=objective, stacked=True, config=Config(3, **config), out=MEASURED)
+def _digits(variant: str, objective: Objective, config: Config = PLAIN) -> Recipe:
+    return Recipe(name=f"gan-digits-{variant}", objective=objective, config=config)
+
+
+def _stacked(variant: str, objective: Objective, spectral: bool = False) -> Recipe:
+    """Return the recipe of a short run, long enough to see which losses keep the modes."""
+    name, config = f"gan-stacked-{variant}", Config(3, spectral=spectral)
+    return Recipe(name, steps=3_000, objective=objective, stacked=True, config=config, out=MEASURED_FOLDER)
 
 
 R3 = Objective("relativistic", r1=1.0, r2=1.0)
 PENALTY = Objective("wasserstein", gp=10.0)
 RECIPES = [
-    _of("nonsaturating", Objective("nonsaturating")),
-    _of("minimax", Objective("minimax")),
-    _of("leastsquares", Objective("leastsquares")),
-    _of("hinge", Objective("hinge"), spectral=True),
-    _of("wasserstein-clip", Objective("wasserstein", clip=0.01)),
-    _of("wasserstein-gp", PENALTY),
-    _of("r3gan", R3),
-    _of("conditional", R3, classes=10),
-    _of("progressive", PENALTY, progressive=True),
-    # measured for the tables of weights/README.md, not shipped
+    _digits("nonsaturating", Objective("nonsaturating")),
+    _digits("minimax", Objective("minimax")),
+    _digits("leastsquares", Objective("leastsquares")),
+    _digits("hinge", Objective("hinge"), Config(spectral=True)),
+    _digits("wasserstein-clip", Objective("wasserstein", clip=0.01)),
+    _digits("wasserstein-gp", PENALTY),
+    _digits("r3gan", R3),
+    _digits("conditional", R3, Config(classes=10)),
+    _digits("progressive", PENALTY, Config(progressive=True)),
+    # Measured for the tables of weights/README.md, but not shipped.
     _stacked("nonsaturating", Objective("nonsaturating")),
     _stacked("hinge", Objective("hinge"), spectral=True),
     _stacked("wasserstein-gp", PENALTY),
@@ -84,89 +89,110 @@ RECIPES = [
 ]
 
 
-def evaluated(config: Config) -> dict[str, gan.Settings]:
-    """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
+def evaluation_settings(config: Config) -> dict[str, gan.Settings]:
+    """Return the rows of samples to evaluate, and the settings of each."""
     return {"samples": gan.Settings()}
 
 
 def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | None:
-    """Train, or go on training; the path of the checkpoint when the last step is done. Its history is put beside it.
-
-    Args:
-        data: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST by default.
-    """
-    run = loop.Run(recipe, lambda: gan.Model(recipe.config))
+    """Start or resume training, and write its history beside the checkpoint; return the path of that once it is
+    finished. Images are (N, C, H, W) in [-1, 1], with labels (N,); MNIST by default. Raise UserError for several
+    processes, a checkpoint to start from, or accumulation: none works for these networks."""
+    digits = data or main_process_first(lambda: mnist.load(recipe.data, "train", download=True))
+    check_config(recipe.config, size=digits[0].shape[-1], channels=3 if recipe.stacked else digits[0].shape[1])
+    if not recipe.stacked:
+        checkpoint.load(recipe.judge, family="judge")  # fail before the training, not after it
+    run = Run(recipe, lambda: gan.Model(recipe.config), players=PLAYERS, caller_data=data is not None)
     if run.accelerator.num_processes > 1:
         raise UserError("adversarial networks train in one process here: start one without a launcher")
     if recipe.start:
         raise UserError("adversarial networks are trained from the first step on, for their history: leave out --start")
-    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
-    images, labels = (part.to(run.accelerator.device) for part in both)
-
-    def turn(loss: Turn) -> loop.Loss:
-        def of_step(model: nn.Module, step: int, random: torch.Generator) -> Tensor:
-            index, stage = run.batch(len(images), step), gan.grown(recipe.config, step / recipe.steps)
-            x = stack(images, index, random) if recipe.stacked else images[index]
-            with run.accelerator.autocast():
-                return loss(cast(gan.Model, model), x, labels[index], recipe.objective, random, stage)
-
-        return of_step
+    if recipe.accumulate > 1:
+        raise UserError("adversarial networks take turns after every batch: leave out --accumulate")
 
     if recipe.objective.clip:
-        run.after_turn(lambda model: clip_weights(cast(gan.Model, model).discriminator, recipe.objective.clip))
-    records = run.train(discriminator=turn(gan.discriminator_loss), generator=turn(gan.generator_loss))
+        run.after_update(lambda model: clip_weights(cast(gan.Model, model).discriminator, recipe.objective.clip))
+    for step in fit(run, _picture):
+        take_turns(run, step, *digits)
+        if not recipe.stacked:
+            gan_history.save_snapshot(run, step)
     if recipe.stacked:
-        return loop.follow(run, records, _picture)
-    test, _ = data or digits.load(recipe.data, "test", download=True)
-    path = loop.follow(run, arena.snapshots(run, records), _picture, lambda exported: complete(exported, test))
+        return publish(run)
+    test, _ = data or mnist.load(recipe.data, "test", download=True)
+    path = publish(run, lambda exported: finalize(exported, test))
     if path:
-        made = arena.look_back(recipe, Judge(recipe.judge, test), images, labels)
-        history.save(path.with_suffix(".history.npz"), made)
+        judge = Judge(recipe.judge, mnist.DATASET, test)
+        gan_run_history = gan_history.build_history(recipe, run.step, judge, *digits)
+        history.save(path.with_suffix(".history.npz"), gan_run_history)
     return path
 
 
-def stack(images: Tensor, index: Tensor, random: torch.Generator) -> Tensor:
-    """Digits (N, 1, H, W) as pictures of three, (B, 3, H, W): the one at index (B,), and two by chance."""
-    others = torch.randint(len(images), (2, len(index)), generator=random).to(index)
-    return torch.cat([images[index], images[others[0]], images[others[1]]], dim=1)
+def take_turns(run: Run, step: Step, images: Tensor, labels: Tensor) -> None:
+    """Take a step of the discriminator and then one of the generator, on the same of all digits (N, C, H, W) and their
+    classes (N,)."""
+    recipe, model = cast(Recipe, run.options), cast(gan.Model, run.model)
+    index, stage = step.indices(len(images)), gan.growth_stage(recipe.config, run.progress)
+    for player in PLAYERS:
+        x = stack(images, index, step.rng) if recipe.stacked else images[index]
+        x, y = (part.to(run.accelerator.device) for part in (x, labels[index]))
+        with run.accelerator.autocast():
+            loss = PLAYER_LOSSES[player](model, x, y, recipe.objective, step.rng, stage)
+        step.minimize(loss, player)
 
 
-def complete(path: Path, images: Tensor) -> None:
-    """Put into a checkpoint what its discriminator says of images (N, C, H, W), N >= KEPT, and of samples, sorted."""
+def stack(images: Tensor, index: Tensor, rng: torch.Generator) -> Tensor:
+    """Stack digits (N, 1, H, W) as channels of pictures (B, 3, H, W): those at an index (B,), and two random ones."""
+    second, third = torch.randint(len(images), (2, len(index)), generator=rng)
+    return torch.cat([images[index], images[second], images[third]], dim=1)
+
+
+def finalize(path: Path, images: Tensor) -> None:
+    """Store in a checkpoint the sorted logits of its discriminator on images (N, C, H, W) and on samples."""
     model: gan.Model = device.load(path)
-    settle_spectral_norm(model.discriminator)
-    fakes = last(gan.sample(model, gan.Settings(n=gan.KEPT))).x
-    model.kept_real.copy_(gan.verdicts(model, images[: gan.KEPT].to(device.DEVICE)).sort().values)
-    model.kept_fake.copy_(gan.verdicts(model, fakes).sort().values)
-    checkpoint.save(path, model, checkpoint.header(path).provenance)
+    converge_spectral_norm(model.discriminator)
+    fakes = last_frame(gan.sample(model, gan.Settings(n=gan.N_LOGITS))).x
+    model.real_logits.copy_(gan.discriminator_logits(model, images[: gan.N_LOGITS].to(device.DEVICE)).sort().values)
+    model.fake_logits.copy_(gan.discriminator_logits(model, fakes).sort().values)
+    checkpoint.save(path, model, checkpoint.read_header(path).provenance)
 
 
-def _picture(model: gan.Model, path: Path) -> None:
-    """Forty samples."""
-    x = last(gan.sample(model, gan.Settings(n=40))).x
-    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
+def _picture(model: gan.Model) -> Image.Image:
+    x = last_frame(gan.sample(model, gan.Settings(n=40))).x
+    return pictures.to_pil(pictures.make_grid(pictures.to_uint8(x), columns=10))
 
 
-SAMPLES = 26_000  # as many as the literature counts the modes of (Metz 2017; Lin 2018, "PacGAN")
+SAMPLES = 26_000  # the number in which the literature counts modes (Metz 2017; Lin 2018, "PacGAN")
 
 
-def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
-    """What is measured besides samples of digits: the modes of stacked ones."""
-    header = checkpoint.header(path)
+def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+    """Yield the measurement of the modes of stacked digits."""
+    header = checkpoint.read_header(path)
     if header.provenance["flags"]["stacked"]:
         identity = {"table": "stacked", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "row": "modes",
                     "settings": f"{header.provenance['steps']} steps", "n": SAMPLES, "seed": 0}  # fmt: skip
-        yield Entry(identity, lambda: modes(path, Judge(JUDGE, digits.load(data, "test", download=True)[0])))
+        yield Measurement(identity, lambda: measure_modes(path, _load_judge(data)))
 
 
-def modes(path: Path, judge: Judge, n: int = SAMPLES) -> dict[str, float]:
-    """How many of the 1,000 modes samples fall on, and the KL divergence from all being equally frequent, in nats."""
+def _load_judge(data: Path) -> Judge:
+    return Judge(JUDGE, mnist.DATASET, mnist.load(data, "test", download=True)[0])
+
+
+def measure_modes(path: Path, judge: Judge, n: int = SAMPLES) -> dict[str, float]:
+    """Count the modes, of 1,000, among n samples of a checkpoint of stacked digits; see `count_modes`."""
     x = draw(path, gan.Settings(n=n), torch.zeros(0)).images
-    read = sum(10**k * judge.look(channel)[1] for k, channel in enumerate(x.split(1, dim=1)))
-    return counted(cast(Tensor, read).bincount(minlength=digits.CLASSES**3))
+    digits = [judge.classify(channel)[1] for channel in x.split(1, dim=1)]
+    numbers = torch.stack([10**k * digit for k, digit in enumerate(digits)]).sum(0)
+    return count_modes(numbers.bincount(minlength=mnist.N_CLASSES**3))
 
 
-def counted(counts: Tensor) -> dict[str, float]:
-    """Of counts (K,): those that are not 0, and the KL divergence of their distribution from the uniform one."""
+def count_modes(counts: Tensor) -> dict[str, float]:
+    """Return the number of modes covered, and the KL divergence of their distribution from the uniform one.
+
+    Args:
+        counts: Samples of each mode (K,).
+
+    Returns:
+        "modes", and "reverse_kl" in nats.
+    """
     p = counts.double() / counts.sum()
     return {"modes": float((counts > 0).sum()), "reverse_kl": torch.special.xlogy(p, p * len(p)).sum().item()}

@@ -1,26 +1,24 @@
-"""The recipe of `judge-digits`: the classifier of MNIST that `train.evaluate` judges samples with."""
+"""The recipe of `judge-digits`: the classifier of MNIST, or other images, in whose features samples are compared."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from playground import checkpoint
-from playground.data import digits
-from playground.models import judge
-from train import loop
+from playground.families import judge
+from playground.runtime import checkpoint
+from train.checks import check_shapes
+from train.fit import fit, publish
+from train.options import DatasetOptions
+from train.run import Run, main_process_first
 
 Data = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Recipe(loop.Options):
-    """Ten epochs of 60,000 disturbed digits.
-
-    Attributes:
-        config: of the model.
-    """
+class Recipe(DatasetOptions):
+    """Ten epochs of 60,000 augmented digits."""
 
     name: str = "judge-digits"
     steps: int = 4_680
@@ -28,40 +26,31 @@ class Recipe(loop.Options):
     warmup: int = 200
     decay: float = 0.7
     ema: float = 0.99
-    config: judge.Config = field(default_factory=judge.Config)
-
-    @property
-    def learns_from(self) -> str:
-        return digits.TRAINING
+    config: judge.Config = field(default_factory=judge.Config)  # settings of the model.
 
 
 RECIPES = [Recipe()]
 
 
 def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) -> Path | None:
-    """Train, or go on training; the path of the checkpoint when the last step is done.
+    """Start or resume training; return the path of the finished checkpoint. Images are (N, C, H, W) in [-1, 1], with
+    labels (N,); those of the recipe's data set by default."""
+    dataset, caller_data = recipe.training_data, data is not None
+    data = data or main_process_first(lambda: dataset.load(recipe.data, "train", download=True))
+    check_shapes(recipe.config, *data)
+    run = Run(recipe, lambda: judge.Model(recipe.config), caller_data=caller_data)
+    held_out = test or main_process_first(lambda: dataset.load(recipe.data, "test", download=True))
 
-    Args:
-        data, test: images (N, C, H, W) in [-1, 1] and labels (N,); MNIST's training and test digits by default.
-    """
-    run = loop.Run(recipe, lambda: judge.Model(recipe.config))
-    both = data or loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
-    images, labels = (part.to(run.accelerator.device) for part in both)
-
-    def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
-        index = run.batch(len(images), step)
-        return judge.loss(model, images[index], labels[index], generator)
-
-    def examine(path: Path) -> None:
-        _examine(path, *(test or digits.load(recipe.data, "test", download=True)))
-
-    return loop.follow(run, run.train(loss=loss), complete=examine)
+    for step in fit(run, loss=judge.loss, test=held_out):
+        x, y = step.batch(*data)
+        step.minimize(judge.loss(run.model, x, y, step.rng))
+    return publish(run, lambda path: finalize(path, *held_out))
 
 
-def _examine(path: Path, images: Tensor, labels: Tensor) -> None:
-    """Write the share of test images that the checkpoint reads right into its provenance."""
+def finalize(path: Path, images: Tensor, labels: Tensor) -> None:
+    """Add the accuracy on test images to the provenance of a checkpoint."""
     model = checkpoint.load(path)
     with torch.no_grad():
-        read = torch.cat([model(batch).argmax(1) for batch in images.split(500)])
-    accuracy = (read == labels).float().mean().item()
-    checkpoint.save(path, model, {**checkpoint.header(path).provenance, "test_accuracy": round(accuracy, 4)})
+        predictions = torch.cat([model(batch).argmax(1) for batch in images.split(500)])
+    accuracy = (predictions == labels).float().mean().item()
+    checkpoint.save(path, model, {**checkpoint.read_header(path).provenance, "test_accuracy": round(accuracy, 4)})

@@ -3,65 +3,67 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from playground import checkpoint, pictures
-from playground.data import digits, emoji, scenes, shapes
-from playground.models import vae
-from playground.models.vae import Config, Objective
-from playground.sampling import generator, last
-from train import device, disentanglement, loop
-from train.results import MEASURED, Entry
+from playground.datasets import shapes
+from playground.datasets.dataset import Dataset
+from playground.datasets.idx import SPLIT_SIZES
+from playground.datasets.registry import dataset_of
+from playground.families import vae
+from playground.families.vae import Config, Objective
+from playground.runtime import checkpoint, pictures
+from playground.runtime.rng import make_rng
+from playground.runtime.run import last_frame
+from playground.runtime.validation import UsageError
+from train import device
+from train.checks import check_config
+from train.evaluation import disentanglement
+from train.evaluation.results import MEASURED_FOLDER, Measurement
+from train.fit import N_VALIDATION, fit, publish
+from train.options import ImageOptions
+from train.run import Run, main_process_first
 
-Batches = Callable[[int, torch.Generator], Tensor]  # step, generator of this process -> images (B, C, H, W)
-DIGITS = Config(latent=20, width=48, multipliers=(1,), blocks=2, patch=4, components=100, kept=2000)
+Batches = Callable[[int, torch.Generator], Tensor]  # (batch, rng of this process) -> images (B, C, H, W)
+DIGITS = Config(latent=20, width=48, multipliers=(1,), blocks=2, patch=4, components=100, n_test=2000)
 SHAPES = Config(size=64, channels=3, latent=10, width=48, multipliers=(1,), blocks=2, patch=8, broadcast=True,
-                kept=2000)  # fmt: skip
+                n_test=2000)  # fmt: skip
 EMOJI = Config(size=64, channels=3, latent=48, width=48, multipliers=(1, 1), blocks=2, patch=4,
-               likelihood="learned gaussian", sigma=0.2, kept=1000)  # fmt: skip
+               likelihood="learned gaussian", sigma=0.2, n_test=1000)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Recipe(loop.Options):
-    """23,400 steps: fifty epochs of 60,000 digits of 28x28, or three million pictures drawn as they are needed.
-
-    Attributes:
-        dataset: one of `DATASETS`.
-        config: of the model.
-        objective: what is minimised.
-        binarize: draw a binary image from each grey one, afresh each time (Burda 2016).
-    """
+class Recipe(ImageOptions):
+    """Fifty epochs of 60,000 digits of 28x28 pixels, or three million pictures that are rendered when needed."""
 
     name: str = "vae-digits"
     steps: int = 23_400
     lr: float = 1e-3
     decay: float = 0.5
-    dataset: Literal["digits", "shapes", "emoji"] = "digits"
-    config: Config = DIGITS
-    objective: Objective = field(default_factory=Objective)
-    binarize: bool = False
+    config: Config = DIGITS  # settings of the model.
+    objective: Objective = field(default_factory=Objective)  # the loss to minimise.
+    binarize: bool = False  # sample a binary image from each grey one, anew for each batch (Burda 2016).
 
     @property
-    def learns_from(self) -> str:
-        return DATASETS[self.dataset].about
+    def image_shape(self) -> tuple[int, int]:
+        return self.config.channels, self.config.size
 
 
 def _binary(latent: int) -> Recipe:
-    config = replace(DIGITS, latent=latent, components=0, kept=0)
-    return Recipe(name=f"vae-binary-{latent}", config=config, binarize=True, out=MEASURED)
+    config = replace(DIGITS, latent=latent, components=0, n_test=0)
+    return Recipe(name=f"vae-binary-{latent}", config=config, binarize=True, out=MEASURED_FOLDER)
 
 
-def _shapes(name: str, objective: Objective, seed: int = 0, out: Path = MEASURED) -> Recipe:
+def _shapes(name: str, objective: Objective, seed: int = 0, out: Path = MEASURED_FOLDER) -> Recipe:
     return Recipe(name=name, dataset="shapes", config=SHAPES, objective=objective, seed=seed, out=out)
 
 
-PLAIN, TC = Objective(), Objective("tc", beta=6, n=shapes.N)
+PLAIN, TC = Objective(), Objective("tc", beta=6, n=shapes.N_COMBINATIONS)
 RECIPES = [
     Recipe(),
     Recipe(name="vae-digits-2d", config=replace(DIGITS, latent=2)),
@@ -71,203 +73,190 @@ RECIPES = [
     ),
     _shapes("vae-shapes", TC, out=checkpoint.WEIGHTS),
     Recipe(name="vae-emoji", steps=12_000, dataset="emoji", config=EMOJI),
-    # measured for the tables of weights/README.md, not shipped
+    # Measured for the tables of weights/README.md, but not shipped.
     *(_binary(latent) for latent in (2, 5, 10, 20, 40)),
     *(_shapes(f"vae-shapes-seed{seed}", TC, seed) for seed in (1, 2)),
     *(_shapes(f"vae-shapes-plain-seed{seed}", PLAIN, seed) for seed in (0, 1, 2)),
 ]
 
-SAMPLES = 5_000  # of an image, for its likelihood
-FACTORED = 50_000  # pictures of known factors
-FITTED = 468  # batches whose codes the mixture is fitted to: an epoch of digits
+SAMPLES = 5_000  # importance samples of an image's likelihood
+N_FACTOR_IMAGES = 50_000  # pictures of known factors
+N_FIT_BATCHES = 468  # batches whose codes the mixture is fitted to: an epoch of digits
 
 
-def evaluated(config: Config) -> dict[str, vae.Settings]:
-    """The rows that `train.evaluate` fills in for samples of a model, and the settings that each samples with."""
+def evaluation_settings(config: Config) -> dict[str, vae.Settings]:
+    """Return the rows of samples to evaluate, and the settings of each."""
     rows = {"normal": vae.Settings()}
     return rows | {"mixture": vae.Settings(prior="mixture")} if config.components else rows
 
 
 def train(recipe: Recipe, images: Tensor | None = None) -> Path | None:
-    """Train, or go on training; the path of the checkpoint when the last step is done.
+    """Start or resume training; return the path of the finished checkpoint. Images are (N, C, H, W) in [-1, 1]; those
+    of the recipe's data set by default."""
+    if images is None:
+        dataset = recipe.training_data
+        channels, size = dataset.shape[0], dataset.shape[1] - 2 * dataset.padding
+        _check_test_images(recipe)
+    else:
+        channels, size = images.shape[1:3]
+    check_config(recipe.config, channels=channels, size=size)
+    run = Run(recipe, lambda: vae.Model(recipe.config), caller_data=images is not None)
+    batches = _dataset_batches(recipe, run) if images is None else _tensor_batches(images, run)
+    test = main_process_first(lambda: _load(recipe, "test", N_VALIDATION)[:1]) if images is None else ()
 
-    Args:
-        images: (N, C, H, W) in [-1, 1]; those of the recipe's data set by default.
-    """
-    run = loop.Run(recipe, lambda: vae.Model(recipe.config))
-    batches = DATASETS[recipe.dataset].batches(recipe, run) if images is None else _batches_of(images, run)
+    def loss(model: nn.Module, x: Tensor, rng: torch.Generator) -> Tensor:
+        return vae.loss(model, binarize(x, rng) if recipe.binarize else x, rng, recipe.objective, run.step)
 
-    def loss(model: nn.Module, step: int, generator: torch.Generator) -> Tensor:
-        x = batches(step, generator)
-        if recipe.binarize:
-            x = binarized(x, generator)
-        return vae.loss(model, x, generator, recipe.objective, step)
+    for step in fit(run, _picture, loss, test):
+        step.minimize(loss(run.model, batches(step.batch_index, step.rng), step.rng))
 
-    def finish(path: Path) -> None:
-        shares = range(FITTED * run.accelerator.num_processes)  # of batches: those of one process
-        some = (batches(step, generator(recipe.seed, step)) for step in shares)
-        test = (images, torch.zeros(len(images))) if images is not None else DATASETS[recipe.dataset].test(recipe)
-        complete(path, some, *test)
+    def finalize_checkpoint(path: Path) -> None:
+        indices = range(N_FIT_BATCHES * run.accelerator.num_processes)  # a process draws only its part of a batch
+        first_batches = (batches(index, make_rng(recipe.seed, index)) for index in indices)
+        test = (images, torch.zeros(len(images))) if images is not None else _load(recipe, "test", recipe.config.n_test)
+        finalize(path, first_batches, *test)
 
-    return loop.follow(run, run.train(loss=loss), _picture, finish)
-
-
-class Dataset(NamedTuple):
-    """What is learned from, in words, what makes its batches, and test images with their classes."""
-
-    about: str
-    batches: Callable[[Recipe, loop.Run], Batches]
-    test: Callable[[Recipe], tuple[Tensor, Tensor]]
+    return publish(run, finalize_checkpoint)
 
 
-def _digits(recipe: Recipe, run: loop.Run) -> Batches:
-    images, _ = loop.fetched(lambda: digits.load(recipe.data, "train", download=True))
-    return _batches_of(digits.crop(images).contiguous(), run)
+def _load(recipe: Recipe, split: str, n: int | None = None) -> tuple[Tensor, Tensor]:
+    """Load images (N, C, H, W) without padding and their labels (N,)."""
+    dataset = recipe.training_data
+    images, labels = dataset.load(recipe.data, split, download=True, subset=slice(n))
+    return dataset.remove_padding(images), labels
 
 
-def _test_digits(recipe: Recipe) -> tuple[Tensor, Tensor]:
-    images, labels = digits.load(recipe.data, "test", download=True)
-    return digits.crop(images), labels
+def _check_test_images(recipe: Recipe) -> None:
+    """Check that a folder of images has enough of them for tests, or raise UsageError."""
+    if recipe.data_folder is not None and (n := len(_load(recipe, "test")[1])) < recipe.config.n_test:
+        raise UsageError(f"config.n_test must be at most {n}, the number of test images in {recipe.data_folder}")
 
 
-def _drawn_shapes(recipe: Recipe, run: loop.Run) -> Batches:
-    """Pictures drawn as they are needed, each process its share."""
+def _dataset_batches(recipe: Recipe, run: Run) -> Batches:
+    """Return the batches of the data set, drawn from its training images or rendered, each process its part."""
+    make_sample = recipe.training_data.make_sample
+    if make_sample is None:
+        return _tensor_batches(main_process_first(lambda: _load(recipe, "train")[0].contiguous()), run)
     n = recipe.batch_size // run.accelerator.num_processes
-    return lambda step, g: shapes.draw(shapes.sample(n, g)).to(run.accelerator.device)
+    sample = make_sample(recipe.data, run.accelerator.device)
+    return lambda batch, rng: sample(n, rng)
 
 
-def _test_shapes(recipe: Recipe) -> tuple[Tensor, Tensor]:
-    factors = shapes.tests(slice(recipe.config.kept))
-    return shapes.draw(factors), factors.shape
+def _tensor_batches(images: Tensor, run: Run) -> Batches:
+    return lambda batch, rng: images[run.indices(len(images), batch)].to(run.accelerator.device)
 
 
-def _drawn_emoji(recipe: Recipe, run: loop.Run) -> Batches:
-    """Pictures drawn as they are needed, each process its share; of pairs that are not held out."""
-    n = recipe.batch_size // run.accelerator.num_processes
-    glyphs = emoji.load(recipe.data, download=True)
-    pairs = ~scenes.held_out(glyphs.names)
-    glyphs = glyphs._replace(colours=glyphs.colours.to(run.accelerator.device))
-    return lambda step, g: scenes.draw(scenes.sample(n, g, pairs), glyphs)
+def binarize(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Sample binary images of -1 or 1, each pixel white with its grey value as the probability."""
+    return (torch.rand(x.shape, generator=rng).to(x) < (x + 1) / 2).to(x) * 2 - 1
 
 
-def _test_emoji(recipe: Recipe) -> tuple[Tensor, Tensor]:
-    glyphs = emoji.load(recipe.data, download=True)
-    shown = scenes.tests(glyphs, slice(recipe.config.kept))
-    return scenes.draw(shown, glyphs), shown.ground
-
-
-def _batches_of(images: Tensor, run: loop.Run) -> Batches:
-    images = images.to(run.accelerator.device)
-    return lambda step, g: images[run.batch(len(images), step)]
-
-
-DATASETS = {
-    "digits": Dataset(digits.TRAINING, _digits, _test_digits),
-    "shapes": Dataset(shapes.ABOUT, _drawn_shapes, _test_shapes),
-    "emoji": Dataset(scenes.ABOUT, _drawn_emoji, _test_emoji),
-}
-
-
-def binarized(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Binary images -1 or 1, each pixel white with its grey value as the probability."""
-    return (torch.rand(x.shape, generator=generator).to(x) < (x + 1) / 2).to(x) * 2 - 1
-
-
-def _picture(model: vae.Model, path: Path) -> None:
-    """Forty samples."""
-    x = last(vae.sample(model, vae.Settings(n=40))).x
-    pictures.image(pictures.grid(pictures.to_uint8(x), columns=10)).save(path)
+def _picture(model: vae.Model) -> Image.Image:
+    x = last_frame(vae.sample(model, vae.Settings(n=40))).x
+    return pictures.to_pil(pictures.make_grid(pictures.to_uint8(x), columns=10))
 
 
 @torch.no_grad()
-def complete(path: Path, batches: Iterator[Tensor], test: Tensor, classes: Tensor) -> None:
-    """Put into a checkpoint what is measured after training: the mixture, and the codes and bounds of test images.
+def finalize(path: Path, batches: Iterator[Tensor], test: Tensor, classes: Tensor) -> None:
+    """Store in a checkpoint the fitted mixture, and the codes and ELBOs of test images.
 
     Args:
-        batches: of training images, that the mixture is fitted to.
-        test, classes: test images (N, C, H, W) and their classes (N,).
+        batches: Training images, each (B, C, H, W), to whose codes the mixture is fitted.
+        test, classes: Test images (N, C, H, W) and their classes (N,).
     """
     model: vae.Model = device.load(path)
     if model.config.components:
         _fit_mixture(model, torch.cat(list(batches)))
-    kept = model.config.kept
-    if kept:
-        kl, elbo = _bound(model, test[:kept], generator(0))
+    n_test = model.config.n_test
+    if n_test:
+        kl, elbo = _compute_elbo(model, test[:n_test], make_rng(0))
         model.kl.copy_(kl.mean(0))
-        model.kept_elbo.copy_(elbo)
-        model.kept_mu.copy_(_encode(model, test[:kept])[0])
-        model.kept_class.copy_(classes[:kept])
-    checkpoint.save(path, model, checkpoint.header(path).provenance)
+        model.test_elbo.copy_(elbo)
+        model.test_mu.copy_(_encode(model, test[:n_test])[0])
+        model.test_classes.copy_(classes[:n_test])
+    checkpoint.save(path, model, checkpoint.read_header(path).provenance)
 
 
 def _fit_mixture(model: vae.Model, images: Tensor) -> None:
     """Fit a Gaussian mixture to codes of the images. Ghosh 2020, "From Variational to Deterministic", section 4."""
     mu, log_var = _encode(model, images)
-    z = mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=generator(0))
+    z = mu + (log_var / 2).exp() * torch.randn(mu.shape, generator=make_rng(0))
     mixture = GaussianMixture(model.config.components, random_state=0).fit(z.numpy())
     model.mixture_weights.copy_(torch.from_numpy(mixture.weights_))
     model.mixture_means.copy_(torch.from_numpy(mixture.means_))
-    model.mixture_roots.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
+    model.mixture_scale_tril.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
 
 
 @torch.no_grad()
 def _encode(model: vae.Model, images: Tensor) -> tuple[Tensor, Tensor]:
-    """mu and log sigma^2 of many images, each (N, Z), on the CPU."""
+    """Return mu and log sigma^2 of many images, each (N, Z), on the CPU."""
     parts = [torch.stack(model.encode(x.to(device.DEVICE))).cpu() for x in images.split(1000)]
     mu, log_var = torch.cat(parts, dim=1)
     return mu, log_var
 
 
 @torch.no_grad()
-def _bound(model: vae.Model, images: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """KL of each dimension (N, Z) and ELBO (N,) of many images, from one code each, on the CPU."""
+def _compute_elbo(model: vae.Model, images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the KL of each dimension (N, Z) and the ELBO (N,) of many images, from one code each, on the CPU."""
     parts = []
     for x in images.split(500):
-        x, eps = (part.to(device.DEVICE) for part in (x, torch.randn(1, len(x), model.config.latent, generator=g)))
-        parts.append(vae.terms(model, x, model(x, eps)))
+        x, eps = (part.to(device.DEVICE) for part in (x, torch.randn(1, len(x), model.config.latent, generator=rng)))
+        parts.append(vae.compute_terms(model, x, model(x, eps)))
     return torch.cat([part.kl for part in parts]).cpu(), torch.cat([part.elbo for part in parts]).cpu()
 
 
-def entries(path: Path, data: Path, n: int) -> Iterator[Entry]:
-    """What is measured besides samples: the likelihood of binary digits, and how far a code is disentangled."""
-    flags = checkpoint.header(path).provenance["flags"]
+def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+    """Yield the measurements of the likelihood of binary images, and of disentanglement."""
+    provenance = checkpoint.read_header(path).provenance
+    flags, dataset = provenance["flags"], dataset_of(provenance)
     identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0}
-    if flags["binarize"]:
-        settings = f"test digits binarised once, seed 0, {SAMPLES} samples of each"
-        n = min(n, digits.COUNTS["test"])
+    if flags["binarize"] and dataset:
+        settings = f"test {dataset.name} binarised once, seed 0, {SAMPLES} samples of each"
+        n = min(n, SPLIT_SIZES["test"])
         identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings, "n": n}
-        yield Entry(identity, lambda: likelihood(path, _spread(data, n)))
-    if flags["dataset"] == "shapes":
-        identity |= {"table": "factors", "row": "factors", "settings": "pictures drawn with seed 1", "n": FACTORED}
-        yield Entry(identity, lambda: factors(path))
+        yield Measurement(identity, lambda: likelihood(path, _spread(dataset, data, n)))
+    if dataset is shapes.DATASET:
+        identity |= {
+            "table": "factors",
+            "row": "factors",
+            "settings": "pictures drawn with seed 1",
+            "n": N_FACTOR_IMAGES,
+        }
+        yield Measurement(identity, lambda: factors(path))
 
 
-def _spread(data: Path, n: int) -> Tensor:
-    """Some test digits (n, 1, 28, 28), from all of them: the first half is the easier one."""
-    images = digits.load(data, "test", download=True)[0]
-    return digits.crop(images[:: len(images) // n][:n])
+def _spread(dataset: Dataset, data: Path, n: int) -> Tensor:
+    """Return n test images (n, C, H, W), evenly spread over the set, since MNIST's first half is the easier one."""
+    images = dataset.load(data, "test", download=True)[0]
+    return dataset.remove_padding(images[:: len(images) // n][:n])
 
 
 def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 50) -> dict[str, float]:
-    """Mean negative log-likelihood of binarised images, its bound and the terms of that, in nats an image."""
-    model, g = device.load(path), generator(0)
-    x = binarized(images, g)
+    """Measure the likelihood of images (N, C, H, W) after binarisation, in nats an image.
+
+    Returns:
+        Means of the negative log-likelihood by importance sampling ("nll"), the ELBO and its KL term; and the number of
+        dimensions that are not collapsed ("used_dimensions").
+    """
+    model, rng = device.load(path), make_rng(0)
+    x = binarize(images, rng)
     parts = tqdm(x.split(batch), leave=False)
-    nll = -torch.cat([vae.importance_bound(model, part.to(device.DEVICE), samples, g).cpu() for part in parts])
-    kl, elbo = _bound(model, x, g)
+    nll = -torch.cat(
+        [vae.importance_weighted_bound(model, part.to(device.DEVICE), samples, rng).cpu() for part in parts]
+    )
+    kl, elbo = _compute_elbo(model, x, rng)
     return {"nll": nll.mean().item(), "elbo": elbo.mean().item(), "kl": kl.sum(1).mean().item(),
-            "used_dimensions": float((kl.mean(0) > vae.DEAD).sum())}  # fmt: skip
+            "used_dimensions": float((kl.mean(0) > vae.INACTIVE_NATS).sum())}  # fmt: skip
 
 
-def factors(path: Path, n: int = FACTORED, votes: int = 10_000) -> dict[str, float]:
-    """The three measures of disentanglement, on n pictures of known factors."""
-    model, true = device.load(path), shapes.sample(n, generator(1))
-    parts = (shapes.Factors(*part) for part in torch.stack(true).split(1000, dim=1))
-    codes = torch.cat([_encode(model, shapes.draw(part))[0] for part in parts]).numpy()
-    columns = np.stack(true, axis=1)
-    scores: dict[str, Any] = {
+def factors(path: Path, n: int = N_FACTOR_IMAGES, votes: int = 10_000) -> dict[str, float]:
+    """Measure disentanglement by three scores in [0, 1], on n pictures of known factors."""
+    model, true_factors = device.load(path), shapes.sample(n, make_rng(1))
+    parts = (shapes.Factors(*part) for part in torch.stack(true_factors).split(1000, dim=1))
+    codes = torch.cat([_encode(model, shapes.render(part))[0] for part in parts]).numpy()
+    columns = np.stack(true_factors, axis=1)
+    return {
         "factor_vae": disentanglement.factor_vae(codes, columns, votes),
         "dci": disentanglement.dci(codes, columns),
         "mig": disentanglement.mig(codes, columns),
     }
-    return scores

@@ -6,23 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import caption, nameless, next_value, pixels, ready, saved, set_control, upload
+from server import in_process
+from visitor import caption, nameless, next_value, open_again, pixels, ready, saved, set_control, upload
 
-import app
-from playground import checkpoint
-from playground.models import flow
-from playground.tabs import Places, discover
-from playground.tabs.flow.likelihood import NAME
+from playground.families import normalizing_flow
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
+from playground.tabs import discover
 
-TAB = "flow.lab"
-pytestmark = pytest.mark.skipif("flow" not in discover(), reason="the tab is still being built")
+TAB, NAME = "normalizing_flow.lab", "flow-digits"
+pytestmark = pytest.mark.skipif("normalizing_flow" not in discover(), reason="the tab is still being built")
 LAB, DIGITS = "#flow-lab", "#flow-digits"
 
 
 def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
     ready(page, LAB)
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30", timeout=30_000)
+    page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30")
     page.get_by_role("button", name="Pause", exact=True).click()
     through = pixels(page, f"{LAB} .field", 1)
     page.locator(f"{LAB} .dial input").fill("0")
@@ -47,13 +47,13 @@ def test_every_picture_and_control_has_a_name(page: Page) -> None:
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the view in an app of its own, without a data set."""
-    places = Places(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
-    model = flow.Model(flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8))
-    checkpoint.save(places.weights / f"{NAME}.safetensors", model, {})
-    page = app.build(places)
-    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None)
-    yield f"{url}?tab=flow.digits"
-    page.close()
+    paths = Paths(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
+    model = normalizing_flow.Model(
+        normalizing_flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
+    )
+    checkpoint.save(paths.weights / f"{NAME}.safetensors", model, {})
+    with in_process(paths) as address:
+        yield f"{address}?tab=normalizing_flow.digits"
 
 
 def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:
@@ -77,7 +77,7 @@ def test_digits_go_to_noise_and_back_and_are_compared(page: Page, digits: str) -
     page.locator("label").filter(has_text="A picture to z and back").click()
     next_value(page, before, DIGITS)
     assert "bits per dimension" in caption(page, DIGITS)
-    expect(page.locator("#flow-likelihood .line")).to_have_count(4, timeout=30_000)
+    expect(page.locator("#flow-likelihood .line")).to_have_count(4)
     page.locator(f"{DIGITS} .position").fill("0")
     x = pixels(page, f"{DIGITS} .strips canvas")
     page.locator(f"{DIGITS} .position").fill("12")
@@ -85,8 +85,8 @@ def test_digits_go_to_noise_and_back_and_are_compared(page: Page, digits: str) -
     assert np.array_equal(pixels(page, f"{DIGITS} .strips canvas"), x)
 
 
-def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str) -> None:
-    page.goto(f"{digits}&what=way&other=3&seed=2")
+def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str, tmp_path: Path) -> None:
+    page.goto(f"{digits}&show=way&to_number=3&seed=2")
     ready(page, DIGITS)
     assert "50% of the way" in caption(page, DIGITS)
     expect(page.get_by_label("Which").locator("visible=true")).to_have_value("3")
@@ -95,11 +95,14 @@ def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str) -> 
         page.get_by_role("button", name="Pictures (PNG)").locator("visible=true").click()
     file = saved(download.value)
     assert file.size == (4 * 28, 4 * 28)
-    assert '"other": 3' in file.text["settings"]
+    assert '"to_number": 3' in file.text["settings"]
+    open_again(page, download.value, tmp_path)
+    ready(page, DIGITS)
+    expect(page.get_by_label("Which").locator("visible=true")).to_have_value("3")
 
 
 def test_a_picture_of_digits_that_is_none_is_one_sentence(page: Page, digits: str, broken_picture: Path) -> None:
-    page.goto(f"{digits}&what=picture")
+    page.goto(f"{digits}&show=picture")
     ready(page, DIGITS)
     page.locator("label").filter(has_text="Draw").locator("visible=true").click()
     expect(page.locator(f"{DIGITS} .caption")).to_have_text("The drawing pad is blank: draw something on it.")
@@ -116,17 +119,17 @@ def test_a_link_to_digits_that_are_not_allowed_says_so(page: Page, digits: str) 
 
 @pytest.mark.skipif((checkpoint.WEIGHTS / f"{NAME}.safetensors").exists(), reason="digits are trained")
 def test_digits_that_are_not_trained_are_one_sentence(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=flow.digits")
-    expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"`python -m train {NAME}` makes it", timeout=30_000)
+    page.goto(f"{address}?tab=normalizing_flow.digits")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"`python -m train {NAME}` makes it")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_digits_fit_a_phone_and_have_names(chromium: Browser, digits: str, scheme: str) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True)
     page = context.new_page()
-    page.goto(f"{digits}&what=picture&__theme={scheme}")
+    page.goto(f"{digits}&show=picture&__theme={scheme}")
     ready(page, DIGITS)
-    page.wait_for_selector("#flow-likelihood .line", timeout=30_000)
+    page.wait_for_selector("#flow-likelihood .line")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not nameless(page)
     context.close()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from visitor import caption, control, nameless, next_value, pixels, ready, saved, upload
+from visitor import caption, control, eventually, idle, nameless, next_value, open_again, pixels, ready, saved, upload
 
 TAB = "vae"
 TRAVERSE, MAP, WAY = "#vae-traverse", "#vae-map", "#vae-interpolate"
@@ -27,7 +27,7 @@ def answers(page: Page, component: str) -> int:
 
 def wait_for_answer(page: Page, component: str, before: int) -> None:
     page.wait_for_function(
-        f"Number(document.querySelector('{component} [data-ready]').dataset.decoded || 0) > {before}", timeout=10_000
+        f"Number(document.querySelector('{component} [data-ready]').dataset.decoded || 0) > {before}"
     )
 
 
@@ -40,29 +40,20 @@ def test_a_code_is_there_without_a_click(page: Page) -> None:
     assert pixels(page, f"{TRAVERSE} .traversal canvas").shape == (10 * 28, 11 * 28)
 
 
-def test_the_picture_follows_a_slider_within_a_round_trip(page: Page) -> None:
+def test_the_picture_follows_a_slider(page: Page) -> None:
     ready(page, TRAVERSE)
     before = pixels(page, f"{TRAVERSE} .decoded")
     slider = page.locator(f"{TRAVERSE} input[type=range]").first
-    milliseconds = slider.evaluate(
-        """async (range) => {
-          const shown = range.closest('[data-ready]'), times = [];
-          for (const value of [-3, -2, -1, 0, 1, 2, 3]) {
-            const answers = Number(shown.dataset.decoded || 0), start = performance.now();
-            range.value = value; range.dispatchEvent(new Event('input', {bubbles: true}));
-            while (Number(shown.dataset.decoded || 0) === answers) await new Promise((done) => setTimeout(done, 1));
-            times.push(performance.now() - start);
-          }
-          return times.sort((a, b) => a - b);
-        }"""
-    )
-    assert milliseconds[3] < 250, "40 ms on two quiet cores; a busy machine takes longer"
+    for value in range(-3, 4):
+        count = answers(page, TRAVERSE)
+        slider.fill(str(value))
+        wait_for_answer(page, TRAVERSE, count)
     moved = pixels(page, f"{TRAVERSE} .decoded")
     assert np.abs(moved.astype(int) - before).mean() > 3
-    assert page.locator(f"{TRAVERSE} [data-number=z], {TRAVERSE} .diagram b").last.inner_text().endswith("3.00")
+    code = page.locator(f"{TRAVERSE} .diagram li.cut b")
+    expect(code).to_have_text(re.compile(r"= 3\.00, set by hand"))
     page.get_by_role("button", name="Back to the image").click()
-    page.wait_for_timeout(300)
-    assert np.array_equal(pixels(page, f"{TRAVERSE} .decoded"), before)
+    eventually(page, lambda: np.array_equal(pixels(page, f"{TRAVERSE} .decoded"), before))
 
 
 def test_a_picture_of_the_traversal_can_be_gone_to(page: Page) -> None:
@@ -87,8 +78,7 @@ def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:
     page.mouse.up()
     wait_for_answer(page, MAP, count)
     expect(page.locator(f"{MAP} .caption")).to_contain_text("1st principal axis = -3.")
-    page.wait_for_timeout(300)
-    assert np.abs(pixels(page, f"{MAP} .decoded").astype(int) - before).mean() > 3
+    eventually(page, lambda: np.abs(pixels(page, f"{MAP} .decoded").astype(int) - before).mean() > 3)
     plane.press("ArrowRight")
     page.get_by_role("button", name="Draw z = μ + σ ε").click()
     expect(page.locator(f"{MAP} .numbers")).to_contain_text("z = μ + σ ε")
@@ -107,7 +97,7 @@ def test_every_view_shows_the_chosen_image(page: Page) -> None:
     page.get_by_role("tab", name="ELBO").click()
     expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
     page.get_by_role("tab", name="Nearest").click()
-    expect(page.locator("#vae-nearest")).to_contain_text("MNIST", timeout=30_000)  # no data here: one sentence says so
+    expect(page.locator("#vae-nearest")).to_contain_text("MNIST")  # no data here: one sentence says so
 
 
 def test_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
@@ -152,7 +142,7 @@ def test_only_what_a_model_can_read_is_offered(page: Page) -> None:
     expect(page.get_by_label("Draw").locator("visible=true")).to_have_count(0)
     expect(control(page, "From the prior")).to_be_checked()
     page.get_by_role("tab", name="Beta").click()
-    expect(page.locator("#vae-betas")).to_contain_text("choose a model of digits")
+    expect(page.locator("#vae-betas")).to_contain_text("choose a model of MNIST digits")
 
 
 def test_nothing_of_a_link_is_rendered_as_html(page: Page, address: str) -> None:
@@ -160,6 +150,33 @@ def test_nothing_of_a_link_is_rendered_as_html(page: Page, address: str) -> None
     ready(page, MAP)
     expect(page.get_by_text("not '<img src=x onerror=alert(1)>'")).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+
+
+HOLD_ENDS_BACK = """
+const send = window.fetch, end = 'data: {"msg":"close_stream"';
+window.fetch = async (input, init) => {
+  const response = await send(input, init);
+  if (!String(input.url ?? input).includes('/queue/data')) return response;
+  const transform = async (text, controller) => {
+    const [before, after] = text.split(end);
+    controller.enqueue(before);
+    if (after === undefined) return;
+    await new Promise((done) => setTimeout(done, 3000));
+    controller.enqueue(end + after);
+  };
+  const texts = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({transform}));
+  return new Response(texts.pipeThrough(new TextEncoderStream()), {status: response.status});
+};
+"""
+
+
+def test_an_answer_comes_though_it_was_asked_for_as_the_stream_of_answers_ended(page: Page, address: str) -> None:
+    page.add_init_script(HOLD_ENDS_BACK)
+    page.goto(f"{address}?tab=vae")
+    for _ in range(3):
+        before = ready(page, TRAVERSE)
+        page.get_by_role("button", name="New seed").locator("visible=true").click()
+        next_value(page, before, TRAVERSE)
 
 
 def test_another_seed_is_another_code(page: Page) -> None:
@@ -174,14 +191,14 @@ def test_another_seed_is_another_code(page: Page) -> None:
 def test_a_drawing_and_an_upload_are_encoded(page: Page, broken_picture: Path, tmp_path: Path) -> None:
     before = ready(page, TRAVERSE)
     control(page, "Draw").click()
-    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("Draw a digit on the pad")
+    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("Draw on the pad")
     box = page.locator("#vae-pad canvas").bounding_box()
     page.mouse.move(box["x"] + 140, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 140, box["y"] + 220, steps=5)
     page.mouse.up()
     next_value(page, before, TRAVERSE)
-    assert pixels(page, f"{TRAVERSE} .image")[:, 13:15].max() == 255, "one stroke, centred"
+    assert pixels(page, f"{TRAVERSE} .image")[:, 13:15].max() > 250, "one stroke, centred"
 
     before = ready(page, TRAVERSE)
     page.get_by_label("Upload", exact=True).locator("visible=true").click()
@@ -192,12 +209,15 @@ def test_a_drawing_and_an_upload_are_encoded(page: Page, broken_picture: Path, t
     next_value(page, before, TRAVERSE)
     upload(page, broken_picture)
     expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("is no picture that can be read")
+    expect(page.locator(f"{TRAVERSE} .image")).to_have_css("opacity", "0.15")  # it belongs to the picture before
 
 
 def test_a_link_restores_view_model_and_image(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=vae.map&model=vae-shapes&picture=Test+image&number=7&seed=3&to=From+the+prior&other=4")
+    page.goto(
+        f"{address}?tab=vae.map&model=vae-shapes&picture=Test+image&number=7&seed=3&to=From+the+prior&to_number=4"
+    )
     ready(page, MAP)
-    page.wait_for_timeout(1500)  # the view that the link selects is not filled anew with another image
+    idle(page)  # the view that the link selects is not filled anew with another image
     assert "square" in page.locator(f"{MAP} .legend").inner_text()
     assert pixels(page, f"{MAP} .decoded").shape == (64, 64)
     assert control(page, "number input for Number of the test image").input_value() == "7"
@@ -223,10 +243,12 @@ def test_an_absurd_number_is_refused_and_what_was_there_stays(page: Page) -> Non
     assert np.array_equal(pixels(page, f"{TRAVERSE} .image"), shown)
 
 
-def test_exports_hold_the_code_on_show(page: Page) -> None:
+def test_exports_hold_the_code_on_show(page: Page, tmp_path: Path) -> None:
     ready(page, TRAVERSE)
     page.locator(f"{TRAVERSE} input[type=range]").first.fill("2.5")
+    command = page.locator(".cm-content").locator("visible=true")
     page.get_by_role("button", name="Export").click()
+    expect(command).to_contain_text("this code was moved")
     with page.expect_download() as download:
         page.get_by_role("button", name="Picture (PNG)").click()
     picture = saved(download.value)
@@ -235,9 +257,37 @@ def test_exports_hold_the_code_on_show(page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Traversal (PNG)").click()
     assert saved(download.value).size[0] % (11 * 28) == 0
+    turn(page, "Map", MAP)
+    before = ready(page, MAP)
+    seed = control(page, "Seed")
+    seed.fill("5")
+    next_value(page, before, MAP)
+    expect(command).to_contain_text("--seed 5")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture (PNG)").click()
+    picture = download.value
+    assert "--seed 5" in saved(picture).text["command"]
+    turn(page, "Interpolate", WAY)
     with page.expect_download() as download:
         page.get_by_role("button", name="Interpolation (GIF)").click()
     assert saved(download.value).n_frames == 41
+    open_again(page, picture, tmp_path)
+    ready(page, MAP)
+    expect(control(page, "Seed")).to_have_value("5")
+
+
+def test_a_late_answer_of_a_view_that_was_left_is_dropped(page: Page) -> None:
+    ready(page, TRAVERSE)
+    control(page, "Seed").fill("3")
+    page.get_by_role("tab", name="ELBO").click()
+    turn(page, "Map", MAP)
+    idle(page)
+    assert "tab=vae.map" in page.url
+    before = ready(page, MAP)
+    control(page, "Seed").fill("4")
+    next_value(page, before, MAP)
+    page.get_by_role("tab", name="ELBO").click()
+    expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

@@ -1,26 +1,57 @@
-"""What a visitor does and sees, for the tests of every tab."""
+"""Actions of a visitor and views of the page, for the tests of every tab."""
 
 import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Download, Locator, Page
+from playwright.sync_api import Download, Locator, Page, Request
+
+from playground.export.read import read_metadata
 
 
 def ready(page: Page, component: str) -> str:
-    """Wait for a component of our own to show a value; the value's id."""
-    shown = page.wait_for_selector(f"{component} [data-ready]", state="attached", timeout=60_000)
-    return shown.get_attribute("data-ready")
+    """Wait until a component of our own shows a value; return the value's id."""
+    element = page.wait_for_selector(f"{component} [data-ready]", state="attached", timeout=60_000)
+    return element.get_attribute("data-ready")
 
 
 def next_value(page: Page, before: str, component: str) -> None:
-    """Wait for it to show another value than the one with the id `before`."""
+    """Wait until a component shows another value than the one with the id `before`."""
     page.wait_for_selector(f"{component} [data-ready]:not([data-ready='{before}'])", state="attached", timeout=60_000)
 
 
+def eventually(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for a condition that no event of the page announces, such as the pixels of a canvas."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it has not come about in half a minute"
+        later(page, 50)
+
+
+def later(page: Page, milliseconds: int) -> None:
+    """Wait by the page's own clock, so that its shorter timers have fired, however slow the machine is."""
+    page.evaluate(f"new Promise((done) => setTimeout(done, {milliseconds}))")
+
+
+def idle(page: Page) -> None:
+    """Wait until a page has sent no request, and none of its streams has ended, for a second."""
+    seen = [time.monotonic()]
+
+    def note(_: Request) -> None:
+        seen.append(time.monotonic())
+
+    for event in ("request", "requestfinished", "requestfailed"):
+        page.on(event, note)
+    eventually(page, lambda: time.monotonic() - seen[-1] > 1)
+    for event in ("request", "requestfinished", "requestfailed"):
+        page.remove_listener(event, note)
+
+
 def pixels(page: Page, canvas: str, number: int = 0) -> np.ndarray:
-    """The red of a canvas's pixels, (H, W)."""
+    """Return the red channel of a canvas, (H, W)."""
     width, values = page.evaluate(
         f"(() => {{ const c = document.querySelectorAll('{canvas}')[{number}]; return [c.width, "
         "[...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 0)]; })()"
@@ -29,7 +60,7 @@ def pixels(page: Page, canvas: str, number: int = 0) -> np.ndarray:
 
 
 def control(page: Page, label: str) -> Locator:
-    """The visible control of this label, whichever tab it is in."""
+    """Return the visible control with a label, in any tab."""
     return page.get_by_label(label).locator("visible=true").first
 
 
@@ -52,12 +83,21 @@ def caption(page: Page, component: str) -> str:
 
 
 def saved(download: Download) -> Image.Image:
-    """A picture that the page handed out."""
+    """Return a picture that the page saved."""
     return Image.open(io.BytesIO(Path(download.path()).read_bytes()))
 
 
+def open_again(page: Page, download: Download, folder: Path) -> None:
+    """Give a saved picture back to the page, and wait until its view is opened with its settings."""
+    path = folder / download.suggested_filename
+    download.save_as(path)
+    with page.expect_navigation():
+        page.locator(".title input[type=file]").set_input_files(path)
+    assert page.url.endswith(read_metadata(path)["link"])
+
+
 def nameless(page: Page) -> list[str]:
-    """Visible pictures and controls without a name for those who cannot see them."""
+    """Return the HTML of visible pictures and controls without a name for screen readers."""
     return page.evaluate(
         """() => [...document.querySelectorAll('canvas, img, button, input')]
           .filter((e) => e.offsetParent && !e.closest('[aria-hidden=true]'))

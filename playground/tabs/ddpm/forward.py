@@ -1,29 +1,37 @@
 """Forward: noise added to a digit, t from 0 to T, under both schedules."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import partial
 from math import log10
-from typing import Any
 
 import gradio as gr
 import torch
 from torch import Tensor
 
-from playground import formulas, pictures, sampling, schedule, validation
-from playground.tabs import Places
+from playground.diffusion import formulas, schedule
+from playground.runtime import pictures, validation
+from playground.runtime.paths import Paths
+from playground.runtime.rng import make_rng
+from playground.runtime.validation import UserError
 from playground.tabs.ddpm import runs
-from playground.ui import component, controls, how, links, palette, scrubber, source
-from playground.ui.controls import answered, sentence
-from playground.ui.scrubber import Curve, Series, Strip
-from playground.validation import UserError
+from playground.web import component, controls, explanation, formula, image_picker, links, palette, scrubber
+from playground.web.controls import error_sentence
+from playground.web.image_picker import NO_SOURCES, Sources
+from playground.web.newest import Requests, newest_only
+from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.view import View
 
 T = 1000
-MODEL = "Model's 7"  # of the first run
-KINDS = (MODEL, source.TEST, source.DRAWN, source.UPLOADED)
+MODEL = "Model's sample"  # from the first run: of digits, the 7
+KINDS = (MODEL, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 TIMES = list(range(0, T + 1, 4))
+SCHEDULES = {name: make(T) for name, make in schedule.SCHEDULES.items()}
+COLOURS = {"cosine": palette.DATA, "linear": palette.COMPARISON}
 HOW = """
-No network is at work here: at time t the picture is a fixed mixture of the original and one and the same noise ε. The
-schedule says how fast the signal's share ᾱ falls. The linear schedule destroys most of the digit in the first half;
+No network is at work here: at time t the picture is a fixed mixture of the original and the same noise ε. The schedule
+sets how fast the signal's share ᾱ falls. The linear schedule destroys most of the digit in the first half;
 the cosine schedule spends more of its time where something can still be seen, which is where there is most to learn.
 
 [Ho 2020](https://arxiv.org/abs/2006.11239) (linear) · [Nichol 2021](https://arxiv.org/abs/2102.09672) (cosine)
@@ -31,118 +39,142 @@ the cosine schedule spends more of its time where something can still be seen, w
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a link restores: the picture and the seed of the noise. A drawing or an upload fits into no link."""
+class ViewParams:
+    """Parameters of a link: the model that may draw the picture, the picture, and the seed of the noise.
 
+    A drawing or an upload fits into no link.
+    """
+
+    model: str = ""
     picture: str = MODEL
     number: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        validation.choice("picture", self.picture, KINDS)
-        number = validation.integer("number of the test image", self.number, 0, 9_999)
-        validation.keep(self, number=number, seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED))
+        validation.check_choice("picture", self.picture, KINDS)
+        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        validation.check_bounds(self, bounds, labels=validation.LABELS)
+
+    @property
+    def for_link(self) -> "ViewParams | None":
+        """Return the parameters as a link can hold them; no drawing."""
+        return self if self.picture in (MODEL, image_picker.TEST_IMAGE) else None
 
 
-def describe(x0: Tensor, seed: int, notice: str = "") -> dict[str, Any]:
-    """The scrubber's value for a picture x0 (1, C, H, W) under growing noise."""
-    eps = torch.randn(x0.shape, generator=sampling.generator(seed))
-    t = torch.tensor(TIMES)
-    both = {name: make(T) for name, make in schedule.SCHEDULES.items()}
-    strips = [
-        Strip(f"x at time t, {name}", f"the {name} schedule", pictures.to_uint8(s.add_noise(x0, t, eps))[:, None])
-        for name, s in both.items()
-    ]
-    noise = pictures.noise_to_uint8(eps)
-    strips.append(Strip("ε, the noise", "the same at every time; grey is 0", noise[None].repeat(len(TIMES), axis=0)))
-    colours = {"cosine": palette.DATA, "linear": palette.COMPARED}
-
-    def curve(name: str, hint: str, values: dict[str, Tensor], log: bool = False) -> Curve:
-        return Curve(name, hint, [Series(k, colours[k], v[t].tolist()) for k, v in values.items()], log)
-
-    signal = {name: s.alpha_bar.sqrt() for name, s in both.items()}
-    sigma = {name: s.sigma for name, s in both.items()}
-    snr = {name: s.snr for name, s in both.items()}
-    return scrubber.pack(
-        strips,
+def make_film(x0: Tensor, seed: int, notice: str = "") -> Film:
+    """Return a picture x0 (1, C, H, W) under growing noise."""
+    eps = torch.randn(x0.shape, generator=make_rng(seed))
+    noisy = {name: s.add_noise(x0, torch.tensor(TIMES), eps) for name, s in SCHEDULES.items()}
+    noise = pictures.noise_to_uint8(eps)[None].repeat(len(TIMES), axis=0)
+    signal = {name: s.alpha_bar[TIMES].sqrt().tolist() for name, s in SCHEDULES.items()}
+    sigma = {name: s.sigma[TIMES].tolist() for name, s in SCHEDULES.items()}
+    snr = {name: s.snr[TIMES].tolist() for name, s in SCHEDULES.items()}
+    return Film(
         [
-            f"t = {time} of {T} · " + " · ".join(f"{k}: SNR {_ratio(v[time].item())}" for k, v in snr.items())
-            for time in TIMES
+            *(Strip(f"x at time t, {name}", f"the {name} schedule", pictures.to_uint8(x)[:, None])
+              for name, x in noisy.items()),
+            Strip("ε, the noise", "the same at every time; grey is 0", noise),
         ],
+        [f"t = {t} of {T} · " + " · ".join(f"{name}: SNR {_ratio(values[k])}" for name, values in snr.items())
+         for k, t in enumerate(TIMES)],
         ("t = 0, data", f"t = {T}, noise"),
         curves=(
-            curve("√ᾱ", "How much of the picture is left.", signal),
-            curve("√(1 − ᾱ)", "Standard deviation of the noise.", sigma),
-            curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", snr, log=True),
+            Curve("√ᾱ", "How much of the picture is left.", _series(signal)),
+            Curve("√(1 − ᾱ)", "Standard deviation of the noise.", _series(sigma)),
+            Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", _series(snr), log=True),
         ),
-        formula=formulas.FORWARD_STEP,
-        numbers={
-            f"{k}_{part}": [f"{values[k][time].item():.3g}" for time in TIMES]
-            for k in both
-            for part, values in (("signal", signal), ("sigma", sigma))
-        },
+        formula=formula.render(formulas.FORWARD),
+        numbers={f"{name}_{part}": [f"{value:.3g}" for value in values[name]]
+                 for name in SCHEDULES for part, values in (("signal", signal), ("sigma", sigma))},
         start=len(TIMES) // 4,
         keep=True,
         notice=notice,
-    )
+    )  # fmt: skip
+
+
+def _series(values: Mapping[str, Sequence[float]]) -> list[Series]:
+    return [Series(name, COLOURS[name], line) for name, line in values.items()]
 
 
 def _ratio(snr: float) -> str:
-    """A ratio in plain numbers and decibels."""
     return "∞" if snr == float("inf") else f"{snr:.3g} ({10 * log10(snr):.0f} dB)"
 
 
-def build(page: gr.Blocks, places: Places) -> None:
-    """The view, and what happens in it."""
-    with gr.Row(elem_classes=["tab-body", "controls-first"]):
-        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            chosen = source.build("ddpm-forward", KINDS, "What the noise is added to.")
-            seed, dice = controls.seed("The same seed gives the same noise.")
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
-            how.build(HOW, schedule.NoiseSchedule.add_noise)
-            link = links.build()
-
-    def picture(settings: Settings, drawing: Any = "", upload: Any = None) -> Tensor:
-        if settings.picture == MODEL:
-            return models_digit(places)
-        return source.picture(settings.picture, settings.number, drawing, upload, places.data)
-
-    @answered
-    def noise(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> tuple[Any, Any]:
-        """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
-        settings = Settings(kind, number, seed)
-        linked = settings if kind in (MODEL, source.TEST) else None  # a drawing fits into no link
-        return describe(picture(settings, drawing, upload), settings.seed), links.value("ddpm.forward", linked)
-
-    def chose(kind: Any, number: Any, drawing: Any, upload: Any, seed: Any) -> tuple[Any, Any]:
-        wanted = source.awaited(kind, drawing, upload)
-        return (component.message(wanted), gr.skip()) if wanted else noise(kind, number, drawing, upload, seed)
-
-    def first(linked: Settings | None, notice: str = "") -> tuple[Any, ...]:
-        asked = linked or Settings()
-        link = links.value("ddpm.forward", asked, address=linked is not None)
-        return describe(picture(asked), asked.seed, notice), link, asked.picture, asked.number, asked.seed
-
-    def opened(request: gr.Request) -> tuple[Any, ...]:
-        """The first picture: what the address describes, or the model's digit."""
-        try:
-            return first(links.restore(Settings, "ddpm.forward", request.query_params))
-        except UserError as error:
-            with suppress(UserError):
-                return first(None, notice=sentence(error))
-            return component.message(sentence(error)), *[gr.skip()] * 4
-
-    inputs, shown = [*chosen.inputs, seed], [stage, link]
-    private = {**controls.LIGHT, **controls.PRIVATE}
-    newest: dict[str, Any] = {"trigger_mode": "always_last"}
-    gr.on(chosen.changes, noise, inputs, shown, api_name="ddpm_noise", **newest, **controls.LIGHT)
-    gr.on([*chosen.choices, seed.input], chose, inputs, shown, **newest, **private)
-    controls.thrown(dice, seed).then(chose, inputs, shown, **private)
-    page.load(opened, None, [*shown, inputs[0], inputs[1], seed], **private)
-
-
-def models_digit(places: Places) -> Tensor:
-    """The seven of the first run, (1, 1, 32, 32)."""
-    image = torch.from_numpy(runs.first(places).images[7])  # (H, W, C)
+def models_digit(paths: Paths, name: str) -> Tensor:
+    """Return the eighth picture of a model's first run, of digits the seven, (1, C, H, W)."""
+    image = torch.from_numpy(runs.first(paths, name or runs.CHECKPOINTS.first_name(paths)).images[7])  # (H, W, C)
     return image.permute(2, 0, 1)[None] / 127.5 - 1
+
+
+def load_picture(paths: Paths, model: str, kind: str, number: int, sources: Sources) -> Tensor:
+    """Return the picture of one of `KINDS`, (1, C, H, W) in [-1, 1]."""
+    if kind == MODEL:
+        return models_digit(paths, model)
+    return image_picker.load_image(kind, number, sources, runs.CHECKPOINTS.dataset(paths, model), paths.data)
+
+
+class ForwardView(View):
+    """Controls of the picture and the noise, and the scrubber that shows the one drown in the other."""
+
+    TITLE = "Forward: digit to noise"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Row(elem_classes=["tab-body", "controls-first"]):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.model = runs.CHECKPOINTS.build(paths, info="What it learned from, or draws, is shown.")
+                self.image = image_picker.build(
+                    "ddpm-forward", KINDS, "What the noise is added to.", partial(runs.CHECKPOINTS.dataset, paths),
+                    [self.model],
+                )  # fmt: skip
+                self.seed, self.new_seed = controls.seed("The same seed gives the same noise.")
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                self.stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
+                explanation.build(HOW, schedule.NoiseSchedule.add_noise)
+                self.link = links.build()
+
+    def noise(
+        self, model: str, kind: str, number: int, drawing: object, upload: object, correction: object, seed: int
+    ) -> Iterator[tuple[object, object]]:
+        """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
+        try:
+            sources = Sources(drawing, upload, correction)
+            missing = image_picker.missing_input(kind, sources)
+            if missing:
+                raise UserError(missing)
+            yield self.values(ViewParams(model, kind, number, seed), sources)
+        except UserError as error:
+            yield component.message(error_sentence(error), outdated=True), gr.skip()
+            raise controls.gradio_error(error, visible=False) from error
+
+    def values(
+        self, params: ViewParams, sources: Sources = NO_SOURCES, notice: str = "", address: bool = True
+    ) -> tuple[object, object]:
+        """Return the values of the scrubber and the link; the parameters go into the page's `address`, or not."""
+        x0 = load_picture(self.paths, params.model, params.picture, params.number, sources)
+        film = make_film(x0, params.seed, notice)
+        return scrubber.pack(film), links.value("ddpm.forward", params.for_link, address)
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the first picture: what the address describes, or the model's digit."""
+        picker = runs.CHECKPOINTS
+        params, address, wrong = picker.settings_from_request(self.paths, ViewParams, "ddpm.forward", request)
+        try:
+            values = self.values(params, notice=wrong, address=address)
+        except UserError as error:
+            sentence = error_sentence(error)
+            values = component.message(wrong or sentence), gr.skip()
+            with suppress(UserError):
+                first = ViewParams(picker.first_name(self.paths))
+                values = self.values(first, notice=sentence, address=False)
+                params = first
+        return [*values, *picker.control_values(self.paths, astuple(params))]
+
+    def bind(self, page: gr.Blocks) -> None:
+        image, private = self.image, {**controls.LIGHT, **controls.PRIVATE}
+        outputs, requests = [self.stage, self.link], gr.State(Requests())
+        noise = newest_only(self.noise), [requests, self.model, *image.inputs, self.seed], outputs
+        changes = [*image.changes, self.model.input, *image.choices, self.seed.input]
+        gr.on(changes, *noise, api_name="ddpm_noise", trigger_mode="always_last", **controls.LIGHT)
+        controls.on_new_seed(self.new_seed, self.seed).then(*noise, **private)
+        page.load(self.on_load, None, [*outputs, self.model, *image.inputs[:2], self.seed], **private)

@@ -1,166 +1,153 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
-import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from functools import partial
+from typing import TypedDict
 
 import gradio as gr
 
-from playground import sampling, validation
-from playground.models import ddpm
-from playground.recording import Recorder, Recording
-from playground.tabs import Places, live
+from playground.datasets.registry import class_names_of
+from playground.diffusion.samplers import SAMPLERS
+from playground.export import media
+from playground.families import ddpm
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
+from playground.runtime.recording import Recorder, Recording
+from playground.runtime.validation import UserError
 from playground.tabs.ddpm import runs
-from playground.ui import component, controls, export, how, links, scrubber
-from playground.ui.controls import sentence, unchecked
-from playground.validation import UserError
+from playground.tabs.ddpm.runs import MAX_PICTURES, MAX_W, ViewParams
+from playground.web import controls, explanation, export, links, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.first_run import FirstRunView
+from playground.web.stop import Outputs
 
-MAX_PICTURES, MAX_W = 64, 8
-ALL = "all"  # the class control's value for the ten in turn
-NAMES = ("label", "n", "sampler", "steps", "w", "eta", "seed", "clip")  # the controls, by their names in the settings
+ALL = "all"  # the class control's value for all ten classes in turn
+# The controls in their order, by the names of their parameters.
+NAMES = ("model", "label", "n", "sampler", "steps", "w", "eta", "seed", "clip")
 HOW = """
 The network sees the noisy picture x<sub>t</sub>, the time t and the class. From what it predicts follow two
 estimates: ε̂, the noise, and x̂<sub>0</sub>, the finished picture. The sampler moves to an earlier time s along them.
-While t is large, x̂<sub>0</sub> is a blurred average of all that the digits could become; it sharpens as t falls.
+While t is large, x̂<sub>0</sub> is a blurred average of every picture that x<sub>t</sub> could become; it sharpens as t
+falls.
 Guidance evaluates the network without and with the class and goes w times the way from the one to the other.
 
 [Ho 2020](https://arxiv.org/abs/2006.11239) (DDPM) ·
 [Song 2021](https://arxiv.org/abs/2010.02502) (DDIM) ·
 [Lu 2022](https://arxiv.org/abs/2211.01095) (DPM-Solver++) ·
+[Karras 2022](https://arxiv.org/abs/2206.00364) (Heun) ·
 [Ho and Salimans 2022](https://arxiv.org/abs/2207.12598) (guidance) ·
 [Salimans and Ho 2022](https://arxiv.org/abs/2202.00512) (what this network predicts, v)
 """
 
 
-def settings_of(values: Iterable[Any]) -> ddpm.Settings:
-    """The controls' values as settings.
+class ClassChoices(TypedDict):
+    """Properties of the control of the class."""
 
-    Raises:
-        UserError: one of them is not allowed.
-    """
-    given = dict(zip(NAMES, values, strict=True))
-    given["label"] = None if given["label"] == ALL else given["label"]
-    validation.integer("number of pictures", given["n"], 1, MAX_PICTURES)  # the command line makes more
-    validation.number("guidance w", given["w"], 0, MAX_W)
-    return ddpm.Settings(**given)
+    choices: list[tuple[str, str | int | float]]
+    value: str | int
+    visible: bool
 
 
-def values_of(settings: ddpm.Settings) -> list[Any]:
-    """The controls' values for some settings."""
-    given = {**dataclasses.asdict(settings), "label": ALL if settings.label is None else settings.label}
-    return [given[name] for name in NAMES]
+def class_choices(paths: Paths, model: object, label: object) -> ClassChoices:
+    """Return the properties of the control of the class: the classes of a model, and one of them or "all"."""
+    try:
+        path = runs.CHECKPOINTS.path(paths, model)
+        names = class_names_of(checkpoint.read_header(path).provenance, runs.load_model(paths, model).config.classes)
+    except UserError:  # reported when the model is to sample
+        names = []
+    value = label if isinstance(label, int) and 0 <= label < len(names) else ALL
+    return {"choices": [(ALL, ALL), *((name, k) for k, name in enumerate(names))], "value": value,
+            "visible": len(names) > 1}  # fmt: skip
 
 
-def build_controls() -> tuple[list[Any], gr.Button]:
-    """The controls in the order of `NAMES`, as the first run has them, and the dice."""
-    default = runs.FIRST
-    classes: list[tuple[str, Any]] = [("all", ALL), *((str(digit), digit) for digit in range(10))]
-    label = gr.Radio(classes, value=ALL, label="Class", info="Which digit to ask for.", elem_classes="chips")
+def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
+    """Build the controls in the order of `NAMES`, set as for the first run, and the button for a new seed."""
+    default, model = runs.FIRST, runs.CHECKPOINTS.build(paths)
+    label = gr.Radio(label="Class", info="What to ask for.", elem_classes="chips", **class_choices(paths, "", ALL))
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
     sampler = controls.sampler(default.sampler)
     steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
     hint = "0 ignores the class, 1 is the model as it learned, more exaggerates the class."
     w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
     eta = controls.eta(default.eta, sampler)
-    seed, dice = controls.seed(value=default.seed)
+    seed, new_seed = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate from black to white.")
-    return [unchecked(control) for control in (label, n, sampler, steps, w, eta, seed, clip)], dice
+    return [model, *(skip_preprocess(control) for control in (label, n, sampler, steps, w, eta, seed, clip))], new_seed
 
 
-class View(NamedTuple):
-    """The components of the view: the controls, the buttons, and what a run fills."""
+class ReverseView(FirstRunView[ViewParams, Recording]):
+    """Exchange between the controls and the scrubber."""
 
-    controls: list[Any]
-    buttons: live.Buttons
-    stage: gr.HTML
-    kept: gr.State
-    command: gr.Code
-    code: gr.Code
-    link: gr.HTML
+    TITLE = "Reverse: noise to digits"
+    picker, tab, first = runs.CHECKPOINTS, "ddpm", runs.FIRST
 
-    @property
-    def outputs(self) -> list[Any]:
-        """What a run fills."""
-        return [self.stage, self.kept, self.command, self.code, self.link]
+    def __init__(self, paths: Paths):
+        stage = partial(scrubber.build, "Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
+        function = SAMPLERS[runs.FIRST.sampler].function
+        controls_of = partial(build_controls, paths)
+        layout = run_view.lay_out("ddpm", controls_of, stage, HOW, function, export.COMMAND_LABEL)
+        self.paths, self.layout, self.inputs = paths, layout, layout.inputs
+        self.outputs = [layout.stage, layout.run, layout.command, layout.code, layout.link]
 
+    @staticmethod
+    def params_of(values: Iterable[ControlValue]) -> ViewParams:
+        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
+        fields = dict(zip(NAMES, values, strict=True))
+        fields["label"] = None if fields["label"] == ALL else fields["label"]
+        return ViewParams(**fields)
 
-def lay_out() -> View:
-    """The controls beside the stage."""
-    with gr.Row(elem_classes="tab-body"):
-        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            go, stop = live.go_and_stop("ddpm")
-            inputs, dice = build_controls()
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = scrubber.build("Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
-            code = how.build(HOW, sampling.SAMPLERS[runs.FIRST.sampler])
-            kept = gr.State(None, time_to_live=3600)
-            command = export.build(kept, "ddpm-scrubber")
-            link = links.build()
-    return View(inputs, live.Buttons(go, stop, dice), stage, kept, command, code, link)
+    @staticmethod
+    def values_of(params: ViewParams) -> list[object]:
+        """Return the values of the controls for parameters."""
+        fields = {**asdict(params), "label": ALL if params.label is None else params.label}
+        return [fields[name] for name in NAMES]
 
+    def control_values(self, params: ViewParams) -> list[object]:
+        """Return the values of the controls, with the classes of the model that they choose."""
+        model, label, *others = super().control_values(params)
+        return [model, gr.update(**class_choices(self.paths, params.model, label)), *others]
 
-UNCHANGED = [gr.skip()] * 4  # what stands beside the stage, while that shows something else than a finished run
+    def update_classes(self, model: str, label: int | str) -> object:
+        """Return the control of the class for another model."""
+        return gr.update(**class_choices(self.paths, model, label))
 
+    def load_first_run(self, model: str) -> Recording:
+        """Return the first run of a model."""
+        return runs.first(self.paths, model)
 
-def finished(
-    places: Places, model: ddpm.Model, settings: ddpm.Settings, run: Recording, asked: bool = True, notice: str = ""
-) -> tuple[Any, ...]:
-    """A finished run as values of the outputs; `asked` for, it goes into the page's address."""
-    strips = run.x, run.x0_hat, run.eps_hat
-    kept = export.of_diffusion(runs.NAME, settings, runs.provenance(places), strips, run.steps, run.t)
-    shown, code = runs.describe(model, settings, run, notice), how.source(sampling.SAMPLERS[settings.sampler])
-    return shown, kept, kept.about["command"], code, links.value("ddpm", settings, address=asked)
+    def run_values(self, params: ViewParams, run: Recording, address: bool = True, notice: str = "") -> list[object]:
+        """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
+        path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.load_model(self.paths, params.model)
+        film, about = runs.make_film(model, params, run, notice), media.build_metadata(path, params.settings)
+        strips = [strip.frames for strip in film.strips]
+        return [
+            scrubber.pack(film),
+            export.from_steps(
+                f"{path.stem}-seed{params.seed}", about | links.record(self.tab, params), strips, run.steps, run.t
+            ),
+            about["command"],
+            explanation.source(SAMPLERS[params.sampler].function),
+            links.value(self.tab, params, address),
+        ]
 
-
-def first_run(places: Places, notice: str = "") -> tuple[Any, ...]:
-    """The run that greets, and the controls that say so; or what is wrong with the model."""
-    try:
-        shown = finished(places, runs.load_model(places), runs.FIRST, runs.first(places), asked=False, notice=notice)
-    except UserError as error:
-        shown = component.message(notice or sentence(error)), *UNCHANGED
-    return *shown, *values_of(runs.FIRST), None
-
-
-def opened(places: Places, request: gr.Request) -> tuple[Any, ...]:
-    """The controls as the address sets them, and the first run if it asks for none."""
-    try:
-        asked = links.restore(ddpm.Settings, "ddpm", request.query_params)
-        if not asked:
-            return first_run(places)
-        values = values_of(asked)
-        settings_of(values)  # the page allows less than the command line
-        return component.message("Sampling the run of this link …"), *UNCHANGED, *values, asked
-    except UserError as error:
-        return first_run(places, sentence(error))
-
-
-def build(page: gr.Blocks, places: Places) -> None:
-    """The view, and what happens in it."""
-    view = lay_out()
-
-    @live.shown_on_stage(beside=len(UNCHANGED))
-    def sample(*values: Any) -> Iterator[Any]:
+    @run_view.errors_on_stage(n_others=4)
+    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
-        settings, model = settings_of(values), runs.load_model(places)
-        recorder = Recorder(settings.steps)
-        moments = ddpm.sample(model, settings)
-        yield from live.previews(moments, settings.steps, recorder.add, runs.preview)
-        yield finished(places, model, settings, recorder.recording())
+        params = self.params_of(values)
+        recorder = Recorder(params.steps)
+        frames = ddpm.sample(runs.load_model(self.paths, params.model), params)
+        yield from run_view.stream_run(
+            frames, params.steps, recorder.add, runs.preview, lambda: self.run_values(params, recorder.recording())
+        )
 
-    def sample_linked(asked: ddpm.Settings | None) -> Iterator[Any]:
-        if asked:
-            yield from sample(*values_of(asked))
-        else:  # Gradio tells of the state of a hidden tab even if it did not change
-            yield gr.skip(), *UNCHANGED
-
-    def open_page(request: gr.Request) -> tuple[Any, ...]:
-        return opened(places, request)
-
-    inputs, outputs = view.controls, view.outputs
-    asked = gr.State(None)  # by a link: only then is there something to sample
-    page.load(open_page, None, [*outputs, *inputs, asked], **controls.LIGHT, **controls.PRIVATE)
-    linked = asked.change(sample_linked, asked, outputs, **controls.MODEL, **controls.PRIVATE)
-    seed = inputs[NAMES.index("seed")]
-    live.listen(view.stage, view.buttons, sample, inputs, outputs, seed, "ddpm_sample", linked=[linked])
-    threading.Thread(target=runs.warm_up, args=[places], daemon=True).start()
+    def bind(self, page: gr.Blocks) -> None:
+        model, label, *_ = self.inputs
+        model.input(self.update_classes, [model, label], label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+        seed = self.inputs[NAMES.index("seed")]
+        view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
+        view.bind(self.sample, "ddpm_sample", link_runs=[self.bind_load(page, view, controls.LIGHT)])
+        # The first run, meanwhile; no daemon: torch would abort a process that ends.
+        threading.Thread(target=runs.warm_up, args=[self.paths]).start()

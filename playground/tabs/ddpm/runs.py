@@ -1,24 +1,47 @@
-"""What the reverse view shows: runs of the model, live and finished, as values of the scrubber."""
+"""Runs of a diffusion model, live and finished, as the scrubber shows them."""
 
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from playground import checkpoint, formulas, pictures
-from playground.models import ddpm
-from playground.recording import Recording, record
-from playground.sampling import Frame
-from playground.tabs import Places
-from playground.ui import palette, scrubber
-from playground.ui.scrubber import Box, Curve, Series, Strip
-from playground.validation import UserError
+from playground.diffusion import formulas
+from playground.diffusion.samplers import SAMPLERS
+from playground.families import ddpm
+from playground.runtime import files, pictures, validation
+from playground.runtime.paths import Paths
+from playground.runtime.recording import Recording, record
+from playground.runtime.run import Frame
+from playground.runtime.validation import UserError
+from playground.web import formula, palette
+from playground.web.checkpoint_picker import CheckpointPicker, settings_from
+from playground.web.scrubber import Box, Curve, Film, Series, Strip
 
-NAME = "ddpm-digits"
-FIRST = ddpm.Settings(seed=8)  # the run that greets: ten clean digits, which not every seed gives
+CHECKPOINTS = CheckpointPicker("ddpm", "ddpm-digits")
+MAX_PICTURES, MAX_W = 64, 8  # of the page; the command line makes more
+
+
+@dataclass(frozen=True)
+class ViewParams(ddpm.Settings):
+    """Parameters of a link: a run of a checkpoint."""
+
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        validation.check_integer("number of pictures", self.n, 1, MAX_PICTURES)
+        validation.check_number("guidance w", self.w, 0, MAX_W)
+        super().__post_init__()
+
+    @property
+    def settings(self) -> ddpm.Settings:
+        """Return the settings of the run."""
+        return settings_from(ddpm.Settings, self)
+
+
+FIRST = ViewParams(seed=8)  # the first run: a seed with ten clean digits
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
     Box("U-Net at t =", "The network: from the noisy picture, the time t and the class it predicts v.", number="t"),
@@ -29,93 +52,83 @@ DIAGRAM = (
 )
 
 
-def path(places: Places) -> Path:
-    """The checkpoint of this tab."""
-    return places.weights / f"{NAME}.safetensors"
-
-
-def provenance(places: Places) -> dict[str, Any]:
-    """Of that checkpoint."""
-    return checkpoint.header(path(places)).provenance
-
-
-def load_model(places: Places) -> ddpm.Model:
-    """The model of this tab."""
-    return checkpoint.load(path(places), expect="ddpm")  # type: ignore[return-value]
+def load_model(paths: Paths, name: object) -> ddpm.Model:
+    """Return a model of this tab."""
+    return cast(ddpm.Model, CHECKPOINTS.load(paths, name))
 
 
 _sampling_first = threading.Lock()  # two visitors at once wait for one run
 
 
-@lru_cache(maxsize=2)
-def _first_run(places: Places, modified_ns: int) -> Recording:
+@lru_cache(maxsize=8)
+def _first_run(paths: Paths, name: str, version: tuple[int, ...]) -> Recording:
     # On one core, unlike `live`: the other opens the page.
-    return record(ddpm.sample(load_model(places), FIRST), FIRST.steps)
+    return record(ddpm.sample(load_model(paths, name), FIRST), FIRST.steps)
 
 
-def first(places: Places) -> Recording:
-    """The run `FIRST`: sampled at start-up, and kept to greet every visitor."""
-    load_model(places)  # says what is wrong, if something is
+def first(paths: Paths, name: str) -> Recording:
+    """Return the run `FIRST` of a model, sampled once; for the default model already at start-up."""
+    load_model(paths, name)  # raises if the model cannot be loaded
     with _sampling_first:
-        return _first_run(places, path(places).stat().st_mtime_ns)
+        return _first_run(paths, name, files.version(CHECKPOINTS.path(paths, name)))
 
 
-def warm_up(places: Places) -> None:
-    """Make the first run before the first visitor asks; what is wrong, the page will say."""
+def warm_up(paths: Paths) -> None:
+    """Sample the first run before the first visitor asks; the page reports any error."""
     with suppress(UserError):
-        first(places)
+        first(paths, CHECKPOINTS.first_name(paths))
 
 
 def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip]:
-    """The three strips of a run, each uint8 (F, N, H, W, C)."""
+    """Return the three strips of a run, each uint8 (F, N, H, W, C)."""
     return [
         Strip("x at time t", "the noisy pictures", x),
-        Strip("x̂0, the predicted picture", "what the network expects in the end", x0_hat),
-        Strip("ε̂, the predicted noise", "what it would take away; grey is 0", eps_hat),
+        Strip("x̂0, the predicted picture", "what the network expects the picture to become", x0_hat),
+        Strip("ε̂, the predicted noise", "the noise it sees; grey is 0", eps_hat),
     ]
 
 
 def captions(
     run: Recording, settings: ddpm.Settings, alpha_bar: list[float], snr: list[float], before: int
 ) -> list[str]:
-    """The numbers of each frame, in words; `before` is the time from which the last step was made."""
-    kept = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
+    """Return a caption with the numbers of each frame; `before` is the time at which the last step started."""
+    subset = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
     rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_rms, run.x0_change, strict=True)
     return [
         f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
-        f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{kept}"
+        f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{subset}"
         + (f" · formula and diagram: the step that led here, from t = {before}" if t == 0 else "")
         for step, t, a, s, e, c in rows
     ]
 
 
-def describe(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "") -> dict[str, Any]:
-    """The scrubber's value for a finished run."""
-    alpha_bar, snr = (values[run.t].tolist() for values in (model.schedule.alpha_bar, model.schedule.snr))
-    times = model.schedule.steps(settings.steps)
-    curves = (
-        Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),
-        Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", [Series("", palette.DATA, snr)], log=True),
-        Curve(
-            "RMS of ε̂",
-            "Root mean square of the predicted noise; 1 is unit noise.",
-            [Series("", palette.NOISE, run.eps_rms)],
-        ),
-        Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
-    )
-    return scrubber.pack(
+def make_film(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "") -> Film:
+    """Return the film of a run."""
+    schedule = model.schedule
+    alpha_bar, snr = (values[run.t].tolist() for values in (schedule.alpha_bar, schedule.snr))
+    times = schedule.timesteps(settings.steps)
+    step = SAMPLERS[settings.sampler].formula
+    return Film(
         strips(run.x, run.x0_hat, run.eps_hat),
         captions(run, settings, alpha_bar, snr, times[-2]),
         (f"t = {times[0]}", "t = 0"),
-        curves=curves,
-        formula=formulas.reverse_step(settings.sampler, model.config.prediction, settings.w, settings.clip),
-        numbers=formulas.reverse_numbers(settings.sampler, model.schedule, times, run.steps, settings.eta),
+        curves=(
+            Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),
+            Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", [Series("", palette.DATA, snr)], log=True),
+            Curve("RMS of ε̂", "Root mean square of the predicted noise; 1 is unit noise.",
+                  [Series("", palette.NOISE, run.eps_rms)]),
+            Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
+        ),
+        formula=formula.render(formulas.denoising_step(step, model.prediction, settings.w, settings.clip)),
+        numbers=formulas.denoising_numbers(
+            schedule, times, run.steps, run.coefficients, [settings.w] * len(run.steps)
+        ),
         diagram=DIAGRAM,
         notice=notice,
-    )
+    )  # fmt: skip
 
 
 def preview(frame: Frame) -> list[Strip]:
-    """The strips of a run's newest frame."""
+    """Return the strips of a run's newest frame."""
     x, x0_hat = pictures.to_uint8(frame.x), pictures.to_uint8(frame.x0_hat)
     return strips(x[None], x0_hat[None], pictures.noise_to_uint8(frame.eps_hat)[None])

@@ -1,27 +1,46 @@
 """Samples: what a generator draws, on the way from some codes to others, and what its discriminator says of it."""
 
 from dataclasses import astuple, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
 import torch
 from torch import Tensor
 
-from playground import adversarial, checkpoint, exports, interpolation, pictures, validation
-from playground.formulas import ARC, SHARE, minus
-from playground.models import gan
-from playground.tabs import Places, live
-from playground.tabs.gan import contest
-from playground.ui import component, controls, export, how, links, neighbours, palette, plots, scrubber
-from playground.ui.controls import sentence
-from playground.ui.scrubber import Box, Curve, Series, Strip
-from playground.validation import UserError
+from playground.datasets import mnist
+from playground.export import media
+from playground.families import gan
+from playground.families.gan import losses
+from playground.nn import interpolation
+from playground.runtime import checkpoint, pictures, validation
+from playground.runtime.formula import Formula
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.gan import variants
+from playground.web import (
+    component,
+    controls,
+    explanation,
+    export,
+    formula,
+    links,
+    neighbours,
+    palette,
+    plots,
+    scrubber,
+)
+from playground.web.controls import Control, ControlValue, error_sentence
+from playground.web.formula import use_minus_signs
+from playground.web.linked_run import on_load
+from playground.web.newest import Requests, newest_only
+from playground.web.scrubber import Box, Curve, Film, Series, Strip
+from playground.web.view import View
 
-TITLE = "Samples"
-FIRST = "gan-digits-r3gan"
+TAB = "gan.samples"
 SHOWN, FRAMES = 16, 25
 ANY = "any"  # class
+LABELS = [ANY, *map(str, range(10))]
 HOW = """
 The generator draws a picture of any code z ~ N(0, I); between the codes of two seeds lies a way on which every point is
 a code. Truncation keeps the codes away from the tails: fewer surprises, less variety. D's slope shows what would
@@ -31,170 +50,177 @@ raise its logit: it lights up strokes that it misses, and darkens those that it 
 [Brock 2019](https://arxiv.org/abs/1809.11096) (truncation) · [Miyato 2018](https://arxiv.org/abs/1802.05637) (classes)
 """
 FORMULA = (
-    f'z = {ARC}, {SHARE} · D(G(z)) = <b data-number="logit"></b><br><i class=where>z<sub>0</sub>, z<sub>1</sub>: '
-    "codes of the two seeds · Ω: angle between them · D(G(z)): the logit of the first picture</i>"
+    interpolation.SLERP,
+    Formula(
+        "D(G(z)) = {logit}",
+        where="z_0, z_1: codes of the two seeds · Ω: angle between them · D(G(z)): the logit of the first picture",
+    ),
+)
+DIAGRAM = (
+    Box("z", "Noise: the code of the first picture, on its way."),
+    Box("G", "The generator, a network that draws a picture of any code."),
+    Box("fake", "What it draws.", strip=0),
+    Box("D", "The discriminator, a network that tells real pictures from fakes."),
+    Box("logit", "Its logit: the higher, the more it believes the picture.", number="logit"),
 )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a link restores: the model, the seeds of both ends, a class for a model that knows any, the truncation."""
+class ViewParams:
+    """Parameters of a link: the model, the seeds of both ends, a class for a model that knows any, the truncation."""
 
-    model: str = FIRST
+    model: str = ""
     seed: int = 0
     to: int = 1
     label: str = ANY
     truncation: float = 4.0
 
     def __post_init__(self) -> None:
-        validation.choice("model", self.model, contest.MODELS)
-        validation.choice("class", self.label, LABELS)
-        validation.keep(self, seed=self.settings(self.seed).seed, to=self.settings(self.to).seed)
+        validation.check_choice("class", self.label, LABELS)
+        validation.set_frozen(self, seed=self.settings(self.seed).seed, to=self.settings(self.to).seed)
 
-    def settings(self, seed: Any) -> gan.Settings:
-        """Of the samples at one end."""
+    def settings(self, seed: int) -> gan.Settings:
+        """Return the settings of the samples at one end."""
         return gan.Settings(SHOWN, None if self.label == ANY else int(self.label), self.truncation, seed)
 
 
-LABELS = [ANY, *map(str, range(10))]
-
-
 class Walk(NamedTuple):
-    """What lies between two seeds: pictures x (F, N, 1, H, W), D's logits (F, N), and its gradient there, as x."""
+    """Path between two seeds: pictures x (F, N, 1, H, W), D's logits (F, N), and its gradient there, as x."""
 
     x: Tensor
     logits: Tensor
     gradient: Tensor
 
 
-def ways(model: gan.Model, asked: Asked) -> Tensor:
-    """From the codes of one seed to those of another, each along the arc between them: (F, N, Z)."""
-    ends = [gan.codes(model.config.latent, asked.settings(seed)) for seed in (asked.seed, asked.to)]
-    return torch.stack([interpolation.spherical(a, b, FRAMES) for a, b in zip(*ends, strict=True)], dim=1)
+def interpolate(model: gan.Model, params: ViewParams) -> Tensor:
+    """Return the codes on the arcs from those of one seed to those of another, (F, N, Z)."""
+    ends = [gan.sample_prior(model.config.latent, params.settings(seed)) for seed in (params.seed, params.to)]
+    return torch.stack([interpolation.slerp(a, b, FRAMES) for a, b in zip(*ends, strict=True)], dim=1)
 
 
 @torch.no_grad()
-def draw(model: gan.Model, asked: Asked, z: Tensor) -> Tensor:
-    """The pictures (N, 1, H, W) of codes (N, Z)."""
-    return model.generator(z, gan.labels(model, asked.settings(asked.seed)))
+def draw(model: gan.Model, params: ViewParams, z: Tensor) -> Tensor:
+    """Return the pictures (N, 1, H, W) of codes (N, Z)."""
+    return model.generator(z, gan.labels(model, params.settings(params.seed)))
 
 
-def walk(model: gan.Model, asked: Asked) -> Walk:
-    """All that is shown of the ways."""
-    y = gan.labels(model, asked.settings(asked.seed))
-    made = []
-    for z in ways(model, asked):
-        x = draw(model, asked, z).requires_grad_()
+def walk(model: gan.Model, params: ViewParams) -> Walk:
+    """Return the pictures of the paths, with D's logits and gradients."""
+    y = gan.labels(model, params.settings(params.seed))
+    frames = []
+    for z in interpolate(model, params):
+        x = draw(model, params, z).requires_grad_()
         logits = model.discriminator(x, y)
-        made.append((x.detach(), logits.detach(), adversarial.input_gradient(logits, x).detach()))
-    return Walk(*(torch.stack(parts) for parts in zip(*made, strict=True)))
+        frames.append((x.detach(), logits.detach(), losses.input_gradient(logits, x).detach()))
+    return Walk(*(torch.stack(parts) for parts in zip(*frames, strict=True)))
 
 
-def film(made: Walk, asked: Asked) -> dict[str, Any]:
-    """What the scrubber shows, as the arguments of `scrubber.pack`."""
+def film(path: Walk, params: ViewParams, caveat: str = "") -> Film:
+    """Return the film of a path; a caveat says why the model is poor, if it is."""
     share = torch.linspace(0, 1, FRAMES).tolist()
-    first, mean = made.logits[:, 0].tolist(), made.logits.mean(dim=1).tolist()
-    steepest = made.gradient.abs().max().clamp(min=1e-12)
-    strips = [
-        Strip("G(z)", contest.MODELS[asked.model].caveat or "what the generator draws", _frames(made.x)),
-        Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(made.gradient / steepest)),
+    first, mean = path.logits[:, 0].tolist(), path.logits.mean(dim=1).tolist()
+    steepest = path.gradient.abs().max().clamp(min=1e-12)
+    captions = [
+        f"{part:.0%} of the way from seed {params.seed} to seed {params.to} · mean logit of D {logit:.2f}"
+        for part, logit in zip(share, mean, strict=True)
     ]
-    return {
-        "strips": strips,
-        "captions": [
-            f"{part:.0%} of the way from seed {asked.seed} to seed {asked.to} · mean logit of D {minus(f'{logit:.2f}')}"
-            for part, logit in zip(share, mean, strict=True)
+    return Film(
+        [
+            Strip("G(z)", caveat or "what the generator draws", _frames(path.x)),
+            Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(path.gradient / steepest)),
         ],
-        "ends": (f"seed {asked.seed}", f"seed {asked.to}"),
-        "curves": [
-            Curve("D's logit", "High where D believes a picture.",
-                  [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)]),
-        ],
-        "formula": FORMULA,
-        "numbers": {"share": [f"{part:.2f}" for part in share], "logit": [minus(f"{logit:.2f}") for logit in first]},
-        "diagram": (
-            Box("z", "Noise: the code of the first picture, on its way."),
-            Box("G", "The generator, a network that draws a picture of any code."),
-            Box("fake", "What it draws.", strip=0),
-            Box("D", "The discriminator, a network that tells real pictures from fakes."),
-            Box("logit", "Its verdict: the higher, the more it believes the picture.", number="logit"),
-        ),
-        "start": 0,
-        "keep": True,
-    }  # fmt: skip
+        [*map(use_minus_signs, captions)],
+        (f"seed {params.seed}", f"seed {params.to}"),
+        [Curve("D's logit", "High where D believes a picture.",
+               [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)])],
+        formula.render(FORMULA),
+        {"share": [f"{part:.2f}" for part in share], "logit": [use_minus_signs(f"{logit:.2f}") for logit in first]},
+        DIAGRAM,
+        start=0,
+        keep=True,
+    )  # fmt: skip
 
 
 def _frames(x: Tensor) -> np.ndarray:
     return np.stack([pictures.to_uint8(frame) for frame in x])
 
 
-def build(page: gr.Blocks, places: Places) -> None:
-    """The view, and what happens in it."""
-    with gr.Row(elem_classes="tab-body"):
-        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            inputs, dice = _controls(places)
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            stage = scrubber.build("From seed to seed", "gan-samples", "Choose a model.")
-            search = gr.Button("Nearest training digits of these pictures", size="sm")
-            table = gr.HTML(elem_id="gan-nearest")
-            how.build(HOW, gan.sample)
-            kept = gr.State(None, time_to_live=3600)
-            command = export.build(kept, "gan-samples", "The pictures of the first seed from the command line")
-            link = links.build()
-    index = gr.Number(0, visible=False)
+class SamplesView(View):
+    """View of the samples between two seeds, drawn anew at each change."""
 
-    def show(*given: Any) -> list[Any]:
+    TITLE = "Samples"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.inputs, self.new_seed = self._build_controls()
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                self.stage = scrubber.build("From seed to seed", "gan-samples", "Choose a model.")
+                self.search = gr.Button("Nearest training digits of these pictures", size="sm")
+                self.neighbours = gr.HTML(elem_id="gan-nearest")
+                self.index = gr.Number(0, visible=False)
+                explanation.build(HOW, gan.sample)
+                self.run = gr.State(None, time_to_live=3600)
+                self.command = export.build(
+                    self.run, self.stage, "The pictures of the first seed from the command line"
+                )
+                self.link = links.build()
+
+    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+        model = variants.CHECKPOINTS.build(self.paths, "Loss", "What the networks were trained with.")
+        seed, new_seed = controls.seed()
+        to = gr.Number(1, label="To seed", info="The other end of the way.", precision=0)
+        label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
+                         elem_classes="chips")  # fmt: skip
+        hint = "Largest |z|: below 1 the safest codes only."
+        truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
+        model.change(self.show_label, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+        return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed
+
+    def show_label(self, model: str) -> object:
+        """Return the update that shows the class for a model of classes alone."""
+        models = variants.describe_all(self.paths)
+        return gr.update(visible=model in models and models[model].classes)
+
+    def show(self, *values: ControlValue) -> list[ControlValue]:
         """Draw samples on the way from one seed to another. Returns every frame as sprite sheets."""
         try:
-            asked = Asked(*given)
-            shown = film(walk(contest.load(places, asked.model), asked), asked)
-            provenance = checkpoint.header(places.weights / f"{asked.model}.safetensors").provenance
-            about = exports.metadata(asked.model, asked.settings(asked.seed), provenance) | {"to": str(asked.to)}
-            run = export.of_film(f"{asked.model}-seed{asked.seed}-to{asked.to}", about, shown)
-            return [scrubber.pack(**shown), links.value("gan.samples", asked), run, about["command"], ""]
+            params = ViewParams(*values)
+            path = variants.CHECKPOINTS.path(self.paths, params.model)
+            caveat = variants.About(path.stem, checkpoint.read_header(path)).caveat
+            film_value = film(walk(variants.load(self.paths, params.model), params), params, caveat)
+            about = media.build_metadata(path, params.settings(params.seed)) | links.record(TAB, params)
+            run = export.from_film(f"{path.stem}-seed{params.seed}-to{params.to}", about, film_value)
+            return [scrubber.pack(film_value), links.value(TAB, params), run, about["command"], ""]
         except UserError as error:
-            return [component.message(sentence(error)), *[gr.skip()] * 4]
+            return [component.message(error_sentence(error)), *[gr.skip()] * 4]
 
-    def opened(request: gr.Request) -> list[Any]:
-        """The controls as the address sets them; the samples are drawn when they are seen, if nothing is wrong."""
-        return live.opened(Asked, "gan.samples", request, lambda: show(*astuple(Asked()))[0])
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the controls as the address sets them; the samples are drawn when they come into view."""
+        return on_load(
+            variants.CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: self.show(*astuple(ViewParams()))[0]
+        )
 
-    def nearest(at: float, *given: Any) -> str:
+    def find_neighbours(self, index: object, *values: ControlValue) -> str:
+        """Return HTML of the nearest training digits of a frame's pictures."""
         try:
-            asked = Asked(*given)
-            model = contest.load(places, asked.model)
-            return neighbours.rows(draw(model, asked, ways(model, asked)[_frame(at)]), 1, places.data, width=64)
+            params = ViewParams(*values)
+            model = variants.load(self.paths, params.model)
+            x = draw(model, params, interpolate(model, params)[validation.check_integer("frame", index, 0, FRAMES - 1)])
+            return neighbours.render_rows(x, mnist.DATASET, self.paths.data, n=1, width=64)
         except UserError as error:
-            return plots.paragraph(sentence(error))
+            return plots.paragraph(error_sentence(error))
 
-    outputs = [stage, link, kept, command, table]
-    changes = [control.input for control in inputs]
-    gr.on(changes, show, inputs, outputs, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
-    controls.thrown(dice, inputs[1]).then(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
-    search.click(nearest, [index, *inputs], table, js=scrubber.at_frame("gan-samples"), **controls.SLOW)
-    link.select(show, inputs, outputs, **controls.LIGHT, **controls.PRIVATE)
-    page.load(opened, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
-
-
-def _frame(at: object) -> int:
-    return validation.integer("frame", at, 0, FRAMES - 1)
-
-
-def _controls(places: Places) -> tuple[list[Any], gr.Button]:
-    """The controls in the order of `Asked`, and the dice."""
-    offered = [(contest.MODELS[name].title, name) for name in contest.offered(places)]
-    model = gr.Radio(offered, value=FIRST, label="Loss", info="What the networks were trained with.",
-                     elem_classes="chips")  # fmt: skip
-    seed, dice = controls.seed()
-    to = gr.Number(1, label="To seed", info="The other end of the way.", precision=0)
-    label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
-                     elem_classes="chips")  # fmt: skip
-    truncation = gr.Slider(
-        0.05, 4, 4, step=0.05, label="Truncation", info="Largest |z|: below 1 the safest codes only."
-    )
-
-    def reveal(name: str) -> Any:
-        return gr.update(visible=name == "gan-digits-conditional")
-
-    model.change(reveal, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
-    return [controls.unchecked(control) for control in (model, seed, to, label, truncation)], dice
+    def bind(self, page: gr.Blocks) -> None:
+        outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
+        show = newest_only(self.show), [gr.State(Requests()), *self.inputs], outputs
+        private = {**controls.LIGHT, **controls.PRIVATE}
+        changes = [control.input for control in self.inputs]
+        gr.on(changes, *show, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
+        controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **private)
+        self.link.select(*show, **private)
+        self.search.click(self.find_neighbours, [self.index, *self.inputs], self.neighbours,
+                          js=scrubber.frame_index_js(self.stage), **controls.SLOW)  # fmt: skip
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **private)

@@ -1,167 +1,173 @@
 """The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
 
-import dataclasses
-from collections.abc import Sequence
+from dataclasses import astuple
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import gradio as gr
 
-from playground import checkpoint
-from playground.tabs import Places, Tab
-from playground.tabs.vae import betas, codes, interpolate, latent_map, meter, nearest, save, traverse
-from playground.tabs.vae.codes import Settings, Start
-from playground.ui import controls, links, plots, source
-from playground.ui.controls import sentence
-from playground.validation import UserError
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs import Tab
+from playground.tabs.vae import betas, codes, elbo_terms, interpolate, latent_map, nearest, save, traverse
+from playground.tabs.vae.choice import Choice
+from playground.tabs.vae.codes import Settings
+from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, Session, read_code
+from playground.web import controls, image_picker, links, plots
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, EventSettings, error_sentence, user_errors_to_gradio
+from playground.web.view import View
 
 INTRO = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
-VIEWS: dict[str, Any] = {"traverse": traverse, "map": latent_map, "interpolate": interpolate, "beta": betas,
-                         "elbo": meter, "nearest": nearest}  # fmt: skip
-FIRST = "traverse"
+VIEWS = {"traverse": traverse.VIEW, "map": latent_map.VIEW, "interpolate": interpolate.VIEW, "beta": betas.VIEW,
+         "elbo": elbo_terms.VIEW, "nearest": nearest.VIEW}  # fmt: skip
 
 
-def build(page: gr.Blocks, places: Places) -> None:
-    """The controls, which all views share, beside the views."""
-    gr.Markdown(INTRO)
-    with gr.Row(elem_classes="tab-body"):
-        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-            models = offered(places)
-            model: Any = controls.unchecked(
-                gr.Radio(models, value=models[0][1], label="Model", info="Each learned its own code.",
-                         elem_classes="chips")
-            )  # fmt: skip
-            chosen = source.build("vae", codes.KINDS, "What is encoded.")
-            seed, dice = controls.seed("The same seed gives the same code from the prior.")
-            chosen.inputs[0].change(
-                lambda kind: [gr.update(interactive=kind == codes.PRIOR)] * 2,
-                chosen.inputs[0],
-                [seed, dice],
-                queue=False,
-                **controls.HIDDEN,
-                **controls.PRIVATE,
-            )
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
-            controls.to_settings()
-            notice = gr.HTML(visible=False)  # what is wrong with the address
-            with gr.Tabs(overflow_behavior="wrap") as views:
-                tabs, shown, own = {}, {}, {}
-                for name, view in VIEWS.items():
-                    with gr.Tab(view.TITLE, id=name) as tabs[name]:
-                        gr.Markdown(view.HINT)
-                        shown[name], own[name] = view.build(places)
-            inputs = [model, *chosen.inputs, seed, *(control for controls in own.values() for control in controls)]
-            command = save.build(places, partial(start, places), inputs)
-            link = links.build()
-    selected, turning = gr.State(FIRST), gr.State(False)  # the view; whether a link is about to select another
-    filled = gr.State({})  # by view, the values of the controls that it was filled for
-    outputs = [filled, notice, link, command, *(component for components in shown.values() for component in components)]
+class VAETab(View):
+    """Exchange between the controls and the views: each view is filled when it is seen, and kept while it holds."""
 
-    def show(name: str, filled: dict[str, Any], *values: Any, address: bool = True, wrong: str = "") -> list[Any]:
-        """The values of the outputs for the chosen image in a view; the other views stay as they are."""
-        try:
-            begun = start(places, *cause(name, values))
-            made = VIEWS[name].show(places, begun)
-            beside = [link_of(name, begun.settings, address), save.command(begun.settings)]
-            filled = filled | {name: cause(name, values)}
-        except UserError as error:
-            made, beside = VIEWS[name].message(sentence(error)), [gr.skip(), gr.skip()]
-            filled = filled | {name: None}
-        every = {other: [gr.skip()] * len(components) for other, components in shown.items()} | {name: made}
-        noticed = gr.update(value=plots.paragraph(wrong), visible=bool(wrong))
-        return [filled, noticed, *beside, *(value for values in every.values() for value in values)]
+    TITLE = "VAE"
+    views: gr.Tabs
 
-    def opened(request: gr.Request) -> list[Any]:
-        """What the address describes, or the first image."""
-        view = request.query_params.get("tab", "").removeprefix("vae.")
-        name = view if view in VIEWS else FIRST
-        linked, wrong = asked(request)
-        values = dataclasses.astuple(linked or Settings())
-        nothing_drawn = [*values[:3], "", None, *values[3:]]
-        made = show(name, {}, *nothing_drawn, address=linked is not None, wrong=wrong)
-        turned = [gr.Tabs(selected=name), name, True] if name != FIRST else [gr.skip()] * 3
-        return [*made, *values, *turned]
+    def __init__(self, paths: Paths):
+        self.paths, self.session = paths, gr.State(Session())
+        self.tabs: dict[str, gr.Tab] = {}  # of the views by name
+        self.components: dict[str, list[Control]] = {}  # that each view fills
+        self.end_controls: list[Control] = []  # of the other end of a path
+        gr.Markdown(INTRO)
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.model = codes.CHECKPOINTS.build(paths, info="Each learned its own code.")
+                self.image = image_picker.build(
+                    "vae", codes.KINDS, "What is encoded.", partial(codes.CHECKPOINTS.dataset, paths), [self.model]
+                )
+                self.seed, self.new_seed = controls.seed("The same seed gives the same code from the prior.")
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                controls.settings_button()
+                self.notice = gr.HTML(visible=False)  # what is wrong with the address
+                self._build_views()
+                self.command, self.link = save.build(paths, self.session), links.build()
+        self.inputs = [self.model, *self.image.inputs, self.seed, *self.end_controls]  # in the order of `Choice`
+        shared = [self.notice, self.link, self.command]
+        self.outputs = [*shared, *(part for parts in self.components.values() for part in parts)]
+        self.unchanged = [gr.skip()] * len(self.outputs)
 
-    def turn(name: str, before: str, turning: bool, filled: dict[str, Any], *values: Any) -> list[Any]:
-        """A view that was selected, as it was left if the image is still the same.
+    def _build_views(self) -> None:
+        with gr.Tabs(overflow_behavior="wrap") as self.views:
+            for name, view in VIEWS.items():
+                with gr.Tab(view.title, id=name) as self.tabs[name]:
+                    gr.Markdown(view.hint)
+                    self.components[name], own = view.build(self.paths)
+                    self.end_controls += own
 
-        Those that a page selects by itself as it opens, `opened` has filled.
+    def show(self, session: Session, *values: ControlValue, address: bool = True, wrong: str = "") -> list[object]:
+        """Return the values of the outputs for the chosen image in the selected view; the other views stay as they are.
+
+        An answer that comes after a newer request began changes nothing.
         """
-        nothing = [gr.skip()] * len(outputs)
-        if name == before or (turning and name == FIRST):
-            return [*nothing, gr.skip(), False]
-        if filled.get(name) == cause(name, values):
-            nothing[outputs.index(link)] = link_of(name, settings(*cause(name, values)))
-            return [*nothing, name, False]
-        return [*show(name, filled, *values), name, False]
+        name, number = session.selected, session.begin()
+        choice, has_failed = Choice(*values).for_view(name), False
+        try:
+            image = choice.start(self.paths)
+            view_values = VIEWS[name].show(self.paths, image)
+            link, command = link_value(name, image.settings, address), self.command_for(name, image.settings)
+        except UserError as error:
+            view_values, link, command = VIEWS[name].message(error_sentence(error)), gr.skip(), gr.skip()
+            has_failed = True
+        if number != session.newest:
+            return self.unchanged
+        session.fill(name, None if has_failed else choice)
+        unchanged = {view: [gr.skip()] * len(parts) for view, parts in self.components.items()}
+        notice = gr.update(value=plots.paragraph(wrong), visible=bool(wrong))
+        all_values = (unchanged | {name: view_values}).values()
+        return [notice, link, command, *(value for values in all_values for value in values)]
 
-    light = {**controls.LIGHT, **controls.PRIVATE}
-    ends = inputs[6:]
-    changed = [seed.input, *chosen.changes, *chosen.choices, *(end.input for end in ends)]
-    given = [selected, filled, *inputs]
-    gr.on(changed, show, given, outputs, trigger_mode="always_last", **light)
-    read = model.input(kinds, [model, chosen.inputs[0]], chosen.inputs[0], queue=False, **controls.PRIVATE)
-    read.then(show, given, outputs, **light)
+    def command_for(self, name: str, settings: Settings | None) -> str:
+        """Return the command that draws the picture on show in a view."""
+        return save.command(self.paths, None if name == "interpolate" else settings)
 
-    controls.thrown(dice, seed).then(show, given, outputs, **light)
-    for name, tab in tabs.items():
-        tab.select(partial(turn, name), [selected, turning, filled, *inputs], [*outputs, selected, turning], **light)
-    linkable = [model, *chosen.inputs[:2], seed, *ends]
-    page.load(opened, None, [*outputs, *linkable, views, selected, turning], **light)
+    def on_move(self, text: object, session: Session) -> list[object]:
+        """Return link and command once the code on show was moved, or moved back."""
+        name, picture = session.selected, session.picture(self.paths, text)
+        choice = session.filled.get(name)
+        (session.moved.discard if picture.settings else session.moved.add)(name)
+        link = link_value(name, choice.settings, moved=not picture.settings) if choice else gr.skip()
+        return [link, self.command_for(name, picture.settings)]
+
+    def search(self, text: object, session: Session, *values: ControlValue) -> str:
+        """Return HTML of the training images nearest to the picture in Traverse, if that is of the chosen image."""
+        try:
+            if session.filled.get("traverse") != Choice(*values).for_view("traverse"):
+                raise UserError("Traverse shows another picture: open it first")
+            return nearest.find_neighbours(self.paths, *read_code(self.paths, text))
+        except UserError as error:
+            return plots.paragraph(error_sentence(error))
+
+    def on_load(self, session: Session, request: gr.Request) -> list[object]:
+        """Return the values of the view that the address describes, or the first image."""
+        view = request.query_params.get("tab", "").removeprefix("vae.")
+        name, tab = (view, f"vae.{view}") if view in VIEWS else (FIRST, "vae")
+        session.selected, session.is_opening = name, name != FIRST
+        params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, Settings, tab, request)
+        outputs = self.show(session, *Choice.from_settings(params), address=has_link, wrong=wrong)
+        selection = gr.Tabs(selected=name) if session.is_opening else gr.skip()
+        model, kind, *others = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
+        return [*outputs, model, self.kinds(params.model, kind), *others, selection]
+
+    def kinds(self, name: object, kind: object) -> Value:
+        """Return the kinds of images that the model can encode, and the choice of one."""
+        try:
+            kinds = codes.about(self.paths, name).kinds
+        except UserError:  # reported when the image is shown
+            kinds = codes.KINDS
+        return gr.update(choices=list(kinds), value=kind if kind in kinds else codes.PRIOR)
+
+    def turn(self, name: str, session: Session, *values: ControlValue) -> list[object]:
+        """Return a view that was selected, as it was left if the image is still the same.
+
+        `on_load` has filled the view that a page selects by itself as it opens.
+        """
+        is_opening, session.is_opening = session.is_opening, False
+        if name == session.selected or (is_opening and name == FIRST):
+            return self.unchanged
+        session.selected, choice = name, Choice(*values).for_view(name)
+        if session.filled.get(name) != choice:
+            return self.show(session, *values)
+        session.begin()  # what is still on its way is of the view before
+        moved, outputs = name in session.moved, list(self.unchanged)
+        outputs[self.outputs.index(self.link)] = link_value(name, choice.settings, moved=moved)
+        outputs[self.outputs.index(self.command)] = self.command_for(name, None if moved else choice.settings)
+        return outputs
+
+    def bind(self, page: gr.Blocks) -> None:
+        image, light = self.image, {**controls.LIGHT, **controls.PRIVATE}
+        inputs = [self.session, *self.inputs]
+        show = self.show, inputs, self.outputs
+        changes = [self.seed.input, *image.changes, *image.choices, *(end.input for end in self.end_controls)]
+        gr.on(changes, *show, trigger_mode="always_last", **light)
+        kind, *_ = image.inputs
+        private: EventSettings = {"queue": False, **controls.PRIVATE}
+        self.model.input(self.kinds, [self.model, kind], kind, **private).then(*show, **light)
+        kind.change(lambda name: [gr.update(interactive=name == codes.PRIOR)] * 2, kind,
+                    [self.seed, self.new_seed], **controls.HIDDEN, **private)  # fmt: skip
+        controls.on_new_seed(self.new_seed, self.seed).then(*show, **light)
+        for name, tab in self.tabs.items():  # each turn counts, though the one before is still on its way
+            tab.select(partial(self.turn, name), inputs, self.outputs, trigger_mode="multiple", **light)
+        on_move, result = user_errors_to_gradio(self.on_move), gr.Textbox(visible=False)
+        for name in MOVABLE:
+            stage, *_ = self.components[name]
+            stage.input(on_move, [result, self.session], [self.link, self.command], js=ON_SHOW,
+                        trigger_mode="always_last", **light)  # fmt: skip
+        table, search = self.components["nearest"]
+        search.click(self.search, [result, *inputs], table, js=TRAVERSE_CODE, **controls.SLOW)
+        linkable = [self.model, *image.inputs[:2], self.seed, *self.end_controls]
+        page.load(self.on_load, self.session, [*self.outputs, *linkable, self.views], **light)
 
 
-def cause(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
-    """The values of the controls that a view depends on, and the others as they are at first."""
-    return tuple(values) if name == "interpolate" else (*values[:6], Settings.to, Settings.other)
+def link_value(name: str, settings: Settings, address: bool = True, moved: bool = False) -> Value:
+    """Return the value of a view's link; a code that was `moved` is not part of it."""
+    copied = "Copied, but not what was moved" if moved else "Copied"
+    return links.value(f"vae.{name}", save.linkable(settings), address, copied)
 
 
-def link_of(name: str, chosen: Settings, address: bool = True) -> dict[str, Any]:
-    """The link of a view; what was moved in it is not part of it."""
-    linked = chosen if chosen.picture in codes.ENDS else None
-    copied = "Copied, but not what was moved" if name in ("traverse", "map") else "Copied"
-    return links.value(f"vae.{name}", linked, address, copied)
-
-
-def kinds(name: object, kind: object) -> Any:
-    """What the model can encode, and the choice of it."""
-    offered = codes.MODELS[name].kinds if isinstance(name, str) and name in codes.MODELS else codes.KINDS
-    return gr.update(choices=list(offered), value=kind if kind in offered else codes.PRIOR)
-
-
-def start(
-    places: Places, model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, to: Any, other: Any
-) -> Start:
-    """The image that the controls choose, with its code.
-
-    Raises:
-        UserError: there is none yet, or a control's value is not allowed.
-    """
-    wanted = source.awaited(kind, drawing, upload)
-    if wanted:
-        raise UserError(wanted)
-    return codes.start(places, settings(model, kind, number, drawing, upload, seed, to, other), drawing, upload)
-
-
-def settings(model: Any, kind: Any, number: Any, drawing: Any, upload: Any, seed: Any, to: Any, other: Any) -> Settings:
-    """What a link can hold of the controls.
-
-    Raises:
-        UserError: a control's value is not allowed.
-    """
-    return Settings(model, kind, number, seed, to, other)
-
-
-def offered(places: Places) -> list[tuple[str, str]]:
-    """Title and name of the models whose checkpoints are there, or of all if none is."""
-    found = {path.stem for path in checkpoint.find(places.weights)} & set(codes.MODELS)
-    return [(about.title, name) for name, about in codes.MODELS.items() if name in found or not found]
-
-
-def asked(request: gr.Request) -> tuple[Settings | None, str]:
-    """The settings in the address, if it holds some, and what is wrong with it."""
-    tab = request.query_params.get("tab", "")
-    ours = tab in ("vae", *(f"vae.{view}" for view in VIEWS))
-    return links.asked(Settings, tab, request) if ours else (None, "")
-
-
-TAB = Tab("VAE", 10, build)
+TAB = Tab(VAETab.TITLE, 10, VAETab.build)

@@ -1,23 +1,28 @@
 """Beta: the same image through models that were charged differently for their codes."""
 
-from typing import Any, NamedTuple
+import html
+from operator import attrgetter
+from typing import NamedTuple
 
 import gradio as gr
+import numpy as np
 import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from playground import pictures, sampling
-from playground.checkpoint import CheckpointError
-from playground.models import vae
-from playground.tabs import Places
+from playground.datasets import mnist
+from playground.datasets.dataset import Dataset
+from playground.families import vae
+from playground.runtime import pictures
+from playground.runtime.paths import Paths
+from playground.runtime.rng import make_rng
+from playground.runtime.validation import UserError
 from playground.tabs.vae import codes
+from playground.tabs.vae.choice import View
 from playground.tabs.vae.codes import Start
-from playground.ui import how, palette, plots
-from playground.ui.controls import sentence
-from playground.validation import UserError
+from playground.web import explanation, palette, plots
+from playground.web.controls import Control, error_sentence
 
-TITLE = "Beta"
 HINT = "The same image through models that were charged differently for their codes."
 HOW = """
 β is the price of a nat of the code. At a low price the code tells much and the drawing is faithful; at a high one only
@@ -28,53 +33,72 @@ whatever β was in training.
 [Higgins 2017](https://openreview.net/forum?id=Sy2fzU9gl) · [Alemi 2018](https://arxiv.org/abs/1711.00464) (rate and
 distortion)
 """
+BETAS = {0.5: "vae-digits-beta0.5", 1.0: "vae-digits", 4.0: "vae-digits-beta4", 10.0: "vae-digits-beta10"}  # shipped
 DRAWS = 32  # codes of the image, over which its distortion is averaged
 
 
-class Seen(NamedTuple):
-    """An image as one model sees it: its drawing (1, C, H, W), KL of each dimension (Z,), and -log p(x|z) in nats."""
+class Encoding(NamedTuple):
+    """An image as one model sees it."""
 
     model: vae.Model
-    mu: Tensor
-    drawn: Tensor
-    kl: Tensor
-    distortion: float
+    mu: Tensor  # mean of q(z|x), (Z,)
+    drawing: Tensor  # what the decoder makes of it, (1, C, H, W)
+    kl: Tensor  # KL divergence of each dimension, (Z,), in nats
+    distortion: float  # -log p(x|z), in nats
 
 
-def build(places: Places) -> tuple[list[Any], list[Any]]:
-    """The components of the view, and its own controls."""
+def build(paths: Paths) -> tuple[list[Control], list[Control]]:
+    """Build the components of the view, and its own controls."""
     table = gr.HTML(elem_id="vae-betas")
     plot = gr.Plot(show_label=False)
-    how.build(HOW, vae.loss)
+    explanation.build(HOW, vae.loss)
     return [table, plot], []
 
 
-def show(places: Places, start: Start) -> list[Any]:
-    """The values of the components for an image."""
-    if start.x.shape[1] != 1:
-        raise UserError("the models of several beta are of digits: choose a model of digits")
-    seen, missing = {}, []
-    for name, beta in codes.BETAS.items():
+def show(paths: Paths, start: Start) -> list[object]:
+    """Return the values of the components for an image."""
+    encodings, wrong = {}, []
+    dataset = codes.about(paths, start.settings.model).dataset
+    compared, shipped = alike(paths, dataset), BETAS if dataset is mnist.DATASET else {}
+    if len(compared) < 2 and not shipped:
+        raise UserError(f"there are no models of several beta of these data: choose a model of {mnist.DATASET.title}")
+    for about in compared:
         try:
-            seen[beta] = look(codes.load(places, name), start.x)
-        except CheckpointError as error:
-            missing.append(plots.paragraph(sentence(error)))
-    most = max([1.0, *(float(each.kl.max()) for each in seen.values())])
-    rows = [HEADINGS, *(row(beta, each, most) for beta, each in seen.items()), *missing]
-    return ["".join(rows), gr.update(value=rate_distortion(seen), visible=True)]
+            encodings[f"β = {about.beta:g}{about.file_suffix}"] = look(codes.load(paths, about.name), start.x)
+        except UserError as error:
+            wrong.append(error_sentence(error))
+    for beta in shipped.keys() - {about.beta for about in compared}:
+        wrong.append(f"There is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it.")
+    most = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
+    rows = [
+        HEADINGS,
+        *(row(name, encoding, most) for name, encoding in encodings.items()),
+        *map(plots.paragraph, wrong),
+    ]
+    return ["".join(rows), gr.update(value=rate_distortion(encodings), visible=True)]
 
 
-def message(text: str) -> list[Any]:
-    """The values that say something, and leave what is shown."""
+def message(text: str) -> list[object]:
+    """Return the values that say something, and leave what is shown."""
     return [plots.paragraph(text), gr.update(visible=False)]
 
 
+def alike(paths: Paths, dataset: Dataset | None) -> list[codes.About]:
+    """Return the models of a data set by their β, all with as many dimensions as the first of them."""
+    every = [codes.About.of(name, header) for name, header in codes.CHECKPOINTS.headers(paths).items()]
+    same_data = [about for about in every if dataset and about.dataset is dataset and about.beta and about.n_test]
+    return sorted((about for about in same_data if about.latent == same_data[0].latent), key=attrgetter("beta"))
+
+
 @torch.no_grad()
-def look(model: vae.Model, x: Tensor) -> Seen:
-    """An image (1, C, H, W) through a model."""
-    made = model(x, torch.randn(DRAWS, 1, model.config.latent, generator=sampling.generator(0)))
-    parts = vae.terms(model, x, made)
-    return Seen(model, made.mu[0], codes.decoded(model, made.mu), parts.kl[0], -parts.reconstruction.mean().item())
+def look(model: vae.Model, x: Tensor) -> Encoding:
+    """Return an image (1, C, H, W) through a model."""
+    codes.check(model, x)
+    output = model(x, torch.randn(DRAWS, 1, model.config.latent, generator=make_rng(0)))
+    parts = vae.compute_terms(model, x, output)
+    return Encoding(
+        model, output.mu[0], codes.decode(model, output.mu), parts.kl[0], -parts.reconstruction.mean().item()
+    )
 
 
 HEADINGS = (
@@ -83,44 +107,46 @@ HEADINGS = (
 )
 
 
-def row(beta: float, seen: Seen, most: float) -> str:
-    """HTML of a model: its drawing, the KL of each dimension as bars, and a traversal of its first dimension.
-
-    Args:
-        most: nats of the highest bar there can be.
-    """
-    kl = seen.kl.sort(descending=True).values
+def row(name: str, encoding: Encoding, most: float) -> str:
+    """Return HTML of a model: its drawing, the KL of each dimension as bars, of which the highest can have `most` nats,
+    and a traversal of its first dimension."""
+    kl = encoding.kl.sort(descending=True).values
     bars = "".join(
         f'<span title="{value:.2f} nats" style="width:8px;height:{max(1, 56 * value / most):.0f}px;'
         f'background:{palette.ESTIMATE}"></span>'
         for value in kl.tolist()
     )
-    strip = pictures.grid(walk(seen), columns=codes.COLUMNS)
-    first = codes.order(seen.model)[0] + 1
+    strip = pictures.make_grid(walk(encoding), columns=codes.COLUMNS)
+    first = codes.order(encoding.model)[0] + 1
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:center;margin:8px 0">'
-        f'<b style="width:64px">β = {beta:g}</b>'
-        f"{plots.picture(pictures.to_uint8(seen.drawn)[0], f'drawn by the model of beta {beta:g}', 84)}"
+        f'<b style="width:64px">{html.escape(name)}</b>'
+        f"{plots.image_tag(pictures.to_uint8(encoding.drawing)[0], f'drawn by the model of {name}', 84)}"
         f'<span style="display:flex;gap:2px;align-items:flex-end;height:60px" role="img" '
         f'aria-label="KL of each dimension">{bars}</span>'
-        f'<span style="width:150px">{kl.sum():.1f} nats told<br>{seen.distortion:.1f} nats missing</span>'
-        f"{plots.picture(strip, f'z{first} from -3 to 3', 28 * codes.COLUMNS)}</div>"
+        f'<span style="width:150px">{kl.sum():.1f} nats told<br>{encoding.distortion:.1f} nats missing</span>'
+        f"{plots.image_tag(strip, f'z{first} from -3 to 3', 28 * codes.COLUMNS)}</div>"
     )
 
 
-def walk(seen: Seen) -> Any:
-    """Pictures along the dimension that says most, uint8 (COLUMNS, H, W, C)."""
-    z = seen.mu.repeat(codes.COLUMNS, 1)
-    z[:, codes.order(seen.model)[0]] = torch.tensor(codes.VALUES)
-    return pictures.to_uint8(codes.decoded(seen.model, z))
+def walk(encoding: Encoding) -> np.ndarray:
+    """Return pictures along the dimension that says most, uint8 (COLUMNS, H, W, C)."""
+    z = encoding.mu.repeat(codes.COLUMNS, 1)
+    z[:, codes.order(encoding.model)[0]] = torch.tensor(codes.VALUES)
+    return pictures.to_uint8(codes.decode(encoding.model, z))
 
 
-def rate_distortion(seen: dict[float, Seen]) -> go.Figure:
-    """Rate against distortion: the mean over test images, and this image."""
-    names = [f"β = {beta:g}" for beta in seen]
-    rates = [float(each.model.kl.sum()) for each in seen.values()]
-    distortions = [-float(each.model.kept_elbo.mean()) - rate for each, rate in zip(seen.values(), rates, strict=True)]
-    own = [float(each.kl.sum()) for each in seen.values()], [each.distortion for each in seen.values()]
+def rate_distortion(encodings: dict[str, Encoding]) -> go.Figure:
+    """Return rate against distortion: the mean over test images, and this image."""
+    names = list(encodings)
+    rates = [float(encoding.model.kl.sum()) for encoding in encodings.values()]
+    distortions = [
+        -float(encoding.model.test_elbo.mean()) - rate for encoding, rate in zip(encodings.values(), rates, strict=True)
+    ]
+    own = (
+        [float(encoding.kl.sum()) for encoding in encodings.values()],
+        [encoding.distortion for encoding in encodings.values()],
+    )
     return plots.figure(
         "rate: KL, nats", "distortion: −log p(x|z), nats",
         go.Scatter(x=rates, y=distortions, text=names, mode="lines+markers+text", textposition="top center",
@@ -129,3 +155,6 @@ def rate_distortion(seen: dict[float, Seen]) -> go.Figure:
         go.Scatter(x=own[0], y=own[1], text=names, mode="markers", name="this image",
                    marker={"size": 13, "color": palette.ESTIMATE, "symbol": "circle-open", "line": {"width": 3}}),
     )  # fmt: skip
+
+
+VIEW = View("Beta", HINT, build, show, message)

@@ -1,197 +1,208 @@
 """What the views of the VAE tab share: its models, the image that is looked at, and what the decoder makes of codes."""
 
-from collections.abc import Callable
+import itertools
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground import checkpoint, pictures, validation
-from playground.data import digits, emoji, scenes, shapes
-from playground.models import vae
-from playground.tabs import Places
-from playground.ui import palette, source
-from playground.validation import UserError
+from playground.datasets.dataset import Dataset
+from playground.datasets.registry import class_names_of, dataset_of
+from playground.families import vae
+from playground.runtime import checkpoint, pictures, validation
+from playground.runtime.checkpoint import Header
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.web import image_picker, palette
+from playground.web.checkpoint_picker import CheckpointPicker, nested_value
+from playground.web.image_picker import NO_SOURCES, Sources
 
-BETAS = {"vae-digits-beta0.5": 0.5, "vae-digits": 1.0, "vae-digits-beta4": 4.0, "vae-digits-beta10": 10.0}
 PRIOR = "From the prior"
-KINDS = (PRIOR, source.TEST, source.DRAWN, source.UPLOADED)
-ENDS = (PRIOR, source.TEST)  # of a way from the chosen image
+KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
+ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a way from the chosen image
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a link restores: the model, the image, the seed of a code from the prior, and the other end of a way: where
+    """Parameters of a link: the model, the image, the seed of a code from the prior, and the other end of a way: where
     from, and which. A drawing or an upload fits into no link.
     """
 
-    model: str = "vae-digits"
+    model: str = ""
     picture: str = PRIOR
     number: int = 0
     seed: int = 0
     to: str = PRIOR
-    other: int = 1
+    to_number: int = 1
 
     def __post_init__(self) -> None:
-        validation.choice("model", self.model, MODELS)
-        validation.choice("picture", self.picture, KINDS)
-        validation.keep(
-            self,
-            number=validation.integer("number of the test image", self.number, 0, 9_999),
-            seed=validation.integer("seed", self.seed, 0, validation.MAX_SEED),
-        )
-        validation.choice("other end", self.to, ENDS)
-        last = 9_999 if self.to == source.TEST else validation.MAX_SEED
-        validation.keep(self, other=validation.integer("number of the other end", self.other, 0, last))
+        validation.check_choice("picture", self.picture, KINDS)
+        validation.check_choice("other end", self.to, ENDS)
+        last = 9_999 if self.to == image_picker.TEST_IMAGE else validation.MAX_SEED
+        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED), "to_number": (0, last)}
+        validation.check_bounds(self, bounds, labels=validation.LABELS)
 
 
 class Start(NamedTuple):
-    """The image that is looked at.
+    """The image that is looked at."""
 
-    Attributes:
-        settings: what was chosen.
-        x: the image (1, C, H, W).
-        mu, log_var: of q(z|x), (Z,); mu is kept within `LIMIT`.
-        z: the code that is shown first (Z,): mu, or the code that the prior gave.
-    """
-
-    settings: Settings
-    x: Tensor
+    settings: Settings  # what was chosen
+    x: Tensor  # the image (1, C, H, W)
+    # Of q(z|x), (Z,); mu is kept within `LIMIT`.
     mu: Tensor
     log_var: Tensor
-    z: Tensor
+    z: Tensor  # the code that is shown first (Z,): mu, or the code that the prior gave
 
 
-def load(places: Places, name: object) -> vae.Model:
-    """A model of this tab."""
-    name = validation.choice("model", name, [*MODELS, *BETAS])
-    return cast(vae.Model, checkpoint.load(places.weights / f"{name}.safetensors", expect="vae"))
+def load(paths: Paths, name: object) -> vae.Model:
+    """Return a model of this tab."""
+    return cast(vae.Model, CHECKPOINTS.load(paths, name))
+
+
+def about(paths: Paths, name: object) -> "About":
+    """Return what a model's header tells of it."""
+    path = CHECKPOINTS.path(paths, name)
+    return About.of(path.stem, checkpoint.read_header(path))
 
 
 @torch.no_grad()
-def start(places: Places, settings: Settings, drawing: object, upload: object) -> Start:
-    """The chosen image with its code."""
-    model = load(places, settings.model)
+def start(paths: Paths, settings: Settings, sources: Sources) -> Start:
+    """Return the chosen image with its code."""
+    settings = replace(settings, model=CHECKPOINTS.path(paths, settings.model).stem)
+    model = load(paths, settings.model)
     z = None
     if settings.picture == PRIOR:
         z = from_prior(model, settings.seed)
-        x = decoded(model, z)
+        x = decode(model, z)
     else:
-        x = MODELS[settings.model].image(places, settings, drawing, upload)
+        x = load_image(paths, settings, sources)
+    check(model, x)
     mu, log_var = model.encode(x)
     mu = mu.clamp(-LIMIT, LIMIT)
     return Start(settings, x, mu[0], log_var[0], (mu if z is None else z)[0])
 
 
+def check(model: vae.Model, x: Tensor) -> None:
+    """Refuse images (B, C, H, W) of another size than the model's."""
+    config = model.config
+    if x.shape[1:] != (config.channels, config.size, config.size):
+        raise UserError(
+            f"the model knows images of {config.size} x {config.size} pixels in {config.channels} channels, and this "
+            f"is none: choose {PRIOR}"
+        )
+
+
 @torch.no_grad()
-def end(places: Places, settings: Settings) -> Tensor:
-    """The code at the other end of a way, (Z,)."""
-    model = load(places, settings.model)
+def end(paths: Paths, settings: Settings) -> Tensor:
+    """Return the code at the other end of a way, (Z,)."""
+    model = load(paths, settings.model)
     if settings.to == PRIOR:
-        return from_prior(model, settings.other)[0]
-    other = replace(settings, picture=source.TEST, number=settings.other)
-    return model.encode(MODELS[settings.model].image(places, other, None, None))[0][0]
+        return from_prior(model, settings.to_number)[0]
+    x = load_image(paths, replace(settings, picture=image_picker.TEST_IMAGE, number=settings.to_number), NO_SOURCES)
+    check(model, x)
+    return model.encode(x)[0][0]
 
 
 def from_prior(model: vae.Model, seed: int) -> Tensor:
-    """A code from the prior, (1, Z)."""
-    return vae.codes(model, vae.Settings(n=1, seed=seed))
+    """Return a code from the prior, (1, Z)."""
+    return vae.sample_prior(model, vae.Settings(n=1, seed=seed))
 
 
 @torch.no_grad()
-def decoded(model: vae.Model, z: Tensor) -> Tensor:
-    """What the decoder makes of codes (B, Z): images (B, C, H, W) in [-1, 1]."""
+def decode(model: vae.Model, z: Tensor) -> Tensor:
+    """Decode codes (B, Z) into images (B, C, H, W) in [-1, 1]."""
     return model.mean(model.decode(z)).clamp(-1, 1)
 
 
-# What the models of this tab learned from: the images that can be chosen, (1, C, H, W).
+def load_image(paths: Paths, settings: Settings, sources: Sources) -> Tensor:
+    """Return the chosen test image, drawing or upload (1, C, H, W), without the padding of the data set; raise
+    UserError if there is none."""
+    dataset = CHECKPOINTS.dataset(paths, settings.model)
+    x = image_picker.load_image(settings.picture, settings.number, sources, dataset, paths.data)
+    return dataset.remove_padding(x)
 
 
-def _digit(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
-    return digits.crop(source.picture(settings.picture, settings.number, drawing, upload, places.data))
-
-
-def _shape(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
-    return shapes.draw(shapes.tests(_numbered(settings)))
-
-
-def _emoji(places: Places, settings: Settings, drawing: object, upload: object) -> Tensor:
-    glyphs = emoji.load(places.data, download=True)
-    return scenes.draw(scenes.tests(glyphs, _numbered(settings)), glyphs)
-
-
-def _numbered(settings: Settings) -> slice:
-    if settings.picture != source.TEST:
-        raise UserError(f"only a model of digits reads drawings and uploads: choose {source.TEST} or {PRIOR}")
-    return slice(settings.number, settings.number + 1)
+CAVEATS = {  # of what is shipped: where it is poor, a sentence
+    "vae-digits": "",
+    "vae-digits-2d": "Two numbers are few: its drawings are blurred.",
+    "vae-digits-beta0.5": "",
+    "vae-digits-beta4": "",
+    "vae-digits-beta10": "",
+    "vae-shapes": "Shape and rotation share two dimensions.",
+    "vae-emoji": "48 numbers are few for emoji: it draws test images blurred, and codes from the prior as smears.",
+}
 
 
 class About(NamedTuple):
-    """A model of this tab.
+    """Description of a model of this tab from its header, with a caveat where it is a shipped one."""
 
-    Attributes:
-        title: of it.
-        classes: of its test images, each with its colour.
-        image: makes the chosen image.
-        factors: the known factors of its first n test images, by name, if there are such; each (n,).
-        caveat: where it is poor, a sentence.
-    """
+    name: str
+    provenance: dict[str, Any]
+    dataset: Dataset | None  # the data set that it learned from; None if it is not known
+    beta: float | None  # the weight of the KL in its objective; None if it had another kind of objective
+    latent: int | None  # dimensions of its codes
+    n_test: int | None  # test images whose codes it keeps
+    caveat: str
 
-    title: str
-    classes: dict[str, str]
-    image: Callable[[Places, Settings, object, object], Tensor]
-    factors: Callable[[int], dict[str, Tensor]] | None = None
-    caveat: str = ""
+    @classmethod
+    def of(cls, name: str, header: Header) -> "About":
+        flags = nested_value(header.provenance, "flags")
+        weight = (
+            nested_value(flags, "objective", "beta") if nested_value(flags, "objective", "kind") == "elbo" else None
+        )
+        beta = float(weight) if isinstance(weight, (int, float)) else None
+        latent, n_test = (nested_value(header.config, key) for key in ("latent", "n_test"))
+        dataset = dataset_of(header.provenance)
+        return cls(name, header.provenance, dataset, beta, latent, n_test, CAVEATS.get(name, ""))
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What it can encode."""
-        return KINDS if self.image is _digit else ENDS
+        """Return the kinds of images that can be chosen."""
+        if self.dataset is None:
+            return (PRIOR,)
+        return KINDS if self.dataset.normalize else ENDS
+
+    def classes(self, n: int) -> dict[str, str]:
+        """Return the first n classes of the test images, each with its colour."""
+        colours = (self.dataset and self.dataset.class_colours) or palette.CLASSES
+        return dict(zip(class_names_of(self.provenance, n), itertools.cycle(colours), strict=False))
+
+    @property
+    def title(self) -> str:
+        """Return the title; the file is named if it is none of those shipped, which the rest tells apart."""
+        if self.dataset is None:
+            return self.name
+        detail = f"{self.latent} dimensions" if self.beta in (None, 1) else f"β = {self.beta:g}"
+        return f"{self.dataset.title}, {detail}{self.file_suffix}"
+
+    @property
+    def file_suffix(self) -> str:
+        """Return the name of its file, in brackets, if it is none of those shipped."""
+        return "" if self.name in CAVEATS else f" ({self.name})"
 
 
-def _true_factors(n: int) -> dict[str, Tensor]:
-    return shapes.tests(slice(n))._asdict()
-
-
-_DIGITS = {str(digit): colour for digit, colour in enumerate(palette.CLASSES)}
-_SHAPES = dict(zip(shapes.SHAPES, palette.CLASSES, strict=False))
-_GROUNDS = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in scenes.GROUNDS.items()}
-MODELS = {
-    "vae-digits": About("Digits, 20 dimensions", _DIGITS, _digit),
-    "vae-digits-2d": About(
-        "Digits, 2 dimensions", _DIGITS, _digit, caveat="Two numbers are few: its drawings are blurred."
-    ),
-    "vae-shapes": About(
-        "Shapes of six known factors", _SHAPES, _shape, _true_factors, caveat="Shape and rotation share two dimensions."
-    ),
-    "vae-emoji": About(
-        "Emoji, 48 dimensions",
-        _GROUNDS,
-        _emoji,
-        caveat="48 numbers are few for emoji: it draws test images blurred, and codes from the prior as smears.",
-    ),
-}
+CHECKPOINTS = CheckpointPicker("vae", "vae-digits", tuple(CAVEATS), lambda name, header: About.of(name, header).title)
 TRACKED = 0.2  # share of a dimension's variance that a factor must explain to be named beside it
 
 
-def tracked(name: str, model: vae.Model) -> list[str]:
-    """For each dimension the known factor that it follows most closely, "" if it follows none."""
-    known = MODELS[name].factors
-    if known is None:
+def tracked(dataset: Dataset | None, model: vae.Model) -> list[str]:
+    """Return for each dimension the known factor that it follows most closely, "" if it follows none."""
+    if dataset is None or dataset.test_factors is None:
         return [""] * model.config.latent
-    factors = known(model.config.kept)
-    shares = torch.stack([explained(model.kept_mu, values) for values in factors.values()])  # (factors, Z)
+    factors = dataset.test_factors(slice(model.config.n_test))
+    shares = torch.stack([explained(model.test_mu, values) for values in factors.values()])  # (factors, Z)
     best, which = shares.max(0)
     names = list(factors)
     return [names[k] if share > TRACKED else "" for share, k in zip(best.tolist(), which.tolist(), strict=True)]
 
 
 def explained(mu: Tensor, values: Tensor) -> Tensor:
-    """The share of the variance of each dimension of mu (N, Z) between the values of a factor (N,): (Z,) in [0, 1].
+    """Return the share of the variance of each dimension of mu (N, Z) between the values of a factor (N,): (Z,) in [0,
+    1].
 
     The correlation ratio, Pearson's eta squared.
     """
@@ -201,7 +212,7 @@ def explained(mu: Tensor, values: Tensor) -> Tensor:
 
 
 def order(model: vae.Model) -> list[int]:
-    """The dimensions, those that say most of the images first."""
+    """Return the dimensions, those that say most of the images first."""
     return model.kl.argsort(descending=True).tolist()
 
 
@@ -211,9 +222,10 @@ ROWS = 10  # of a traversal at most
 
 
 def traversal(model: vae.Model, z: Tensor) -> np.ndarray:
-    """A row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,): uint8."""
+    """Return a row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,):
+    uint8."""
     rows = order(model)[:ROWS]
-    moved = z.repeat(len(rows), COLUMNS, 1)  # (rows, columns, Z)
+    codes = z.repeat(len(rows), COLUMNS, 1)  # (rows, columns, Z)
     for row, dimension in enumerate(rows):
-        moved[row, :, dimension] = torch.tensor(VALUES)
-    return pictures.grid(pictures.to_uint8(decoded(model, moved.flatten(0, 1))), columns=COLUMNS)
+        codes[row, :, dimension] = torch.tensor(VALUES)
+    return pictures.make_grid(pictures.to_uint8(decode(model, codes.flatten(0, 1))), columns=COLUMNS)

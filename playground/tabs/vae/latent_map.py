@@ -1,23 +1,26 @@
 """Map: a plane of the latent space with the test images on it; drag, and draw samples of an image's Gaussian."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from playground import pictures, sampling, validation
-from playground.formulas import minus
-from playground.models import vae
-from playground.tabs import Places
+from playground.families import vae
+from playground.runtime import pictures, validation
+from playground.runtime.paths import Paths
+from playground.runtime.rng import make_rng
+from playground.runtime.validation import UserError
 from playground.tabs.vae import answers, codes
+from playground.tabs.vae.choice import View
 from playground.tabs.vae.codes import Start
-from playground.ui import component, how, plane, source
-from playground.ui.scrubber import data_url
-from playground.validation import UserError
+from playground.web import explanation, image_picker, plane
+from playground.web.component import Value
+from playground.web.controls import Control
+from playground.web.formula import use_minus_signs
+from playground.web.image_picker import NO_SOURCES
+from playground.web.scrubber import data_url
 
-TITLE = "Map"
 HINT = "**Drag anywhere**: each place is a code, and the decoder draws it. Dots are test images."
 TILES = 16  # pictures behind the map, a side
 SPAN = 4.0  # the map goes from -SPAN to SPAN
@@ -31,50 +34,48 @@ random code, it is written as z = μ + σ ε with ε ~ N(0, 1): the randomness i
 """
 
 
-def build(places: Places) -> tuple[list[Any], list[Any]]:
-    """The components of the view, and its own controls."""
+def build(paths: Paths) -> tuple[list[Control], list[Control]]:
+    """Build the components of the view, and its own controls."""
 
-    def point(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-        return test_image(places, model, request)
+    def point(model: vae.Model, request: Mapping[str, object]) -> Value:
+        return test_image(paths, model, request)
 
-    functions = [answers.answering(places, function) for function in (answers.decode, chart, point, reparameterise)]
+    functions = [answers.answering(paths, function) for function in (answers.decode, chart, point, reparameterise)]
     stage = plane.build("vae-map", functions)
-    how.build(HOW, vae.Model.forward)
+    explanation.build(HOW, vae.Model.forward)
     return [stage], []
 
 
-def show(places: Places, start: Start) -> list[Any]:
-    """The values of the components for an image."""
-    model = codes.load(places, start.settings.model)
-    classes = codes.MODELS[start.settings.model].classes
-    axes = axes_of(model)
-    made = plan(model, start.mu, start.log_var, [axes[0][0], axes[1][0]])
-    mu, log_var = start.mu.tolist(), start.log_var.tolist()
-    return [plane.pack(start.settings.model, mu, log_var, axes, classes, made, seed=0)]
-
-
-def message(text: str) -> list[Any]:
-    """The values that say something, and leave what is shown."""
-    return [component.message(text)]
+def show(paths: Paths, start: Start) -> list[object]:
+    """Return the values of the components for an image."""
+    model = codes.load(paths, start.settings.model)
+    axes, classes = axes_of(model), codes.about(paths, start.settings.model).classes(n_classes(model))
+    z = start.z.clamp(-codes.LIMIT, codes.LIMIT)
+    map_value = plan(model, z, start.mu, start.log_var, [axes[0][0], axes[1][0]])
+    code = z.tolist(), start.mu.tolist(), start.log_var.tolist()
+    return [plane.pack(start.settings.model, *code, axes, classes, map_value, seed=0)]
 
 
 def axes_of(model: vae.Model) -> list[tuple[str, str]]:
-    """Name and title of every axis that the map can have."""
+    """Return name and title of every axis that the map can have."""
+    if not model.config.n_test:
+        raise UserError("this model has no map, since it keeps no test images: train one with a larger config.n_test")
     own = [(f"z{i + 1}", f"z{i + 1}") for i in codes.order(model)]
     return sorted(own) if model.config.latent == 2 else PRINCIPAL + own
 
 
 def direction(model: vae.Model, name: object) -> Tensor:
-    """The unit vector (Z,) of an axis."""
-    name = validation.choice("axis", name, [axis for axis, _ in axes_of(model)])
+    """Return the unit vector (Z,) of an axis."""
+    name = validation.check_choice("axis", name, [axis for axis, _ in axes_of(model)])
     if name.startswith("z"):
         return torch.eye(model.config.latent)[int(name[1:]) - 1]
-    return torch.linalg.eigh(model.kept_mu.T.cov()).eigenvectors[:, -int(name[1:])]
+    return torch.linalg.eigh(model.test_mu.T.cov()).eigenvectors[:, -int(name[1:])]
 
 
 @torch.no_grad()
-def plan(model: vae.Model, mu: Tensor, log_var: Tensor, axes: list[str]) -> dict[str, Any]:
-    """The map in the plane of two axes through an image's code mu (Z,); the second is made normal to the first."""
+def plan(model: vae.Model, z: Tensor, mu: Tensor, log_var: Tensor, axes: list[str]) -> Value:
+    """Return the map in the plane of two axes through a code z (Z,), with the posterior (Z,) of its image; the second
+    axis is made normal to the first."""
     across, up = (direction(model, name) for name in axes)
     up = up - (up @ across) * across
     if up.norm() < 1e-3:
@@ -82,60 +83,70 @@ def plan(model: vae.Model, mu: Tensor, log_var: Tensor, axes: list[str]) -> dict
     basis = torch.stack([across, up / up.norm()])  # (2, Z)
     steps = SPAN * (2 * (torch.arange(TILES) + 0.5) / TILES - 1)
     v, u = torch.meshgrid(-steps, steps, indexing="ij")
-    here = basis @ mu
-    z = mu + (torch.stack([u, v], dim=-1).flatten(0, 1) - here) @ basis  # (TILES^2, Z)
-    behind = pictures.grid(pictures.to_uint8(codes.decoded(model, z)), columns=TILES)
+    origin = basis @ z
+    tiles = z + (torch.stack([u, v], dim=-1).flatten(0, 1) - origin) @ basis  # (TILES^2, Z)
+    behind = pictures.make_grid(pictures.to_uint8(codes.decode(model, tiles)), columns=TILES)
     values, vectors = torch.linalg.eigh(basis @ torch.diag(log_var.exp()) @ basis.T)
     titles = dict(axes_of(model))
-    places = torch.cat([model.kept_mu @ basis.T, model.kept_class[:, None].float()], dim=1)
+    points = torch.cat([model.test_mu @ basis.T, model.test_classes[:, None].float()], dim=1)
     return {
         "axes": axes,
         "titles": [titles[name] for name in axes],
         "basis": basis.tolist(),
-        "mu": here.tolist(),
+        "origin": origin.tolist(),
+        "mu": (basis @ mu).tolist(),
         "span": SPAN,
         "ellipse": (vectors * values.clamp(min=0).sqrt()).T.tolist(),
-        "points": np.round(places.numpy(), 3).tolist(),
+        "points": np.round(points.numpy(), 3).tolist(),
         "background": data_url(behind),
     }
 
 
-def chart(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The map of other axes: {"model", "mu", "log_var", "axes"}."""
+def chart(model: vae.Model, request: Mapping[str, object]) -> Value:
+    """Return the map of other axes: {"model", "z", "mu", "log_var", "axes"}."""
     axes = request.get("axes")
     if not isinstance(axes, list) or len(axes) != 2:
         raise UserError("a map has two axes")
-    return plan(model, answers.code(model, request.get("mu")), log_variance(model, request.get("log_var")), axes)
+    z, mu = (answers.code(model, request.get(name)) for name in ("z", "mu"))
+    return plan(model, z, mu, log_variance(model, request.get("log_var")), axes)
 
 
 def log_variance(model: vae.Model, values: object) -> Tensor:
-    """log sigma^2 that came from outside, (Z,)."""
+    """Return log sigma^2 that came from outside, (Z,)."""
     if not isinstance(values, list) or len(values) != model.config.latent:
         raise UserError(f"log_var of this model is a list of {model.config.latent} numbers")
-    return torch.tensor([validation.number("log_var", value, -50, 50) for value in values])
+    return torch.tensor([validation.check_number("log_var", value, -50, 50) for value in values])
 
 
-def reparameterise(model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-    """z = mu + sigma eps for the eps of a press: {"model", "mu", "log_var", "seed", "press"}. eq. 10."""
+def reparameterise(model: vae.Model, request: Mapping[str, object]) -> Value:
+    """Return z = mu + sigma eps for the eps of a press: {"model", "mu", "log_var", "seed", "press"}. eq. 10."""
     mu, log_var = answers.code(model, request.get("mu")), log_variance(model, request.get("log_var"))
-    key = [validation.integer(name, request.get(name), 0, validation.MAX_SEED) for name in ("seed", "press")]
-    eps = torch.randn(len(mu), generator=sampling.generator(*key))
+    key = [validation.check_integer(name, request.get(name), 0, validation.MAX_SEED) for name in ("seed", "press")]
+    eps = torch.randn(len(mu), generator=make_rng(*key))
     sigma = (log_var / 2).exp()
     z = (mu + sigma * eps).clamp(-codes.LIMIT, codes.LIMIT)
     lines = [
-        minus(f"z{i + 1} = {mu[i]:.2f} + {sigma[i]:.2f} × {eps[i]:.2f} = {z[i]:.2f}") for i in codes.order(model)[:4]
+        use_minus_signs(f"z{i + 1} = {mu[i]:.2f} + {sigma[i]:.2f} × {eps[i]:.2f} = {z[i]:.2f}")
+        for i in codes.order(model)[:4]
     ]
     return {"z": z.tolist(), "picture": answers.picture(model, z), "numbers": "\n".join(["z = μ + σ ε:", *lines])}
 
 
-def test_image(places: Places, model: vae.Model, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A test image on the map: {"model", "index"}; without its data, what the decoder makes of its code."""
-    index = validation.integer("index", request.get("index"), 0, model.config.kept - 1)
-    settings = codes.Settings(str(request["model"]), source.TEST, index)
-    about = codes.MODELS[settings.model]
-    caption = f"test image {index}: {list(about.classes)[int(model.kept_class[index])]}"
+def n_classes(model: vae.Model) -> int:
+    """Return the number of classes of a model's test images."""
+    return int(model.test_classes.max()) + 1
+
+
+def test_image(paths: Paths, model: vae.Model, request: Mapping[str, object]) -> Value:
+    """Return a test image on the map: {"model", "index"}; without its data, what the decoder makes of its code."""
+    index = validation.check_integer("index", request.get("index"), 0, model.config.n_test - 1)
+    settings = codes.Settings(str(request["model"]), image_picker.TEST_IMAGE, index)
+    classes = list(codes.about(paths, settings.model).classes(n_classes(model)))
+    caption = f"test image {index}: {classes[int(model.test_classes[index])]}"
     try:
-        x = about.image(places, settings, None, None)
-        return answers.image(x) | {"caption": caption}
+        return answers.image(codes.load_image(paths, settings, NO_SOURCES)) | {"caption": caption}
     except UserError:
-        return answers.picture(model, model.kept_mu[index]) | {"caption": f"{caption}, as the model draws it"}
+        return answers.picture(model, model.test_mu[index]) | {"caption": f"{caption}, as the model draws it"}
+
+
+VIEW = View("Map", HINT, build, show)

@@ -1,16 +1,17 @@
 """Traverse: one slider a dimension, and the picture that follows it."""
 
 import math
-from typing import Any
 
-from playground.models import vae
-from playground.tabs import Places
+from playground.families import vae
+from playground.runtime.formula import Formula
+from playground.runtime.paths import Paths
 from playground.tabs.vae import answers, codes
+from playground.tabs.vae.choice import View
 from playground.tabs.vae.codes import Start
-from playground.ui import component, explorer, how
-from playground.ui.explorer import Box, Dimension
+from playground.web import explanation, explorer, formula
+from playground.web.controls import Control
+from playground.web.explorer import Box, Dimension, Exploration
 
-TITLE = "Traverse"
 HINT = "**Move a slider**, and see what that number of the code means."
 HOW = """
 The encoder reads an image x and gives a Gaussian over codes, q(z|x) = N(μ, σ²); the decoder draws an image from a code.
@@ -21,61 +22,58 @@ dead: its KL is 0, and moving it changes nothing.
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114) ·
 [Higgins 2017](https://openreview.net/forum?id=Sy2fzU9gl) (traversals)
 """
-FORMULA = (
-    'KL(q ‖ p) of z<sub><b data-number="i"></b></sub> = ½ (μ² + σ² − ln σ² − 1) = ½ ((<b data-number="mu"></b>)² + '
-    '<b data-number="sigma"></b>² − ln <b data-number="sigma"></b>² − 1) = <b data-number="kl"></b> nats '
-    "<i>Kingma and Welling 2014, appendix B</i><br><i class=where>μ, σ: mean and deviation of q(z|x), where the "
-    "encoder puts this image along the dimension that was moved last; the prior has 0 and 1 · beside each slider: "
-    "the mean of its KL over test images</i>"
+FORMULA = Formula(
+    "KL(q ‖ p) of z_{i} = ½ (μ² + σ² − ln σ² − 1)",
+    "= ½ (({mu})² + {sigma}² − ln {sigma}² − 1) = {kl} nats",
+    "Kingma and Welling 2014, appendix B",
+    "μ, σ: mean and deviation of q(z|x), where the encoder puts this image along the dimension moved last; the "
+    "prior has 0 and 1 · beside each slider: the mean of its KL over test images",
 )
 DIAGRAM = (
     Box("x", "The image that the encoder sees.", "image"),
     Box("encoder", "A network that reads the image and answers with a Gaussian over codes."),
     Box("μ, σ", "Mean and deviation of the image's code along the dimension that was moved last.", "posterior"),
-    Box("code", "The code as the sliders have it.", "code"),
+    Box("code", "The code as the sliders have it; nothing of μ flows into it once it is moved.", "code"),
     Box("decoder", "A network that draws an image from any code."),
     Box("x̂", "What it draws from this one.", "decoded"),
 )
 
 
-def build(places: Places) -> tuple[list[Any], list[Any]]:
-    """The components of the view, and its own controls."""
-    functions = [answers.answering(places, function) for function in (answers.decode, answers.traverse)]
-    stage = explorer.build("vae-traverse", FORMULA, *functions)
-    how.build(HOW, vae.Model.forward)
+def build(paths: Paths) -> tuple[list[Control], list[Control]]:
+    """Build the components of the view, and its own controls."""
+    functions = [answers.answering(paths, function) for function in (answers.decode, answers.traverse)]
+    stage = explorer.build("vae-traverse", formula.render([FORMULA]), *functions)
+    explanation.build(HOW, vae.Model.forward)
     return [stage], []
 
 
-def show(places: Places, start: Start) -> list[Any]:
-    """The values of the components for an image."""
-    name = start.settings.model
-    model, z = codes.load(places, name), start.z.clamp(-codes.LIMIT, codes.LIMIT)
-    return [
-        explorer.pack(
-            name, z.tolist(), start.mu.tolist(), start.log_var.tolist(),
-            dimensions(model, codes.tracked(name, model)),
-            image=answers.image(start.x),
-            decoded=answers.picture(model, z),
-            traversal=answers.pixels(codes.traversal(model, z)),
-            columns=codes.VALUES,
-            limit=max(4, math.ceil(z.abs().max())),
-            diagram=DIAGRAM,
-            caveat=codes.MODELS[name].caveat,
-        )
-    ]  # fmt: skip
-
-
-def message(text: str) -> list[Any]:
-    """The values that say something, and leave what is shown."""
-    return [component.message(text)]
+def show(paths: Paths, start: Start) -> list[object]:
+    """Return the values of the components for an image."""
+    name, about = start.settings.model, codes.about(paths, start.settings.model)
+    model, z = codes.load(paths, name), start.z.clamp(-codes.LIMIT, codes.LIMIT)
+    exploration = Exploration(
+        name, z.tolist(), start.mu.tolist(), start.log_var.tolist(),
+        dimensions(model, codes.tracked(about.dataset, model)),
+        image=answers.image(start.x),
+        decoded=answers.picture(model, z),
+        traversal=answers.pack_image(codes.traversal(model, z)),
+        columns=codes.VALUES,
+        limit=max(4, math.ceil(z.abs().max())),
+        diagram=DIAGRAM,
+        caveat=about.caveat,
+    )  # fmt: skip
+    return [explorer.pack(exploration)]
 
 
 def dimensions(model: vae.Model, tracked: list[str]) -> list[Dimension]:
-    """Every dimension with its KL and the factor that it tracks, those that say most first."""
+    """Return every dimension with its KL and the factor that it tracks, those that say most first."""
     return [_dimension(i, float(model.kl[i]), tracked[i]) for i in codes.order(model)]
 
 
 def _dimension(i: int, kl: float, factor: str) -> Dimension:
-    dead = kl < vae.DEAD
-    said = "dead" if dead else f"{kl:.2f} nats" + (f" · {factor}" if factor else "")
-    return Dimension(i, f"z{i + 1} · {said}", dead)
+    dead = kl < vae.INACTIVE_NATS
+    caption = "dead" if dead else f"{kl:.2f} nats" + (f" · {factor}" if factor else "")
+    return Dimension(i, f"z{i + 1} · {caption}", dead)
+
+
+VIEW = View("Traverse", HINT, build, show)

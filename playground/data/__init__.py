@@ -1,1 +1,0 @@
-"""Data sets: each file loads or draws one."""

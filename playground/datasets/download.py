@@ -1,0 +1,24 @@
+"""Downloads of data sets: the error for the user, and the time limit."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from playground.runtime.validation import UserError
+
+TIMEOUT = 10.0  # seconds to wait for the next bytes of a server, or for another visitor's download
+
+
+class DataError(UserError):
+    """Error of a data set that is missing, damaged or unreadable; its message says what to do."""
+
+
+@contextlib.contextmanager
+def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
+    """Set a timeout for new network connections, for libraries that set none."""
+    default = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(default)

@@ -1,0 +1,1 @@
+"""Files of a run, with the settings that reproduce it inside them."""

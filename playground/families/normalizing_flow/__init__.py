@@ -1,0 +1,7 @@
+"""Normalizing flows (Dinh 2017; Kingma 2018; Durkan 2019): layers, model and sampling."""
+
+from playground.families.normalizing_flow.model import LEVELS, Config, Dequantized, Model, log_normal, logits_to_images
+from playground.families.normalizing_flow.sampling import Settings, sample, to_double, to_images
+from playground.runtime.family import Family
+
+FAMILY = Family("normalizing_flow", "Normalizing flow", Config, Model, Settings, sample, to_images=to_images)

@@ -1,0 +1,58 @@
+"""Atomic writing of files, and errors of the operating system as one sentence for the user."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from playground.runtime.validation import UserError
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a temporary file, for writing bytes, that replaces `path` when the block ends, or is deleted if the block
+    fails; raise UserError if the disk is full, the folder is read-only ..."""
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.partial")
+    with os_errors_to_user_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = partial.open("wb")
+        try:
+            with file:
+                yield file
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def check_writable(folder: str | Path) -> None:
+    """Create a folder if it is missing, and check that files can be written to it, before hours of work are lost; raise
+    UserError if not."""
+    with os_errors_to_user_error(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+@contextlib.contextmanager
+def os_errors_to_user_error(path: str | Path, verb: str = "written") -> Iterator[None]:
+    """Turn an OSError into a UserError that says which file or folder cannot be written, or "read" or the like."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be {verb}: {error.strerror or error}") from error
+
+
+def version(path: str | Path) -> tuple[int, ...]:
+    """Return numbers that change whenever a file is written or replaced, for the keys of caches.
+
+    Returns:
+        Inode, size, and times of modification and of status change; empty if the file is missing. The last one
+        changes even if a file is replaced by another of the same size and modification time.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

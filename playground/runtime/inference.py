@@ -1,0 +1,93 @@
+"""Fast inference on the machine at hand: CPU threads and precision."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+from playground.runtime.validation import UserError
+
+Item = TypeVar("Item")
+
+SMALL_BATCH = 4  # smaller batches are slower with bfloat16 or a second core (measured on two cores)
+_openmp = ThreadpoolController().select(user_api="openmp")  # limits the calling thread alone, unlike torch
+_worker = ThreadPoolExecutor(1, "compute")
+_n_cores = torch.get_num_threads()  # the number of cores, or OMP_NUM_THREADS
+
+
+def reserve_cores_for_worker() -> None:
+    """Limit all threads of this process but the worker of `in_worker_thread` to one core.
+
+    If a second thread used several cores, OpenMP would count more threads than cores and let them sleep instead of
+    spin between two operations, and a step of a sampler would take twice as long.
+    """
+    _worker.submit(torch.get_num_threads).result()  # a thread's first call resets its number to the global one
+    _worker.submit(torch.set_num_threads, _n_cores).result()
+    torch.set_num_threads(1)  # for this thread and all that start later
+
+
+def in_worker_thread(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items of a generator, computing each in the worker thread, which serves other callers in between."""
+    while (item := _worker.submit(next, items, None).result()) is not None:
+        yield item
+
+
+def check_device(name: str) -> torch.device:
+    """Return a device by its name, such as cpu, cuda or cuda:1, or raise UserError if this machine has it not."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):  # an AssertionError if torch was built without the device
+        raise UserError(f"this machine has no device {name} that torch can use: choose cpu") from None
+
+
+@contextlib.contextmanager
+def fast_mode(x: Tensor) -> Iterator[None]:
+    """Choose precision and cores for one evaluation of a network: bfloat16 where it is faster, one core if B is small.
+
+    Leave the context before a generator yields: autocast belongs to a thread, and the next step may run in another.
+
+    Args:
+        x: input of the network (B, ...).
+    """
+    if x.device.type != "cpu":
+        yield
+        return
+    small = len(x) < SMALL_BATCH
+    one_core = _openmp.limit(limits=1) if small else contextlib.nullcontext()
+    with one_core, torch.autocast("cpu", torch.bfloat16, enabled=not small and bfloat16_is_faster()):
+        yield
+
+
+def median_seconds(work: Callable[[], object], runs: int) -> float:
+    """Measure the median duration of a function in seconds, after one call to warm up."""
+    work()
+    durations = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
+
+
+@lru_cache
+def bfloat16_is_faster() -> bool:
+    """Return True if a typical convolution is faster in bfloat16, which many CPUs only emulate; measured once."""
+    x = torch.zeros(16, 64, 16, 16).to(memory_format=torch.channels_last)
+    conv = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+
+    def duration(autocast: bool) -> float:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            start = time.perf_counter()
+            conv(x)
+            return time.perf_counter() - start
+
+    pairs = [(duration(True), duration(False)) for _ in range(25)]  # alternately, so that a busy moment affects both
+    bfloat16, float32 = map(min, zip(*pairs, strict=True))
+    return bfloat16 < 0.8 * float32

@@ -1,0 +1,91 @@
+"""Frames of the lab of GANs: points, D's logit at every place, and where G is pulled."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from playground.datasets import densities
+from playground.datasets.densities import Density, Mixture
+from playground.families.gan import losses as adversarial
+from playground.families.gan.lab import Lab, Settings
+from playground.runtime.labs import DivergenceError
+from playground.web import lab_sessions, palette
+from playground.web.component import Value
+from playground.web.lab import Action, Curve, Mark, Plane, View
+from playground.web.lab_sessions import N_CELLS, N_POINTS, LabKind, encode_points
+
+N_ARROWS, N_TEST = 60, 2_000  # arrows, points that are counted
+REAL, FAKE = palette.DATA, palette.NOISE
+VIEW = View(
+    [
+        Plane(
+            "Real and fake points in the plane, over the discriminator's logit",
+            [Mark(REAL, "real"), Mark(FAKE, "fake"), Mark("", "bright: D says real"),
+             Mark("", "arrows: where G is pulled")],
+        )
+    ],
+    [
+        Curve("Modes covered and share of good points over the steps",
+              {"modes": Mark("#009E73", "modes covered"),
+               "quality": Mark("#CC79A7", "good points: within 3σ of a mode")}),
+        Curve("Losses of both networks over the steps",
+              {"D": Mark("#0077BB", "loss of D"), "G": Mark("#EE7733", "loss of G")}),
+    ],
+    [Action("D", "Step D", "One step of the discriminator"), Action("G", "Step G", "One step of the generator")],
+)  # fmt: skip
+
+
+def start_lab(data: Density, settings: Settings) -> Value:
+    """Return a new lab, and some real points."""
+    return {
+        "still": [[[lab_sessions.encode_fixed_sample(data), REAL]]],
+        **lab_sessions.start_session(Lab(data, settings), KIND),
+    }
+
+
+def picture(lab: Lab, losses: Mapping[str, float], _: int) -> Value:
+    """Return fake points, D's logit everywhere, where it pulls the fakes, and what is covered; raise DivergenceError if
+    a point is not finite."""
+    fake = lab.sample(N_TEST)
+    lab.d.eval()  # what spectral normalisation keeps stays as it is
+    logits, arrows = heat(lab), pull(lab, fake)
+    lab.d.train()
+    if not all(part.isfinite().all() for part in (fake, logits, arrows)):
+        raise DivergenceError("a point is no longer finite")
+    row, caption = dict(losses), []
+    data = lab.data
+    if isinstance(data, Mixture) and data.multimodal:
+        covered, modes = densities.measure_coverage(fake, data), len(data.modes()[1])
+        row |= {"modes": covered.modes / modes, "quality": covered.quality}
+        caption = [f"modes covered {covered.modes} of {modes}", f"good points {covered.quality:.1%}"]
+    if losses:
+        caption.append("loss " + ", ".join(f"of {name} {loss:.3f}" for name, loss in losses.items()))
+    plane = {"dots": [[encode_points(fake[:N_POINTS]), FAKE]], "heat": lab_sessions.encode_field(logits),
+             "arrows": [encode_points(fake[: len(arrows)]), encode_points(arrows)]}  # fmt: skip
+    return {"planes": [plane], "row": row, "caption": caption}
+
+
+KIND = LabKind({"D": lambda lab: {"D": lab.step_d()}, "G": lambda lab: {"G": lab.step_g()}}, picture)
+
+
+@torch.no_grad()
+def heat(lab: Lab) -> Tensor:
+    """Return D's logit at the centres of the cells, from 0 at its lowest to 1 at its highest: (CELLS, CELLS), top
+    first."""
+    order = torch.randperm(N_CELLS**2, generator=torch.Generator().manual_seed(0))
+    # In scattered batches of the size that it knows, since D may compare the points of one.
+    logits = torch.cat([lab.d(part) for part in lab_sessions.cell_centres()[order].split(lab.settings.batch)])
+    low, high = logits.aminmax()
+    return ((logits - low) / (high - low).clamp(min=1e-9))[order.argsort()].reshape(N_CELLS, N_CELLS)
+
+
+def pull(lab: Lab, fake: Tensor) -> Tensor:
+    """Return minus the gradient of G's loss at the first of its points (M, 2), the longest 0.5 long: (N, 2)."""
+    settings, rng = lab.settings, torch.Generator().manual_seed(0)
+    x_fake = fake[: settings.batch].detach().requires_grad_()  # a batch of the size that D knows
+    x, u = lab.data.sample(len(x_fake), rng), torch.rand(len(x_fake), generator=rng)
+    with adversarial.freeze(lab.d):
+        loss = adversarial.generator_loss(lab.d, x, x_fake, settings.objective, u)
+        gradient = torch.autograd.grad(loss, x_fake)[0][:N_ARROWS]
+    return -0.5 * gradient / gradient.norm(dim=1).max().clamp(min=1e-12)

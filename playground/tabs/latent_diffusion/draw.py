@@ -1,0 +1,218 @@
+"""Draw: a prompt becomes pictures, live while they are made and scrubbed afterwards, word by word."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import gradio as gr
+
+from playground.datasets import emoji, scenes
+from playground.diffusion.samplers import SAMPLERS
+from playground.export import media
+from playground.families import latent_diffusion
+from playground.runtime import validation
+from playground.runtime.paths import Paths
+from playground.tabs.latent_diffusion import clip_captions
+from playground.tabs.latent_diffusion.draw_controls import (
+    MEAN,
+    NAMES,
+    build_controls,
+    build_prompt,
+    build_strip_controls,
+    random_prompt,
+)
+from playground.tabs.latent_diffusion.prompt_line import PromptLine
+from playground.tabs.latent_diffusion.recorder import Recorder, Run
+from playground.tabs.latent_diffusion.runs import (
+    CHECKPOINTS,
+    FIRST,
+    LATENT,
+    STRIP_KINDS,
+    ViewParams,
+    first,
+    layers,
+    load_model,
+    make_film,
+    preview,
+    read_prompts,
+    words,
+)
+from playground.web import controls, explanation, export, links, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import ControlValue, EventSettings, user_errors_to_gradio
+from playground.web.first_run import FirstRunView
+from playground.web.stop import Outputs, Unfinished
+
+TAB = "latent_diffusion"
+EXAMPLES = [
+    "a small pizza on a blue background",
+    "a robot to the left of a cactus on a yellow background",
+    "an owl above a guitar on purple",
+    "a big red apple on a black background",
+    "the penguin, pink background",
+]
+HOW = """
+A text encoder turns the prompt's tokens into states, each in the light of the words before it. The U-Net starts from a
+latent of noise and, at every step, lets each place of its maps ask the tokens: the shares in which they answer are the
+attention under the pictures. It predicts twice, with and without the prompt; guidance goes w times the way from the
+one to the other. A decoder turns the latent, 16x16 numbers of four channels, into a picture of 64x64.
+
+What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them *to the left of*, *to the right of*,
+*above* or *below* each other, for some 260 emoji and 12 colours, in many phrasings. One emoji nearly always comes out
+as asked; of two, four pictures of five have both, and then each stands where it should.
+
+[Rombach 2022](https://arxiv.org/abs/2112.10752) (latent diffusion) ·
+[Radford 2021](https://arxiv.org/abs/2103.00020) (CLIP) ·
+[Ho and Salimans 2022](https://arxiv.org/abs/2207.12598) (guidance) ·
+[Hertz 2022](https://arxiv.org/abs/2208.01626) (attention of words)
+"""
+RunOnShow = tuple[str, Run]  # with the name of its model
+
+
+class DrawView(FirstRunView[ViewParams, Run]):
+    """Exchange between the controls and the scrubber, and questions about the run on show."""
+
+    TITLE = "Draw"
+    picker, tab, first = CHECKPOINTS, TAB, FIRST
+
+    def __init__(self, paths: Paths):
+        """Lay out the prompt above, and the other controls beside the stage."""
+        self.paths, (prompt, self.random_prompt) = paths, build_prompt()
+        line = PromptLine(paths, prompt)
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                go, stop = run_view.build_buttons("text")
+                samples = [[text] for text in EXAMPLES]
+                self.examples = gr.Dataset(components=[prompt], samples=samples, label="Examples", type="values")
+                model, inputs, new_seed = build_controls(paths)
+                line.bind(model)
+                with gr.Accordion("The words it knows", open=False):
+                    names, grounds = ", ".join(emoji.CORE), ", ".join(scenes.BACKGROUNDS)
+                    gr.Markdown(f"**Emoji:** {names}.\n\n**Backgrounds:** {grounds}.")
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
+                self.strip_kind, self.layer, self.head = build_strip_controls()
+                text = "What does CLIP see in these pictures?"
+                self.caption_button = gr.Button(text, size="sm", elem_classes="needs-run")
+                self.captions = gr.HTML(elem_id="text-seen")
+                code = explanation.build(HOW, SAMPLERS[FIRST.sampler].function)
+                # The run as the export panel saves it; and the run on show, with the name of its model.
+                exportable, self.run = gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600)
+                command = export.build(exportable, stage)
+                link = links.build()
+        self.stage, self.buttons = stage, run_view.Buttons(go, stop, new_seed)
+        self.inputs = [model, prompt, *inputs]
+        self.outputs = [stage, exportable, self.run, command, code, link, self.captions, self.layer, self.head]
+
+    @staticmethod
+    def params_of(values: Iterable[ControlValue]) -> ViewParams:
+        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
+        fields = dict(zip(NAMES, values, strict=True))
+        return ViewParams(**fields)
+
+    @staticmethod
+    def values_of(params: ViewParams) -> list[object]:
+        """Return the values of the controls for parameters."""
+        return [getattr(params, name) for name in NAMES]
+
+    def load_first_run(self, model: str) -> Run:
+        """Return the first run of a model."""
+        return first(self.paths, model)
+
+    def run_values(
+        self, params: ViewParams, run: Run, address: bool = True, notice: str = "", strip_kind: str = LATENT
+    ) -> list[object]:
+        """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
+        path, model = CHECKPOINTS.path(self.paths, params.model), load_model(self.paths, params.model)
+        film = make_film(model, run, strip_kind)
+        about = media.build_metadata(path, run.settings) | links.record(TAB, params)
+        return [
+            scrubber.pack(replace(film, notice=notice or film.notice)),
+            export.from_steps(f"{path.stem}-seed{params.seed}", about, [run.x0_hat], run.steps, run.t),
+            (params.model, run),
+            about["command"],
+            explanation.source(SAMPLERS[params.sampler].function),
+            links.value(TAB, params, address),
+            "",
+            *_attention_choices(run),
+        ]
+
+    @run_view.errors_on_stage(n_others=8)
+    def sample(self, strip_kind: ControlValue, *values: ControlValue) -> Iterator[Value | Outputs]:
+        """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
+        params = self.params_of(values)
+        model = load_model(self.paths, params.model)
+        validation.check_choice("strips", strip_kind, STRIP_KINDS)
+        settings = read_prompts(self.paths, params.model, params.settings)
+        recorder = Recorder(model, settings)
+        frames = latent_diffusion.sample(model, settings)
+        yield from run_view.stream_run(
+            frames, params.steps, recorder.add, partial(preview, model),
+            lambda: self.run_values(params, recorder.run(), strip_kind=strip_kind),
+        )  # fmt: skip
+
+    def sample_example(
+        self, example: list[str], strip_kind: object, model: object, _: object, *values: object
+    ) -> Iterator[Outputs]:
+        """Draw what an example says, and put it into the prompt."""
+        for outputs in self.sample(strip_kind, model, example[0], *values):
+            yield outputs if isinstance(outputs, Unfinished) else [*outputs, example[0]]
+
+    def sample_random(self, *values: object) -> Iterator[Outputs]:
+        """Draw what a random prompt says, and put it into the prompt."""
+        yield from self.sample_example([random_prompt()], *values)
+
+    @user_errors_to_gradio
+    def show_strips(self, run_on_show: RunOnShow | None, strip_kind: object, layer: object, head: object) -> Value:
+        """Return other strips of the run on show."""
+        name, run = controls.check_kept(run_on_show)
+        kind = validation.check_choice("strips", strip_kind, STRIP_KINDS)
+        film = make_film(load_model(self.paths, name), run, kind, *parse_attention(run, layer, head))
+        return scrubber.pack(replace(film, keep=True))
+
+    @user_errors_to_gradio
+    def show_attention(self, run_on_show: RunOnShow | None, layer: object, head: object) -> Value:
+        """Return other maps of the words of the run on show."""
+        _, run = controls.check_kept(run_on_show)
+        return scrubber.pack_words(words(run, *parse_attention(run, layer, head)))
+
+    @user_errors_to_gradio
+    def find_captions(self, run_on_show: RunOnShow | None) -> str:
+        """Return the captions that CLIP finds nearest to the pictures on show."""
+        name, run = controls.check_kept(run_on_show)
+        return clip_captions.table(load_model(self.paths, name), run)
+
+    def bind(self, page: gr.Blocks) -> None:
+        stage, light = self.stage, {**controls.LIGHT, **controls.PRIVATE}
+        kind, layer, head = self.strip_kind, self.layer, self.head
+        prompt, negative, seed = (self.inputs[NAMES.index(name)] for name in ("prompt", "negative", "seed"))
+        inputs, outputs = [kind, *self.inputs], [*self.outputs, prompt]
+        other_runs = [
+            run_view.OtherRun(self.random_prompt, self.sample_random, inputs, outputs),
+            run_view.OtherRun(self.examples, self.sample_example, [self.examples, *inputs], outputs),
+        ]
+        view = run_view.RunView(stage, self.buttons, self.inputs, seed, self.outputs, [kind])
+        settings: EventSettings = {**controls.HIDDEN, "concurrency_id": "text", "concurrency_limit": 2}
+        view.bind(self.sample, "text_to_image_sample", triggers=[prompt.submit, negative.submit],
+                  other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
+        self.caption_button.click(self.find_captions, self.run, self.captions, **controls.SLOW)
+        kind.input(self.show_strips, [self.run, kind, layer, head], stage, **light)
+        gr.on([layer.input, head.input], self.show_attention, [self.run, layer, head], stage, **light)
+
+
+def parse_attention(run: Run, layer: object, head: object) -> tuple[int | None, int | None]:
+    """Return the layer and the head whose attention is shown, None for the mean; raise UserError if the U-Net has none
+    such."""
+
+    def parse(name: str, value: object, n: int) -> int | None:
+        index = validation.check_integer(name, value, -1, n - 1)
+        return None if index < 0 else index
+
+    return parse("layer", layer, len(run.attention)), parse("head", head, run.attention[0].shape[2])
+
+
+def _attention_choices(run: Run) -> list[Value]:
+    """Return the layers and heads to choose from, with the mean first."""
+    heads = [(f"head {i + 1}", i) for i in range(run.attention[0].shape[2])]
+    names = [(name, i) for i, name in enumerate(layers(run))]
+    return [gr.update(choices=[MEAN, *options], value=-1) for options in (names, heads)]

@@ -1,0 +1,67 @@
+"""Controls of Draw: the prompt, the settings of a run, and the choice of what is shown."""
+
+import gradio as gr
+import torch
+
+from playground.datasets import captions, emoji, scenes
+from playground.families.latent_diffusion import GUIDANCE_SCHEDULES
+from playground.runtime.paths import Paths
+from playground.tabs.latent_diffusion.prompt_line import PromptLine
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, FIRST, LATENT, MAX_PICTURES, MAX_STEPS, STRIP_KINDS
+from playground.web import controls
+from playground.web.controls import Control, skip_preprocess
+
+# The controls in their order, by the names of their parameters.
+NAMES = ("model", "prompt", "w", "n", "steps", "seed", "negative", "guidance", "sampler", "eta")
+MEAN = ("the mean", -1)
+
+
+def random_prompt() -> str:
+    """Return a caption of a random scene, such as the model has or has not seen in training."""
+    synonyms, rng = captions.list_synonyms(emoji.CORE), torch.Generator()
+    n = len(synonyms)
+    combinations = scenes.Combinations(torch.ones(n, len(scenes.BACKGROUNDS)).bool(), torch.ones(n, n).bool())
+    rng.seed()
+    scene_batch = scenes.sample_mixed(3, rng, combinations)
+    return captions.write_captions(scene_batch, synonyms, rng)[int(torch.randint(3, (), generator=rng))]
+
+
+def build_prompt() -> tuple[Control, gr.Button]:
+    """Build the prompt, and the button for a random one."""
+    hint = "An emoji's name, and a background if you like; or two names, and how they lie to each other."
+    with gr.Row():
+        prompt = gr.Textbox(FIRST.prompt, label="Prompt", info=hint, elem_id="text-prompt", scale=6, min_width=320)
+        button = gr.Button("Random prompt", min_width=130, scale=1, elem_classes="input-button")
+    return skip_preprocess(prompt), button
+
+
+def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
+    """Build the model's control, those after the prompt in the order of `NAMES`, and the button for a new seed."""
+    default, model = FIRST, CHECKPOINTS.build(paths)
+    hint = "0 ignores the prompt, 1 is the model as it learned, more exaggerates the prompt."
+    w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
+    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
+    seed, new_seed = controls.seed(value=default.seed)
+    with gr.Accordion("More", open=False):
+        hint = "What to keep away from, instead of the empty prompt."
+        negative = gr.Textbox(default.negative, label="Negative prompt", info=hint, elem_id="text-negative")
+        PromptLine(paths, negative, optional=True).bind(model)
+        hint = "How w goes from the noise to the picture; an interval guides the middle alone."
+        guidance = gr.Radio(
+            list(GUIDANCE_SCHEDULES), value=default.guidance, label="w over time", info=hint, elem_classes="chips"
+        )
+        sampler = controls.sampler(default.sampler)
+        eta = controls.eta(default.eta, sampler)
+    inputs = [skip_preprocess(control) for control in (w, n, steps, seed, negative, guidance, sampler, eta)]
+    return model, inputs, new_seed
+
+
+def build_strip_controls() -> tuple[Control, Control, Control]:
+    """Build the choice of strips, and of the layer and the head whose attention is shown."""
+    with gr.Row(elem_classes="look"):
+        hint = "Guidance: the estimates with and without the prompt."
+        strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
+        layer = gr.Dropdown([MEAN], value=-1, label="Attention of", info="The mean, or one of the U-Net's layers.")
+        head = gr.Dropdown([MEAN], value=-1, label="Head", info="Each layer looks with several.")
+    return skip_preprocess(strip_kind), skip_preprocess(layer), skip_preprocess(head)

@@ -1,0 +1,215 @@
+"""Grid: one prompt under many settings at a time, guidance against seeds or against the number of steps."""
+
+import html
+import time
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from playground.export import media
+from playground.families import latent_diffusion
+from playground.families.latent_diffusion import Model, Settings
+from playground.runtime import inference, pictures, validation
+from playground.runtime.paths import Paths
+from playground.runtime.run import last_frame
+from playground.tabs.latent_diffusion.prompt_line import PromptLine
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
+from playground.web import controls, download, explanation, links, plots, run_view
+from playground.web.component import Value
+from playground.web.controls import ControlValue, EventSettings, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+from playground.web.view import View
+
+TAB = "latent_diffusion.grid"
+SEEDS, STEPS = ACROSS = ("seed", "steps")
+WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0)
+COUNTS = (2, 5, 10, 20, 50)
+WIDTH = 96  # CSS pixels of a picture
+HOW = """
+Down: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws what it learned; beyond,
+every picture obeys more and varies less, until colours burn out. Across: other noise, or more steps from the same.
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the controls: the checkpoint, the prompt, what is across, and the
+    first seed."""
+
+    model: str = ""
+    prompt: str = "a small pizza on a blue background"
+    across: str = SEEDS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        Settings(prompt=self.prompt)  # which checks it
+        validation.check_choice("across", self.across, ACROSS)
+        validation.check_bounds(self, {"seed": (0, validation.MAX_SEED - len(COUNTS))})
+
+    def columns(self) -> list[tuple[str, Settings]]:
+        """Return the heading of each column, and its settings but for the guidance."""
+        alone = Settings(1, self.prompt, seed=self.seed)
+        if self.across == SEEDS:
+            return [(f"seed {self.seed + i}", replace(alone, seed=self.seed + i)) for i in range(len(COUNTS))]
+        return [(f"{steps} steps", replace(alone, steps=steps)) for steps in COUNTS]
+
+
+def sample_cells(model: Model, params: ViewParams) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield row, column and picture, uint8 (H, W, C), one after the other."""
+    for i, w in enumerate(WEIGHTS):
+        for j, (_, settings) in enumerate(params.columns()):
+            frame = last_frame(latent_diffusion.sample(model, replace(settings, w=w)))
+            yield i, j, pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
+
+
+Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column
+
+
+def render(params: ViewParams, cells: Cells, note: str) -> str:
+    """Return HTML: the pictures that are there, with a note below."""
+    headings = [heading for heading, _ in params.columns()]
+    top = "".join(f"<th scope=col>{heading}</th>" for heading in ["", *headings])
+    body = ""
+    for i, w in enumerate(WEIGHTS):
+        images = [
+            plots.image_tag(cells[i, j], f"w = {w:g}, {heading}", WIDTH) if (i, j) in cells else ""
+            for j, heading in enumerate(headings)
+        ]
+        body += f"<tr><th scope=row>w = {w:g}</th>{''.join(f'<td>{image}</td>' for image in images)}</tr>"
+    return f'<div class="xy"><table><tr>{top}</tr>{body}</table></div><p aria-live=polite>{html.escape(note)}</p>'
+
+
+def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[str]:
+    """Fill a table; yield its HTML after every picture."""
+    start, total = time.monotonic(), len(WEIGHTS) * len(params.columns())
+    for i, j, image in inference.in_worker_thread(sample_cells(model, params)):
+        cells[i, j] = image
+        seconds_left = (time.monotonic() - start) / len(cells) * (total - len(cells))
+        yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")
+
+
+class Grid(NamedTuple):
+    """Table, as far as it was filled."""
+
+    params: ViewParams
+    cells: Cells
+
+    @property
+    def stopped(self) -> str:
+        """Return at which picture it was stopped, "" if it is finished."""
+        n, total = len(self.cells), len(WEIGHTS) * len(self.params.columns())
+        return f"stopped at picture {n} of {total}" if n < total else ""
+
+    def sheet(self) -> np.ndarray:
+        """Return the pictures beside each other, uint8 (H, W, C), black where there is none yet."""
+        columns, blank = len(self.params.columns()), np.zeros_like(self.cells[0, 0])
+        images = [self.cells.get((i, j), blank) for i in range(len(WEIGHTS)) for j in range(columns)]
+        return pictures.make_grid(np.stack(images), columns=columns, gap=2)
+
+
+class GridView(View):
+    """Exchange between the controls and the table of pictures.
+
+    Attributes:
+        grid: state of the last table.
+        under_way: state of the run that fills a table, an `UnderWay`.
+    """
+
+    TITLE = "Grid"
+
+    def __init__(self, paths: Paths):
+        self.paths, default, hint = paths, ViewParams(), "Of all pictures."
+        box = gr.Textbox(default.prompt, label="Prompt", info=hint, elem_id="text-grid-prompt")
+        self.prompt, line = skip_preprocess(box), PromptLine(paths, box)
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.go, self.stop = run_view.build_buttons("text-grid")
+                model, hint = CHECKPOINTS.build(paths), "Down is guidance."
+                line.bind(model)
+                across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
+                self.seed, self.new_seed = controls.seed("Of the first column, or of all.")
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                text = "Sampling thirty pictures, a few seconds each row …"
+                self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
+                explanation.build(HOW, latent_diffusion.sample)
+                self.save_button = gr.Button("The grid (PNG)", size="sm")
+                self.download = download.build("text-grid-download")
+                self.link = links.build()
+        self.inputs = [model, self.prompt, skip_preprocess(across), self.seed]
+        self.grid, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
+
+    @user_errors_to_gradio
+    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
+        """Draw a prompt under many settings. Returns a table of pictures as HTML."""
+        try:
+            params, cells = ViewParams(*values), Cells()
+            model = load_model(self.paths, params.model)
+            prompt = read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt
+            read = replace(params, prompt=prompt)
+
+            def finish() -> list[object]:
+                grid = Grid(read, dict(cells))
+                stopped = f"{grid.stopped.capitalize()}." if grid.stopped else ""
+                note = f"{stopped} “{prompt}”".strip()
+                return [render(*grid, note), grid, links.value(TAB, params)]
+
+            yield (run := Unfinished(finish, len(WEIGHTS) * len(params.columns())))
+            for text in draw(model, read, cells):
+                with run.lock:
+                    if run.is_stopped:
+                        return
+                    run.step = len(cells)
+                yield [text, gr.skip(), gr.skip()]
+            yield finish()
+        except Exception as error:
+            yield [plots.paragraph(error_sentence(error)), gr.skip(), gr.skip()]
+            raise
+
+    def stop_run(self, under_way: UnderWay, grid: Grid | None) -> list[object]:
+        """Return the table as far as it came; before its first picture the one on show stays."""
+        run, under_way.run = under_way.run, None
+        nothing = gr.skip() if grid else plots.paragraph("Stopped. Press Sample to start again.")
+        return (run.stop() if run else []) or [nothing, gr.skip(), gr.skip()]
+
+    @user_errors_to_gradio
+    def save(self, grid: Grid | None) -> Value:
+        """Save the grid as a PNG."""
+        grid = controls.check_kept(grid)
+        headings = [heading for heading, _ in grid.params.columns()]
+        checkpoint = CHECKPOINTS.path(self.paths, grid.params.model)
+        path = download.new_path(f"{checkpoint.stem}-grid-seed{grid.params.seed}.png")
+        about = media.build_origin(checkpoint, grid.params) | {"w": str(WEIGHTS), "across": ", ".join(headings)}
+        about |= links.record(TAB, grid.params) | ({"stopped": grid.stopped} if grid.stopped else {})
+        media.write_png(path, grid.sheet(), about)
+        return download.pack_file(path)
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the controls as the address sets them; the table is filled when the link is visible."""
+        params, _, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
+        values = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params)]
+        return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
+
+    def bind(self, page: gr.Blocks) -> None:
+        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
+        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
+        outputs = [self.table, self.grid, self.link]
+        run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
+        triggers = [self.go.click, self.prompt.submit, self.seed.submit]
+        buttons = [self.go, self.new_seed, self.stop]
+        enable = "() => [{0}, {0}, {1}].map((enabled) => ({{__type__: 'update', interactive: enabled}}))".format
+        all_triggers = [*triggers, self.new_seed.click, self.link.select]
+        gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
+        runs = [
+            gr.on(triggers, *run, api_name="text_to_image_grid", **controls.MODEL),
+            self.link.select(*run, **private),
+            controls.on_new_seed(self.new_seed, self.seed).then(*run, **private),
+        ]
+        for event in runs:
+            event.then(None, None, buttons, js=enable("true", "false"))
+        self.stop.click(self.stop_run, [self.under_way, self.grid], outputs, cancels=runs, queue=False,
+                        **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+        self.save_button.click(self.save, self.grid, self.download, **controls.SLOW)
+        page.load(self.on_load, None, [self.table, self.link, *self.inputs], **light)

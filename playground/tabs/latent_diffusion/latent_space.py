@@ -1,0 +1,295 @@
+"""Latent space: the path from one picture to another in pixels and in latents, and pictures made of a picture by noise
+and a prompt."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+from functools import partial
+
+import gradio as gr
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from playground.datasets import emoji, scenes
+from playground.datasets.scenes import BACKGROUNDS
+from playground.export import media
+from playground.families import latent_diffusion
+from playground.families.autoencoder import Model as Autoencoder
+from playground.families.latent_diffusion import Settings
+from playground.nn import interpolation
+from playground.runtime import pictures, validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.latent_diffusion import runs
+from playground.tabs.latent_diffusion.latent_pictures import decoded, principal, render_emoji
+from playground.tabs.latent_diffusion.prompt_line import PromptLine
+from playground.tabs.latent_diffusion.recorder import Recorder
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, preview, read_prompts
+from playground.web import (
+    component,
+    controls,
+    drawing_pad,
+    explanation,
+    export,
+    formula,
+    image_picker,
+    links,
+    palette,
+    run_view,
+    scrubber,
+)
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
+from playground.web.image_picker import NO_SOURCES, Sources
+from playground.web.newest import Requests, newest_only
+from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.stop import Outputs, keep_run
+from playground.web.view import View
+
+TAB = "latent_diffusion.latent_space"
+EMOJI, DRAWN, UPLOADED = KINDS = ("Emoji", "Draw", "Upload")
+FRAMES = 25
+STEPS = 20  # of a run from a picture
+HOW = """
+The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 16x16 places of four numbers, a twelfth
+as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
+halfway between two pictures lies only a double exposure.
+
+To make something of a picture, it is drowned in noise for a part of the way and denoised under a prompt: the stronger,
+the less of it is left.
+
+[Rombach 2022](https://arxiv.org/abs/2112.10752), section 3.1 (autoencoder) ·
+[Meng 2022](https://arxiv.org/abs/2108.01073) (SDEdit)
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the first controls. A drawing or an upload fits into no link."""
+
+    model: str = ""
+    kind: str = EMOJI
+    name: str = "pizza"
+    ground: str = "blue"
+    to: str = "owl"
+    to_ground: str = "yellow"
+    prompt: str = "a big owl on a blue background"
+    strength: float = 0.6
+    w: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.check_choice("picture", self.kind, KINDS)
+        for ground in (self.ground, self.to_ground):
+            validation.check_choice("background", ground, BACKGROUNDS)
+        for name in (self.name, self.to):
+            validation.check_choice("emoji", name, emoji.CORE)
+        settings = self.settings
+        strength = validation.check_number("strength", self.strength, 0, 1)
+        validation.set_frozen(self, strength=strength, w=settings.w, seed=settings.seed)
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of the pictures that are made from the first."""
+        return Settings(4, self.prompt, steps=STEPS, w=self.w, seed=self.seed)
+
+
+def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
+    """Return the first picture, (1, 3, 64, 64) in [-1, 1]."""
+    if params.kind == EMOJI:
+        return render_emoji(paths, params.name, params.ground)
+    if params.kind == DRAWN:
+        ink = torch.from_numpy(drawing_pad.decode(sources.drawing).copy()).float()[None, None] / 255
+        ground = torch.tensor(BACKGROUNDS[params.ground])[:, None, None] / 255
+        large = F.interpolate(ink, [scenes.SIZE] * 2, mode="bilinear")
+        return 2 * (ground + large * (1 - ground)) - 1
+    colour = torch.from_numpy(read_square(sources.upload, sources.correction).copy())
+    return colour.permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def read_square(upload: object, correction: object) -> np.ndarray:
+    """Return the central square of an upload, or of the part in its correction, as the autoencoder knows pictures."""
+    path, (box, _) = image_picker.read_upload(Sources("", upload, correction))
+    return pictures.open_square(path, scenes.SIZE, box=box)
+
+
+@torch.no_grad()
+def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to: Tensor) -> Film:
+    """Return the path from one picture to another, each (1, 3, 64, 64), in pixels and in latents."""
+    autoencoder: Autoencoder = model.components().autoencoder
+    ends = autoencoder.encode(torch.cat([x, x_to]))
+    first, last = ends.flatten(1)
+    z = interpolation.slerp(first, last, FRAMES).unflatten(1, ends.shape[1:])[:, None]  # (F, 1, c, h, w)
+    shares = torch.linspace(0, 1, FRAMES)
+    faded = torch.lerp(x, x_to, shares[:, None, None, None])
+    images = decoded(model, z)
+    reconstructions = torch.from_numpy(images[[0, -1], 0]).permute(0, 3, 1, 2) / 127.5 - 1
+    psnr = pictures.psnr(reconstructions, torch.cat([x, x_to])).tolist()
+    size = z.square().mean((1, 2, 3, 4)).sqrt().tolist()
+    return Film(
+        [
+            Strip("between the pixels", "both pictures, faded", pictures.to_uint8(faded)[:, None]),
+            Strip("between the latents", "three principal components as colours", principal(z, images.shape[2])),
+            Strip("decoded", "what the decoder makes of that latent", images),
+        ],
+        [
+            f"{share:.0%} of the way"
+            + (f" · there and back: PSNR {psnr[k // (FRAMES - 1)]:.1f} dB" if k in (0, FRAMES - 1) else "")
+            for k, share in enumerate(shares.tolist())
+        ],
+        (params.name if params.kind == EMOJI else "your picture", params.to),
+        curves=[Curve("size of the latent", "Root mean square; those of pictures have 1 on average.",
+                      [Series("", palette.DATA, size)])],
+        formula=formula.render([interpolation.SLERP]),
+        numbers={"share": [f"{share:.2f}" for share in shares.tolist()]},
+        start=0,
+        keep=True,
+    )  # fmt: skip
+
+
+def linkable(params: ViewParams) -> ViewParams | None:
+    """Return the parameters if a link can hold all that makes the pictures, which it cannot of a user's own."""
+    return params if params.kind == EMOJI else None
+
+
+def link_value(params: ViewParams, address: bool = True) -> Value:
+    """Return the value of the link's button."""
+    return links.value(TAB, linkable(params), address)
+
+
+class LatentSpaceView(View):
+    """Exchange between the controls and two scrubbers: the path to another picture, and a run from the first.
+
+    Attributes:
+        sources, source_changes: controls of the `Sources`, and their events.
+        path_inputs, run_inputs: controls in the order of `ViewParams`: those of the path, and the others.
+    """
+
+    TITLE = "Latent space"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.path_inputs, self.sources, self.source_changes = _build_path_controls(paths)
+                self.run_inputs, self.buttons = _build_run_controls(paths, self.path_inputs[0])
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                text = "Encoding a first picture …"
+                self.path_stage = scrubber.build("From one latent to another", "text-inside", text)
+                text = "Press Sample to make something of it."
+                self.run_stage = scrubber.build("Made of the first picture", "text-varied", text)
+                explanation.build(HOW, latent_diffusion.sdedit)
+                self.run_state = gr.State(None, time_to_live=3600)
+                export.build(self.run_state, self.run_stage, command_label="")
+                self.link = links.build()
+
+    def show_path(
+        self, drawing: object, upload: object, correction: object, *values: ControlValue, address: bool = True
+    ) -> tuple[Value, Value]:
+        """Return the path from the first picture to another, and the link."""
+        try:
+            params = ViewParams(*values)
+            model = load_model(self.paths, params.model)
+            x = picture(self.paths, params, Sources(drawing, upload, correction))
+            film = make_film(model, params, x, render_emoji(self.paths, params.to, params.to_ground))
+            return scrubber.pack(film), link_value(params, address)
+        except UserError as error:
+            return component.message(error_sentence(error)), gr.skip()
+
+    @run_view.errors_on_stage(n_others=2)
+    def sample(
+        self, drawing: object, upload: object, correction: object, *values: ControlValue
+    ) -> Iterator[Value | Outputs]:
+        """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
+        params = ViewParams(*values)
+        model = load_model(self.paths, params.model)
+        x = picture(self.paths, params, Sources(drawing, upload, correction))
+        with torch.no_grad():
+            z0 = model.components().autoencoder.encode(x)
+        read = read_prompts(self.paths, params.model, params.settings)
+        recorder = Recorder(model, read, params.strength)
+        frames = latent_diffusion.sdedit(model, read, z0, params.strength)
+
+        def finish() -> list[object]:
+            path, run = CHECKPOINTS.path(self.paths, params.model), recorder.run()
+            about = media.build_origin(path, replace(params, prompt=read.prompt)) | links.record(TAB, linkable(params))
+            run_state = export.from_steps(f"{TAB}-seed{params.seed}", about, [run.x0_hat], run.steps, run.t)
+            return [scrubber.pack(runs.make_film(model, run)), run_state, link_value(params)]
+
+        steps = len(recorder.times) - 1
+        yield from run_view.stream_run(frames, steps, recorder.add, partial(preview, model), finish)
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the path and the controls as the address sets them."""
+        params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
+        values = astuple(params)
+        stage_value, link = self.show_path(*NO_SOURCES, *values, address=address)
+        notice = {"notice": wrong} if wrong else {}
+        return [stage_value | notice, link, *CHECKPOINTS.control_values(self.paths, values), address]
+
+    def sample_linked(self, is_linked: bool, *values: object) -> Iterator[Outputs]:
+        """Make the pictures of a link; without one they wait for Sample."""
+        if is_linked:
+            yield from self.sample(*values)
+        else:
+            yield [gr.skip()] * 3
+
+    def bind(self, page: gr.Blocks) -> None:
+        prompt, *_, seed = self.run_inputs
+        inputs, outputs = [*self.path_inputs, *self.run_inputs], [self.path_stage, self.link]
+        changes = [*(control.input for control in self.path_inputs), *self.source_changes]
+        gr.on(changes, newest_only(self.show_path), [gr.State(Requests()), *self.sources, *inputs], outputs,
+              trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)  # fmt: skip
+        run_outputs = [self.run_stage, self.run_state, self.link]
+        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, self.sources)
+        is_linked = gr.State(False)
+        link_run = self.link.select(
+            keep_run(self.sample_linked), [view.under_way, is_linked, *self.sources, *inputs], run_outputs,
+            **controls.MODEL, **controls.PRIVATE,
+        )  # fmt: skip
+        view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
+        page.load(self.on_load, None, [*outputs, *inputs, is_linked], **controls.HIDDEN, concurrency_id="text",
+                  concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
+
+
+def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], list[Trigger]]:
+    """Build the controls of the path in the order of `ViewParams`; the `Sources`, and their events."""
+    default, grounds, model = ViewParams(), list(BACKGROUNDS), CHECKPOINTS.build(paths)
+    gr.Markdown("**A picture, and the way to another**")
+    kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="What is encoded.", elem_classes="chips")
+    name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One of those that the model learned.")
+    with gr.Column(visible=False) as drawing_column:
+        pad = drawing_pad.build("text-pad")
+    with gr.Column(visible=False) as upload_column:
+        upload = image_picker.build_upload("text", read_square, can_swap=False)
+    ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Of the emoji, or of your drawing.")
+    to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="Where the way leads.")
+    to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="Its background.")
+
+    def show_controls(selected: str) -> list[object]:
+        return [gr.update(visible=selected == option) for option in KINDS]
+
+    columns = [name, drawing_column, upload_column]
+    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    inputs = [skip_preprocess(control) for control in (model, kind, name, ground, to, to_ground)]
+    return inputs, [pad, *upload], [pad.change, *upload.changes]
+
+
+def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], run_view.Buttons]:
+    """Build the other controls in the order of `ViewParams`, and the buttons."""
+    default = ViewParams()
+    gr.Markdown("**Something made of the picture**")
+    hint = "What to make of it, by noise and denoising."
+    prompt = gr.Textbox(default.prompt, label="Prompt", info=hint, lines=2, elem_id="text-vary-prompt")
+    PromptLine(paths, prompt).bind(model)
+    with gr.Row(elem_classes="go"):
+        go = gr.Button("Sample", variant="primary", elem_id="text-vary", min_width=80)
+        stop = gr.Button("Stop", min_width=80, interactive=False)
+    hint = "0 keeps the picture, 1 keeps nothing of it."
+    strength = gr.Slider(0, 1, default.strength, step=0.05, label="Strength", info=hint)
+    with gr.Accordion("More", open=False):
+        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompt.")
+        seed, new_seed = controls.seed()
+    inputs = [skip_preprocess(control) for control in (prompt, strength, w, seed)]
+    return inputs, run_view.Buttons(go, stop, new_seed)

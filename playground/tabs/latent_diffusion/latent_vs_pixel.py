@@ -1,0 +1,142 @@
+"""Why latent? One step of the same U-Net on latents and on pixels, measured while you wait."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import gradio as gr
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from playground.datasets.scenes import SIZE
+from playground.families.latent_diffusion import Config, Model
+from playground.nn.unet import UNet
+from playground.runtime import inference, labs
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model
+from playground.web import controls, explanation, links, plots
+from playground.web.controls import EventSettings, user_errors_to_gradio
+from playground.web.view import View
+
+TAB = "latent_diffusion.latent_vs_pixel"
+RUNS = 5
+HOW = """
+The same network is evaluated on a latent and, with random weights, on something of a picture's size: sixteen times as
+many places, so sixteen times the work in every convolution, and 256 times in what looks from every place at every
+other. The decoder costs one more evaluation, once, at the end of a run.
+
+[Rombach 2022](https://arxiv.org/abs/2112.10752), section 4.1
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link: the model that is measured."""
+
+    model: str = ""
+
+
+class Cost(NamedTuple):
+    """Cost of one evaluation."""
+
+    shape: tuple[int, ...]  # of what goes in, (C, H, W)
+    seconds: float  # the median of `RUNS`
+    operations: float  # multiplications and additions
+    numbers: int  # in all feature maps that its layers make
+
+
+@torch.no_grad()
+def measure_costs(model: Model) -> Iterator[Cost]:
+    """Measure the cost of a step on latents, of a step on pixels, and of the decoder."""
+    context = model.encode_text(["a small pizza on a blue background"])
+    for config in (model.config, replace(model.config, size=SIZE, channels=3)):
+        with labs.seeded_init(0):
+            network = Model(config).eval()
+        yield measure_cost(partial(network, t=torch.tensor([500]), context=context), network, config)
+    decoder = copy.deepcopy(model.components().autoencoder)
+    yield measure_cost(decoder.decode, decoder, model.config)
+
+
+def measure_cost(evaluate: Callable[[Tensor], object], network: torch.nn.Module, config: Config) -> Cost:
+    """Measure one evaluation of a network on (1, channels, size, size)."""
+    x, numbers = torch.zeros(1, config.channels, config.size, config.size), list[int]()
+
+    def count(module: torch.nn.Module, _: object, output: object) -> None:
+        if not list(module.children()) and isinstance(output, Tensor):
+            numbers.append(output.numel())
+
+    hooks = [module.register_forward_hook(count) for module in network.modules()]
+    try:
+        with FlopCounterMode(display=False) as counter:
+            evaluate(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    with inference.fast_mode(x):
+        seconds = inference.median_seconds(lambda: evaluate(x), RUNS)
+    return Cost(tuple(x.shape[1:]), seconds, counter.get_total_flops(), sum(numbers))
+
+
+def table(costs: list[Cost]) -> str:
+    """Return HTML of the costs that are measured so far."""
+    names = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
+    rows = "".join(
+        f"<tr><th scope=row>{name}</th><td>{'x'.join(map(str, entry.shape))}</td><td>{1000 * entry.seconds:.1f} ms</td>"
+        f"<td>{entry.operations / 1e9:.2f} billion</td><td>{entry.numbers / 1e6:.2f} million</td></tr>"
+        for name, entry in zip(names, costs, strict=False)
+    )
+    times = ""
+    if len(costs) > 1:
+        latent, pixels, *_ = costs
+        times = (
+            f"<p>On pixels: {pixels.seconds / latent.seconds:.1f} times the time, "
+            f"{pixels.operations / latent.operations:.1f} times the operations, "
+            f"{pixels.numbers / latent.numbers:.1f} times the memory.</p>"
+        )
+    head = "".join(f"<th scope=col>{name}</th>" for name in ("", "shape", "time", "operations", "numbers in its maps"))
+    return f'<div class="xy"><table><tr>{head}</tr>{rows}</table></div>{times}'
+
+
+class CostView(View):
+    """View of the costs, measured at a press."""
+
+    TITLE = "Why latent?"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Column(elem_classes="stage"):
+            self.model = CHECKPOINTS.build(paths)
+            self.go = gr.Button("Measure", variant="primary", elem_id="text-measure")
+            text = "Press Measure: a few seconds, on the machine that serves this page."
+            self.table = gr.HTML(plots.paragraph(text), elem_id="text-why")
+            explanation.build(HOW, UNet.forward)
+            self.link = links.build()
+
+    @user_errors_to_gradio
+    def measure(self, name: object) -> Iterator[str]:
+        """Measure the costs. Returns a table as HTML."""
+        costs: list[Cost] = []
+        try:
+            for entry in inference.in_worker_thread(measure_costs(load_model(self.paths, name))):
+                costs.append(entry)
+                yield table(costs)
+        except UserError as error:
+            yield plots.paragraph(controls.error_sentence(error))
+            raise
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the model that the address names."""
+        params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
+        table_value = plots.paragraph(wrong) if wrong else gr.skip()
+        return [CHECKPOINTS.update(self.paths, params.model), links.value(TAB, params, address), table_value]
+
+    def bind(self, page: gr.Blocks) -> None:
+        private: EventSettings = {"queue": False, **controls.HIDDEN, **controls.PRIVATE}
+        page.load(self.on_load, None, [self.model, self.link, self.table], **private)
+        self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **private)
+        self.go.click(self.measure, self.model, self.table, concurrency_id="model", concurrency_limit=1,
+                      trigger_mode="once", **controls.SLOW)  # fmt: skip

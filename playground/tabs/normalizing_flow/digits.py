@@ -1,0 +1,211 @@
+"""Digits: noise becomes pictures and a picture noise, layer by layer; how likely it is; the way to another."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass
+
+import gradio as gr
+from torch import Tensor
+
+from playground.datasets import mnist
+from playground.export import media
+from playground.families import normalizing_flow
+from playground.runtime import validation
+from playground.runtime.paths import Paths
+from playground.runtime.run import last_frame
+from playground.runtime.validation import UserError
+from playground.tabs.normalizing_flow import interpolation, layer_trajectory, likelihood
+from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS, load_model
+from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
+from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
+from playground.web.image_picker import NO_SOURCES, ImagePicker, Sources
+from playground.web.linked_run import on_load
+from playground.web.newest import Requests, newest_only
+from playground.web.scrubber import Film
+from playground.web.view import View
+
+TAB = "normalizing_flow.digits"
+SAMPLES, PICTURE, WAY = CONTENTS = ("samples", "picture", "way")
+SAMPLE = "A sample"
+KINDS = (SAMPLE, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
+ENDS = (SAMPLE, image_picker.TEST_IMAGE)  # of a way
+SIDE = 28  # pixels of a digit
+MOST = 25  # samples
+HOW = """
+Every layer can be undone, so one network draws and reads: from noise z through the layers to a picture, and from any
+picture to its z, exactly but for rounding. After the first scale half of the numbers are done. Each layer knows how
+much it stretches space, so the likelihood is known too. Pixels are whole numbers, a density is of real ones: noise u,
+drawn by a small flow of its own, fills the gaps between them (the dequantisation). What it costs is part of the bits,
+which are a bound, by one draw of u: on average at least those of the exact likelihood.
+
+**Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
+digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
+
+This flow is small and learned for three hours: its samples have the strokes of digits, and some are none.
+
+[Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
+[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation, mixing, temperature) ·
+[Durkan 2019](https://arxiv.org/abs/1906.04032) (splines) ·
+[Ho 2019](https://arxiv.org/abs/1902.00275) (dequantisation) ·
+[Nalisnick 2019](https://arxiv.org/abs/1810.09136) (likelihood of what is none of the data)
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the controls. A drawing or an upload fits into no link."""
+
+    model: str = ""  # its checkpoint
+    show: str = SAMPLES  # one of `CONTENTS`
+    # What is taken to z.
+    picture: str = SAMPLE
+    number: int = 0
+    # The end of a way: a sample and its seed, or a test image and its number.
+    to: str = SAMPLE
+    to_number: int = 1
+    # Of samples.
+    n: int = 16
+    temperature: float = 0.8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.check_choice("what is shown", self.show, CONTENTS)
+        validation.check_choice("picture", self.picture, KINDS)
+        validation.check_choice("other end", self.to, ENDS)
+        validation.check_integer("number of pictures", self.n, 1, MOST)  # the command line makes more
+        highest = 9_999 if (self.show, self.to) == (WAY, image_picker.TEST_IMAGE) else validation.MAX_SEED
+        bounds = {"number": (0, 9_999), "to_number": (0, highest)}
+        validation.check_bounds(self, bounds, labels=validation.LABELS)
+        validation.set_frozen(self, **asdict(self.settings))
+
+    @property
+    def settings(self) -> normalizing_flow.Settings:
+        """Return the settings of the samples."""
+        return normalizing_flow.Settings(self.n, self.temperature, self.seed)
+
+    @property
+    def linkable(self) -> bool:
+        """Return true if a link can hold all that is shown."""
+        return self.show == SAMPLES or self.picture in ENDS
+
+
+def load_images(paths: Paths, model: normalizing_flow.Model, params: ViewParams, sources: Sources) -> list[Tensor]:
+    """Return the pictures that are taken to z, each (1, 1, 28, 28) in [-1, 1]: none, one, or both ends of a way; raise
+    UserError if one is missing."""
+
+    def load_image(kind: str, number: int, seed: int) -> Tensor:
+        if kind == SAMPLE:
+            run = normalizing_flow.sample(model, normalizing_flow.Settings(1, params.temperature, seed))
+            return normalizing_flow.logits_to_images(last_frame(run).x)
+        return mnist.crop(image_picker.load_image(kind, number, sources, mnist.DATASET, paths.data))
+
+    if params.show != SAMPLES and (model.config.channels, model.config.size) != (1, SIDE):
+        raise UserError(f"digits are grey and of {SIDE} x {SIDE} pixels: choose a model of such pictures, or samples")
+    first, last = (params.picture, params.number, params.seed), (params.to, params.to_number, params.to_number)
+    return [load_image(*end) for end in {SAMPLES: [], PICTURE: [first], WAY: [first, last]}[params.show]]
+
+
+def film(model: normalizing_flow.Model, params: ViewParams, x: list[Tensor]) -> Film:
+    """Return the film of the chosen pictures."""
+    if params.show == SAMPLES:
+        return layer_trajectory.sample_film(model, params.settings)
+    if params.show == PICTURE:
+        return layer_trajectory.trip_film(layer_trajectory.there_and_back(model, *x))
+    return interpolation.film(interpolation.interpolate(model, *x))
+
+
+class DigitsView(View):
+    """View of a flow of digits, run anew at each change."""
+
+    TITLE = "Digits"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Row(elem_classes="tab-body"):
+            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+                self.image, self.inputs, self.new_seed = _controls(paths)
+            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+                controls.settings_button()
+                self.stage = scrubber.build(
+                    "Through the flow, layer by layer", "flow-digits", "Drawing first samples …"
+                )
+                self.likelihood = gr.HTML(elem_id="flow-likelihood")
+                explanation.build(HOW, normalizing_flow.Model.decode_steps)
+                self.run = gr.State(None, time_to_live=3600)
+                self.command = export.build(self.run, self.stage)
+                self.link = links.build()
+
+    def show(
+        self, drawing: object, upload: object, correction: object, *values: ControlValue
+    ) -> Iterator[list[ControlValue]]:
+        """Run the flow: draw samples, take a picture to noise and back, or go from one to another. Returns every frame
+        as sprite sheets, and for a picture its likelihood among others as HTML."""
+        try:
+            params = ViewParams(*values)
+            model = load_model(self.paths, params.model)
+            x = load_images(self.paths, model, params, Sources(drawing, upload, correction))
+            film_value = film(model, params, x)
+            run = export.from_film(*self._origin(params), film_value)
+            command = gr.update(value=run.about.get("command"), visible="command" in run.about)
+            link = links.value(TAB, params if params.linkable else None)
+            run_values = [scrubber.pack(film_value), link, run, command]
+            if params.show != PICTURE:
+                yield [*run_values, ""]
+                return
+            is_known = likelihood.is_measured(self.paths, params.model)
+            yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING)]
+            bits = likelihood.bits(model, x[0]).item()
+            yield [*[gr.skip()] * 4, likelihood.table(likelihood.groups(self.paths, params.model), bits)]
+        except UserError as error:
+            stage_value = component.message(error_sentence(error), outdated=True)
+            yield [stage_value, gr.skip(), None, gr.update(visible=False), ""]
+
+    def _origin(self, params: ViewParams) -> tuple[str, dict[str, str]]:
+        """Return name and metadata of the files of a run; samples come from the command line too."""
+        path = CHECKPOINTS.path(self.paths, params.model)
+        by_command = params.show == SAMPLES
+        about = media.build_metadata(path, params.settings) if by_command else media.build_origin(path, params)
+        link = links.record(TAB, params if params.linkable else None)
+        return f"{path.stem}-{params.show}-seed{params.seed}", about | link
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the controls as the address sets them; the pictures are made when they come into view."""
+        first = self.show(*NO_SOURCES, *astuple(ViewParams()))
+        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: next(first)[0])
+
+    def bind(self, page: gr.Blocks) -> None:
+        kind, number, *sources = self.image.inputs
+        outputs = [self.stage, self.link, self.run, self.command, self.likelihood]
+        show = newest_only(self.show), [gr.State(Requests()), *sources, *self.inputs], outputs
+        others = [control.input for control in self.inputs if control not in (kind, number)]
+        changes, private = [*others, *self.image.changes, *self.image.choices], {**controls.LIGHT, **controls.PRIVATE}
+        gr.on(changes, *show, trigger_mode="always_last", api_name="flow_digits", **controls.LIGHT)
+        controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **private)
+        self.link.select(*show, **private)
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **private)
+
+
+def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
+    """Build the choice of a picture, the controls in the order of `ViewParams`, and the button for a new seed."""
+    default, model = ViewParams(), CHECKPOINTS.build(paths)
+    titles = list(zip(("Samples", "A picture to z and back", "A way between two"), CONTENTS, strict=True))
+    hint = "Layer by layer, or from one to another."
+    show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
+    with gr.Column(visible=False) as picture_column:
+        image = image_picker.build("flow-digits", KINDS, "The picture to take to z.", lambda: mnist.DATASET)
+    with gr.Row(visible=False) as end_row:
+        to = gr.Radio(ENDS, value=default.to, label="To", info="The other end of the way.", elem_classes="chips")
+        hint = "Seed of the sample, or number of the test image."
+        to_number = gr.Number(default.to_number, label="Which", info=hint, precision=0)
+    n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.")
+    hint = "Of samples, the standard deviation of z: 1 as the model learned, 0 all alike."
+    temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint)
+    seed, new_seed = controls.seed()
+    kind, number, *_ = image.inputs
+
+    def show_controls(show: str, picture: str, end: str) -> list[object]:
+        sampled = show == SAMPLES or picture == SAMPLE or (show == WAY and end == SAMPLE)
+        return [gr.update(visible=visible) for visible in (show != SAMPLES, show == WAY, show == SAMPLES, sampled)]
+
+    changes, optional = [show.change, kind.input, to.input], [picture_column, end_row, n, temperature]
+    gr.on(changes, show_controls, [show, kind, to], optional, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    return image, [model, *map(skip_preprocess, (show, kind, number, to, to_number, n, temperature, seed))], new_seed

@@ -1,0 +1,67 @@
+"""The lab of flows: invertible layers learn to turn points in the plane into noise while one watches."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import gradio as gr
+
+from playground.datasets import densities
+from playground.families.normalizing_flow.lab import Settings
+from playground.families.normalizing_flow.layers import Coupling
+from playground.runtime.paths import Paths
+from playground.tabs.normalizing_flow import lab_pictures
+from playground.web import controls
+from playground.web.controls import Control, skip_preprocess
+from playground.web.lab_view import LabControls, LabData, LabView, number_control, training_controls
+
+TAB = "normalizing_flow.lab"
+DATA = LabData(densities.DENSITIES, densities.from_drawing)
+HOW = """
+Every layer can be undone: a normalisation shifts and scales, a mixing turns and shears, a coupling bends one coordinate
+as the other one says. How much each of them stretches the plane is known, so the density of every point is known too:
+log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Turn the dial to see the data become noise,
+layer by layer, and a net of noise become the data.
+
+[Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings) ·
+[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation and mixing) ·
+[Durkan 2019](https://arxiv.org/abs/1906.04032) (splines)
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams(Settings):
+    """Parameters of a link, in the order of the controls: the settings of the lab, and the data."""
+
+    data: str = "moons"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        DATA.check_name(self.data)
+
+
+class FlowLabView(LabView[ViewParams]):
+    """View of a flow that learns a density."""
+
+    tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
+    why = "Turn the dial back and forth: the same layers, one way from the data, the other from noise."
+    start_lab = staticmethod(lab_pictures.start_lab)
+
+    def __init__(self, paths: Paths):
+        super().__init__("flow-lab", HOW, Coupling)
+
+    def build_controls(self) -> LabControls:
+        axes: dict[str, Control] = {}
+        axes["data"], pad = DATA.build(ViewParams().data, "flow-pad")
+        hint = "How a coordinate is bent: scaled and shifted, or by a curve of several pieces."
+        axes["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
+                                    elem_classes="chips")  # fmt: skip
+        axes["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalisation and a mixing.")
+        axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Of a spline.")
+        axes["lr"] = number_control("Learning rate", "Of Adam; it falls to 0 in a straight line.")
+        axes["seed"], dice = controls.seed("The same seed gives the same training.")
+        reset = gr.Button("Reset", variant="primary", elem_id="flow-reset")
+        with gr.Accordion("More", open=False):
+            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of a coupling's hidden layers.")
+            axes |= training_controls()
+        inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
+        return LabControls(inputs, axes["seed"], pad, dice, reset)

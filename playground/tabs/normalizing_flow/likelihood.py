@@ -1,0 +1,156 @@
+"""How likely the flow of digits finds a picture, and where that falls among pictures of other kinds."""
+
+import math
+import threading
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from playground.datasets import mnist
+from playground.families import normalizing_flow
+from playground.families.normalizing_flow import LEVELS
+from playground.runtime import files, inference
+from playground.runtime.paths import Paths
+from playground.runtime.rng import Noise, make_rng
+from playground.runtime.run import last_frame
+from playground.runtime.validation import UserError
+from playground.web import palette
+from playground.web.checkpoint_picker import CheckpointPicker
+
+CHECKPOINTS = CheckpointPicker("normalizing_flow", "flow-digits")
+REAL, SAMPLES = "test digits", "samples of the model"  # what the others are measured against
+COMPARED, BATCH = 200, 25
+OTHERS = (20, 1)  # pictures of noise, blank pages
+MEASURING = "Comparing it with digits, inverted digits, noise and a blank page: some seconds, once …"
+UNFETCHED = (
+    "The test digits are not here yet, so samples of the model stand for them: choose a test image to fetch them."
+)
+STACKED = "grid-template-columns:minmax(0,1fr);gap:4px"
+LEAST = 1e-3  # bits that the axis can show
+COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
+Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
+KEPT = 4  # measurements, of a checkpoint each
+_measured: dict[tuple[object, ...], Groups] = {}
+_lock = threading.Lock()  # two first visitors measure once
+
+
+def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
+    """Return a flow of this tab."""
+    return cast(normalizing_flow.Model, CHECKPOINTS.load(paths, name))
+
+
+def dequantize(model: normalizing_flow.Model, x: Tensor) -> normalizing_flow.Dequantized:
+    """Return pictures x (B, C, H, W) in [-1, 1] with a draw of u, always the same for the same place in a batch."""
+    return model.dequantize(x, _eps(x))
+
+
+def bits(model: normalizing_flow.Model, x: Tensor) -> Tensor:
+    """Return bits per dimension (B,) of pictures x, by the draw of u that `dequantize` makes."""
+    return model(x, _eps(x))
+
+
+def _eps(x: Tensor) -> Tensor:
+    return Noise(0, len(x))(x.shape[1:]).to(x)
+
+
+def is_measured(paths: Paths, name: str) -> bool:
+    """Return true if `groups` need not measure."""
+    return _key(paths, name) in _measured
+
+
+def groups(paths: Paths, name: str) -> Groups:
+    """Return bits per dimension of real digits (or of samples, as long as there are none), the same inverted, noise and
+    a blank page; measured once for each checkpoint."""
+    with _lock:
+        key = _key(paths, name)
+        if key not in _measured:
+            if len(_measured) >= KEPT:
+                _measured.clear()
+            _measured[key] = _measure(load_model(paths, name), _real(paths))
+        return _measured[key]
+
+
+def _key(paths: Paths, name: str) -> tuple[object, ...]:
+    return paths, name, files.version(CHECKPOINTS.path(paths, name)), _real(paths) is not None
+
+
+def _real(paths: Paths) -> Tensor | None:
+    """Return test digits, if they were fetched before: nobody waits for them here."""
+    try:
+        return mnist.crop(mnist.load(paths.data, "test", subset=slice(COMPARED))[0])
+    except UserError:
+        return None
+
+
+def _samples(model: normalizing_flow.Model) -> Tensor:
+    run = normalizing_flow.sample(model, normalizing_flow.Settings(n=COMPARED))
+    return normalizing_flow.logits_to_images(last_frame(inference.in_worker_thread(run)).x)
+
+
+def _measure(model: normalizing_flow.Model, real: Tensor | None) -> Groups:
+    x = _samples(model) if real is None else real
+    noise, blank = OTHERS
+    k = torch.floor(LEVELS * torch.rand(noise, *x.shape[1:], generator=make_rng(0)))
+    images = {SAMPLES if real is None else REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,
+              "a blank page": -torch.ones(blank, *x.shape[1:])}  # fmt: skip
+    batches = torch.cat([*images.values()]).split(BATCH)
+    values = torch.cat([*inference.in_worker_thread(bits(model, batch) for batch in batches)])
+    return dict(zip(images, values.split([*map(len, images.values())]), strict=True))
+
+
+def table(groups: Groups, own: float) -> str:
+    """Return HTML: where a picture of so many bits falls among those of `groups`, a line for each kind."""
+    first = next(iter(groups))
+    scale = Scale.of(torch.cat([*groups.values(), torch.tensor([own])]))
+    rows = [
+        f"<div><b>{name}</b> {describe_position(values, groups[first], first)}</div>{scale.line(values, own, colour)}"
+        for (name, values), colour in zip(groups.items(), COLOURS, strict=True)
+    ]
+    return (
+        f"<p><b>This picture:</b> {describe_position(torch.tensor([own]), groups[first], first)} (▼). "
+        f'{"" if first == REAL else UNFETCHED}</p><div class="verdicts" style="{STACKED}">'
+        f"{''.join(rows)}{scale.ends()}</div>"
+    )
+
+
+def describe_position(values: Tensor, real: Tensor, name: str) -> str:
+    """Return the bits of some pictures in words, against those of real ones, of this name."""
+    if len(values) == 1:
+        return (
+            f"{values.item():.2f} bits per dimension, likelier than {(real > values).float().mean():.0%} of the {name}"
+        )
+    text = f"{values.mean():.2f} bits per dimension on average"
+    if values is real:
+        return text
+    return f"{text}; {(values < real.median()).float().mean():.0%} of them are likelier than the median of the {name}"
+
+
+class Scale(NamedTuple):
+    """A logarithmic axis of bits, by the logarithms of its ends."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Scale":
+        """Return one that holds all of some values."""
+        low, high = (end.item() for end in values.clamp(min=LEAST).log().aminmax())
+        return cls(low, max(high, low + 1e-6))
+
+    def at(self, value: float) -> str:
+        """Return the place of a value in CSS."""
+        return f"{1 + 97 * (math.log(max(value, LEAST)) - self.low) / (self.high - self.low):.1f}%"
+
+    def line(self, values: Tensor, own: float, colour: str) -> str:
+        """Return HTML: a tick for each value, and a mark for the own one."""
+        ticks = (f'<i style="left:{self.at(v)};top:8px;background:{colour}"></i>' for v in values.tolist())
+        return f'<div class="line" style="height:24px">{"".join(ticks)}<u style="left:{self.at(own)}">▼</u></div>'
+
+    def ends(self) -> str:
+        """Return HTML: what the ends are."""
+        low, high = (f"{math.exp(end):.2g}" for end in self)
+        return (
+            f'<span style="display:flex;justify-content:space-between"><span>{low}</span>'
+            f"<span>bits per dimension, logarithmic; left is likelier</span><span>{high}</span></span>"
+        )

@@ -1,0 +1,77 @@
+"""The lab of score matching: a small network learns the score of points in the plane while one watches."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import gradio as gr
+
+from playground.datasets import densities
+from playground.families import score_matching
+from playground.families.score_matching.lab import Settings
+from playground.runtime.paths import Paths
+from playground.tabs.score_matching import lab_pictures
+from playground.web import controls
+from playground.web.controls import Control, skip_preprocess
+from playground.web.lab_view import LabControls, LabData, LabView, number_control, training_controls
+
+TAB = "score_matching.lab"
+DATA = LabData(densities.DENSITIES, densities.from_drawing)
+HOW = """
+The score is the gradient of the log density: at every place the way to where the data are denser. Nobody knows it for
+pictures; for these points it is known exactly, and stands beside what a network has learned. Denoising score matching
+adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
+to the middle of all, in little noise to the nearest mode: turn the dial.
+
+What is minimised, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
+
+- *Denoising*: E λ(σ) ‖s(x, σ) + ε / σ‖². The noise that was added can't be told from x alone, so this never comes to 0.
+- *Sliced*: E λ(σ) (vᵀ ∂s/∂x v + ½ ‖s(x, σ)‖²) for random directions v. It needs no noise that is known, and falls
+  below 0.
+- *Explicit*: E λ(σ) ‖s(x, σ) − ∇ log p(x; σ)‖², where the score is known, as here.
+
+[Vincent 2011](https://www.iro.umontreal.ca/~vincentp/Publications/smdae_techreport.pdf) (denoising score matching) ·
+[Song 2019](https://arxiv.org/abs/1907.05600) (many noise levels) ·
+[Song 2020](https://arxiv.org/abs/1905.07088) (sliced)
+"""
+OBJECTIVES = [("Denoising", "denoising"), ("Sliced", "sliced"), ("Explicit", "explicit")]
+
+
+@dataclass(frozen=True)
+class ViewParams(Settings):
+    """Parameters of a link, in the order of the controls: the settings of the lab, and the data."""
+
+    data: str = "grid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        DATA.check_name(self.data)
+
+
+class ScoreLabView(LabView[ViewParams]):
+    """View of a network that learns a score."""
+
+    tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
+    why = "Turn the dial: the less noise, the finer the score."
+    start_lab = staticmethod(lab_pictures.start_lab)
+
+    def __init__(self, paths: Paths):
+        super().__init__("score-lab", HOW, score_matching.loss)
+
+    def build_controls(self) -> LabControls:
+        axes: dict[str, Control] = {}
+        axes["data"], pad = DATA.build(ViewParams().data, "score-pad")
+        hint = "Learn from the noise that was added; from random directions; or from the true score."
+        axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
+        axes["sigma_min"] = number_control("Least noise", "The same as the most for a single level.")
+        axes["sigma_max"] = number_control("Most noise", "Standard deviation; the data are about 4 wide.")
+        axes["lr"] = number_control("Learning rate", "Of Adam; it falls to 0 in a straight line.")
+        axes["seed"], dice = controls.seed("The same seed gives the same training.")
+        reset = gr.Button("Reset", variant="primary", elem_id="score-reset")
+        with gr.Accordion("More", open=False):
+            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of the network's hidden layers.")
+            axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="Of the network.")
+            hint = "Waves that it is given for the place."
+            axes["frequencies"] = gr.Slider(0, 8, step=1, label="Frequencies", info=hint)
+            axes |= training_controls()
+        inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
+        return LabControls(inputs, axes["seed"], pad, dice, reset)

@@ -1,0 +1,120 @@
+"""Langevin: particles that follow a score through the plane, by every sampler there is for it, played and scrubbed."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+
+import gradio as gr
+
+from playground.datasets import densities
+from playground.export import media
+from playground.families.score_matching import langevin, samplers
+from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
+from playground.tabs.score_matching import langevin_runs
+from playground.tabs.score_matching.langevin_runs import ViewParams
+from playground.web import controls, export, links, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.linked_run import LinkedRunView
+from playground.web.stop import Outputs
+
+TAB = "score_matching.langevin"
+HOW = """
+Langevin dynamics follows the score uphill and is shaken by just so much noise that it ends with the density itself. In
+theory from anywhere; in practice nothing crosses the empty space between two modes, so how many particles each one gets
+depends on where they began. Much noise fills that space: annealing begins there, where there is a single hill, and
+takes the noise away little by little. The reverse process and the probability flow do the same in one go.
+
+A step suits a density if it is some share of a variance: of the noise level where that falls (annealed), else of the
+narrowest part of the density with its noise. The formula has the h that comes of it.
+
+[Welling 2011](https://www.stats.ox.ac.uk/~teh/research/compstats/WelTeh2011a.pdf) (Langevin) ·
+[Song 2019](https://arxiv.org/abs/1907.05600) (annealed) ·
+[Song 2021](https://arxiv.org/abs/2011.13456) (predictor-corrector, probability flow)
+"""
+
+
+def describe_run(paths: Paths, params: ViewParams) -> dict[str, str]:
+    """Return the metadata of a file; the exact score comes from no checkpoint."""
+    if params.score == langevin_runs.EXACT:
+        return {"settings": json.dumps(asdict(params))}
+    return media.build_origin(langevin_runs.CHECKPOINTS.path(paths, params.model), params)
+
+
+def update_model(paths: Paths, model: str, data: str, score: str) -> Value:
+    """Return the update of the control of the model: it chooses between learned scores of the same data."""
+    names = langevin_runs.learned_densities(paths).get(data, [])
+    value = model if model in names else next(iter(names), model)
+    # Gradio refuses a value that is no choice, even of a hidden control.
+    return gr.update(choices=names or [value], value=value, visible=score == langevin_runs.LEARNED and len(names) > 1)
+
+
+class LangevinView(LinkedRunView):
+    """View of particles that a sampler moves along a score."""
+
+    TITLE = "Langevin"
+    picker, params_type, tab = langevin_runs.CHECKPOINTS, ViewParams, TAB
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Walking …")
+        self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
+
+    @run_view.errors_on_stage(n_others=2)
+    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+        """Let particles follow a score. Returns every frame as sprite sheets."""
+        params, frames = langevin_runs.resolve(self.paths, ViewParams(*values)), list[Frame]()
+        steps = samplers.SAMPLERS[params.sampler].steps(params.steps)
+
+        def finish() -> list[object]:
+            film = langevin_runs.film(params, frames)
+            about = describe_run(self.paths, params) | links.record(TAB, params)
+            run = export.from_film(f"{TAB}-seed{params.seed}", about, film)
+            return [scrubber.pack(film), run, links.value(TAB, params)]
+
+        yield from run_view.stream_run(
+            langevin_runs.run(langevin_runs.score_of(self.paths, params), params), steps, frames.append,
+            lambda frame: [langevin_runs.preview(params, frame)], finish,
+        )  # fmt: skip
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
+        """Return the controls as the address sets them, with the models of its data."""
+        stage_value, link, model, data, score, *others = super().on_load(request)
+        return [stage_value, link, update_model(self.paths, model["value"], data, score), data, score, *others]
+
+    def bind(self, page: gr.Blocks) -> None:
+        model, data, score, sampler = self.layout.inputs[:4]
+        gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
+              queue=False, **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+        triggers = [control.input for control in (model, data, score, sampler)]
+        self.bind_runs(page, self.sample, "score_langevin", triggers)
+
+
+def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
+    """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    default = ViewParams()
+    data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
+    learned = ", ".join(langevin_runs.learned_densities(paths)) or "none"
+    hint = f"Exact, or a network's (available for: {learned})."
+    score = gr.Radio(langevin_runs.SCORES, value=default.score, label="Score", info=hint, elem_classes="chips")
+    hint = "The network whose score is followed."
+    model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
+    titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
+    hint = "The first two stay at the least noise."
+    sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
+    n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
+    hint = "h by the variance at hand; too large overshoots, too small crawls."
+    step_size = gr.Number(default.step_size, label="Step size", info=hint, min_width=100)
+    temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
+    controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
+    controls.enable_for_samplers(temperature, sampler, "langevin")
+    steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
+    seed, new_seed = controls.seed()
+    with gr.Accordion("More", open=False):
+        low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
+        hint = "Where annealing begins; the first two begin within half of it."
+        high = gr.Number(default.high, label="Most noise", info=hint, min_width=100)
+    inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
+    return [*map(skip_preprocess, inputs)], new_seed

@@ -1,0 +1,216 @@
+"""Restore: the score of digits applied to a picture: its noise removed, its holes filled, its likelihood told."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import EllipsisType
+from typing import NamedTuple
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from playground.datasets.mnist import crop
+from playground.export import media
+from playground.families import ddpm
+from playground.families.score_matching import langevin, samplers
+from playground.runtime import pictures
+from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
+from playground.runtime.validation import UserError
+from playground.tabs.ddpm import forward, runs
+from playground.tabs.score_matching import digits, inverse_films, inverse_problems
+from playground.tabs.score_matching.inverse_params import (
+    DENOISE,
+    FLAT,
+    INPAINT,
+    LEFT,
+    LIKELIHOOD,
+    LOW,
+    LOWER,
+    MASKS,
+    N_REFERENCES,
+    PAINTED,
+    SIDE,
+    SQUARE,
+    Problem,
+    ViewParams,
+)
+from playground.tabs.score_matching.inverse_problems import check, entropy
+from playground.web import controls, drawing_pad, explanation, export, image_picker, links, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.image_picker import ImagePicker, Sources
+from playground.web.linked_run import LinkedRunView
+from playground.web.scrubber import Film, Strip
+from playground.web.stop import Outputs
+
+TAB = "score_matching.restoration"
+AREAS: dict[str, tuple[EllipsisType | slice, ...]] = {
+    LEFT: (..., slice(16)),
+    LOWER: (..., slice(16, None), slice(None)),
+    SQUARE: (..., slice(10, 22), slice(10, 22)),
+}
+HOW = f"""
+One score, three tasks, three ways to follow it.
+
+**Denoise.** The picture gets noise, and the reverse process runs from there. Each result is a sample of p(x₀ | y), one
+of the pictures that may lie behind the noisy one, y. Tweedie's formula gives their mean in a single step: blurred, but
+nearest on average. The squared error of a sample is twice that of the mean: its PSNR is 3 dB less. The probability flow
+would give one and the same result each time.
+
+**Inpaint.** Where the picture is known, the score leads to it; elsewhere it is the network's. Several steps of Langevin
+dynamics at each level let the two agree; the reverse process, with one step a level, leaves more seams.
+
+**Likelihood.** The probability flow leads from the picture to noise of σ = {FLAT:g}, whose density is
+known; by how much it thins the density out on the way is estimated with random signs. What is computed is the
+continuous density of pictures of 32 x 32 pixels in [−1, 1] with noise of σ = {LOW:g}, at the picture with
+such noise, y. It can't be compared with the bits of discrete pictures, nor with another σ; in grey levels of 0 to 255
+it would be log₂ 127.5 = 6.99 bits per dimension more. The 240 pixels of the border, always black, give about
+{-240 * entropy(LOW):.0f} nats and tell nothing. *Beyond the noise* is log₂ p(y | x₀) / p(y): what is
+left when the noise is known. There the border counts for nothing. A blank picture is likelier than a digit.
+
+[Efron 2011](https://doi.org/10.1198/jasa.2011.tm11181) (Tweedie's formula) ·
+[Vincent 2011](https://www.iro.umontreal.ca/~vincentp/Publications/smdae_techreport.pdf) (noise and score) ·
+[Song 2019](https://arxiv.org/abs/1907.05600) (annealed) ·
+[Song 2021](https://arxiv.org/abs/2011.13456) (reverse process, inpainting, likelihood) ·
+[Hutchinson 1990](https://doi.org/10.1080/03610919008812866) (random signs)
+"""
+
+
+class Task(NamedTuple):
+    """Task for the score."""
+
+    # Function of a model, the parameters and the problem that returns the frames of a run.
+    solve: Callable[[ddpm.Model, ViewParams, Problem], Iterator[Frame]]
+    # Function that shows some frames, given also the first of all.
+    strips: Callable[[ViewParams, Problem, Frame, Sequence[Frame]], list[Strip]]
+    film: Callable[[ViewParams, Problem, Sequence[Frame]], Film]  # function that makes the film of the run
+    code: Callable[..., object]  # function that is shown as the one that ran
+    steps: Callable[[int], int]  # function from a number of evaluations to the number of steps
+
+
+TASKS = {
+    DENOISE: Task(
+        inverse_problems.denoise, inverse_films.denoised_strips, inverse_films.denoised_film,
+        langevin.predictor_corrector, samplers.SAMPLERS["reverse diffusion"].steps,
+    ),
+    INPAINT: Task(
+        inverse_problems.inpaint, inverse_films.inpainted_strips, inverse_films.inpainted_film,
+        langevin.inpainting_score, samplers.SAMPLERS["annealed"].steps,
+    ),
+    LIKELIHOOD: Task(
+        inverse_problems.likelihood, inverse_films.likelihood_strips, inverse_films.likelihood_film,
+        langevin.log_likelihood, lambda evaluations: evaluations // 2,
+    ),
+}  # fmt: skip
+
+
+def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
+    """Return the picture, (1, C, H, W) in [-1, 1]."""
+    return forward.load_picture(paths, params.model, params.picture, params.number, sources)
+
+
+def missing(mask: str, painted: object) -> Tensor:
+    """Return the mask of the missing pixels, bool (1, 1, 32, 32), or raise UserError if it is empty."""
+    pixels = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    if mask != PAINTED:
+        pixels[AREAS[mask]] = True
+    elif isinstance(painted, str) and painted:  # for a moment the pad's value is the picture under the brush
+        crop(pixels)[:] = torch.from_numpy(drawing_pad.decode(painted) > 127)
+    if not pixels.any():
+        raise UserError("nothing is missing: paint what is to be filled in, or choose another mask")
+    return pixels
+
+
+def linkable(params: ViewParams) -> ViewParams | None:
+    """Return the parameters if a link can hold all that makes the run, which it cannot of a drawing or an upload."""
+    is_drawn = params.picture in (image_picker.DRAWING, image_picker.UPLOAD) or params.painted
+    return None if is_drawn else params
+
+
+class RestorationView(LinkedRunView):
+    """View of a picture that the score restores, or whose likelihood it tells."""
+
+    TITLE = "Restore"
+    picker, params_type, tab = runs.CHECKPOINTS, ViewParams, TAB
+    image: ImagePicker
+    drawings: list[Control]  # of the `Sources`, and the brush
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        stage = partial(scrubber.build, "A picture restored", "score-restoration", "Press Sample: a few seconds.")
+        code = TASKS[DENOISE].code
+        self.layout = run_view.lay_out("score-restoration", self._build_controls, stage, HOW, code)
+
+    @run_view.errors_on_stage(n_others=3)
+    def restore(
+        self, drawing: object, upload: object, correction: object, painted: object, *values: ControlValue
+    ) -> Iterator[Value | Outputs]:
+        """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
+        params, frames = ViewParams(*values), list[Frame]()
+        task, mask = TASKS[params.task], missing(params.mask if params.task == INPAINT else LEFT, painted)
+        model = runs.load_model(self.paths, params.model)
+        x0 = picture(self.paths, params, Sources(drawing, upload, correction))
+        check(model)
+        problem = Problem(x0, mask)
+
+        def finish() -> list[object]:
+            film = task.film(params, problem, run_view.subsample(frames, digits.MAX_FRAMES))
+            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, params.model), params)
+            run = export.from_film(f"{TAB}-seed{params.seed}", about | links.record(TAB, linkable(params)), film)
+            return [scrubber.pack(film), run, links.value(TAB, linkable(params)), explanation.source(task.code)]
+
+        yield from run_view.stream_run(
+            task.solve(model, params, problem), task.steps(params.evaluations), frames.append,
+            lambda frame: task.strips(params, problem, frames[0], [frame]), finish,
+        )  # fmt: skip
+
+    def update_brush(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> Value:
+        """Return the value of the brush's pad: the picture to restore under what is painted."""
+        try:
+            params = ViewParams(*values)
+            if not params.painted:
+                return gr.skip()
+            x = crop(picture(self.paths, params, Sources(drawing, upload, correction)))
+            return drawing_pad.pack_background(pictures.to_uint8(x)[0])
+        except UserError:
+            return drawing_pad.pack_background(None)
+
+    def bind(self, page: gr.Blocks) -> None:
+        *sources, brush = self.drawings
+        model, task, _, _, mask, *_ = inputs = self.layout.inputs
+        changes = [*self.image.changes, *self.image.choices, *(control.input for control in (model, task, mask))]
+        gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT, **controls.PRIVATE)
+        self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings, [self.layout.code])
+
+    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+        default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
+        task = gr.Radio(list(TASKS), value=default.task, label="Task", info="What the score is used for.",
+                        elem_classes="chips")  # fmt: skip
+        self.image = image_picker.build("score-restoration", forward.KINDS, "The picture to restore.",
+                                        partial(runs.CHECKPOINTS.dataset, self.paths), [model])  # fmt: skip
+        with gr.Column(visible=False) as mask_column:
+            hint = "What is to be filled in."
+            mask = gr.Radio(MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
+        with gr.Column(visible=False) as brush_column:
+            brush = drawing_pad.build("score-restoration-mask", "paint what is missing")
+        noise = gr.Slider(2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Added; black to white is 2.")
+        hint = "From the same picture: results, or probes of the likelihood."
+        n = gr.Slider(N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
+        hint = "Of the network for each; more are slower, and better."
+        evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
+        hint = "Whose score: of all digits, or of one."
+        digit = gr.Dropdown(digits.DIGITS, value=default.digit, label="Digit", info=hint)
+        seed, new_seed = controls.seed()
+
+        def show_controls(task: str, mask: str) -> list[object]:
+            return [gr.update(visible=visible) for visible in
+                    (task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED)]  # fmt: skip
+
+        gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], queue=False,
+              **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+        kind, number, *sources = self.image.inputs
+        self.drawings = [*sources, brush]
+        inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)
+        return [model, *map(skip_preprocess, inputs)], new_seed

@@ -1,0 +1,67 @@
+"""What the controls choose, and what a view makes of it."""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import NamedTuple
+
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.vae import codes
+from playground.tabs.vae.codes import Settings, Start
+from playground.web import component, image_picker
+from playground.web.controls import Control, ControlValue
+from playground.web.image_picker import NO_SOURCES, Sources
+
+
+class Choice(NamedTuple):
+    """Values of the controls in their order."""
+
+    model: ControlValue
+    picture: ControlValue
+    number: ControlValue
+    drawing: object
+    upload: object
+    correction: object
+    seed: ControlValue
+    to: ControlValue = Settings.to
+    to_number: ControlValue = Settings.to_number
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Choice":
+        """Return the values of the controls for settings, with nothing drawn or uploaded."""
+        model, picture, number, *others = astuple(settings)
+        return cls(model, picture, number, *NO_SOURCES, *others)
+
+    @property
+    def settings(self) -> Settings:
+        """Return the values as a link can hold them, or raise UserError if one is not allowed."""
+        return Settings(self.model, self.picture, self.number, self.seed, self.to, self.to_number)
+
+    def for_view(self, name: str) -> "Choice":
+        """Return the part on which a view depends: only one has another end."""
+        return self if name == "interpolate" else self._replace(to=Settings.to, to_number=Settings.to_number)
+
+    def start(self, paths: Paths) -> Start:
+        """Return the chosen image with its code, or raise UserError if there is none yet."""
+        sources = Sources(self.drawing, self.upload, self.correction)
+        missing = image_picker.missing_input(self.picture, sources)
+        if missing:
+            raise UserError(missing)
+        return codes.start(paths, self.settings, sources)
+
+
+def _message(text: str) -> list[object]:
+    return [component.message(text, outdated=True)]
+
+
+@dataclass(frozen=True)
+class View:
+    """View of the tab."""
+
+    title: str
+    hint: str
+    # Function that builds the components that an image fills, and controls of the view's own.
+    build: Callable[[Paths], tuple[list[Control], list[Control]]]
+    show: Callable[[Paths, Start], list[object]]  # function that returns the values of the components for an image
+    # Function that returns their values for a text, which fade what else they show.
+    message: Callable[[str], list[object]] = _message

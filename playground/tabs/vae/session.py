@@ -1,0 +1,96 @@
+"""What the page of one visitor shows: the selected view, the choice that fills each view, and the picture on show."""
+
+import json
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from playground.runtime import validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.vae import answers, codes, interpolate
+from playground.tabs.vae.choice import Choice
+from playground.tabs.vae.codes import Settings
+from playground.web.newest import Requests
+
+FIRST = "traverse"
+MOVABLE = ("traverse", "map")  # views whose code can be moved
+# JavaScript that puts the state of the visible view's stage in the browser first among the inputs, see `picture`.
+ON_SHOW = """(...values) => values.with(0, JSON.stringify({
+  ...[...document.querySelectorAll('[id^=vae-] [data-ready]')].find((stage) => stage.offsetParent)?.dataset}))"""
+TRAVERSE_CODE = """(...values) =>
+  values.with(0, document.querySelector('#vae-traverse [data-code]')?.dataset.code ?? '')"""
+
+
+class Picture(NamedTuple):
+    """Picture on show: what the decoder of a model draws of a code."""
+
+    model: str
+    z: Tensor  # the code (Z,)
+    settings: Settings | None  # settings that give this code, None if it was moved
+
+
+class Session(Requests):
+    """State of a visitor's page.
+
+    Attributes:
+        selected: name of the selected view.
+        is_opening: a link is about to select another view than the first.
+        filled: the choice that each view shows; None after an error.
+        moved: names of the views whose code was moved since they were filled.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.selected, self.is_opening = FIRST, False
+        self.filled: dict[str, Choice | None] = {}
+        self.moved: set[str] = set()
+
+    def fill(self, name: str, choice: Choice | None) -> None:
+        """Note what a view shows from now on."""
+        self.filled[name] = choice
+        self.moved.discard(name)
+
+    def picture(self, paths: Paths, text: object) -> Picture:
+        """Return the picture on show.
+
+        Args:
+            text: data of the visible stage as JSON: its "code", if that can be moved, or the "index" of its frame.
+
+        Raises:
+            UserError: there is none.
+        """
+        choice, stage = self.filled.get(self.selected), parse(text)
+        start = choice.start(paths) if choice else None
+        if self.selected in MOVABLE:
+            model, z = read_code(paths, stage.get("code"))
+            if start and start.settings.model == model and torch.equal(z, start.z.clamp(-codes.LIMIT, codes.LIMIT)):
+                return Picture(model, z, start.settings)
+            return Picture(model, z, None)
+        if start is None:
+            raise UserError("there is no picture on show: choose one, or open Traverse")
+        if self.selected != "interpolate":
+            return Picture(start.settings.model, start.z, start.settings)
+        text = str(stage.get("index"))
+        index = validation.check_integer("frame", int(text) if text.isdecimal() else text, 0, interpolate.FRAMES - 1)
+        return Picture(start.settings.model, interpolate.ways(paths, start)["arc"][index], None)
+
+
+def read_code(paths: Paths, text: object) -> tuple[str, Tensor]:
+    """Return the model and the code (Z,) on show in a view whose code can be moved, or raise UserError if there is
+    none."""
+    params = parse(text)
+    model = str(params.get("model"))
+    return model, answers.code(codes.load(paths, model), params.get("z"))
+
+
+def parse(text: object) -> dict[str, object]:
+    """Return the object in a JSON text, or raise UserError if it holds none."""
+    try:
+        value = json.loads(str(text))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise UserError("there is no picture on show yet: wait until one is there")
+    return value

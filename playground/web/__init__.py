@@ -1,0 +1,1 @@
+"""Components and wiring that the tabs share."""

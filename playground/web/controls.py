@@ -1,0 +1,160 @@
+"""Controls that every tab shares, and the answer of a function to bad input."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+import gradio as gr
+
+from playground.diffusion.samplers import SAMPLERS
+from playground.runtime.validation import MAX_SEED, UserError
+
+Control: TypeAlias = Any  # Gradio component; type checkers do not know its events, which Gradio adds at run time
+ControlValue: TypeAlias = Any  # value of a control as anyone may send it, until a view's parameters have checked it
+Trigger: TypeAlias = Callable[..., Any]  # event of a component, such as `button.click`
+Event: TypeAlias = Any  # value of a listener, on which `.then` goes on
+EventSettings: TypeAlias = dict[str, Any]  # keyword arguments of `gr.on` and of events
+Run = TypeVar("Run")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PRIVATE: EventSettings = {"api_visibility": "private"}  # no part of the API
+# Without progress, on any component: at each event of the page, Gradio's browser code visits all components once for
+# every component that ever showed progress.
+HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": []}
+LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
+MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}  # a run
+SLOW: EventSettings = {"show_progress": "minimal", **PRIVATE}  # takes a second or so after a press
+
+
+def skip_preprocess(control: Control) -> Control:
+    """Pass any value on to the function, whose own checks are complete and say what to do.
+
+    Gradio checks only the bounds of a slider; a string or a null breaks its checks, and the user would see "Error".
+    """
+    control.preprocess = lambda payload: payload
+    return control
+
+
+def on_new_seed(button: gr.Button, number: Control) -> Event:
+    """Return the event that sets a new seed when a button is clicked; go on with `.then`."""
+    return button.click(None, None, number, js=f"() => Math.floor(Math.random() * {MAX_SEED})")
+
+
+def track_run(stage: gr.HTML, triggers: Sequence[Trigger], bind: Callable[[], Event], stale: bool = False) -> Event:
+    """Return the event that begins a run; the scrubber `stage` waits for it from the first moment.
+
+    Args:
+        bind: function that binds the run to the triggers and returns the event; it is called after the scrubber has
+            bound its own.
+        stale: mark the pictures on show as those of other settings from the first moment.
+    """
+
+    def send(event: str) -> str:
+        return f"""() => document.querySelector('#{stage.elem_id} [data-live]')
+          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {str(stale).lower()}}}))"""
+
+    gr.on(triggers, None, None, None, js=send("run-requested"))
+    event = bind()
+    event.then(None, None, None, js=send("run-ended"))
+    return event
+
+
+def enable_alternately(stage: gr.HTML, start_buttons: Sequence[gr.Button], stop: gr.Button) -> None:
+    """Enable only Stop while the scrubber `stage` waits for a run or shows one under way, and otherwise only the
+    buttons that start one."""
+
+    def enable_stop(enabled: bool) -> str:
+        update = "{{__type__: 'update', interactive: {}}}".format
+        start_update, stop_update = (update(str(value).lower()) for value in (not enabled, enabled))
+        return f"() => [{', '.join([start_update] * len(start_buttons) + [stop_update])}]"
+
+    stage.play(None, None, [*start_buttons, stop], js=enable_stop(True))
+    stage.end(None, None, [*start_buttons, stop], js=enable_stop(False))
+
+
+def settings_button() -> None:
+    """Build the button that goes to the controls, which come last on a phone."""
+    js = "() => [...document.querySelectorAll('.controls')].find((column) => column.offsetParent)?.scrollIntoView()"
+    gr.Button("Settings", elem_classes="to-settings", min_width=80).click(None, None, None, js=js)
+
+
+def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
+    """Let the scrubber `stage` tell the user while the controls differ from the settings of the run on show."""
+    texts = [control for control in controls if isinstance(control, gr.Textbox)]
+    others = [control for control in controls if not isinstance(control, gr.Textbox)]
+    send = f"document.querySelector('#{stage.elem_id} [data-ready]')?.dispatchEvent(new Event('settings-changed'))"
+    gr.on([control.input for control in others], None, None, None, js=f"() => {{ {send} }}")
+    for text in texts:
+        # Its `input` follows Enter, but no paste and no deletion; its `change` follows a new value of ours, too.
+        text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {send} }}")
+
+
+def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
+    """Build the seed, and the button for a new one: bind it with `on_new_seed`."""
+    with gr.Row(equal_height=True, elem_classes="seed"):
+        number = skip_preprocess(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
+        button = gr.Button("New seed", min_width=90, scale=1, elem_classes="input-button")
+    return number, button
+
+
+def sampler(value: str) -> gr.Radio:
+    """Build the choice of a diffusion sampler."""
+    choices = [(row.title, name) for name, row in SAMPLERS.items()]
+    hint = (
+        "DDPM adds fresh noise at every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps, and Heun "
+        "evaluates the network twice at each."
+    )
+    return skip_preprocess(gr.Radio(choices, value=value, label="Sampler", info=hint, elem_classes="chips"))
+
+
+def eta(value: float, sampler: gr.Radio) -> gr.Slider:
+    """Build DDIM's noise level, which is disabled while another sampler is chosen."""
+    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="Of DDIM: 0 adds none, 1 as much as DDPM.")
+    enable_for_samplers(slider, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
+    return skip_preprocess(slider)
+
+
+def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
+    """Disable a control while a sampler is chosen that does not use it."""
+    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **PRIVATE)
+
+
+def user_errors_to_gradio(function: Function) -> Function:
+    """Turn a `UserError` of a function or generator into the sentence that the page and the API show."""
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> object:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            raise gradio_error(error) from error
+
+    @functools.wraps(function)
+    def iterate(*args: object, **kwargs: object) -> Iterator[object]:
+        try:
+            yield from function(*args, **kwargs)
+        except UserError as error:
+            raise gradio_error(error) from error
+
+    return cast(Function, iterate if inspect.isgeneratorfunction(function) else call)
+
+
+def check_kept(run: Run | None) -> Run:
+    """Return the run in a visitor's state, which drops it after an hour, or raise UserError if it is not there."""
+    if run is None:
+        raise UserError("this run is no longer kept: sample again")
+    return run
+
+
+def gradio_error(error: UserError, visible: bool = True) -> gr.Error:
+    """Return an error as Gradio shows it, in a corner of the page unless its place shows it already, and in the API."""
+    return gr.Error(error_sentence(error), print_exception=False, visible=visible)
+
+
+def error_sentence(error: Exception) -> str:
+    """Return an error as a sentence for the page; errors that are not the user's own come without details."""
+    if not isinstance(error, UserError):
+        return "Something broke on our side; please try again."
+    text = str(error).strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -1,0 +1,23 @@
+// Elements of the page.
+
+// Returns a new element with properties and children.
+export function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+// Returns a new SVG element with attributes.
+export function makeSvg(tag, attributes) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+// Returns a canvas that screen readers announce as an image with this label.
+export function makeCanvas(label, properties = {}) {
+  const canvas = make('canvas', properties);
+  canvas.setAttribute('role', 'img');
+  canvas.setAttribute('aria-label', label);
+  return canvas;
+}

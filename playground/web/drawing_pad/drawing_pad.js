@@ -1,0 +1,99 @@
+// Drawing pad: white ink on black, or orange ink over an image. After each stroke the value becomes the JSON of all
+// strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
+// drawing and leaves the drawing.
+
+const SIDE = 280; // pixels of the canvas
+const INK_WIDTH = 22;
+const SEND_DELAY = 60; // milliseconds
+const INK_ON_BLACK = '#fff';
+const INK_ON_IMAGE = '#e69f00';
+
+const canvas = element.querySelector('canvas');
+const context = canvas.getContext('2d');
+const pad = {
+  strokes: [], // lists of points
+  stroke: null, // the stroke under way
+  colour: INK_ON_BLACK,
+  sendTimer: 0,
+};
+
+// Draws all strokes; a stroke of one point is a dot.
+function paint() {
+  context.clearRect(0, 0, SIDE, SIDE);
+  Object.assign(context, {strokeStyle: pad.colour, lineWidth: INK_WIDTH, lineCap: 'round', lineJoin: 'round'});
+  for (const [start, ...others] of pad.strokes) {
+    context.beginPath();
+    context.moveTo(...start);
+    for (const point of others.length ? others : [[start[0] + 0.01, start[1]]]) context.lineTo(...point);
+    context.stroke();
+  }
+}
+
+// Returns the drawing as the component's value.
+function encode() {
+  return pad.strokes.length ? JSON.stringify(pad.strokes) : '';
+}
+
+// Sends the drawing, unless it changes again within a moment.
+function send() {
+  clearTimeout(pad.sendTimer);
+  pad.sendTimer = setTimeout(() => {
+    props.value = encode();
+    trigger('change');
+  }, SEND_DELAY);
+}
+
+// Puts the image of a new value under the drawing.
+function load() {
+  const background = props.value?.background;
+  if (background === undefined) return;
+  canvas.style.backgroundImage = background && `url("${background}")`;
+  pad.colour = background ? INK_ON_IMAGE : INK_ON_BLACK;
+  paint();
+  props.value = encode();
+}
+
+// Returns the place of a pointer event in pixels of the canvas.
+function positionOf(event) {
+  const box = canvas.getBoundingClientRect();
+  const position = [event.clientX - box.left, event.clientY - box.top];
+  return position.map((value, axis) => Math.round((value * SIDE) / (axis ? box.height : box.width)));
+}
+
+function startStroke(event) {
+  if (!event.isPrimary || event.button !== 0) return;
+  canvas.setPointerCapture(event.pointerId);
+  pad.stroke = [positionOf(event)];
+  pad.strokes.push(pad.stroke);
+  paint();
+}
+
+function continueStroke(event) {
+  if (!pad.stroke || !event.isPrimary) return;
+  pad.stroke.push(positionOf(event));
+  paint();
+}
+
+function endStroke() {
+  if (!pad.stroke) return;
+  pad.stroke = null;
+  send();
+}
+
+// Undoes the last stroke, or clears the pad.
+function press(event) {
+  const action = event.target.dataset?.do;
+  if (!action) return;
+  pad.strokes = action === 'undo' ? pad.strokes.slice(0, -1) : [];
+  paint();
+  send();
+}
+
+canvas.addEventListener('pointerdown', startStroke);
+canvas.addEventListener('pointermove', continueStroke);
+canvas.addEventListener('pointerup', endStroke);
+canvas.addEventListener('pointercancel', endStroke);
+element.addEventListener('click', press);
+watch('value', load);
+if (typeof props.value === 'string' && props.value) pad.strokes = JSON.parse(props.value); // the pad was hidden
+paint();

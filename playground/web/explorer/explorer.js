@@ -1,0 +1,170 @@
+// Latent explorer: a slider for each dimension of a code, and the image that follows them.
+// `props.value` comes from pack() of explorer/__init__.py or from message().
+
+import {make} from '../dom.js';
+import {paintPixels} from '../pixels.js';
+import {newestOnly} from '../requests.js';
+import {drawDiagram} from '../diagram/diagram.js';
+import {cellAt, describeDimension, sourceOf} from './posterior.js';
+
+const MAX_WIDTH = 224; // CSS pixels of an image
+const IMAGE_BOXES = ['image', 'decoded'];
+const NUMBER_BOXES = ['posterior', 'code'];
+
+const find = (selector) => element.querySelector(selector);
+const view = {
+  value: null, // the value on show
+  z: [],
+  isMoved: false, // z is not the code that was chosen
+  dimension: 0, // index of the dimension whose numbers are shown
+  sliders: [],
+  boxes: {}, // of the diagram, by what they show
+};
+
+const decode = requestTo('decode', (image) => {
+  showImage('decoded', image);
+  element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
+});
+const traverse = requestTo('traverse', (image) => paintPixels(find('.traversal canvas'), image));
+
+// Returns a function that asks the server; answers about an image that is no longer shown are dropped.
+function requestTo(name, use) {
+  return newestOnly((request) => server[name](request), (answer, request) => {
+    if (request.about !== view.value.id) return;
+    if (answer.error) showCaption(answer.error);
+    else use(answer);
+  });
+}
+
+// ---- drawing ----
+
+function showCaption(text) {
+  find('.caption').value = text;
+}
+
+// Shows an image in its figure, at a whole multiple of its size, and in its box of the diagram.
+function showImage(name, image) {
+  const canvas = find(`.${name}`);
+  paintPixels(canvas, image);
+  canvas.style.width = `${Math.max(1, Math.floor(MAX_WIDTH / image.width)) * image.width}px`;
+  if (view.boxes[name]) paintPixels(view.boxes[name].canvas, image);
+}
+
+// Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code
+// is moved, or back where it was.
+function showNumbers() {
+  const {value, z, dimension, boxes} = view;
+  const numbers = describeDimension(dimension, value.mu[dimension], value.log_var[dimension], z[dimension]);
+  for (const span of element.querySelectorAll('[data-number]')) span.textContent = numbers[span.dataset.number];
+  if (boxes.posterior) boxes.posterior.number.textContent = `${numbers.mu}, ${numbers.sigma}`;
+  const source = sourceOf(z, value);
+  if (boxes.code) {
+    boxes.code.number.textContent = `z${numbers.i} = ${numbers.z}, ${source}`;
+    boxes.code.button.parentElement.classList.toggle('cut', source !== 'μ');
+  }
+  element.dataset.code = JSON.stringify({model: value.model, z});
+  const isMoved = String(z) !== String(value.z);
+  if (isMoved !== view.isMoved) trigger('input');
+  view.isMoved = isMoved;
+}
+
+// ---- moving ----
+
+// Shows a changed code; the traversal is drawn again only when a slider is released.
+function update(isReleased) {
+  showNumbers();
+  const request = {about: view.value.id, model: view.value.model, z: view.z};
+  decode(request);
+  if (isReleased) traverse(request);
+}
+
+// Sets all dimensions.
+function setCode(z) {
+  view.z = [...z];
+  view.sliders.forEach((slider) => slider.update());
+  update(true);
+}
+
+// Returns the slider of a dimension.
+function makeSlider({index, label, dead}) {
+  const range = make('input', {type: 'range', min: -view.value.limit, max: view.value.limit, step: 0.01});
+  const output = make('output');
+  const text = make('span', {textContent: label});
+  const updateSlider = () => {
+    range.value = view.z[index];
+    output.value = view.z[index].toFixed(2);
+  };
+  range.addEventListener('input', () => {
+    view.dimension = index;
+    view.z[index] = Number(range.value);
+    updateSlider();
+    update(false);
+  });
+  range.addEventListener('change', () => update(true));
+  return {label: make('label', {className: dead ? 'dead' : ''}, text, range, output), update: updateSlider};
+}
+
+// Goes to the code of the traversal figure's cell that was clicked.
+function goToCell(event) {
+  if (!view.value) return;
+  const box = event.target.getBoundingClientRect();
+  const {dimensions, columns} = view.value;
+  const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  const [row, column] = cellAt(x, y, countRows(), columns.length);
+  const z = [...view.z];
+  view.dimension = dimensions[row].index;
+  z[view.dimension] = columns[column];
+  setCode(z);
+}
+
+// Returns to the code of the image, or to the mean of the prior.
+function press(event) {
+  if (!view.value) return;
+  const action = event.target.dataset?.do;
+  if (action === 'back') setCode(view.value.z);
+  if (action === 'zero') setCode(view.value.z.map(() => 0));
+}
+
+// ---- a new value ----
+
+// Returns the number of rows of the traversal figure.
+function countRows() {
+  return view.value.traversal.height / view.value.decoded.height;
+}
+
+// Draws the diagram and the sliders of a new value.
+function build() {
+  const {value} = view;
+  const boxes = value.diagram.map((box) => (
+    {...box, hasImage: IMAGE_BOXES.includes(box.shows), hasNumber: NUMBER_BOXES.includes(box.shows)}));
+  const drawnBoxes = drawDiagram(find('.diagram'), boxes, value.image.width, value.image.height);
+  view.boxes = Object.fromEntries(boxes.map((box, i) => [box.shows, drawnBoxes[i]]));
+  view.sliders = value.dimensions.map(makeSlider);
+  find('.sliders').replaceChildren(...view.sliders.map((slider) => slider.label));
+  view.sliders.forEach((slider) => slider.update());
+  const labels = value.dimensions.slice(0, countRows()).map(({label}) => make('span', {textContent: label}));
+  find('.names').replaceChildren(...labels);
+}
+
+// Shows a new value.
+function load() {
+  const value = props.value;
+  if (!value) return;
+  element.toggleAttribute('data-outdated', Boolean(value.outdated));
+  if (value.message) return showCaption(value.message);
+  view.value = structuredClone(value);
+  Object.assign(view, {z: [...value.z], isMoved: false});
+  view.dimension = value.dimensions[0].index;
+  build();
+  showImage('image', value.image);
+  showImage('decoded', value.decoded);
+  paintPixels(find('.traversal canvas'), value.traversal);
+  showNumbers();
+  showCaption(`The first dimensions carry the most information about the image, in nats. ${value.caveat}`);
+  element.dataset.ready = value.id;
+}
+
+element.addEventListener('click', press);
+find('.traversal canvas').addEventListener('click', goToCell);
+watch('value', load);
+load();

@@ -1,0 +1,226 @@
+// Training in the plane. `props.value` comes from pack() of lab/__init__.py or from message(). The server trains only
+// as long as this component asks for the next slice.
+
+import {make, makeCanvas} from '../dom.js';
+import {orError} from '../requests.js';
+import {drawCurve} from './curve.js';
+import {drawPlane} from './plane.js';
+
+const find = (selector) => element.querySelector(selector);
+const findAll = (selector) => [...element.querySelectorAll(selector)];
+const dial = find('.dial input');
+const view = {
+  value: null, // the lab on show
+  refusal: '', // what is wrong with the controls; nothing runs until it is put right
+  frame: null, // its newest frame
+  history: [], // {step, name: value ...} of each frame
+};
+const training = {
+  isPlaying: false,
+  isBusy: false, // the server has yet to answer
+  dialChanged: false, // while it was busy
+  startTime: 0, // of Play
+  startStep: 0,
+};
+
+// ---- requests ----
+
+// Asks the server for an action: "play", "show", or a step by hand.
+async function request(action) {
+  if (training.isBusy || !view.value || view.refusal) return;
+  training.isBusy = true;
+  const {id, lab} = view.value;
+  const answer = await orError(() => server.train({lab, action, position: Number(dial.value)}));
+  training.isBusy = false;
+  if (id !== view.value.id || view.refusal) return; // another lab is on show, or asked for
+  if (answer.error) {
+    pause();
+    showCaption(answer.error);
+    return;
+  }
+  showFrame(answer, action !== 'show');
+  if (training.dialChanged) turnDial();
+}
+
+// Shows the same step of the training at another position of the dial.
+function turnDial() {
+  find('.dial output').value = view.value.dial.marks[dial.value];
+  training.dialChanged = training.isBusy;
+  if (!training.isBusy && (!training.isPlaying || view.frame.over)) request('show');
+}
+
+// Trains until the end or a pause, and rests while nobody can see it.
+async function play() {
+  if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
+  training.isPlaying = true;
+  startClock();
+  updateButtons();
+  while (training.isPlaying && !view.frame.over && element.isConnected) {
+    if (isSeen()) await request('play');
+    else startClock();
+    await new Promise(requestAnimationFrame);
+  }
+  pause();
+}
+
+// Returns whether the lab is in the open tab of the page, and the page in the open tab of the browser.
+function isSeen() {
+  return !document.hidden && element.getClientRects().length > 0;
+}
+
+function startClock() {
+  Object.assign(training, {startTime: performance.now(), startStep: view.frame.step});
+}
+
+function pause() {
+  training.isPlaying = false;
+  updateButtons();
+}
+
+// ---- showing ----
+
+// Shows a frame; one of a new step goes into the history.
+function showFrame(frame, isNewStep = true) {
+  view.frame = frame;
+  if (isNewStep) view.history.push({step: frame.step, ...frame.row});
+  element.dataset.step = frame.step;
+  element.dataset.pictures = view.history.length;
+  find('progress').value = frame.step / view.value.limit;
+  showCaption(describeFrame());
+  updateButtons();
+  draw();
+}
+
+function describeFrame() {
+  const {frame, value} = view;
+  const lines = [`step ${frame.step} of at most ${value.limit}`, ...frame.caption];
+  const steps = frame.step - training.startStep;
+  if (training.isPlaying && steps > 0) {
+    lines[0] += `, ${Math.round((steps / (performance.now() - training.startTime)) * 1000)} a second`;
+  }
+  if (frame.over) lines.push('The training is over: press Reset for another.');
+  return lines.join('\n');
+}
+
+function showCaption(text) {
+  find('.caption').value = text;
+}
+
+function updateButtons() {
+  const {refusal, frame} = view;
+  const playButton = find('[data-do=play]');
+  playButton.textContent = training.isPlaying ? 'Pause' : 'Play';
+  playButton.disabled = dial.disabled = Boolean(refusal);
+  for (const button of findAll('.actions button')) button.disabled = training.isPlaying || refusal || frame?.over;
+  find('.lab').classList.toggle('refused', refusal);
+  element.dataset.playing = training.isPlaying;
+}
+
+function draw() {
+  const {frame, value, history} = view;
+  if (!frame) return;
+  findAll('.field').forEach((canvas, i) => {
+    drawPlane(canvas, frame.planes[i], value.still[i], {...value, ramp: value.planes[i].ramp});
+  });
+  findAll('.curve').forEach((canvas, i) => drawCurve(canvas, value.curves[i].lines, history, frame.step));
+}
+
+// Fits the canvases to the device's pixels.
+function resize() {
+  const ratio = window.devicePixelRatio || 1;
+  for (const canvas of findAll('.field, .curve')) {
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * ratio));
+    if (width && (canvas.width !== width || canvas.height !== height)) Object.assign(canvas, {width, height});
+  }
+  draw();
+}
+
+// ---- buttons ----
+
+function press(event) {
+  const action = event.target.dataset?.do;
+  if (!action) return;
+  if (action === 'save') save();
+  else if (action !== 'play') request(action);
+  else if (training.isPlaying) pause();
+  else play();
+}
+
+// Saves the planes side by side as a PNG.
+function save() {
+  const fields = findAll('.field');
+  const side = fields[0].width;
+  const sheet = make('canvas', {width: side * fields.length, height: side});
+  fields.forEach((canvas, i) => sheet.getContext('2d').drawImage(canvas, i * side, 0));
+  sheet.toBlob((file) => {
+    const name = `${element.parentElement.closest('[id]').id}-step${view.frame.step}.png`;
+    const link = make('a', {href: URL.createObjectURL(file), download: name});
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+
+// ---- a new value ----
+
+function makeLegend(marks) {
+  return make('div', {className: 'legend'}, ...marks.map(([colour, text]) => {
+    const mark = make('i');
+    mark.style.background = colour;
+    return make('span', {}, ...(colour ? [mark] : []), text);
+  }));
+}
+
+// Builds the planes, buttons and curves of a kind of lab.
+function build({planes, actions, curves}) {
+  find('.lab').classList.toggle('many', planes.length > 1);
+  find('.planes').replaceChildren(...planes.map(({label, legend}) => make(
+    'figure', {}, make('figcaption', {}, label), makeCanvas(label, {className: 'field'}), makeLegend(legend))));
+  find('.actions').replaceChildren(...actions.map(({name, title, hint}) => {
+    const button = make('button', {type: 'button', title: hint}, title);
+    button.dataset.do = name;
+    return button;
+  }));
+  find('.curves').replaceChildren(...curves.flatMap(({label, lines}) => (
+    [makeCanvas(label, {className: 'curve'}), makeLegend(Object.values(lines))])));
+  resize();
+}
+
+// Shows the dial of a lab that has one.
+function setDial(value) {
+  find('.dial').hidden = !value;
+  if (!value) return;
+  find('.dial span').textContent = value.title;
+  dial.max = value.marks.length - 1;
+  dial.value = value.at;
+  find('.dial output').value = value.marks[value.at];
+}
+
+// Marks the number boxes with these labels beside the stage, and no others.
+function markRefused(labels) {
+  for (const box of element.closest('.tab-body')?.querySelectorAll('.controls input[type=number]') ?? []) {
+    box.setAttribute('aria-invalid', labels.includes(box.getAttribute('aria-label')));
+  }
+}
+
+// Shows a new value.
+function load() {
+  const value = props.value;
+  if (!value) return;
+  view.refusal = value.message ?? '';
+  markRefused(value.refused ?? []);
+  pause();
+  if (view.refusal) return showCaption(`${view.refusal}\nNothing runs until this is put right.`);
+  const isFirst = !view.value;
+  Object.assign(view, {value: structuredClone(value), history: [], frame: null});
+  find('.why').textContent = value.why;
+  setDial(view.value.dial);
+  if (isFirst) build(view.value);
+  showFrame(view.value.frame);
+  element.dataset.ready = value.id;
+}
+
+dial.addEventListener('input', turnDial);
+element.addEventListener('click', press);
+new ResizeObserver(resize).observe(find('.planes'));
+watch('value', load);
+load();

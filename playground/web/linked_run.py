@@ -1,0 +1,79 @@
+"""Skeleton of the views that wait: a run begins when the link of the view is visible, or at a press of Sample."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from playground.runtime.paths import Paths
+from playground.web import component, controls, links
+from playground.web.checkpoint_picker import CheckpointPicker
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, Trigger
+from playground.web.run_view import RunLayout, RunView, Sample
+from playground.web.view import View
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class LinkedRunView(View):
+    """View whose run begins when its link is visible.
+
+    Attributes:
+        picker, params_type, tab: see `on_load`.
+        layout: components; the seed is the last of the inputs.
+    """
+
+    picker: CheckpointPicker
+    params_type: "type[DataclassInstance]"
+    tab: str
+    paths: Paths
+    layout: RunLayout
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
+        """Return the controls as the address sets them."""
+        return on_load(self.picker, self.paths, self.params_type, self.tab, request)
+
+    def bind_runs(
+        self,
+        page: gr.Blocks,
+        sample: Sample,
+        api_name: str,
+        triggers: Sequence[Trigger] = (),
+        other_inputs: Sequence[Control] = (),
+        other_outputs: Sequence[Control] = (),
+    ) -> None:
+        """Bind the event of the page and those that begin and stop runs; beside `other_outputs` a run fills the stage,
+        its state for the export, and the link."""
+        stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
+        outputs = [stage, self.layout.run, link, *other_outputs]
+        view = RunView(stage, self.layout.buttons, inputs, inputs[-1], outputs, other_inputs)
+        view.bind(sample, api_name, triggers=triggers, private_triggers=[link.select])
+        page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
+
+
+def on_load(
+    picker: CheckpointPicker,
+    paths: Paths,
+    params_type: "type[DataclassInstance]",
+    tab: str,
+    request: gr.Request,
+    first_value: Callable[[], Value] | None = None,
+) -> list[ControlValue]:
+    """Return the values of a stage, its link and the controls when the page is opened.
+
+    Args:
+        picker: the models to choose from.
+        params_type: dataclass of the parameters of the view's link.
+        tab: name of the view in links.
+        first_value: function that returns the stage's value beside an error of the link; by default the error stands
+            alone.
+    """
+    params, has_link, wrong = picker.settings_from_request(paths, params_type, tab, request)
+    stage_value, link_value = gr.skip(), links.value(tab, params, has_link)
+    if wrong:
+        stage_value = first_value() | {"notice": wrong} if first_value else component.message(wrong)
+        link_value = gr.skip()
+    return [stage_value, link_value, *picker.control_values(paths, dataclasses.astuple(params))]

@@ -1,0 +1,42 @@
+// Button that copies the link of the view. `props.value` comes from value() of links/__init__.py.
+// Triggers `select` when it is first visible with a value.
+
+const button = element.querySelector('button');
+const LABEL_TIME = 2500; // milliseconds that the button says what happened
+let wasVisible = false;
+
+// Shows a text on the button for a while.
+function showText(text) {
+  button.textContent = text;
+  setTimeout(() => { button.textContent = 'Copy link'; }, LABEL_TIME);
+}
+
+// Writes the value into the page's address, beside the parameters that are Gradio's own.
+function updateAddress() {
+  if (!props.value || !element.offsetParent) return;
+  const gradioParameters = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
+  const query = new URLSearchParams([...gradioParameters, ...Object.entries(props.value.address)]);
+  history.replaceState(history.state, '', `?${query}${location.hash}`);
+  if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
+  wasVisible = true;
+}
+
+// Copies the link of what is on show, or shows it where the browser does not allow that.
+async function copy() {
+  const stage = element.closest('.stage');
+  if (stage?.querySelector('[data-live=true]')) return showText('Wait for the run, or stop it');
+  const isStale = stage?.querySelector('[data-stale]');
+  if (!props.value?.link) return showText('A drawing fits into no link');
+  const link = `${location.origin}${location.pathname}?${new URLSearchParams(props.value.link)}`;
+  try {
+    await navigator.clipboard.writeText(link);
+    showText(isStale ? 'Copied, without the changed settings' : props.value.copied);
+  } catch {
+    window.prompt('Copy this link:', link);
+  }
+}
+
+button.addEventListener('click', copy);
+new ResizeObserver(updateAddress).observe(button); // fires when the button's tab is opened
+watch('value', updateAddress);
+updateAddress();

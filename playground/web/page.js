@@ -1,0 +1,16 @@
+// Runs before Gradio's own scripts.
+
+import {repairStreams} from './streams.js';
+
+document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.py changes
+repairStreams(window);
+
+// A file that is dropped on the page goes to the button of reopen.py.
+document.addEventListener('dragover', (event) => event.preventDefault());
+document.addEventListener('drop', (event) => {
+  const input = document.querySelector('#reopen')?.parentElement.querySelector('input[type=file]');
+  if (event.defaultPrevented || !event.dataTransfer.files.length || !input) return;
+  event.preventDefault();
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event('change', {bubbles: true}));
+});

@@ -1,0 +1,277 @@
+// Plane of the latent space: a point to drag, and the image that the decoder draws there.
+// `props.value` comes from pack() of plane/__init__.py or from message().
+
+import {make} from '../dom.js';
+import {paintPixels} from '../pixels.js';
+import {newestOnly} from '../requests.js';
+import {clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel} from './geometry.js';
+
+const TOUCH_DISTANCE = 8; // CSS pixels between the pointer and a point that it touches
+const STEP = 0.1; // an arrow key moves the cursor so far
+const DECODED = 'drawn by the decoder';
+
+const find = (selector) => element.querySelector(selector);
+const canvas = find('.plane');
+const context = canvas.getContext('2d');
+const view = {
+  value: null, // the value on show
+  chart: null, // the map on show: see latent_map.py
+  cursor: [0, 0],
+  samples: [], // places of the codes drawn from the posterior
+  background: null,
+  draws: 0, // presses of the Draw button, which number the noise
+  isMoved: false, // the code on show is not that of the picture that was chosen
+  isHovering: false, // the image is that of a point under the pointer
+};
+
+// ---- requests ----
+
+const handlers = {
+  decode: (image) => {
+    showImage(image, DECODED);
+    element.dataset.decoded = Number(element.dataset.decoded || 0) + 1;
+  },
+  point: (image) => showImage(image, image.caption),
+  chart: showChart,
+  reparameterise: showSample,
+};
+// The requests of a moving pointer skip each other, but never those of a button or a menu.
+const requestOnMove = makeRequest();
+const requestOnPress = makeRequest();
+
+// Returns a function that asks the server; answers about an image that is no longer shown are dropped.
+function makeRequest() {
+  return newestOnly(({name, ...request}) => server[name](request), (answer, {name, about}) => {
+    if (about !== view.value.id) return;
+    if (answer.error) showCaption(answer.error);
+    else handlers[name](answer);
+    if (name === 'chart') showAxes(view.chart.axes); // those of the map on show, if there is no new one
+  });
+}
+
+function requestImage() {
+  const z = codeAt(view.cursor, view.chart, view.value.z);
+  requestOnMove({...aboutImage(), name: 'decode', z});
+  showCode(z);
+}
+
+function requestChart() {
+  requestOnPress({...aboutPosterior(), name: 'chart', axes: [find('.across').value, find('.up').value]});
+}
+
+// Returns the fields of every request.
+function aboutImage() {
+  return {about: view.value.id, model: view.value.model};
+}
+
+// Returns the fields of a request that needs the posterior of the image.
+function aboutPosterior() {
+  return {...aboutImage(), z: view.value.z, mu: view.value.mu, log_var: view.value.log_var};
+}
+
+// ---- showing ----
+
+function showCaption(text) {
+  find('.caption').value = text;
+}
+
+function showImage(image, caption) {
+  paintPixels(find('.decoded'), image);
+  find('figcaption').textContent = caption;
+}
+
+// Tells the page the code of the picture on show, and triggers `input` once it is moved, or back where it was.
+function showCode(z) {
+  element.dataset.code = JSON.stringify({model: view.value.model, z});
+  const isMoved = String(z) !== String(view.value.z);
+  if (isMoved !== view.isMoved) trigger('input');
+  view.isMoved = isMoved;
+}
+
+function showPosition() {
+  showCaption(view.chart.titles.map((title, k) => `${title} = ${view.cursor[k].toFixed(2)}`).join(', '));
+}
+
+function showAxes(axes) {
+  ['.across', '.up'].forEach((name, k) => { find(name).value = axes[k]; });
+}
+
+// Shows a code that was drawn from the posterior.
+function showSample(sample) {
+  view.cursor = project(sample.z, view.chart.basis);
+  view.samples.push(view.cursor);
+  find('.numbers').value = sample.numbers;
+  showPosition();
+  showImage(sample.picture, DECODED);
+  showCode(sample.z);
+  draw();
+}
+
+// Shows another map.
+function showChart(chart) {
+  view.chart = chart;
+  view.samples = [];
+  view.background = new Image();
+  view.background.onload = draw;
+  view.background.src = chart.background;
+  moveTo(chart.origin);
+}
+
+// ---- drawing ----
+
+function draw() {
+  const {chart, samples, cursor} = view;
+  if (!chart) return;
+  const ratio = canvas.width / canvas.clientWidth || 1;
+  const hasPoints = find('.points').checked;
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (find('.pictures').checked && view.background) drawBackground(hasPoints ? 0.55 : 1);
+  if (hasPoints) drawPoints(2.2 * ratio);
+  Object.assign(context, {strokeStyle: '#fff', lineWidth: 2 * ratio});
+  drawEllipse(1);
+  drawEllipse(2);
+  context.fillStyle = '#fff';
+  for (const place of samples) drawCircle(place, 2.5 * ratio);
+  drawCircle(chart.mu, 4 * ratio);
+  Object.assign(context, {strokeStyle: '#000', fillStyle: '#f0e442'});
+  drawCircle(cursor, 7 * ratio);
+  context.stroke();
+}
+
+function drawBackground(alpha) {
+  context.globalAlpha = alpha;
+  context.drawImage(view.background, 0, 0, canvas.width, canvas.height);
+  context.globalAlpha = 1;
+}
+
+// Draws the codes of test images in the colours of their classes.
+function drawPoints(radius) {
+  for (const [u, v, label] of view.chart.points) {
+    context.fillStyle = view.value.colours[label];
+    drawCircle([u, v], radius);
+  }
+}
+
+function drawCircle(place, radius) {
+  context.beginPath();
+  context.arc(...toPixel(place, view.chart.span, canvas), radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+// Draws the posterior q(z|x) as an ellipse around its mean.
+function drawEllipse(deviations) {
+  const {mu, ellipse, span} = view.chart;
+  context.beginPath();
+  for (const place of ellipsePoints(mu, ellipse, deviations)) context.lineTo(...toPixel(place, span, canvas));
+  context.stroke();
+}
+
+// Fits the canvas to the device's pixels.
+function resize() {
+  const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
+  if (!side) return;
+  canvas.width = canvas.height = side;
+  draw();
+}
+
+// ---- moving ----
+
+// Moves the cursor to a place.
+function moveTo(place) {
+  view.cursor = clampToSpan(place, view.chart.span);
+  view.isHovering = false;
+  find('.numbers').value = '';
+  requestImage();
+  showPosition();
+  draw();
+}
+
+// Returns the place of a pointer event.
+function placeOf(event) {
+  const box = canvas.getBoundingClientRect();
+  return fromShares((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, view.chart.span);
+}
+
+function pressPointer(event) {
+  if (!view.chart) return;
+  canvas.setPointerCapture(event.pointerId);
+  moveTo(placeOf(event));
+}
+
+// Drags the cursor, or shows the test image under the pointer.
+function movePointer(event) {
+  if (!view.chart) return;
+  if (event.buttons) return moveTo(placeOf(event));
+  const distance = (TOUCH_DISTANCE / canvas.clientWidth) * 2 * view.chart.span;
+  const index = find('.points').checked ? nearestPoint(placeOf(event), view.chart.points, distance) : -1;
+  if (index < 0) return endHover();
+  view.isHovering = true;
+  requestOnMove({...aboutImage(), name: 'point', index});
+}
+
+// Shows the image at the cursor again.
+function endHover() {
+  if (!view.isHovering) return;
+  view.isHovering = false;
+  requestImage();
+}
+
+function pressKey(event) {
+  const move = {ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP]}[event.key];
+  if (!move || !view.chart) return;
+  event.preventDefault();
+  moveTo([view.cursor[0] + move[0], view.cursor[1] + move[1]]);
+}
+
+// Returns to the image, or draws a code from its posterior.
+function pressButton(event) {
+  if (!view.chart) return;
+  const action = event.target.dataset?.do;
+  if (action === 'back') {
+    view.samples = [];
+    moveTo(view.chart.origin);
+  }
+  if (action === 'draw') {
+    view.draws += 1;
+    requestOnPress({...aboutPosterior(), name: 'reparameterise', seed: view.value.seed, press: view.draws});
+  }
+}
+
+// ---- a new value ----
+
+// Returns an entry of the legend for each class.
+function legendOf({names, colours}) {
+  return names.map((name, i) => {
+    const mark = make('i');
+    mark.style.background = colours[i];
+    return make('span', {}, mark, name);
+  });
+}
+
+// Shows a new value.
+function load() {
+  const value = props.value;
+  if (!value) return;
+  element.toggleAttribute('data-outdated', Boolean(value.outdated));
+  if (value.message) return showCaption(value.message);
+  view.value = structuredClone(value);
+  Object.assign(view, {draws: 0, isMoved: false});
+  for (const name of ['.across', '.up']) {
+    find(name).replaceChildren(...value.axes.map(([axis, title]) => new Option(title, axis)));
+  }
+  showAxes(value.chart.axes);
+  find('.legend').replaceChildren(...legendOf(view.value));
+  showChart(view.value.chart);
+  element.dataset.ready = value.id;
+}
+
+canvas.addEventListener('pointerdown', pressPointer);
+canvas.addEventListener('pointermove', movePointer);
+canvas.addEventListener('pointerleave', endHover);
+canvas.addEventListener('keydown', pressKey);
+element.addEventListener('click', pressButton);
+for (const name of ['.across', '.up']) find(name).addEventListener('change', requestChart);
+for (const name of ['.pictures', '.points']) find(name).addEventListener('change', draw);
+new ResizeObserver(resize).observe(canvas);
+watch('value', load);
+load();

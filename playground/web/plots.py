@@ -1,0 +1,37 @@
+"""Plots of plotly that follow the page's theme, light or dark, and images as HTML."""
+
+import html
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.basedatatypes import BasePlotlyType
+
+from playground.web.scrubber import data_url
+
+INK = "#808b9b"  # colour of what page.css does not colour by the theme
+
+
+def figure(x: str, y: str, *traces: BasePlotlyType, height: int = 300) -> go.Figure:
+    """Return a figure of traces with axes named x and y on a transparent background."""
+    fig = go.Figure(list(traces))
+    fig.update_layout(
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": INK, "size": 13}, height=height,
+        margin={"l": 56, "r": 12, "t": 36, "b": 48}, legend={"orientation": "h", "y": 1.16}, dragmode=False,
+    )  # fmt: skip
+    axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True}
+    fig.update_xaxes(title=x, **axis)
+    fig.update_yaxes(title=y, **axis)
+    return fig
+
+
+def image_tag(image: np.ndarray, alt: str, width: int) -> str:
+    """Return an image uint8 (H, W, C) as an <img> of a width in CSS pixels."""
+    return (
+        f'<img src="{data_url(image)}" alt="{html.escape(alt)}" title="{html.escape(alt)}" '
+        f'style="width:{width}px;image-rendering:pixelated;border-radius:4px;display:inline-block">'
+    )
+
+
+def paragraph(text: str) -> str:
+    """Return text, by anyone, as HTML."""
+    return f"<p>{html.escape(text)}</p>"

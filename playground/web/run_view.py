@@ -1,0 +1,232 @@
+"""Skeleton of the views that make a run: the events that begin and stop one, and its previews meanwhile."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+import gradio as gr
+import numpy as np
+
+from playground.runtime import inference
+from playground.runtime.validation import UserError
+from playground.web import component, controls, explanation, export, links, scrubber
+from playground.web.component import Value
+from playground.web.controls import (
+    Control,
+    Event,
+    EventSettings,
+    Trigger,
+    error_sentence,
+    gradio_error,
+)
+from playground.web.scrubber import Strip
+from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+
+PAUSE = 0.4  # seconds between previews
+Item = TypeVar("Item")
+Sample = Callable[..., Iterator[Outputs]]  # yields its run once, and then values of a view's outputs
+
+
+class Buttons(NamedTuple):
+    """Buttons that begin a run, stop it, and begin one with a new seed."""
+
+    go: gr.Button
+    stop: gr.Button
+    new_seed: gr.Button
+
+
+class OtherRun(NamedTuple):
+    """Run of another function of a view: the component whose click begins it, and the function's inputs and outputs."""
+
+    component: Control
+    sample: Sample
+    inputs: list[Control]
+    outputs: list[Control]
+
+
+class RunLayout(NamedTuple):
+    """Components of a view: the controls, the buttons, and what a run fills; `run` is its state for the export."""
+
+    inputs: list[Control]
+    buttons: Buttons
+    stage: gr.HTML
+    code: gr.Code
+    run: gr.State
+    command: gr.Code
+    link: gr.HTML
+
+
+@dataclass(frozen=True)
+class RunView:
+    """View whose scrubber, the stage, shows runs."""
+
+    stage: gr.HTML
+    buttons: Buttons
+    inputs: list[Control]  # settings; a change of one marks the run on show as stale
+    seed: Control  # the setting that a new seed goes to; it begins a run when it is submitted
+    outputs: list[Control]  # components that a run fills, the stage first
+    other_inputs: Sequence[Control] = ()  # inputs of a run before its settings
+    # State of the run under way, an `UnderWay`.
+    under_way: gr.State = field(default_factory=lambda: gr.State(UnderWay()))
+
+    def stop(self, under_way: UnderWay) -> list[object]:
+        """Return the values of the outputs after Stop: what the run has made so far, or nothing new."""
+        run, under_way.run = under_way.run, None
+        nothing = [{}, *[gr.skip()] * (len(self.outputs) - 1)]
+        try:
+            stage_value, *others = (run.stop() if run else []) or nothing
+        except UserError as error:  # such as particles that ran off
+            stage_value, *others = component.message(error_sentence(error)), *nothing[1:]
+        return [{**stage_value, **scrubber.mark_stopped()}, *others]  # type: ignore[dict-item]
+
+    def bind(
+        self,
+        sample: Sample,
+        api_name: str,
+        *,
+        triggers: Sequence[Trigger] = (),
+        private_triggers: Sequence[Trigger] = (),
+        other_runs: Sequence[OtherRun] = (),
+        link_runs: Sequence[Event] = (),
+    ) -> None:
+        """Let the view's events begin and stop runs.
+
+        Args:
+            sample: function that makes a run from `other_inputs` and `inputs`.
+            triggers: more events that begin a run.
+            private_triggers: events that begin a run but are not part of the API.
+            other_runs: runs of other functions.
+            link_runs: events that begin the run of a link; Stop ends these runs too.
+        """
+        controls.mark_stale(self.inputs, self.stage)  # first, since a run that begins takes the mark away
+        go, stop, new_seed = self.buttons
+        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
+        run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
+        events = [
+            self._begin_on([go.click, self.seed.submit, *triggers], run, {"api_name": api_name, **controls.MODEL}),
+            self._begin_on_new_seed(run, private),
+            *(self._begin_on([other.component.click], self._other(other), private) for other in other_runs),
+            *link_runs,
+            *([self._begin_on(private_triggers, run, private)] if private_triggers else []),
+        ]
+        stop.click(self.stop, self.under_way, self.outputs, cancels=events, queue=False, **controls.HIDDEN,
+                   **controls.PRIVATE)  # fmt: skip
+        other_buttons = [other.component for other in other_runs if isinstance(other.component, gr.Button)]
+        controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
+
+    def _other(self, other: OtherRun) -> Sequence[object]:
+        return keep_run(other.sample), [self.under_way, *other.inputs], other.outputs
+
+    def _begin_on(self, triggers: Sequence[Trigger], run: Sequence[object], settings: EventSettings) -> Event:
+        return controls.track_run(self.stage, triggers, lambda: gr.on(triggers, *run, **settings))
+
+    def _begin_on_new_seed(self, run: Sequence[object], settings: EventSettings) -> Event:
+        """Return the event of a run that begins once the new seed is there."""
+        button = self.buttons.new_seed
+
+        def bind() -> Event:
+            return controls.on_new_seed(button, self.seed).then(*run, **settings)
+
+        return controls.track_run(self.stage, [button.click], bind, stale=True)
+
+
+def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:
+    """Build Sample and Stop in a row; their ids begin with the view's name."""
+    with gr.Row(elem_classes="go"):
+        go = gr.Button("Sample", variant="primary", elem_id=f"{view}-sample", min_width=80)
+        stop = gr.Button("Stop", elem_id=f"{view}-stop", min_width=80, interactive=False)
+        controls.settings_button()
+    return go, stop
+
+
+def lay_out(
+    name: str,
+    build_controls: Callable[[], tuple[list[Control], gr.Button]],
+    build_stage: Callable[[], gr.HTML],
+    how: str,
+    function: Callable[..., object],
+    command_label: str = "",
+) -> RunLayout:
+    """Lay out the controls beside the stage and its panels.
+
+    Args:
+        name: beginning of the ids of the buttons.
+        build_controls: function that builds the settings, and the button for a new seed.
+        how, function: explanation and code of the run.
+        command_label: label of the command line; "" if there is none.
+    """
+    with gr.Row(elem_classes="tab-body"):
+        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            go, stop = build_buttons(name)
+            inputs, new_seed = build_controls()
+        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            stage = build_stage()
+            code = explanation.build(how, function)
+            run = gr.State(None, time_to_live=3600)
+            command = export.build(run, stage, command_label)
+            link = links.build()
+    return RunLayout(inputs, Buttons(go, stop, new_seed), stage, code, run, command, link)
+
+
+def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | Outputs]]], Sample]:
+    """Let a generator yield the stage's value alone while its run is under way, and show its errors on the stage; when
+    the run is over, it yields the other outputs too."""
+    unchanged = [gr.skip()] * n_others
+
+    def decorate(function: Callable[..., Iterator[Value | Outputs]]) -> Sample:
+        @functools.wraps(function)
+        def run(*values: object) -> Iterator[Outputs]:
+            try:
+                for value in function(*values):
+                    yield [value, *unchanged] if isinstance(value, dict) else value
+            except Exception as error:
+                yield [component.message(error_sentence(error)), *unchanged]
+                if isinstance(error, UserError):  # a message in a corner would outlive the next success
+                    raise gradio_error(error, visible=False) from error
+                raise
+
+        return run
+
+    return decorate
+
+
+def subsample(items: Sequence[Item], n: int) -> list[Item]:
+    """Return n of the frames of a run at equal distances, with the first and the last; all if there are fewer."""
+    indices = np.linspace(0, len(items) - 1, min(len(items), n))
+    return [items[i] for i in indices.round().astype(int)]
+
+
+def stream_run(
+    frames: Iterator[Item],
+    steps: int,
+    keep: Callable[[Item], None],
+    make_strips: Callable[[Item], list[Strip]],
+    finish: Callable[[], Sequence[object]],
+) -> Iterator[Value | Outputs]:
+    """Run a sampler of so many steps to its end; yield the run, values that show the strips of its frames while it is
+    under way, and those of its end. `keep` is called with every frame; `finish` returns the values of the view's
+    outputs for the frames so far."""
+    run = Unfinished(finish, steps)
+    yield run
+    start = last_preview = first_step = estimate_time = time.monotonic()
+    for step, frame in enumerate(inference.in_worker_thread(frames)):
+        with run.lock:
+            if not run.is_stopped:
+                keep(frame)
+                run.step = step
+        if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next run might be cancelled instead
+            yield gr.skip()
+            continue
+        now = time.monotonic()
+        if step == 1:
+            first_step, estimate_time = now, now + 0.5  # the first step takes longer, and one alone tells little
+        seconds_left = (now - first_step) / max(step - 1, 1) * (steps - step)
+        if step == 1 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
+            strips = make_strips(frame)
+            last_preview = time.monotonic()
+            caption = f"step {step} of {steps}" + (f" · about {seconds_left:.0f} s left" if now > estimate_time else "")
+            yield scrubber.pack_preview(strips, step, steps + 1, caption, start)
+    if not run.is_stopped:
+        yield finish()

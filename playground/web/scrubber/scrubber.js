@@ -1,0 +1,269 @@
+// Scrubber: synchronised strips of frames, and everything that follows the selected frame.
+// `props.value` comes from pack(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, which
+// describe its fields, or from message(). Only the sprite sheets are asked of the server.
+
+import {clamp} from '../numbers.js';
+import {WordList} from '../words/words.js';
+import {drawCurves} from './curves.js';
+import {captionAt, drawFormula, followDiagram} from './followers.js';
+import {drawBelow} from './histograms.js';
+import {Playback} from './playback.js';
+import {closeSheets, loadSheets} from './sheets.js';
+import {Strips} from './strips.js';
+
+const NOTHING_CAME = 2000; // milliseconds after a run's end
+const EDGE = 120; // CSS pixels of the strips that must be visible when a run begins
+
+const find = (selector) => element.querySelector(selector);
+const position = find('.position');
+const caption = find('.caption');
+const playButton = find('[data-do=play]');
+
+const strips = new Strips(find('.strips'));
+const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
+const playback = new Playback(() => Number(find('.speed').value), advance);
+const view = {
+  run: null, // the value whose frames are shown
+  index: 0, // of the selected frame
+  followers: [], // functions of the index that show the frame elsewhere
+};
+const loading = {
+  lastId: null, // of the value that came last
+  generation: 0, // number of the value that came last; older ones are dropped when their sheets arrive
+  isFinishedRun: false, // the value whose sheets are on their way is a finished run
+};
+const request = {
+  isRunning: false, // the server is busy with a run of this view
+  pending: null, // object that stands for a request of which nothing came yet
+  isQueued: false, // another run follows the one under way
+  settingsChanged: false, // after the request
+  isStopping: false,
+  stopNotice: undefined, // of what the stopped run has made, if anything
+  stopTime: -Infinity, // when the last run was stopped, on the server's clock
+};
+
+// ---- the selected frame ----
+
+// Returns whether a run is awaited or under way.
+function isLive() {
+  return element.dataset.live === 'true';
+}
+
+function showFrame(k) {
+  const {run, followers} = view;
+  if (!run) return;
+  view.index = clamp(Math.round(k), 0, run.frames - 1);
+  strips.drawFrame(view.index, run);
+  position.value = view.index;
+  caption.value = captionAt(run, view.index);
+  position.setAttribute('aria-valuetext', run.captions[view.index]);
+  for (const follow of followers) follow(view.index);
+  element.dataset.index = view.index;
+}
+
+// Shows a run that is complete, at a frame.
+function showRun(run, index) {
+  view.run = run;
+  strips.setValue(run);
+  view.followers = [
+    ...drawFormula(find('.formula'), run),
+    ...drawCurves(find('.curves'), run, seek),
+    ...followDiagram(find('.diagram'), run),
+    ...drawBelow(strips.list, run.below),
+    ...words.draw(run, strips.list[0].context),
+  ];
+  position.max = run.frames - 1;
+  showFrame(index);
+}
+
+// Goes to a frame and stays there.
+function seek(k) {
+  setPlaying(false);
+  showFrame(k);
+}
+
+// ---- a new value ----
+
+// Shows a new value; of several that load at once only the newest.
+async function load() {
+  if (!props.value || props.value.id === loading.lastId) return; // Gradio announces most values twice
+  loading.lastId = props.value.id;
+  const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
+  if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
+  if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
+  if (value.words && !value.strips) return view.run && showRun({...view.run, words: value.words}, view.index);
+  const generation = ++loading.generation;
+  if (value.message) {
+    restore(value.message);
+    element.toggleAttribute('data-outdated', Boolean(value.outdated));
+    return;
+  }
+  if (value.stopped && !value.following) return finishStop();
+  loading.isFinishedRun = Boolean(value.following);
+  await loadFrames(value, generation);
+  if (generation === loading.generation) loading.isFinishedRun = false;
+}
+
+// Shows a value with frames when its sheets are there, unless a newer value came meanwhile.
+async function loadFrames(value, generation) {
+  try {
+    await loadSheets(value);
+    if (generation !== loading.generation) closeSheets(value);
+    else if (value.live) showPreview(value);
+    else finish(value);
+  } catch (error) {
+    if (generation !== loading.generation) return;
+    restore(`The frames could not be loaded (${error.message}); press Sample again.`);
+  }
+}
+
+// Returns to the run before, with the reason in the caption.
+function restore(text) {
+  if (view.run) showRun(view.run, view.index);
+  setLive(false);
+  caption.value = text;
+}
+
+// Shows the newest frame of a run under way; the finished run before it is kept.
+function showPreview(value) {
+  setPlaying(false);
+  strips.setValue(value);
+  strips.drawPreview(value);
+  closeSheets(value);
+  position.max = value.frames - 1;
+  position.value = value.index;
+  caption.value = value.caption;
+  setLive(true, value.index / (value.frames - 1));
+  element.dataset.preview = value.index;
+}
+
+// Shows a finished run in place of the one before.
+function finish(value) {
+  const before = view.run;
+  const start = value.start < 0 ? value.frames + value.start : value.start;
+  showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
+  closeSheets(before);
+  delete element.dataset.outdated;
+  if (value.stopped) finishStop();
+  else setLive(false);
+  if (!request.settingsChanged) delete element.dataset.stale;
+  if (request.isQueued) request.settingsChanged = request.isQueued = false;
+  element.dataset.ready = value.id;
+}
+
+// ---- runs: events that controls.py sends, and the buttons of the page ----
+
+// Waits for a run that was requested; a run under way comes first.
+function onRunRequested({detail: isStale}) {
+  request.isRunning = true;
+  if (isLive()) {
+    request.isQueued = true;
+    return;
+  }
+  request.settingsChanged = request.isQueued = false;
+  setLive(true);
+  request.pending = {};
+  caption.value = 'Waiting for the model …';
+  if (isStale) element.dataset.stale = '';
+  const box = find('.strips').getBoundingClientRect();
+  if (box.bottom < EDGE || box.top > innerHeight - EDGE) element.scrollIntoView(); // as on a phone
+}
+
+// Waits a moment for what an ended run sent.
+function onRunEnded() {
+  const {pending} = request;
+  request.isRunning = false;
+  if (request.isStopping) return finishStop();
+  if (!pending) return;
+  setTimeout(() => {
+    if (request.pending === pending) restore('Nothing came: press Sample again.');
+  }, NOTHING_CAME);
+}
+
+function onSettingsChanged() {
+  request.settingsChanged = true;
+  element.dataset.stale = '';
+}
+
+// Shows what the stopped run has made, or else the run before, once the run has ended: Gradio also cancels a run that
+// begins while it cancels another.
+function finishStop() {
+  request.isStopping = request.isRunning;
+  if (request.isStopping) {
+    caption.value = 'Stopping …';
+  } else {
+    const instead = view.run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.';
+    restore(request.stopNotice ?? instead);
+  }
+}
+
+// Switches between a run under way, with its progress from 0 to 1, and a finished one.
+function setLive(live, progress = 0) {
+  request.pending = null;
+  if (live !== isLive()) trigger(live ? 'play' : 'end'); // for the buttons of the page
+  find('.progress').hidden = !live;
+  find('.progress').value = progress;
+  find('.scrubber').classList.toggle('live', live); // dims what belongs to the run before
+  for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = live || !view.run;
+  element.dataset.live = live;
+}
+
+// ---- playing ----
+
+// Goes on by some frames while playing.
+function advance(steps) {
+  const next = view.index + steps;
+  const isOver = next >= view.run.frames;
+  if (!element.isConnected) setPlaying(false);
+  else if (isOver && !find('.loop').checked) seek(view.run.frames - 1);
+  else showFrame(isOver ? 0 : next);
+}
+
+function setPlaying(playing) {
+  const isPlaying = playing && Boolean(view.run);
+  caption.setAttribute('aria-live', isPlaying ? 'off' : 'polite');
+  playButton.textContent = isPlaying ? 'Pause' : 'Play';
+  playButton.setAttribute('aria-label', isPlaying ? 'Pause' : 'Play');
+  if (!isPlaying) return playback.stop();
+  if (view.index >= view.run.frames - 1) showFrame(0);
+  playback.start();
+}
+
+// ---- buttons, keys, pointers ----
+
+const actions = {
+  first: () => seek(0),
+  last: () => seek(Infinity),
+  back: () => seek(view.index - 1),
+  forward: () => seek(view.index + 1),
+  play: () => setPlaying(!playback.isPlaying),
+};
+const keys = {ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last', ' ': 'play'};
+
+function onClick(event) {
+  const button = event.target.closest('[data-do]');
+  if (button) actions[button.dataset.do]();
+}
+
+// Acts on a key, unless the focused control has a meaning of its own for it.
+function onKey(event) {
+  const action = keys[event.key];
+  if (!action || isLive() || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches('select, .diagram button')) return;
+  if (event.key === ' ' && event.target.matches('button, input[type=checkbox]')) return;
+  if (event.target === position && action !== 'play') return;
+  event.preventDefault();
+  actions[action]();
+}
+
+element.addEventListener('run-requested', onRunRequested);
+element.addEventListener('run-ended', onRunEnded);
+element.addEventListener('settings-changed', onSettingsChanged);
+element.addEventListener('click', onClick);
+element.addEventListener('keydown', onKey);
+position.addEventListener('input', () => seek(Number(position.value)));
+new ResizeObserver(() => strips.layOut()).observe(find('.strips'));
+setLive(false);
+watch('value', load);
+load(); // watch() is silent about the first value

@@ -1,0 +1,74 @@
+"""Stop: a run that is ended early stays as far as it came, and says so."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from playground.web import export
+
+
+class Unfinished:
+    """Run under way, which Stop finishes early.
+
+    Attributes:
+        finish: function that returns the values of the view's outputs for the frames so far.
+        step: of the newest frame, -1 before the first; of `steps`.
+        lock: held while a frame is kept, and by Stop.
+    """
+
+    def __init__(self, finish: Callable[[], Sequence[object]], steps: int):
+        self.finish, self.step, self.steps = finish, -1, steps
+        self.lock, self.is_stopped = threading.Lock(), False
+
+    def stop(self) -> list[object]:
+        """End the run; return the values of the outputs for the frames so far, [] if there are none."""
+        with self.lock:
+            self.is_stopped = True
+            values = list(self.finish()) if self.step >= 0 else []
+        return values if self.step == self.steps else describe_stop(values, self.step, self.steps)
+
+
+class UnderWay:
+    """Run under way of one visitor's view, as the value of a `gr.State`."""
+
+    run: Unfinished | None = None
+
+
+Outputs = Unfinished | Sequence[object]  # a run, or values of a view's outputs
+
+
+def keep_run(sample: Callable[..., Iterator[Outputs]]) -> Callable[..., Iterator[Sequence[object]]]:
+    """Let a function keep its run in an `UnderWay`, its first input from now on, until it ends by itself or fails."""
+
+    @functools.wraps(sample)
+    def run(under_way: UnderWay, *values: object) -> Iterator[Sequence[object]]:
+        try:
+            for outputs in sample(*values):
+                if isinstance(outputs, Unfinished):
+                    under_way.run = outputs
+                else:
+                    yield outputs
+        except Exception:
+            under_way.run = None
+            raise
+        under_way.run = None  # a run that Gradio cancels stays, for Stop
+
+    return run
+
+
+def describe_stop(values: Sequence[object], step: int, steps: int) -> list[object]:
+    """Let the values of a view's outputs say at which step their run was stopped."""
+    text = f"stopped at step {step} of {steps}"
+    commands = [value.about.get("command") for value in values if isinstance(value, export.ExportableRun)]
+
+    def describe(value: object) -> object:
+        if isinstance(value, export.ExportableRun):
+            about = {key: entry for key, entry in value.about.items() if key != "command"}
+            return value._replace(about={**about, "stopped": text})
+        if isinstance(value, dict) and "strips" in value:
+            return {**value, "notice": f"S{text[1:]}. {value['notice']}".strip()}
+        if isinstance(value, dict) and "link" in value:
+            return {**value, "copied": "Copied: the link makes the whole run"}
+        return f"# {text}; this makes the whole run:\n{value}" if value and value in commands else value
+
+    return [describe(value) for value in values]

@@ -1,0 +1,316 @@
+"""The adversarial losses and what holds D back, against closed forms, finite differences and known distances."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from playground.families.gan import losses
+from playground.families.gan.losses import LOSSES, Objective
+from playground.runtime.rng import make_rng
+from playground.runtime.validation import UserError
+
+
+def logits(n: int = 6) -> tuple[Tensor, Tensor]:
+    both = 2 * torch.randn(2, n, generator=make_rng(0), dtype=torch.float64)
+    return both[0].requires_grad_(), both[1].requires_grad_()
+
+
+def critic(*, spectral: bool = False, features: int = 2) -> nn.Sequential:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(features, 16), nn.Softplus(), nn.Linear(16, 16), nn.Softplus(), nn.Linear(16, 1),
+                        nn.Flatten(0)).double()  # fmt: skip
+    return losses.apply_spectral_norm(net) if spectral else net
+
+
+def items(n: int = 8, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Real and fake items (n, 2), and the shares (n,) of the way between them."""
+    g = make_rng(seed)
+    real, fake = torch.randn(2, n, 2, generator=g, dtype=torch.float64)
+    return real, fake + 1, torch.rand(n, generator=g, dtype=torch.float64)
+
+
+# --- the losses -----------------------------------------------------------------------------------
+
+# With s the sigmoid, r a real logit and f a fake one: the value of each loss, and its derivative by f for G.
+
+
+def s(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+VALUES: dict[str, tuple[Callable[[float, float], float], Callable[[float, float], float]]] = {
+    "minimax": (lambda r, f: -math.log(s(r)) - math.log(1 - s(f)), lambda r, f: math.log(1 - s(f))),
+    "nonsaturating": (lambda r, f: -math.log(s(r)) - math.log(1 - s(f)), lambda r, f: -math.log(s(f))),
+    "leastsquares": (lambda r, f: ((r - 1) ** 2 + f**2) / 2, lambda r, f: (f - 1) ** 2 / 2),
+    "hinge": (lambda r, f: max(0, 1 - r) + max(0, 1 + f), lambda r, f: -f),
+    "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
+    "relativistic": (lambda r, f: -math.log(s(r - f)), lambda r, f: -math.log(s(f - r))),
+}
+BY_FAKE: dict[str, tuple[Callable[[float, float], float], Callable[[float, float], float]]] = {
+    "minimax": (lambda r, f: s(f), lambda r, f: -s(f)),
+    "nonsaturating": (lambda r, f: s(f), lambda r, f: s(f) - 1),
+    "leastsquares": (lambda r, f: f, lambda r, f: f - 1),
+    "hinge": (lambda r, f: float(f > -1), lambda r, f: -1),
+    "wasserstein": (lambda r, f: 1, lambda r, f: -1),
+    "relativistic": (lambda r, f: s(f - r), lambda r, f: s(f - r) - 1),
+}
+BY_REAL: dict[str, tuple[Callable[[float, float], float], Callable[[float, float], float]]] = {
+    "minimax": (lambda r, f: s(r) - 1, lambda r, f: 0),
+    "nonsaturating": (lambda r, f: s(r) - 1, lambda r, f: 0),
+    "leastsquares": (lambda r, f: r - 1, lambda r, f: 0),
+    "hinge": (lambda r, f: -float(r < 1), lambda r, f: 0),
+    "wasserstein": (lambda r, f: -1, lambda r, f: 0),
+    "relativistic": (lambda r, f: -s(f - r), lambda r, f: 1 - s(f - r)),
+}
+
+
+def each(function: Callable[[float, float], float], real: Tensor, fake: Tensor) -> Tensor:
+    pairs = zip(real.tolist(), fake.tolist(), strict=True)
+    return torch.tensor([float(function(r, f)) for r, f in pairs], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("side", ["discriminator", "generator"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_and_its_gradients_are_the_closed_forms(name: str, side: str) -> None:
+    real, fake = logits()
+    loss = getattr(LOSSES[name], side)(real, fake)
+    index = ["discriminator", "generator"].index(side)
+    torch.testing.assert_close(loss, each(VALUES[name][index], real, fake).mean())
+    by_real, by_fake = torch.autograd.grad(loss, [real, fake], allow_unused=True, materialize_grads=True)
+    torch.testing.assert_close(by_real, each(BY_REAL[name][index], real, fake) / len(real))
+    torch.testing.assert_close(by_fake, each(BY_FAKE[name][index], real, fake) / len(fake))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_paired_says_whether_the_generator_looks_at_data(name: str) -> None:
+    real, fake = logits()
+    by_real = torch.autograd.grad(LOSSES[name].generator(real, fake), real, allow_unused=True)[0]
+    assert LOSSES[name].uses_real == (by_real is not None)
+
+
+def test_the_best_discriminator_gives_the_jensen_shannon_divergence() -> None:
+    """Goodfellow 2014, theorem 1: its loss is log 4 - 2 JS(p, q)."""
+    p, q = Normal(0.0, 1.0), Normal(1.5, 0.7)
+    x = torch.linspace(-12, 12, 20_001, dtype=torch.float64)
+    middle = torch.log((p.log_prob(x).exp() + q.log_prob(x).exp()) / 2)
+    kl = [torch.trapezoid(d.log_prob(x).exp() * (d.log_prob(x) - middle), x) for d in (p, q)]
+    torch.manual_seed(0)
+    d_p, d_q = (p.log_prob(y) - q.log_prob(y) for y in (p.sample((400_000,)), q.sample((400_000,))))
+    loss = losses.cross_entropy(d_p, d_q)
+    assert float(loss) == pytest.approx(math.log(4) - float(sum(kl)), abs=0.005)
+
+
+def penalised_distance(weight: float) -> float:
+    """The estimate by the best critic under a gradient penalty, of a Gaussian p and itself moved by 2.
+
+    Along the move D has the slope s that is best at each x: with the distribution functions P and Q, and the density r
+    of the points between, s (Q - P) - w r (s - 1)^2 is largest at s = 1 + (Q - P) / (2 w r).
+    """
+    p, q, x = Normal(2.0, 1.0), Normal(0.0, 1.0), torch.linspace(-8, 10, 10_001, dtype=torch.float64)
+    u = ((torch.arange(200, dtype=torch.float64) + 0.5) / 200)[:, None]
+    r = Normal(2 * u, (u**2 + (1 - u) ** 2).sqrt()).log_prob(x).exp().mean(0)
+    ahead = q.cdf(x) - p.cdf(x)
+    return torch.trapezoid(ahead * (1 + ahead / (2 * weight * r)), x).item()
+
+
+def test_a_critic_under_the_gradient_penalty_finds_the_wasserstein_distance() -> None:
+    """Which is 2, and a little more for what the penalty lets through."""
+    objective, g, moved = Objective("wasserstein", gp=50), make_rng(0), torch.tensor([1.2, 1.6])
+    d, steps = critic().float(), 300
+    optimizer = torch.optim.Adam(d.parameters(), lr=1e-2, betas=(0.5, 0.9))
+    settles = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
+    for _ in range(steps):
+        real, fake = torch.randn(2, 256, 2, generator=g)
+        optimizer.zero_grad()
+        losses.discriminator_loss(d, real + moved, fake, objective, torch.rand(256, generator=g)).backward()
+        optimizer.step()
+        settles.step()
+    x = torch.randn(20_000, 2, generator=g)
+    with torch.no_grad():
+        distance = (d(x + moved) - d(x)).mean().item()
+    assert distance == pytest.approx(penalised_distance(objective.gp), abs=0.01)  # from seed to seed it varies by 0.001
+
+
+# --- what holds D back ----------------------------------------------------------------------------
+
+
+def slopes(d: Callable[[Tensor], Tensor], x: Tensor, h: float = 1e-5) -> Tensor:
+    """The norm of the gradient of each item by central differences (B,)."""
+    steps = h * torch.eye(x.shape[1], dtype=x.dtype)
+    return torch.stack([(d(x + step) - d(x - step)) / (2 * h) for step in steps]).norm(dim=0)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "gp"])
+def test_penalties_agree_with_finite_differences(name: str) -> None:
+    d, (real, fake, u) = critic(), items()
+    weight = 3.0
+    plain = losses.discriminator_loss(d, real, fake, Objective(), u)
+    penalised = losses.discriminator_loss(d, real, fake, Objective(**{name: weight}), u)
+    expected = {
+        "r1": weight / 2 * slopes(d, real).square().mean(),
+        "r2": weight / 2 * slopes(d, fake).square().mean(),
+        "gp": weight * (slopes(d, fake + u[:, None] * (real - fake)) - 1).square().mean(),
+    }[name]
+    torch.testing.assert_close(penalised - plain, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("objective", [Objective(r1=2.0, r2=1.0), Objective("wasserstein", gp=10)])
+def test_the_gradient_of_a_penalty_agrees_with_finite_differences(objective: Objective) -> None:
+    d, (real, fake, u) = critic(), items()
+    weight = d[2].weight
+    losses.discriminator_loss(d, real, fake, objective, u).backward()
+    analytic, h = weight.grad[1, 2].item(), 1e-5
+    values = []
+    for sign in (1, -1):
+        with torch.no_grad():
+            weight[1, 2] += sign * h
+        values.append(losses.discriminator_loss(d, real, fake, objective, u).item())
+        with torch.no_grad():
+            weight[1, 2] -= sign * h
+    assert analytic == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-5)
+
+
+def test_spectral_normalisation_bounds_the_measured_slope() -> None:
+    """Softplus is 1-Lipschitz, so the whole critic is; without it, with weights ten times as large, it is not."""
+    x = 3 * torch.randn(500, 2, generator=make_rng(0), dtype=torch.float64)
+    d = critic(spectral=True)
+    for layer in (d[0], d[2], d[4]):
+        layer.parametrizations.weight.original.data.mul_(10)
+    for _ in range(50):
+        d(x)  # in training mode each pass is a step of power iteration
+    assert slopes(d.eval(), x).max() <= 1 + 1e-6
+    plain = critic()
+    for layer in (plain[0], plain[2], plain[4]):
+        layer.weight.data.mul_(10)
+    assert slopes(plain, x).max() > 10
+
+
+def test_clipping_bounds_every_weight() -> None:
+    d = critic()
+    losses.clip_weights(d, 0.01)
+    largest = [weight.abs().max().item() for weight in d.parameters()]
+    assert max(largest) == pytest.approx(0.01)
+
+
+def test_points_between_lie_on_the_lines() -> None:
+    real, fake, u = items()
+    torch.testing.assert_close(losses.lerp_images(real, fake, u), u[:, None] * real + (1 - u[:, None]) * fake)
+
+
+# --- what the generator gets besides --------------------------------------------------------------
+
+
+class WithFeatures(nn.Module):
+    """A critic of two layers, whose first layer's output are its features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(2, 4).double(), nn.Linear(4, 1).double()
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.first(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.features(x).tanh())[:, 0]
+
+
+def test_feature_matching_is_the_distance_of_the_mean_features() -> None:
+    d, (real, fake, u) = WithFeatures(), items()
+    plain, matched = (losses.generator_loss(d, real, fake, Objective(matching=m), u) for m in (0, 2))
+    w = d.first.weight
+    torch.testing.assert_close(matched - plain, 2 * (w @ (real.mean(0) - fake.mean(0))).square().sum())
+
+
+def test_minibatch_discrimination_counts_the_neighbours() -> None:
+    layer = losses.MinibatchDiscrimination(1, kernels=1, dim=1).double()
+    nn.init.ones_(layer.project.weight)
+    x = torch.tensor([[0.0], [0.0], [1.0]], dtype=torch.float64)
+    near = math.exp(-1)
+    expected = torch.tensor([[1 + near], [1 + near], [2 * near]], dtype=torch.float64)
+    torch.testing.assert_close(layer(x), torch.cat([x, expected], dim=1))
+
+
+def test_an_unrolled_discriminator_is_one_that_went_on() -> None:
+    d, (real, fake, u) = critic(), items()
+    objective = Objective(unroll=3, unroll_lr=0.05)
+    weights = losses.unroll_discriminator(d, real, fake, objective, u)
+    went_on = critic()
+    optimizer = torch.optim.SGD(went_on.parameters(), lr=0.05)
+    for _ in range(3):
+        optimizer.zero_grad()
+        losses.discriminator_loss(went_on, real, fake, objective, u).backward()
+        optimizer.step()
+    for name, weight in went_on.named_parameters():
+        torch.testing.assert_close(weights[name], weight)
+
+
+@pytest.mark.parametrize("parts", [{}, {"r1": 2.0, "r2": 1.0}, {"gp": 10.0}], ids=["plain", "r1 and r2", "gp"])
+def test_the_generator_sees_how_the_discriminator_would_answer(parts: dict) -> None:
+    """The gradient through the unrolled steps, by central differences of the whole."""
+    d, (real, fake, u) = critic(), items(4)
+    objective = Objective(unroll=2, unroll_lr=0.01 if parts else 0.3, **parts)
+
+    def value(x: Tensor) -> Tensor:
+        return losses.generator_loss(d, real, x, objective, u)
+
+    moved = fake.clone().requires_grad_()
+    analytic = torch.autograd.grad(value(moved), moved)[0][2, 1].item()
+    step = torch.zeros_like(fake)
+    step[2, 1] = 1e-5
+    numeric = (value((fake + step).requires_grad_()) - value((fake - step).requires_grad_())).item() / 2e-5
+    assert analytic == pytest.approx(numeric, rel=1e-5)
+
+
+def test_penalties_of_a_flat_discriminator_can_be_unrolled() -> None:
+    """Where every unit is dead the gradient of D is 0, at which a norm has none."""
+    d, (real, fake, u) = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1), nn.Flatten(0)).double(), items()
+    nn.init.constant_(d[0].bias, -100)
+    x = fake.requires_grad_()
+    loss = losses.generator_loss(d, real, x, Objective(r1=1.0, r2=1.0, gp=1.0, unroll=2), u)
+    assert torch.autograd.grad(loss, x)[0].isfinite().all()
+
+
+def test_a_frozen_module_passes_gradients_and_keeps_none() -> None:
+    d, (_, fake, _) = critic(), items()
+    x = fake.requires_grad_()
+    with losses.freeze(d):
+        d(x).sum().backward()
+    assert x.grad is not None
+    assert all(weight.grad is None and weight.requires_grad for weight in d.parameters())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"loss": "best"}, {"gp": -1}, {"r1": math.nan}, {"clip": math.inf}, {"unroll": 2.5}, {"matching": True}]
+)
+def test_an_absurd_objective_is_refused(wrong: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Objective(**wrong)
+
+
+def test_a_whole_number_may_be_written_as_a_decimal() -> None:
+    assert Objective(unroll=2.0) == Objective(unroll=2)  # type: ignore[arg-type]
+    assert isinstance(Objective(unroll=2.0).unroll, int)  # type: ignore[arg-type]
+
+
+def test_a_moving_average_is_divided_by_its_own_norms() -> None:
+    torch.manual_seed(0)
+    d = losses.apply_spectral_norm(nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 1)))
+    average = AveragedModel(d, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    for _ in range(30):
+        with torch.no_grad():
+            for weight in d.parameters():
+                weight.copy_(torch.randn_like(weight))  # the directions of the norm change at every step
+        d(torch.zeros(1, 8))
+        average.update_parameters(d)
+    averaged = average.module.eval()
+    assert torch.linalg.matrix_norm(averaged[0].weight, 2) > 1.5
+    losses.converge_spectral_norm(averaged)
+    for layer in averaged:
+        torch.testing.assert_close(torch.linalg.matrix_norm(layer.weight, 2), torch.tensor(1.0), atol=1e-3, rtol=0)
+    assert not any(module.training for module in averaged.modules())

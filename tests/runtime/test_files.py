@@ -1,0 +1,111 @@
+"""Tests of atomic writing, even on a full disk."""
+
+import contextlib
+import os
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from playground.export import media
+from playground.families import judge
+from playground.families.gan import history
+from playground.runtime import checkpoint, files
+from playground.runtime.validation import UserError
+
+
+@contextlib.contextmanager
+def full_disk(limit: int = 100) -> Iterator[None]:
+    """Limit the size of files, in bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_complete_file_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    for content in (b"first", b"second"):
+        with files.atomic_write(path) as file:
+            file.write(content)
+            assert not path.exists() or path.read_bytes() == b"first"
+        assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])  # in one write as the file is closed, and in many
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"before")
+    with full_disk(), pytest.raises(UserError, match=r"a\.txt cannot be written: File too large"):  # noqa: SIM117
+        with files.atomic_write(path) as file:
+            file.write(bytes(size))
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype=np.uint8)
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "a checkpoint": lambda path: checkpoint.save(path, judge.Model(judge.Config(width=8)), {}),
+    "a history": lambda path: history.save(path, history.History(NOISE, [bytes(9)], 1, *[NOISE] * 7)),
+    "png": lambda path: media.write_png(path, NOISE[0], {"prompt": "a dog" * 50}),
+    "gif": lambda path: media.write_gif(path, NOISE[:, None], {"prompt": "a dog" * 50}),
+    "npz": lambda path: media.write_npz(path, {"images": NOISE}, {"prompt": "a dog"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_writer_leaves_the_old_file_on_a_full_disk(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.file"
+    WRITERS[name](path)
+    before = path.read_bytes()
+    with full_disk(), pytest.raises(UserError, match=r"a\.file cannot be written: File too large"):
+        WRITERS[name](path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interruption_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt), files.atomic_write(path):
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["file/a.txt", "folder"])
+def test_an_unwritable_path_is_one_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=f"{name} cannot be written: "), files.atomic_write(tmp_path / name):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_a_version_changes_with_every_write(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    assert files.version(path) == ()
+    path.write_bytes(b"before")
+    status = path.stat()
+    versions = [files.version(path)]
+    assert files.version(path) == versions[0]
+    path.write_bytes(b"after!")  # of the same length and age, as after `cp -p`
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    versions.append(files.version(path))
+    with files.atomic_write(path) as file:
+        file.write(b"once more")
+    versions.append(files.version(path))
+    assert len(set(versions)) == 3
+
+
+def test_a_folder_is_checked_by_writing_to_it(tmp_path: Path) -> None:
+    files.check_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="file cannot be written: "):
+        files.check_writable(tmp_path / "file")

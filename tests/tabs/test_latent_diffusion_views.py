@@ -1,0 +1,376 @@
+"""The views of text to image: what they keep of a run, the maps of words, what they refuse."""
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_latent_diffusion import PROMPTS, TINY, build
+from torch import Tensor, nn
+
+from playground.datasets import captions, emoji
+from playground.datasets.scenes import BACKGROUNDS
+from playground.families import latent_diffusion
+from playground.families.latent_diffusion import Model, Settings
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.latent_diffusion import clip_captions, compare, grid, latent_space, latent_vs_pixel, recorder
+from playground.tabs.latent_diffusion.draw import DrawView
+from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
+from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
+from playground.tabs.latent_diffusion.prompt_line import PromptLine
+from playground.tabs.latent_diffusion.recorder import Recorder, Run
+from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, STRIP_KINDS, make_film, strips, words
+from playground.web import controls, export
+from playground.web.stop import UnderWay, keep_run
+
+
+@pytest.fixture
+def model() -> Model:
+    torch.manual_seed(0)
+    made = build(TINY)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made.eval()
+
+
+def recorded(model: Model, **settings: object) -> Run:
+    params = Settings(prompt=PROMPTS[0], **settings)  # type: ignore[arg-type]
+    recorder = Recorder(model, params)
+    for moment in latent_diffusion.sample(model, params):
+        recorder.add(moment)
+    return recorder.run()
+
+
+def test_a_run_is_kept_frame_by_frame(model: Model) -> None:
+    run = recorded(model, n=2, steps=5)
+    assert run.steps == list(range(6))
+    assert run.t[-1] == 0
+    assert run.z.shape == (6, 2, 4, 4, 4)
+    assert run.x0_hat.shape == (6, 2, 16, 16, 3)
+    assert [word.text for word in run.words][1:4] == ["a", "small", "pizza"]
+    assert all(layer.shape[0] == 6 and layer.shape[-1] == len(run.words) for layer in run.attention)
+    shares = np.concatenate([layer.sum(-1).astype(float).ravel() / 255 for layer in run.attention])
+    assert np.abs(shares - 1).max() < 0.05, "the attention of every place is shared out among the words"
+
+
+def test_long_runs_keep_few_frames_and_less_attention(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MAX_FRAMES", 7)
+    one = sum(layer[0].nbytes for layer in recorded(model, n=1, steps=1).attention)
+    monkeypatch.setattr(recorder, "ATTENTION", 3 * one + 1)
+    run = recorded(model, n=1, steps=30)
+    assert run.steps == [0, 5, 10, 15, 20, 25, 30]
+    assert [len(layer) for layer in run.attention] == [3] * len(run.attention)
+    assert run.attention_index == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_the_mean_of_the_maps_is_that_of_layers_and_heads(model: Model) -> None:
+    run = recorded(model, n=2, steps=3)
+    maps = words(run).maps
+    assert maps.shape == (4, len(run.words), 2, 4, 4)
+    assert maps.max() == 255
+    one = words(run, layer=0, head=1).maps
+    plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(one.shape).astype(float)  # (K, L, N, S, S)
+    brightest = plain.max((2, 3, 4), keepdims=True)
+    assert np.abs(one - 255 * plain / brightest).max() <= 0.51
+
+
+def test_principal_components_keep_the_order_of_what_varies(model: Model) -> None:
+    z: Tensor = torch.zeros(1, 1, 4, 8, 8)
+    z[0, 0, 2] = torch.linspace(-1, 1, 64).view(8, 8)  # all that varies is the third channel
+    shown = principal(z, 16)[0, 0].astype(float)
+    first = shown[::2, ::2, 0].ravel()
+    assert abs(np.corrcoef(first, np.arange(64))[0, 1]) > 0.99
+    assert np.ptp(shown[..., 1:]) <= 1
+
+
+def test_every_choice_of_strips_is_shown(model: Model) -> None:
+    run = recorded(model, n=1, steps=2)
+    for shown in STRIP_KINDS:
+        shown_strips = strips(model, run, shown)
+        assert all(strip.frames.shape[:2] == (3, 1) for strip in shown_strips)
+        assert len({strip.frames.shape for strip in shown_strips}) == 1
+    without, given, difference = (strip.frames[0].astype(float) for strip in shown_strips[1:])
+    assert np.abs(difference - (127.5 + (given - without) / 2)).max() <= 0.51
+    assert shown_strips[1].name == "without the prompt"
+    against = strips(model, recorded(model, n=1, steps=2, negative="rain"), GUIDANCE)[1]
+    assert against.name == "with “rain”, to be avoided"
+
+
+def test_an_emoji_that_the_font_has_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    glyphs = emoji.Glyphs(["pizza"], torch.zeros(1, 4, 64, 64, dtype=torch.uint8), "")
+    monkeypatch.setattr(emoji, "load", lambda *_, **__: glyphs)
+    paths = Paths(tmp_path, tmp_path)
+    assert render_emoji(paths, "pizza", "blue").shape == (1, 3, 64, 64)
+    with pytest.raises(UserError, match="no owl: choose another"):
+        render_emoji(paths, "owl", "blue")
+
+
+@pytest.fixture
+def paths(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """The folder of a model that reads only the words it knows."""
+    monkeypatch.setattr(Model, "parts", model.components())
+    checkpoint.save(tmp_path / "text-to-image-emoji.safetensors", model, {"flags": {"core": True}})
+    return Paths(tmp_path, tmp_path)
+
+
+def test_the_line_under_a_prompt_says_how_it_is_read(paths: Paths) -> None:
+    with gr.Blocks():
+        line = PromptLine(paths, gr.Textbox("", elem_id="some"))
+        optional = PromptLine(paths, gr.Textbox("", elem_id="other"), optional=True)
+    value = line.read("", "two dogs on gray")
+    assert value["sentence"].startswith("Read as a dog face, on a grey background; *dogs* is read as *dog*")
+    assert {"label": "gray → grey", "prompt": "two dogs on grey"} in value["fixes"]
+    assert line.read("", "")["sentence"].startswith("An empty prompt")
+    assert optional.read("", "")["sentence"] == ""
+    assert "names an emoji or a background" in optional.read("", "zeppelin")["sentence"]
+    assert line.read("", "x" * 301)["sentence"] == "The prompt must be text of at most 300 characters."
+    assert "must be text" in line.read("", None)["sentence"]
+    assert "Model must be one of" in line.read("other", "a dog")["sentence"]
+
+
+def test_every_view_draws_a_prompt_as_it_is_read(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = list[str]()
+    encode = Model.encode_text
+    monkeypatch.setattr(Model, "encode_text", lambda self, texts: drawn.extend(texts) or encode(self, texts))
+    monkeypatch.setattr(latent_space, "picture", lambda *_: torch.zeros(1, 3, 16, 16))
+    monkeypatch.setattr(grid, "WEIGHTS", (1.0,))
+    typed, read = "two pizzas on gray", "a pizza on a grey background"
+    with gr.Blocks():
+        views = DrawView(paths), compare.CompareView(paths), grid.GridView(paths), latent_space.LatentSpaceView(paths)
+    draw_values = DrawView.values_of(replace(FIRST, n=1, steps=1, prompt=typed, negative=typed))
+    pair_params = compare.ViewParams(prompt=typed, edited_prompt=typed, n=1, steps=1)
+    for view, values, expected in (
+        (views[0], (STRIP_KINDS[0], *draw_values), [read]),
+        (views[1], astuple(pair_params), [read, ""]),
+        (views[2], astuple(grid.ViewParams(prompt=typed)), [read, ""]),
+        (views[3], (None, None, None, *astuple(latent_space.ViewParams(prompt=typed))), [read, ""]),
+    ):  # fmt: skip
+        drawn.clear()
+        list(view.sample(*values))
+        assert set(drawn) == set(expected), view
+    with pytest.raises(gr.Error, match="No word of “zeppelin”"):
+        list(views[1].sample(*astuple(replace(pair_params, edited_prompt="zeppelin"))))
+
+
+def test_a_run_of_another_wording_is_saved_in_the_words_of_the_model(paths: Paths) -> None:
+    with gr.Blocks():
+        view = DrawView(paths)
+    params = replace(FIRST, n=1, steps=1, prompt="a pizza and un chien")
+    *_, outputs = view.sample(STRIP_KINDS[0], *DrawView.values_of(params))
+    assert '--prompt "a pizza to the left of a dog"' in outputs[3]
+    assert outputs[5]["link"]["prompt"] == "a pizza and un chien", "a link restores what was typed"
+    assert '"model"' not in outputs[1].about["settings"]
+
+
+def test_a_random_prompt_names_an_emoji() -> None:
+    called = {name.lower() for each in captions.list_synonyms(emoji.CORE) for name in each}
+    for _ in range(20):
+        prompt = random_prompt().lower()
+        assert any(name in prompt for name in called)
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"prompt": "x" * 10_000}, "at most 300 characters"),
+        ({"prompt": None}, "must be text"),
+        ({"n": 1000}, "number of pictures"),
+        ({"steps": 0}, "steps"),
+        ({"w": float("nan")}, "guidance w"),
+        ({"guidance": "up"}, "guidance must be one of"),
+        ({"seed": -1}, "seed"),
+        ({"negative": ["a"]}, "must be text"),
+    ],
+)
+def test_what_no_control_sends_is_refused(changed: dict[str, object], wrong: str) -> None:
+    values = dict(zip(NAMES, DrawView.values_of(FIRST), strict=True)) | changed
+    with pytest.raises(UserError, match=wrong):
+        DrawView.params_of(values.values())
+
+
+@pytest.mark.parametrize("params", [compare.ViewParams, grid.ViewParams, latent_space.ViewParams])
+def test_the_other_views_refuse_alike(params: type) -> None:
+    for changed in ({"prompt": 7}, {"seed": 1e300}, {"prompt": "x" * 301}):
+        with pytest.raises(UserError):
+            params(**changed)
+
+
+def test_two_prompts_are_shown_beside_each_other(model: Model) -> None:
+    params = compare.ViewParams(prompt=PROMPTS[0], edited_prompt=PROMPTS[1], n=2, steps=3)
+    pair = compare.Pair(model, params)
+    edit = params.edited_prompt, params.attention_share
+    for frame in latent_diffusion.prompt_to_prompt(model, params.settings, *edit):
+        pair.add(frame)
+    left, right = pair.strips(np.stack(pair.frames))
+    assert left.frames.shape == right.frames.shape == (4, 2, 16, 16, 3)
+    assert (left.name, right.name) == tuple(PROMPTS)
+    kept = pair.to_export({"checkpoint": "tiny"})
+    assert kept.strips[0].shape == (4, 4, 16, 16, 3)
+    assert [mark["t"] for mark in kept.marks] == [str(t) for t in pair.t], "a file says which frame it is"
+
+
+def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
+    monkeypatch.setattr(grid, "COUNTS", (1, 2))
+    made: dict[tuple[int, int], np.ndarray] = {}
+    shown = list(grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made))
+    assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [html.count("<img") for html in shown] == [1, 2, 3, 4]
+    assert "<b>" not in shown[-1]
+    assert not np.array_equal(made[0, 1], made[1, 1]), "guidance changes the picture"
+
+
+def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
+    monkeypatch.setattr(grid, "COUNTS", (1, 2))
+    monkeypatch.setattr(grid, "load_model", lambda *_: model)
+    checkpoint.save(tmp_path / "text-to-image-emoji.safetensors", model, {})
+    with gr.Blocks():
+        view = grid.GridView(Paths(tmp_path, tmp_path))
+    under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps"))
+    run = keep_run(view.sample)(under_way, *values)
+    for _ in range(3):
+        next(run)
+    run.close()  # as Gradio cancels it
+    html, stopped, link = view.stop_run(under_way, None)
+    assert html.count("<img") == 3
+    assert "Stopped at picture 3 of 4." in html
+    assert link["copied"] == "Copied: the link makes the whole run"
+    saved = Image.open(view.save(stopped)["file"]["path"])
+    assert saved.text["stopped"] == "stopped at picture 3 of 4"
+    corner = np.asarray(saved)[saved.height // 2 + 8 :, saved.width // 2 + 8 :]
+    assert not corner.any(), "black where there is no picture yet"
+    *_, (html, whole, _) = keep_run(view.sample)(under_way, *values)
+    assert "Stopped" not in html
+    assert whole.stopped == ""
+    assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
+
+
+def test_costs_are_those_of_the_shapes() -> None:
+    conv = nn.Conv2d(TINY.channels, 8, 3, padding=1)
+    cost = latent_vs_pixel.measure_cost(conv, conv, TINY)
+    assert cost.shape == (4, 4, 4)
+    assert cost.operations == 2 * conv.weight.numel() * 4 * 4, "a multiplication and an addition each"
+    assert cost.numbers == 8 * 4 * 4
+    assert latent_vs_pixel.measure_cost(conv, conv, replace(TINY, size=8)).operations == 4 * cost.operations
+
+
+def test_the_way_begins_and_ends_with_the_two_pictures(model: Model) -> None:
+    torch.manual_seed(0)
+    x, other = torch.rand(2, 1, 3, 16, 16) * 2 - 1
+    film = latent_space.make_film(model, latent_space.ViewParams(), x, other)
+    assert ["PSNR" in caption for caption in film.captions] == [True, *[False] * (latent_space.FRAMES - 2), True]
+
+
+def test_a_run_from_a_picture_counts_its_own_steps(model: Model) -> None:
+    settings = Settings(n=1, prompt=PROMPTS[0], steps=10)
+    recorder = Recorder(model, settings, strength=0.3)
+    for moment in latent_diffusion.sdedit(model, settings, torch.zeros(1, 4, 4, 4), 0.3):
+        recorder.add(moment)
+    run = recorder.run()
+    assert run.times == run.t == latent_diffusion.timesteps(model, settings)[7:]
+    assert "step 3 of 3" in make_film(model, run).captions[-1]
+
+
+def test_colours_of_noise_are_those_of_the_latents(model: Model) -> None:
+    z = torch.randn(1, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    strips = of_latents(np.zeros((1, 1, 16, 16, 3), np.uint8), z, z)
+    assert np.array_equal(strips[1].frames, strips[2].frames), "the same numbers have the same colours"
+    flipped = of_latents(np.zeros((1, 1, 16, 16, 3), np.uint8), z, -z)[2].frames
+    assert not np.array_equal(flipped, strips[1].frames)
+
+
+def test_clip_compares_with_captions_of_the_kind_that_was_asked_for() -> None:
+    texts = clip_captions.pair_captions("a ROBOT and a cactus, yellow background")
+    n = len(emoji.CORE)
+    assert len(texts) == len(set(texts)) == 2 * (4 * (n - 1) - 2), "both emoji with all others, in four directions"
+    assert all(text.endswith(" on a yellow background") for text in texts)
+    for text in ("a robot to the left of a cactus", "a cactus to the left of a robot", "a cactus above a robot",
+                 "a kiwi fruit to the left of a cactus"):  # fmt: skip
+        assert f"{text} on a yellow background" in texts
+    assert "an owl above a guitar" in clip_captions.pair_captions("owl over guitar")
+    assert "an owl above a blue heart" in clip_captions.pair_captions("a blue heart under an owl")
+    assert clip_captions.pair_captions("a robot on a yellow background") == []
+    assert len(clip_captions.single_captions()) == n * len(BACKGROUNDS)
+
+
+def test_clip_compares_with_the_prompt_itself() -> None:
+    encoder = build(TINY).components().encoder
+    for prompt, other in (("a robot and a cactus", "a robot to the left of a cactus"),
+                          ("a dog face on a red background", "a dog face on a blue background")):  # fmt: skip
+        texts, embeddings = clip_captions.encode_candidates(encoder, prompt)
+        assert texts[0] == prompt
+        assert other in texts
+        assert len(texts) == len(set(texts)) == len(embeddings)
+        some = torch.tensor([0, len(texts) // 2, -1])
+        expected = encoder.encode_text(encoder.tokenize([texts[i] for i in some]))
+        torch.testing.assert_close(embeddings[some], expected, rtol=1e-4, atol=1e-5)
+    told = clip_captions.nearest(torch.eye(3)[0], ["mine", "<i>a</i>", "b"], torch.eye(3))
+    assert told.startswith("1.00 <b>the prompt</b><br>")
+    assert "<i>" not in told
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    """All views of the tab, without models."""
+    with gr.Blocks() as blocks:
+        folder = tmp_path_factory.mktemp("empty")
+        for view in (DrawView, compare.CompareView, grid.GridView, latent_space.LatentSpaceView):
+            view.build(blocks, Paths(folder, folder))
+    return blocks
+
+
+def test_no_text_box_cuts_what_is_typed(page: gr.Blocks) -> None:
+    """The browser would cut it without a word; the settings refuse it with one."""
+    boxes = [block for block in page.blocks.values() if isinstance(block, gr.Textbox)]
+    assert len(boxes) == 6
+    assert all(box.max_length is None for box in boxes)
+
+
+def test_enter_in_a_prompt_does_not_mark_its_own_run_as_stale(page: gr.Blocks) -> None:
+    """Gradio's text box fires `input` at every key, Enter included, but at no paste and no deletion."""
+    boxes = {block._id for block in page.blocks.values() if isinstance(block, gr.Textbox)}
+    targets = {target for fn in page.fns.values() if "settings-changed" in str(fn.js) for target in fn.targets}
+    assert not {(box, "input") for box in boxes} & targets
+    assert len({(box, "change") for box in boxes} & targets) == 5, "all but the grid's, which marks nothing"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1),
+        lambda view: DrawView.show_attention(view, None, 0, 0),
+        lambda view: DrawView.find_captions(view, None),
+        lambda view: grid.GridView.save(view, None),
+        *(lambda _, save=save: controls.user_errors_to_gradio(save)(None, 0) for save in export.EXPORTS.values()),
+    ],
+)
+def test_a_run_that_was_dropped_after_an_hour_says_so(ask: Callable[[object], object]) -> None:
+    with pytest.raises(gr.Error, match="This run is no longer kept: sample again"):
+        ask(None)
+
+
+def test_every_view_has_an_address(tmp_path: Path) -> None:
+    with gr.Blocks() as page:
+        latent_vs_pixel.CostView.build(page, Paths(tmp_path, tmp_path))
+    on_load = next(each.fn for each in page.fns.values() if any(event == "load" for _, event in each.targets))
+    _, link, _ = on_load(gr.Request(headers={}, query_params={}))
+    assert link["address"] == {"tab": "latent_diffusion.latent_vs_pixel"}
+
+
+def test_a_link_makes_pictures_and_a_first_visit_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gr.Blocks():
+        view = latent_space.LatentSpaceView(Paths(tmp_path, tmp_path))
+    monkeypatch.setattr(view, "sample", lambda *values: iter([values]))
+    values = astuple(latent_space.ViewParams(seed=4))
+    assert list(view.sample_linked(True, None, None, *values)) == [(None, None, *values)]
+    assert list(view.sample_linked(False, None, None, *values)) == [[gr.skip()] * 3]

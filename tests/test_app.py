@@ -1,0 +1,189 @@
+"""Tests of the end of the app: one sentence if it cannot start, and no traceback on Ctrl-C."""
+
+import asyncio
+import ctypes
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import psutil
+import pytest
+from gradio.state_holder import StateHolder
+
+import app
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+
+APP = Path(app.__file__)
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def occupied_port() -> Iterator[int]:
+    """Port that another server listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Function that starts the app with flags and environment variables; the processes are killed after the test."""
+    processes = []
+
+    def start_app(*flags: str, **variables: str) -> subprocess.Popen[str]:
+        env = os.environ | {"PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False"} | variables
+        command = [sys.executable, str(APP), *flags]
+        processes.append(subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return processes[-1]
+
+    yield start_app
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("server_side", ["true", "false"])
+def test_an_occupied_port_ends_the_app_in_one_sentence(start: Start, occupied_port: int, server_side: str) -> None:
+    process = start("--port", str(occupied_port), GRADIO_SSR_MODE=server_side)
+    out, err = process.communicate(timeout=120)
+    sentence = f"cannot listen on 127.0.0.1:{occupied_port} (Address already in use): choose another --host or --port\n"
+    assert (process.returncode, out, err) == (1, "", sentence)
+
+
+def test_a_variable_that_gradio_rejects_ends_the_app_in_one_sentence(start: Start) -> None:
+    process = start(GRADIO_SERVER_PORT="abc")
+    out, err = process.communicate(timeout=120)
+    sentence = "GRADIO_SERVER_PORT must be a whole number, not 'abc'\n"
+    assert (process.returncode, out, err) == (1, "", sentence)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"port": 99999}, "--port must be a whole number from 1 to 65535, not 99999"),
+        ({"port": -1}, "--port must be a whole number from 1 to 65535, not -1"),
+        ({"host": "no.such.invalid"}, "cannot listen on no.such.invalid ("),
+        ({"host": "a" * 70, "port": 7000}, f"cannot listen on {'a' * 70}:7000 ("),
+        ({"weights": Path("nowhere")}, "--weights must be a folder, and there is no folder nowhere"),
+        ({"weights": APP}, f"--weights must be a folder, and there is no folder {APP}"),
+        ({"data": APP}, f"--data must be a folder, and there is no folder {APP}"),
+    ],
+)
+def test_bad_options_are_rejected(options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        app.check_options(app.Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", ["weights", "data"])
+def test_an_unreadable_folder_is_rejected(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may read everything
+    with pytest.raises(UserError, match=f"--{option} must be a folder that can be read, and {tmp_path} cannot"):
+        app.check_options(app.Options(**{option: tmp_path}))  # type: ignore[arg-type]
+
+
+def test_good_options_pass(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    app.check_options(app.Options(port=port, data=tmp_path / "later"))
+    app.check_options(app.Options(host="0.0.0.0"))
+
+
+def leave(address: str, visitor: str) -> None:
+    """Open the stream by which the server sees that a visitor is there, and close it."""
+    with httpx.stream("GET", f"{address}gradio_api/heartbeat/{visitor}", timeout=60) as stream:
+        next(stream.iter_lines())
+
+
+def test_of_the_visitors_who_left_only_the_last_are_kept(tmp_path: Path) -> None:
+    page = app.build_page(Paths(tmp_path, tmp_path))
+    _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True)
+    visitors = [f"visitor {i}" for i in range(app.MAX_CLOSED + 2)]
+    sessions = page.state_holder.session_data
+    try:
+        for visitor in ["present", *visitors]:
+            page.state_holder[visitor]  # as any event of the page would do
+        for visitor in visitors:
+            leave(address, visitor)
+            deadline = time.monotonic() + 60
+            while not sessions[visitor].is_closed and time.monotonic() < deadline:
+                time.sleep(0.05)
+        while len(sessions) > app.MAX_CLOSED + 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        page.close()
+    assert list(sessions) == ["present", *visitors[2:]]
+
+
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+
+
+@GLIBC
+def test_freed_memory_goes_back_to_the_system_when_a_visitor_leaves() -> None:
+    def megabytes() -> float:
+        return psutil.Process().memory_info().rss / 1e6
+
+    page, empty = gr.Blocks(), megabytes()
+    page.state_holder = StateHolder()
+    blocks = [bytearray(100_000) for _ in range(2000)]  # each too small for a mapping of its own
+    last = bytearray(100_000)  # above the others on the heap, which therefore does not shrink by itself
+    blocks.clear()
+    assert megabytes() > empty + 100
+    asyncio.run(app.drop_closed_sessions(page))
+    assert megabytes() < empty + 50
+    assert len(last) == 100_000
+
+
+@GLIBC
+def test_threads_share_their_arenas(capfd: pytest.CaptureFixture[str]) -> None:
+    libc = ctypes.CDLL(None)
+
+    def count_arenas() -> int:
+        libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+        libc.fflush(None)
+        return capfd.readouterr().out.count("<heap nr=")
+
+    app.share_arenas()
+    before, barrier = count_arenas(), threading.Barrier(30)
+    threads = [threading.Thread(target=barrier.wait) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= count_arenas() <= max(before, 2)
+
+
+@pytest.mark.parametrize("server_side", [True, False])
+def test_ctrl_c_ends_the_app_without_a_traceback(start: Start, server_side: bool) -> None:
+    """Ctrl-C during the first run, since torch aborts a process that exits while it computes."""
+    if server_side and not shutil.which("node"):
+        pytest.skip("server-side rendering needs Node")
+    process = start(GRADIO_SSR_MODE=str(server_side))
+    assert process.stdout
+    greeting = next(line for line in process.stdout if "Running on local URL" in line)
+    children = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert ("SSR" in greeting, len(children)) == (server_side, int(server_side))
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+def test_ctrl_c_during_the_start_ends_it_without_a_traceback(start: Start) -> None:
+    process = start()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (-signal.SIGINT, "", "")

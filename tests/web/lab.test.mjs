@@ -1,0 +1,64 @@
+// The lab's script: when it asks the server to train.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import {openPage} from './fake_page.mjs';
+
+const LAB = {
+  id: 'first', lab: 'abc', why: '', planes: [], curves: [], actions: [], still: [], limit: 100, dial: null,
+  frame: {step: 0, over: false, planes: [], row: {}, caption: []},
+};
+
+// Opens a page with a lab that is being trained; `requests` are the actions that the server was asked for.
+async function openLab(name) {
+  const requests = [];
+  const page = openPage({value: LAB}, {train: async ({action}) => {
+    requests.push(action);
+    return {...LAB.frame, step: requests.length};
+  }});
+  await import(`../../playground/web/lab/lab.js?${name}`);
+  const press = (action) => page.element.fire('click', {target: {dataset: {do: action}}});
+  press('play');
+  await page.frames(3);
+  assert.ok(requests.length >= 3);
+  return {...page, requests, press, find: (selector) => page.element.querySelector(selector)};
+}
+
+test('a lab rests while its tab, of the browser or of the page, is not the open one', async () => {
+  const {element, frames, requests} = await openLab('hidden');
+  const hide = [
+    (isHidden) => { document.hidden = isHidden; },
+    (isHidden) => { element.getClientRects = () => (isHidden ? [] : [{}]); },
+  ];
+  for (const setHidden of hide) {
+    setHidden(true);
+    await frames(1); // what was on its way
+    const before = requests.length;
+    await frames(20);
+    assert.equal(requests.length, before);
+    setHidden(false);
+    await frames(5);
+    assert.ok(requests.length >= before + 4, 'and goes on by itself');
+  }
+});
+
+test('nothing runs with a refused value, whose message stays until another lab is there', async () => {
+  const {setValue, frames, requests, press, find} = await openLab('refused');
+  setValue({id: 'second', message: 'Learning rate must be a number from 1e-06 to 1, not 5.'});
+  const before = requests.length;
+  for (const action of ['play', 'D']) {
+    press(action);
+    await frames(5);
+  }
+  assert.equal(requests.length, before);
+  assert.match(find('.caption').value, /^Learning rate must be .* not 5\.\n/);
+  assert.ok(find('.lab').classList.contains('refused'));
+  assert.ok(find('[data-do=play]').disabled && find('.dial input').disabled);
+  setValue({...LAB, id: 'third'});
+  assert.match(find('.caption').value, /^step 0/);
+  assert.ok(!find('.lab').classList.contains('refused'));
+  press('play');
+  await frames(3);
+  assert.ok(requests.length > before);
+});

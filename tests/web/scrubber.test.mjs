@@ -1,0 +1,81 @@
+// The scrubber's computations.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import {curveScale, linePoints} from '../../playground/web/scrubber/curves.js';
+import {boxFrame, captionAt} from '../../playground/web/scrubber/followers.js';
+import {barPath, linePoints as histogramPoints} from '../../playground/web/scrubber/histograms.js';
+import {countSteps} from '../../playground/web/scrubber/playback.js';
+import {locateFrame} from '../../playground/web/scrubber/sheets.js';
+import {fitStrips} from '../../playground/web/scrubber/strips.js';
+import {mapOffset} from '../../playground/web/words/words.js';
+
+test('frames lie row by row, sheet after sheet', () => {
+  const layout = {columns: 3, per_sheet: 6, width: 10, height: 20};
+  assert.deepEqual(locateFrame(0, layout), [0, 0, 0]);
+  assert.deepEqual(locateFrame(4, layout), [0, 10, 20]);
+  assert.deepEqual(locateFrame(6, layout), [1, 0, 0]);
+  assert.deepEqual(locateFrame(17, layout), [2, 20, 20]);
+});
+
+test('strips lie beside each other at whole multiples of their size, where they fit', () => {
+  assert.deepEqual(fitStrips(3, 128, 1000), {columns: 3, scale: 2});
+  assert.deepEqual(fitStrips(3, 128, 400), {columns: 2, scale: 1}, 'a strip is at least 150 pixels wide');
+  assert.deepEqual(fitStrips(1, 32, 2000), {columns: 1, scale: 15}, 'a strip is at most 480 pixels wide');
+  assert.deepEqual(fitStrips(2, 600, 300), {columns: 1, scale: 0}, 'and shrinks if it must');
+});
+
+test('what there is to say of a run stays above the caption of every frame', () => {
+  const captions = ['step 0', 'step 1'];
+  assert.deepEqual([0, 1].map((k) => captionAt({captions, notice: 'Not known: zeppelin.'}, k)),
+    ['Not known: zeppelin.\nstep 0', 'Not known: zeppelin.\nstep 1']);
+  assert.equal(captionAt({captions, notice: ''}, 1), 'step 1');
+});
+
+test('playing keeps the speed whatever the browser draws', () => {
+  assert.deepEqual(countSteps(100, 20), {steps: 2, rest: 0});
+  assert.deepEqual(countSteps(30, 20), {steps: 0, rest: 30});
+  let [frames, rest] = [0, 0];
+  for (let k = 0; k < 60; k++) {
+    const result = countSteps(rest + 1000 / 60, 16);
+    frames += result.steps;
+    rest = result.rest;
+  }
+  assert.equal(frames, 16, 'in a second');
+});
+
+test('a curve leaves out what has no height', () => {
+  const series = [{values: [1, 10, null]}, {values: [0, 100, -5]}];
+  const {toHeight, low, high} = curveScale({series, log: true});
+  assert.deepEqual([low, high, toHeight(1000)], [0, 2, 3]);
+  assert.equal(linePoints([1, 100, null], {toHeight, low, high}, true, 3), '0,33 50,7');
+  assert.deepEqual(curveScale({series, log: false}).low, -5);
+});
+
+test('a constant curve is drawn at the bottom, and a single frame at the left', () => {
+  const scale = curveScale({series: [{values: [4]}], log: false});
+  assert.equal(linePoints([4], scale, false, 1), '0,33');
+});
+
+test('bars share the width, and lines of a histogram include 0', () => {
+  assert.equal(barPath([50, 100]), 'M0 100v-50h45v50zM50 100v-100h45v100z');
+  assert.equal(histogramPoints([1, 2]), '0,50 100,4');
+  assert.equal(histogramPoints([-1, 0]), '0,96 100,4');
+});
+
+test('a box ahead shows the next frame, and at the end the step that led there', () => {
+  const run = {frames: 5, diagram: [{ahead: 0}, {ahead: 1}]};
+  assert.deepEqual([0, 3, 4].map((k) => boxFrame(k, {ahead: 1}, run)), [1, 4, 4]);
+  assert.deepEqual([0, 4].map((k) => boxFrame(k, {ahead: 0}, run)), [0, 3]);
+  const backward = {frames: 5, diagram: [{ahead: -1}, {ahead: 0}]};
+  assert.deepEqual([0, 1, 4].map((k) => boxFrame(k, {ahead: -1}, backward)), [0, 0, 3]);
+  assert.equal(boxFrame(4, {ahead: 0}, backward), 4);
+});
+
+test('the map of a word lies behind those of the words and pictures before it', () => {
+  const words = {tokens: ['a', 'b', 'c'], moments: [0, 0, 1], pictures: 2, size: 4};
+  assert.equal(mapOffset(words, 0, 0, 0), 0);
+  assert.equal(mapOffset(words, 1, 2, 1), 5 * 16);
+  assert.equal(mapOffset(words, 2, 0, 0), 6 * 16);
+});

@@ -1,0 +1,306 @@
+"""Sessions and frames of a training in the plane, with the lab of GANs."""
+
+import base64
+import dataclasses
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from playground.datasets import densities
+from playground.datasets.densities import Mixture
+from playground.families.gan import losses
+from playground.families.gan.lab import PRESETS, Lab, Settings
+from playground.families.gan.losses import Objective
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.gan import lab, lab_pictures
+from playground.tabs.gan.lab import ViewParams
+from playground.tabs.normalizing_flow import lab as flow_lab
+from playground.tabs.score_matching import lab as score_lab
+from playground.web import answers, lab_sessions, lab_view, links
+
+SMALL = Settings(Objective("nonsaturating"), width=8, batch=16, steps=4)
+train = answers.server_function("train", lab_sessions.train)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch) -> None:
+    """Begin without the labs of other tests, and train a step at a time."""
+    monkeypatch.setattr(lab_sessions, "_sessions", type(lab_sessions._sessions)())
+    monkeypatch.setattr(lab_sessions, "SLICE_SECONDS", 1e-6)
+
+
+class Slope(nn.Module):
+    """Discriminator whose logit is one of the coordinates."""
+
+    def __init__(self, axis: int):
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.axis]
+
+
+def numbers(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<i2").reshape(-1, 2) / lab_sessions.SCALE
+
+
+def fakes_of(frame: dict) -> str:
+    return frame["planes"][0]["dots"][0][0]
+
+
+def heat_of(frame: dict) -> str:
+    return frame["planes"][0]["heat"]
+
+
+def test_a_training_goes_on_slice_by_slice_until_its_limit() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    assert begun["frame"]["step"] == 0
+    steps = [train({"lab": begun["lab"], "action": "play"})["step"] for _ in range(6)]
+    assert steps == [1, 2, 3, 4, 4, 4]
+    assert train({"lab": begun["lab"], "action": "play"})["over"]
+
+
+def test_its_time_is_limited_too(monkeypatch) -> None:
+    monkeypatch.setattr(lab_sessions, "MAX_SECONDS", 0.0)
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    assert train({"lab": begun["lab"], "action": "play"})["step"] == 0
+
+
+def test_a_picture_holds_the_points_of_the_lab() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    trained = lab_sessions._sessions[begun["lab"]].lab
+    expected = trained.sample(lab_pictures.N_TEST)[: lab_sessions.N_POINTS].numpy()
+    np.testing.assert_allclose(numbers(fakes_of(begun["frame"])), expected, atol=1 / lab_sessions.SCALE)
+    assert numbers(begun["still"][0][0][0]).shape == (lab_sessions.N_POINTS, 2)
+    assert len(numbers(begun["frame"]["planes"][0]["arrows"][1])) == SMALL.batch
+
+
+def test_steps_of_one_network_alone() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    fake = fakes_of(begun["frame"])
+    after_d = train({"lab": begun["lab"], "action": "D"})
+    assert fakes_of(after_d) == fake
+    assert heat_of(after_d) != heat_of(begun["frame"])
+    assert "G" not in after_d["row"]
+    after_g = train({"lab": begun["lab"], "action": "G"})
+    assert heat_of(after_g) == heat_of(after_d)
+    assert after_g["row"].keys() > {"D", "G"}
+
+
+def test_the_verdict_is_drawn_where_it_is() -> None:
+    trained = Lab(densities.ring(), SMALL)
+    trained.d = Slope(0)
+    rises = lab_pictures.heat(trained)
+    line = torch.linspace(0, 1, lab_sessions.N_CELLS)
+    torch.testing.assert_close(rises, line.expand(lab_sessions.N_CELLS, -1))
+    trained.d = Slope(1)
+    torch.testing.assert_close(
+        lab_pictures.heat(trained), line.flip(0)[:, None].expand(-1, lab_sessions.N_CELLS)
+    )  # the top row is high
+
+
+@pytest.mark.parametrize("loss", ["minimax", "nonsaturating", "leastsquares", "hinge", "wasserstein", "relativistic"])
+def test_every_loss_pulls_fakes_to_where_d_sees_data(loss: str) -> None:
+    trained = Lab(densities.ring(), replace(SMALL, objective=Objective(loss)))
+    trained.d = Slope(0)
+    arrows = lab_pictures.pull(trained, 0.1 * torch.randn(20, 2, generator=torch.Generator().manual_seed(0)))
+    assert (arrows[:, 0] > 0).all()
+    assert (arrows[:, 1] == 0).all()
+    assert arrows.norm(dim=1).max().item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_arrows_point_against_the_gradient_of_the_whole_loss(name: str) -> None:
+    """By finite differences of what G minimises: along its arrows all the points together go down fastest."""
+    settings = replace(PRESETS[name].settings, width=16, batch=32)
+    trained = Lab(densities.ring(), settings)
+    for _ in range(5):
+        trained.step()
+    trained.d.eval().double()
+    trained.data = Mixture(trained.data.centres.double(), 0.1)
+    x = trained.sample(32).double()
+    arrows = lab_pictures.pull(trained, x)
+    random = torch.Generator().manual_seed(0)
+    real, u = trained.data.sample(32, random).double(), torch.rand(32, generator=random)
+
+    def loss(at: Tensor) -> float:
+        objective = settings.objective
+        return losses.generator_loss(trained.d, real, at.requires_grad_(), objective, u).item()
+
+    scale, h = (arrows**2).sum().sqrt(), 1e-5
+    along = (loss(x - h * arrows / scale) - loss(x + h * arrows / scale)) / (2 * h)
+    for seed in range(5):
+        other = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        other -= (other * arrows).sum() * arrows / scale**2
+        other /= other.norm()
+        across = (loss(x - h * other) - loss(x + h * other)) / (2 * h)
+        assert abs(across) < 0.01 * along
+
+
+def test_nothing_goes_on_after_the_last_step() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), replace(SMALL, steps=1))
+    frames = [train({"lab": begun["lab"], "action": turn}) for turn in ("G", "G", "D")]
+    assert [frame["step"] for frame in frames] == [1, 1, 1]
+    assert frames[1] == frames[2]
+    assert frames[2]["over"]
+
+
+def test_looking_leaves_a_spectral_norm_as_it_is() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), replace(SMALL, spectral=True))
+    session = lab_sessions._sessions[begun["lab"]]
+    before = {name: value.clone() for name, value in session.lab.d.state_dict().items()}
+    session.render()
+    assert all(torch.equal(before[name], value) for name, value in session.lab.d.state_dict().items())
+
+
+def test_labs_never_mix() -> None:
+    one, other = (lab_pictures.start_lab(densities.ring(), SMALL) for _ in range(2))
+    for _ in range(3):
+        trained = train({"lab": one["lab"], "action": "play"})
+    assert fakes_of(trained) != fakes_of(one["frame"])
+    assert lab_sessions._sessions[other["lab"]].render() == other["frame"]
+
+
+def test_the_lab_left_alone_for_the_longest_goes(monkeypatch) -> None:
+    monkeypatch.setattr(lab_sessions, "MAX_SESSIONS", 2)
+    first, second = (lab_pictures.start_lab(densities.ring(), SMALL)["lab"] for _ in range(2))
+    train({"lab": first, "action": "D"})
+    third = lab_pictures.start_lab(densities.ring(), SMALL)["lab"]
+    assert list(lab_sessions._sessions) == [first, third]
+    assert "press Reset" in train({"lab": second, "action": "D"})["error"]
+
+
+def test_a_lab_that_was_not_used_for_half_an_hour_goes(monkeypatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(lab_sessions.time, "monotonic", lambda: clock[0])
+    idle, used = (lab_pictures.start_lab(densities.ring(), SMALL)["lab"] for _ in range(2))
+    clock[0] = 1000.0
+    train({"lab": used, "action": "show"})
+    clock[0] = lab_sessions.MAX_IDLE + 1
+    assert "error" not in train({"lab": used, "action": "show"})
+    assert list(lab_sessions._sessions) == [used]
+    assert "press Reset" in train({"lab": idle, "action": "show"})["error"]
+
+
+def test_a_training_that_diverges_says_so_and_the_next_starts_clean() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    with torch.no_grad():
+        lab_sessions._sessions[begun["lab"]].lab.g[0].weight.fill_(math.nan)
+    assert "lower the learning rate" in train({"lab": begun["lab"], "action": "play"})["error"]
+    again = lab_pictures.start_lab(densities.ring(), SMALL)
+    assert again["frame"] == begun["frame"]
+    assert train({"lab": again["lab"], "action": "play"})["step"] == 1
+
+
+@pytest.mark.parametrize("request_", [None, 3, {}, {"lab": None}, {"lab": ["x"]}, {"lab": "x", "action": "play"}])
+def test_a_bad_question_is_answered_with_a_sentence(request_) -> None:
+    assert len(train(request_)["error"]) < 200
+
+
+def test_an_unknown_action_is_refused() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    assert "Action must be one of play, show, D, G" in train({"lab": begun["lab"], "action": "X"})["error"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_controls_hold_a_whole_preset(name: str) -> None:
+    asked = lab.preset_params(name, "grid", 7)
+    assert asked.settings() == replace(PRESETS[name].settings, seed=7)
+    assert links.restore(ViewParams, "gan.lab", links.query("gan.lab", asked)) == asked
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_lit_preset_is_the_one_that_the_controls_are(name: str) -> None:
+    fields = dataclasses.asdict(lab.preset_params(name, "grid", 7))
+    assert lab.find_preset(*fields.values()) == name
+    for field, value in (("r1", 0.5), ("lr_d", None), ("steps", 300)):
+        assert lab.find_preset(*(fields | {field: value}).values()) is None
+
+
+@pytest.mark.parametrize("view", [lab.GANLabView, flow_lab.FlowLabView, score_lab.ScoreLabView])
+def test_every_control_of_a_lab_starts_it_anew(view: type[lab_view.LabView], tmp_path: Path) -> None:
+    with gr.Blocks() as page:
+        view.build(page, Paths(tmp_path, tmp_path))
+    numbers = {id_ for id_, block in page.blocks.items() if isinstance(block, gr.Number | gr.Slider | gr.Radio)}
+    numbers = {id_ for id_ in numbers if page.blocks[id_].label != "Preset"}
+    restart = next(fn for fn in page.fns.values() if fn.api_name == view.tab.replace(".", "_"))
+    assert {target for target, event in restart.targets if event == "input"} >= numbers
+
+
+@pytest.fixture(scope="module")
+def view() -> lab.GANLabView:
+    with gr.Blocks():
+        return lab.GANLabView(Paths(Path(), Path()))
+
+
+def test_what_is_refused_is_named_by_its_label(view: lab.GANLabView) -> None:
+    wrong = {"lr_d": 5, "r1": None, "seed": -1}
+    values = dataclasses.asdict(ViewParams(width=8, batch=16)) | wrong
+    stage_value, _ = view.restart(None, *values.values())
+    assert stage_value["refused"] == ["R1", "Learning rate of D", "Seed"]
+    assert stage_value["message"].startswith("R1 must be")
+    stage_value, _ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())
+    assert stage_value["refused"] == []
+
+
+def test_the_controls_begin_as_the_first_preset() -> None:
+    assert ViewParams() == lab.preset_params(lab.FIRST)
+
+
+@pytest.mark.parametrize("data", [*densities.DENSITIES, lab_view.DRAWING])
+@pytest.mark.filterwarnings("error")
+def test_every_kind_of_data_can_be_learned(view: lab.GANLabView, data: str) -> None:
+    value = view.make_lab(replace(ViewParams(), data=data), "[[[50, 120], [200, 120]]]")
+    modes = {"ring": 8, "grid": 25, "uneven": 2}.get(data)
+    told = " ".join(value["frame"]["caption"])
+    assert (f"of {modes}" in told) == bool(modes)
+    assert ("modes" in value["frame"]["row"]) == bool(modes)
+
+
+BAD = [("data", "photographs"), ("data", lab_view.DRAWING), ("lr_d", 0), ("lr_g", math.nan), ("lr_g", "fast"),
+       ("width", 10**6), ("k", None), ("loss", "love"), ("gp", -1), ("unroll", 99),
+       ("spectral", 1), ("steps", 1e12)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), BAD)
+def test_a_bad_control_is_one_sentence(view: lab.GANLabView, field: str, value: object) -> None:
+    with pytest.raises(UserError) as refused:
+        view.make_lab(replace(ViewParams(), **{field: value}), "")
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [({"batch": 1024, "kernels": 64}, "time or memory"), ({"batch": 256, "kernels": 16, "unroll": 10}, "memory"),
+     ({"batch": 1024, "k": 20, "unroll": 1}, "time"), ({"spectral": True, "clip": 0.1}, "choose one")],
+)  # fmt: skip
+def test_what_would_starve_other_visitors_or_does_nothing_is_refused(given: dict, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        replace(ViewParams(), **given)
+
+
+def test_a_visitor_keeps_the_last_two_labs_and_nobody_elses_go() -> None:
+    other = lab_pictures.start_lab(densities.ring(), SMALL)["lab"]
+    lab_sessions.assign_owner(other, ("other", "gan.lab"))
+    mine = [lab_pictures.start_lab(densities.ring(), SMALL)["lab"] for _ in range(4)]
+    for name in mine:
+        lab_sessions.assign_owner(name, ("me", "gan.lab"))
+    assert list(lab_sessions._sessions) == [other, *mine[-2:]]
+
+
+def test_a_lab_that_begins_with_infinities_is_explained(monkeypatch) -> None:
+    monkeypatch.setattr(lab_pictures, "pull", lambda *_: torch.full((1, 2), math.inf))
+    with pytest.raises(UserError, match="ran off to infinity"):
+        lab_pictures.start_lab(densities.ring(), SMALL)
+
+
+def test_a_link_with_a_bad_number_is_refused_in_words() -> None:
+    with pytest.raises(UserError, match="k"):
+        links.restore(ViewParams, "gan.lab", {"tab": "gan.lab", "k": "many"})

@@ -1,0 +1,66 @@
+"""Late answers are dropped."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from playground.runtime.paths import Paths
+from playground.tabs.gan import ask_discriminator, loss_comparison
+from playground.tabs.latent_diffusion import latent_space
+from playground.web.newest import Requests, newest_only
+
+
+def test_an_answer_that_comes_after_a_newer_request_changes_nothing() -> None:
+    requests, answers = Requests(), []
+
+    def answer(name: str) -> str:
+        if name == "slow":
+            answers.append(ask(requests, "quick"))
+        return name
+
+    ask = newest_only(answer)
+    assert ask(requests, "slow") == gr.skip()
+    assert answers == ["quick"]
+    assert ask(Requests(), "other visitor") == "other visitor"
+
+
+def test_the_rest_of_a_late_answer_is_dropped_too() -> None:
+    def answer(name: str) -> Iterator[str]:
+        yield from (f"{name} 1", f"{name} 2")
+
+    requests, ask = Requests(), newest_only(answer)
+    slow = ask(requests, "slow")
+    assert next(slow) == "slow 1"
+    assert list(ask(requests, "quick")) == ["quick 1", "quick 2"]
+    assert list(slow) == []
+
+
+class Overtaken(Requests):
+    """Requests of a visitor who asks again before each is answered."""
+
+    def begin(self) -> int:
+        number = super().begin()
+        super().begin()
+        return number
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (ask_discriminator.AskView.build, "ask"),
+        (loss_comparison.LossView.build, "on_choice"),
+        (latent_space.LatentSpaceView.build, "show_path"),
+    ],
+)
+def test_views_drop_late_answers(build: Callable[[gr.Blocks, Paths], None], name: str, tmp_path: Path) -> None:
+    """Each answer is an error, since there is no checkpoint."""
+    with gr.Blocks() as page:
+        build(page, Paths(tmp_path, tmp_path))
+    events = [event for event in page.fns.values() if event.name == name]
+    assert events
+    for event in events:
+        requests, *values = (component.value for component in event.inputs)
+        assert isinstance(event.fn(requests, *values), (list, tuple))
+        assert event.fn(Overtaken(), *values) == gr.skip()

@@ -1,0 +1,54 @@
+"""Scripts of the page: their computations, tried by Node's own test runner, and their bundles."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from playground.web import component
+
+NODE = shutil.which("node")
+COMPONENTS = sorted(path.parent.name for path in component.WEB.glob("*/*.html"))
+needs_node = pytest.mark.skipif(NODE is None, reason="Node is not installed")
+
+
+def run_node(*arguments: str) -> None:
+    assert NODE
+    result = subprocess.run([NODE, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@needs_node
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.test.mjs")), ids=lambda path: path.stem)
+def test_the_computations_of_the_scripts(path: Path) -> None:
+    run_node("--test", str(path))
+
+
+@needs_node
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_bundle_is_the_body_of_a_function(name: str, tmp_path: Path) -> None:
+    """As Gradio runs it."""
+    path = tmp_path / f"{name}.cjs"
+    body = component.bundle(component.WEB / name / f"{name}.js")
+    path.write_text(f"(function (element, trigger, props, server, upload, watch) {{{body}\n}})")
+    run_node("--check", str(path))
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_bundle_holds_each_module_once_and_before_its_use(name: str) -> None:
+    body = component.bundle(component.WEB / name / f"{name}.js")
+    assert not re.search(r"^(import|export)\b", body, re.MULTILINE)
+    definitions = re.findall(r"^modules\['(.+)'\] =", body, re.MULTILINE)
+    assert len(definitions) == len(set(definitions))
+    for use in re.finditer(r"= modules\['(.+)'\];", body):
+        assert body.index(f"modules['{use[1]}'] =") < use.start()
+
+
+def test_every_import_names_an_export() -> None:
+    for path in component.WEB.rglob("*.js"):
+        for names, target in re.findall(r"import \{([^}]*)\} from '([^']+)'", path.read_text(encoding="utf-8")):
+            source = (path.parent / target).read_text(encoding="utf-8")
+            for name in re.findall(r"\w+", names):
+                assert re.search(rf"^export (async )?(function|const|class) {name}\b", source, re.MULTILINE), path

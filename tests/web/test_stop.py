@@ -1,0 +1,73 @@
+"""A run that is stopped stays, and says so; what comes after it is as before."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from playground.families import ddpm
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
+from playground.tabs.ddpm.reverse import NAMES, ReverseView
+from playground.tabs.ddpm.runs import ViewParams
+from playground.web import export, run_view
+from playground.web.stop import UnderWay, keep_run
+
+PARAMS = ViewParams(model="ddpm-digits", n=2, steps=12, seed=3)
+
+
+@pytest.fixture
+def reverse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReverseView:
+    """The view of a tiny model, which shows every step."""
+    monkeypatch.setattr(run_view, "PAUSE", -1)
+    model = ddpm.Model(ddpm.Config(size=8, width=8, multipliers=(1,), blocks=1, emb_dim=8))
+    checkpoint.save(tmp_path / "ddpm-digits.safetensors", model, {})
+    with gr.Blocks():
+        return ReverseView(Paths(tmp_path, tmp_path))
+
+
+@pytest.fixture
+def view(reverse: ReverseView) -> run_view.RunView:
+    layout = reverse.layout
+    with gr.Blocks():
+        seed = layout.inputs[NAMES.index("seed")]
+        return run_view.RunView(layout.stage, layout.buttons, layout.inputs, seed, reverse.outputs)
+
+
+def begin(reverse: ReverseView, under_way: UnderWay) -> Iterator:
+    return keep_run(reverse.sample)(under_way, *reverse.values_of(PARAMS))
+
+
+def test_a_stopped_run_stays_and_says_at_which_step(reverse: ReverseView, view: run_view.RunView) -> None:
+    under_way = UnderWay()
+    run = begin(reverse, under_way)
+    while next(run)[0]["index"] < 5:
+        pass
+    run.close()  # as Gradio cancels it
+    stage, exportable, command, _, link = view.stop(under_way)
+    assert (stage["frames"], stage["notice"]) == (6, "Stopped at step 5 of 12.")
+    assert stage["stopped"]
+    assert json.loads(stage["following"])["captions"][-1].startswith("step 5 of 12")
+    assert len(exportable.marks) == len(exportable.strips[0]) == 6
+    assert exportable.about["stopped"] == "stopped at step 5 of 12"
+    assert "command" not in exportable.about, "the command would make other pictures"
+    assert command.startswith("# stopped at step 5 of 12; this makes the whole run:\npython -m playground sample")
+    assert link["copied"] == "Copied: the link makes the whole run"
+    assert export.save_animation(exportable, 0)["name"] == "ddpm-digits-seed3.gif"
+
+
+def test_stop_before_a_run_begins_leaves_the_run_before(view: run_view.RunView) -> None:
+    stage, *others = view.stop(UnderWay())
+    assert set(stage) == {"stopped", "id", "at"}
+    assert others == [gr.skip()] * 4
+
+
+def test_a_run_that_ended_cannot_be_stopped(reverse: ReverseView, view: run_view.RunView) -> None:
+    under_way = UnderWay()
+    *_, (stage, exportable, command, _, link) = begin(reverse, under_way)
+    assert (stage["frames"], stage["notice"]) == (13, "")
+    assert exportable.about["command"] == command
+    assert link["copied"] == "Copied"
+    assert set(view.stop(under_way)[0]) == {"stopped", "id", "at"}
