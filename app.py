@@ -30,7 +30,7 @@ from playground.runtime import checkpoint, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
-from playground.web import component, controls, links, plots, reopen
+from playground.web import component, controls, header, plots
 from playground.web.component import WEB
 from playground.web.controls import error_sentence
 
@@ -39,7 +39,6 @@ try:
 except ImportError:  # only on Hugging Face Spaces
     spaces = None
 
-TITLE = "Generative Playground"
 MAX_CLOSED = 4  # visitors who left whose runs are kept, since a page that lost its connection may come back
 HEAD = f"<script>(() => {{\n{component.bundle(WEB / 'page.js')}\n}})();</script>"
 CSS = WEB / "page.css"
@@ -80,19 +79,19 @@ if spaces:
 
 
 def build_page(paths: Paths) -> gr.Blocks:
-    """Build the page, with one tab for each package in playground/tabs."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as page:
-        with gr.Row(elem_classes="title"):
-            gr.Markdown(f"# {TITLE}")
-            reopen.build()
-        unreadable = gr.HTML(visible=False)
-        with gr.Tabs(overflow_behavior="wrap") as tabs:
-            for name, tab in discover().items():
-                with gr.Tab(tab.title, id=name):
-                    tab.build(page, paths)
-        links.select(page, tabs)
-        report = partial(report_unreadable_checkpoints, paths.weights)
-        page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    """Build the app, with a page for each package in playground/tabs; the first is at the root."""
+    page = gr.Blocks(title=header.TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
+    report = partial(report_unreadable_checkpoints, paths.weights)
+    tabs = discover()
+    titles = {name: tab.title for name, tab in tabs.items()}
+    for i, (name, tab) in enumerate(tabs.items()):
+        with page.route(tab.title, name, show_in_navbar=False) if i else page:
+            header.build(titles, name)
+            unreadable = gr.HTML(visible=False)
+            gr.Markdown(tab.intro)
+            tab.build(page, paths)
+            page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    with page:
         page.unload(partial(drop_closed_sessions, page))
     return page.queue(max_size=64, default_concurrency_limit=1)
 

@@ -1,4 +1,7 @@
-"""One file a tab; each holds `TAB`, which says its title, its place and how to build it."""
+"""One package a tab; each holds `TAB`, which says its title, its place and how to build it.
+
+A tab is a page with an address of its own, so that a visitor's browser loads, and the server fills, only what is seen.
+"""
 
 import importlib
 import pkgutil
@@ -8,38 +11,36 @@ from dataclasses import dataclass
 import gradio as gr
 
 from playground.runtime.paths import Paths
-from playground.web import links
 from playground.web.view import View
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab: its title, its place among the others, and the function that builds it into a page.
+    """A tab: its title, its place among the others, what it is about in a sentence, and the function that builds it.
 
     `build(page, paths)` makes the components, and listens to `page.load` for its first picture.
     """
 
     title: str
     order: int
+    intro: str
     build: Callable[[gr.Blocks, Paths], None]
 
 
-def tab_of_views(name: str, title: str, order: int, intro: str, views: Mapping[str, type[View]]) -> Tab:
-    """Return a tab of several views, each in a tab of its own; links select them as "NAME.VIEW"."""
+def tab_of_views(title: str, order: int, intro: str, views: Mapping[str, type[View]]) -> Tab:
+    """Return a tab of several views, each in a tab of its own; `?view=NAME` in the address selects one."""
 
     def build(page: gr.Blocks, paths: Paths) -> None:
-        gr.Markdown(intro)
-        with gr.Tabs(overflow_behavior="wrap") as tabs:
+        with gr.Tabs(overflow_behavior="wrap"):
             for view_name, view in views.items():
                 with gr.Tab(view.TITLE, id=view_name):
                     view.build(page, paths)
-        links.select(page, tabs, name)
 
-    return Tab(title, order, build)
+    return Tab(title, order, intro, build)
 
 
 def discover() -> dict[str, Tab]:
-    """Return every tab by the name of its file, in order; one that is still being built has no `TAB` yet."""
+    """Return every tab by the name of its package, in order; one that is still being built has no `TAB` yet."""
     modules = {
         module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
     }

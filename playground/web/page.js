@@ -1,9 +1,17 @@
 // Runs before Gradio's own scripts.
 
+import {selectView} from './select_view.js';
 import {repairStreams} from './streams.js';
 
-document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.py changes
+document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
+selectView(window);
 repairStreams(window);
+
+// A tab opens as it was left: links.js keeps its address.
+document.addEventListener('click', ({target}) => {
+  const link = target.closest?.('#tabs a');
+  if (link) link.search = sessionStorage.getItem(link.pathname) ?? '';
+});
 
 // A file that is dropped on the page goes to the button of reopen.py.
 document.addEventListener('dragover', (event) => event.preventDefault());

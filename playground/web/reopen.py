@@ -1,5 +1,6 @@
 """Button that opens the tab and the settings of a picture that was saved here."""
 
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -17,18 +18,18 @@ def build() -> None:
     button.preprocess = lambda payload: payload and payload.path
     link = gr.Textbox(visible=False)
     chosen = button.upload(user_errors_to_gradio(find_link), button, link, queue=False, **controls.PRIVATE)
-    chosen.success(None, link, None, js="(link) => { location.search = link }")
+    chosen.success(None, link, None, js="(link) => { location.href = link }")
 
 
 def find_link(path: str) -> str:
-    """Return the link, "?tab=...", that opens the page as it was when a file was saved.
+    """Return the link, "TAB?...", that opens a page as it was when a file was saved.
 
     Raises:
         UserError: the file is none of this page's, or no link holds all that made it.
     """
     metadata = read_metadata(Path(path))
     link, command = metadata.get("link", ""), metadata.get("command", "")
-    if link.startswith("?tab="):
+    if re.match(r"\w+\?", link):  # no address elsewhere
         return link
     reason = f"the command line makes it: {command}" if command else "it shows a drawing, an upload or a moved code"
     raise UserError(f"no tab can open {Path(path).name}: {reason}")

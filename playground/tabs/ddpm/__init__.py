@@ -7,4 +7,4 @@ INTRO = (
     "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, step "
     "by step, until digits come out of nothing but noise. **Press Play, or drag the slider under the pictures.**"
 )
-TAB = tab_of_views("ddpm", "DDPM / DDIM", 40, INTRO, {"reverse": reverse.ReverseView, "forward": forward.ForwardView})
+TAB = tab_of_views("DDPM / DDIM", 40, INTRO, {"reverse": reverse.ReverseView, "forward": forward.ForwardView})

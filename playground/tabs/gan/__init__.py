@@ -8,7 +8,6 @@ INTRO = (
     "**Drag the slider** through a training, or press Play in the *2-D lab* and try *Cause collapse*."
 )
 TAB = tab_of_views(
-    "gan",
     "GAN",
     20,
     INTRO,

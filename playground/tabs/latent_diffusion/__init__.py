@@ -8,7 +8,6 @@ INTRO = (
     "a picture of it. **Type a prompt and press Sample**, then point at a word below the pictures."
 )
 TAB = tab_of_views(
-    "latent_diffusion",
     "Text to image",
     50,
     INTRO,

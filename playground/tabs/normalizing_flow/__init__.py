@@ -8,4 +8,4 @@ INTRO = (
     "and it knows the likelihood of every point exactly. **Press Play** to train one, then turn the dial through its "
     "layers, or see *Digits* come out of noise, and go back."
 )
-TAB = tab_of_views("normalizing_flow", "Flow", 60, INTRO, {"lab": lab.FlowLabView, "digits": digits.DigitsView})
+TAB = tab_of_views("Flow", 60, INTRO, {"lab": lab.FlowLabView, "digits": digits.DigitsView})

@@ -9,7 +9,6 @@ INTRO = (
     "watch a network learn it in the *2-D lab*, or let it *Restore* a digit of your own."
 )
 TAB = tab_of_views(
-    "score_matching",
     "Score",
     30,
     INTRO,

@@ -12,7 +12,7 @@ from playground.tabs import Tab
 from playground.tabs.vae import betas, codes, elbo_terms, interpolate, latent_map, nearest, save, traverse
 from playground.tabs.vae.choice import Choice
 from playground.tabs.vae.codes import Settings
-from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, Session, read_code
+from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, UNOPENED, Session, read_code
 from playground.web import controls, image_picker, links, plots
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, EventSettings, error_sentence, user_errors_to_gradio
@@ -27,14 +27,12 @@ class VAETab(View):
     """Exchange between the controls and the views: each view is filled when it is seen, and kept while it holds."""
 
     TITLE = "VAE"
-    views: gr.Tabs
 
     def __init__(self, paths: Paths):
         self.paths, self.session = paths, gr.State(Session())
         self.tabs: dict[str, gr.Tab] = {}  # of the views by name
         self.components: dict[str, list[Control]] = {}  # that each view fills
         self.end_controls: list[Control] = []  # of the other end of a path
-        gr.Markdown(INTRO)
         with gr.Row(elem_classes="tab-body"):
             with gr.Column(scale=1, min_width=260, elem_classes="controls"):
                 self.model = codes.CHECKPOINTS.build(paths, info="Each learned its own code.")
@@ -53,7 +51,7 @@ class VAETab(View):
         self.unchanged = [gr.skip()] * len(self.outputs)
 
     def _build_views(self) -> None:
-        with gr.Tabs(overflow_behavior="wrap") as self.views:
+        with gr.Tabs(overflow_behavior="wrap"):
             for name, view in VIEWS.items():
                 with gr.Tab(view.title, id=name) as self.tabs[name]:
                     gr.Markdown(view.hint)
@@ -105,14 +103,13 @@ class VAETab(View):
 
     def on_load(self, session: Session, request: gr.Request) -> list[object]:
         """Return the values of the view that the address describes, or the first image."""
-        view = request.query_params.get("tab", "").removeprefix("vae.")
+        view = request.query_params.get("view", "")
         name, tab = (view, f"vae.{view}") if view in VIEWS else (FIRST, "vae")
-        session.selected, session.is_opening = name, name != FIRST
+        session.selected = name
         params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, Settings, tab, request)
         outputs = self.show(session, *Choice.from_settings(params), address=has_link, wrong=wrong)
-        selection = gr.Tabs(selected=name) if session.is_opening else gr.skip()
         model, kind, *others = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
-        return [*outputs, model, self.kinds(params.model, kind), *others, selection]
+        return [*outputs, model, self.kinds(params.model, kind), *others]
 
     def kinds(self, name: object, kind: object) -> Value:
         """Return the kinds of images that the model can encode, and the choice of one."""
@@ -125,10 +122,9 @@ class VAETab(View):
     def turn(self, name: str, session: Session, *values: ControlValue) -> list[object]:
         """Return a view that was selected, as it was left if the image is still the same.
 
-        `on_load` has filled the view that a page selects by itself as it opens.
+        `on_load` fills the view that is selected when the page opens.
         """
-        is_opening, session.is_opening = session.is_opening, False
-        if name == session.selected or (is_opening and name == FIRST):
+        if session.selected in (name, UNOPENED):
             return self.unchanged
         session.selected, choice = name, Choice(*values).for_view(name)
         if session.filled.get(name) != choice:
@@ -161,7 +157,7 @@ class VAETab(View):
         table, search = self.components["nearest"]
         search.click(self.search, [result, *inputs], table, js=TRAVERSE_CODE, **controls.SLOW)
         linkable = [self.model, *image.inputs[:2], self.seed, *self.end_controls]
-        page.load(self.on_load, self.session, [*self.outputs, *linkable, self.views], **light)
+        page.load(self.on_load, self.session, [*self.outputs, *linkable], **light)
 
 
 def link_value(name: str, settings: Settings, address: bool = True, moved: bool = False) -> Value:
@@ -170,4 +166,4 @@ def link_value(name: str, settings: Settings, address: bool = True, moved: bool 
     return links.value(f"vae.{name}", save.linkable(settings), address, copied)
 
 
-TAB = Tab(VAETab.TITLE, 10, VAETab.build)
+TAB = Tab(VAETab.TITLE, 10, INTRO, VAETab.build)

@@ -14,7 +14,7 @@ from playground.tabs.vae.choice import Choice
 from playground.tabs.vae.codes import Settings
 from playground.web.newest import Requests
 
-FIRST = "traverse"
+FIRST, UNOPENED = "traverse", ""  # names of the first view, and of none while the page opens
 MOVABLE = ("traverse", "map")  # views whose code can be moved
 # JavaScript that puts the state of the visible view's stage in the browser first among the inputs, see `picture`.
 ON_SHOW = """(...values) => values.with(0, JSON.stringify({
@@ -36,14 +36,13 @@ class Session(Requests):
 
     Attributes:
         selected: name of the selected view.
-        is_opening: a link is about to select another view than the first.
         filled: the choice that each view shows; None after an error.
         moved: names of the views whose code was moved since they were filled.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.selected, self.is_opening = FIRST, False
+        self.selected = UNOPENED
         self.filled: dict[str, Choice | None] = {}
         self.moved: set[str] = set()
 

@@ -12,7 +12,7 @@ import gradio as gr
 from playground.runtime.validation import UserError
 from playground.web import component
 from playground.web.component import Value
-from playground.web.controls import PRIVATE, error_sentence
+from playground.web.controls import error_sentence
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,19 +40,20 @@ def value(tab: str, settings: "DataclassInstance | None", address: bool = True, 
         copied: text of the button after a press.
     """
     link = query(tab, settings) if settings else None
-    return {"link": link, "address": link if link and address else {"tab": tab}, "copied": copied}
+    return {"link": link, "address": link if link and address else query(tab), "copied": copied}
 
 
 def record(tab: str, settings: "DataclassInstance | None") -> dict[str, str]:
     """Return the metadata by which a file opens its tab with its settings; none if no link can restore them."""
-    return {"link": f"?{urlencode(query(tab, settings))}"} if settings else {}
+    return {"link": f"{tab.partition('.')[0]}?{urlencode(query(tab, settings))}"} if settings else {}
 
 
-def query(tab: str, settings: "DataclassInstance") -> dict[str, str]:
-    """Return settings as parameters of an address of a tab, or of a view as "TAB.VIEW"; None, and texts that are "" by
-    default, are left out."""
-    parameters = {"tab": tab}
-    for field in dataclasses.fields(settings):
+def query(tab: str, settings: "DataclassInstance | None" = None) -> dict[str, str]:
+    """Return the view in `tab`, if it names one, and settings as parameters of the address of its page; None, and texts
+    that are "" by default, are left out."""
+    _, _, view = tab.partition(".")
+    parameters = {"view": view} if view else {}
+    for field in dataclasses.fields(settings) if settings else []:
         value = getattr(settings, field.name)
         if value is not None and not value == field.default == "":
             parameters[field.name] = _format(value)
@@ -60,8 +61,9 @@ def query(tab: str, settings: "DataclassInstance") -> dict[str, str]:
 
 
 def restore(settings_type: type[Settings], tab: str, parameters: Mapping[str, str]) -> Settings | None:
-    """Return the settings in an address, None if it holds none of this tab's; raise UserError if one is not allowed."""
-    if parameters.get("tab") != tab:
+    """Return the settings in an address of a tab's page, None if it holds none of this view's; raise UserError if one is
+    not allowed."""
+    if parameters.get("view", "") != tab.partition(".")[2]:
         return None
     types_of_fields = typing.get_type_hints(settings_type)
     names = [field.name for field in dataclasses.fields(settings_type) if field.name in parameters]
@@ -75,19 +77,6 @@ def read_request(settings_type: type[Settings], tab: str, request: gr.Request) -
         return restore(settings_type, tab, request.query_params), ""
     except UserError as error:
         return None, error_sentence(error)
-
-
-def select(page: gr.Blocks, tabs: gr.Tabs, tab: str = "") -> None:
-    """Select the tab in the page's address when the page is opened, or the view within `tab` as "TAB.VIEW"; unknown
-    names are ignored."""
-    names = {child.id for child in tabs.children if isinstance(child, gr.Tab)}
-
-    def select_tab(request: gr.Request) -> object:
-        tab_name, _, view = request.query_params.get("tab", "").partition(".")
-        name = tab_name if not tab else view if tab_name == tab else ""
-        return gr.Tabs(selected=name) if name in names else gr.skip()
-
-    page.load(select_tab, None, tabs, queue=False, **PRIVATE)
 
 
 def _format(value: object) -> str:

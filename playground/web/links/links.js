@@ -16,7 +16,9 @@ function updateAddress() {
   if (!props.value || !element.offsetParent) return;
   const gradioParameters = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
   const query = new URLSearchParams([...gradioParameters, ...Object.entries(props.value.address)]);
-  history.replaceState(history.state, '', `?${query}${location.hash}`);
+  const search = query.size ? `?${query}` : '';
+  history.replaceState(history.state, '', location.pathname + search + location.hash);
+  sessionStorage.setItem(location.pathname, location.search); // with which page.js opens the tab again
   if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
   wasVisible = true;
 }
