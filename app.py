@@ -88,7 +88,7 @@ def build_page(paths: Paths) -> gr.Blocks:
         with page.route(tab.title, name, show_in_navbar=False) if i else page:
             header.build(titles, name)
             unreadable = gr.HTML(visible=False)
-            gr.Markdown(tab.intro)
+            gr.Markdown(f"{tab.summary} {tab.hint}")
             tab.build(page, paths)
             page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
     with page:

@@ -200,7 +200,7 @@ def open_page(browser: Browser, url: str) -> Iterator[Page]:
 
 def start(browser: Browser, options: Options) -> tuple[float, float]:
     """Measure the seconds from the imports to a clickable Sample button, and to the first run in the scrubber."""
-    with run_app(options) as (url, imported), open_page(browser, f"{url}?tab=ddpm") as page:
+    with run_app(options) as (url, imported), open_page(browser, f"{url}ddpm") as page:
         page.wait_for_selector(f"{BUTTON}:enabled")
         clickable = time.time() - imported
         page.wait_for_selector(READY)
@@ -210,7 +210,7 @@ def start(browser: Browser, options: Options) -> tuple[float, float]:
 def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[float]]:
     """Measure the seconds from each click to the first preview and to the end of the run."""
     settings = {f"n={DIGITS}", f"steps={STEPS}"}
-    with open_page(browser, f"{url}?tab=ddpm&{'&'.join(settings)}") as page:
+    with open_page(browser, f"{url}ddpm?{'&'.join(settings)}") as page:
         page.wait_for_selector(READY)
         times = np.array([page.evaluate(SAMPLE, BUTTON) for _ in range(clicks)]) / 1000
         if not settings <= set(urlsplit(page.url).query.split("&")):  # the address holds the settings of the run
@@ -221,7 +221,7 @@ def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[f
 def scrub(browser: Browser, url: str, sweeps: int) -> tuple[list[float], list[float]]:
     """Measure each sweep over a run: milliseconds of the page's main thread per frame, and number of requests."""
     costs, requests = [], []
-    with open_page(browser, f"{url}?tab=ddpm") as page:
+    with open_page(browser, f"{url}ddpm") as page:
         page.wait_for_selector(READY)
         page.wait_for_timeout(2000)  # until the requests of the start are over
         session = page.context.new_cdp_session(page)
@@ -239,7 +239,7 @@ def scrub(browser: Browser, url: str, sweeps: int) -> tuple[list[float], list[fl
 
 def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[float], list[float]]:
     """Measure the milliseconds from moves of a VAE's slider to their images, and per image while the map is dragged."""
-    with open_page(browser, f"{url}?tab=vae") as page:
+    with open_page(browser, f"{url}vae") as page:
         page.wait_for_selector("#vae-traverse [data-ready]", state="attached")
         traversal = page.evaluate(TRAVERSE, moves)
         page.get_by_role("tab", name="Map").click()
@@ -249,7 +249,7 @@ def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[f
 
 def train(browser: Browser, url: str, times: int) -> tuple[list[float], list[float]]:
     """Measure the milliseconds per image and per step of the GAN lab with its default settings, for 3 s each time."""
-    with open_page(browser, f"{url}?tab=gan.lab") as page:
+    with open_page(browser, f"{url}gan?view=lab") as page:
         page.wait_for_selector("#gan-lab [data-ready]", state="attached")
         pairs = [page.evaluate(TRAIN, 3) for _ in range(times)]
         return [image for image, _ in pairs], [step for _, step in pairs]

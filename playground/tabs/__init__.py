@@ -16,18 +16,20 @@ from playground.web.view import View
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab: its title, its place among the others, what it is about in a sentence, and the function that builds it.
+    """A tab: its title, its place among the others, what it is about and what to try first in a sentence each,
+    and the function that builds it.
 
     `build(page, paths)` makes the components, and listens to `page.load` for its first picture.
     """
 
     title: str
     order: int
-    intro: str
+    summary: str
+    hint: str
     build: Callable[[gr.Blocks, Paths], None]
 
 
-def tab_of_views(title: str, order: int, intro: str, views: Mapping[str, type[View]]) -> Tab:
+def tab_of_views(title: str, order: int, summary: str, hint: str, views: Mapping[str, type[View]]) -> Tab:
     """Return a tab of several views, each in a tab of its own; `?view=NAME` in the address selects one."""
 
     def build(page: gr.Blocks, paths: Paths) -> None:
@@ -36,7 +38,7 @@ def tab_of_views(title: str, order: int, intro: str, views: Mapping[str, type[Vi
                 with gr.Tab(view.TITLE, id=view_name):
                     view.build(page, paths)
 
-    return Tab(title, order, intro, build)
+    return Tab(title, order, summary, hint, build)
 
 
 def discover() -> dict[str, Tab]:

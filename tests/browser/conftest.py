@@ -83,7 +83,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Open a page on a desktop, on the tab `TAB` of the test's file unless the test uses the address itself.
+    """Open a page on a desktop, at the address `TAB` of the test's file unless the test uses the address itself.
 
     The test fails if the browser reports an error.
     """
@@ -91,7 +91,7 @@ def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Ite
     page = context.new_page()
     errors = watch(page)
     if "address" not in inspect.signature(request.function).parameters:
-        page.goto(f"{address}?tab={request.module.TAB}")
+        page.goto(f"{address}{request.module.TAB}")
     yield page
     context.close()
     assert not errors, errors

@@ -94,7 +94,7 @@ def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
     next_value(page, before, SCRUBBER)
     assert "step 250 of 250" in caption(page, SCRUBBER)
     assert strip(page, SCRUBBER, 1).shape == (64, 64)
-    assert re.search(r"[?&]tab=ddpm&n=4&.*steps=250", page.url)
+    assert re.search(r"/ddpm\?n=4&.*steps=250", page.url)
 
 
 def test_long_runs_keep_an_even_subset_and_say_so(page: Page) -> None:
@@ -228,34 +228,34 @@ def test_the_copied_link_is_that_of_the_view(page: Page) -> None:
         page.get_by_role("button", name="Copied").wait_for()
         return page.evaluate("navigator.clipboard.readText()")
 
-    assert "?tab=ddpm&n=10" in copied()
+    assert "/ddpm?n=10" in copied()
     page.get_by_role("tab", name="Forward").click()
     ready(page, FORWARD)
-    assert "?tab=ddpm.forward&" in copied()
+    assert "/ddpm?view=forward&" in copied()
     page.get_by_role("tab", name="Reverse").click()
-    assert "?tab=ddpm&" in copied()
+    assert "/ddpm?n=" in copied()
 
 
 def test_the_address_is_that_of_what_is_shown(page: Page) -> None:
     ready(page, SCRUBBER)
-    assert page.url.endswith("?tab=ddpm")
+    assert page.url.endswith("/ddpm")
     page.get_by_role("tab", name="Forward").click()
     ready(page, FORWARD)
-    expect(page).to_have_url(re.compile(r"\?tab=ddpm.forward$"))
+    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
     control(page, "Draw").click()
     expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw on the pad")
     page.get_by_role("button", name="Clear").click()
     later(page, 300)
     expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw on the pad")
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
-    page.get_by_role("tab", name="VAE").click()
-    expect(page).to_have_url(re.compile(r"\?tab=vae.traverse$"))
-    page.get_by_role("tab", name="DDPM").click()
-    expect(page).to_have_url(re.compile(r"\?tab=ddpm.forward$"))
+    page.get_by_role("link", name="VAE").click()
+    expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
+    page.get_by_role("link", name="DDPM").click()
+    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
 
 
 def test_a_link_restores_its_run(page: Page, address: str) -> None:
-    link = f"{address}?tab=ddpm&n=3&label=4&sampler=dpm-solver%2B%2B&steps=7&eta=0.5&w=2.5&clip=0&seed=11"
+    link = f"{address}ddpm?n=3&label=4&sampler=dpm-solver%2B%2B&steps=7&eta=0.5&w=2.5&clip=0&seed=11"
     page.goto(link)
     ready(page, SCRUBBER)
     assert "step 7 of 7" in caption(page, SCRUBBER)
@@ -278,7 +278,7 @@ def test_a_link_restores_its_run(page: Page, address: str) -> None:
     ],
 )
 def test_a_bad_link_says_so(page: Page, address: str, asked: str, sentence: str) -> None:
-    page.goto(f"{address}?tab=ddpm&{asked}")
+    page.goto(f"{address}ddpm?{asked}")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(sentence)
     assert strip(page, SCRUBBER, 0).shape == (96, 128), "the first run is there all the same"
 
@@ -341,7 +341,7 @@ def test_forward_noises_a_drawing_and_an_upload(page: Page, broken_picture: Path
 def test_a_phone_shows_the_stage_first(chromium: Browser, address: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 780}, has_touch=True)
     page = context.new_page()
-    page.goto(f"{address}?tab=ddpm")
+    page.goto(f"{address}ddpm")
     ready(page, SCRUBBER)
     assert page.locator("#ddpm-sample").is_visible()
     stage, controls = (page.locator(f"{part}:visible").bounding_box() for part in (".stage", ".controls"))

@@ -14,7 +14,7 @@ from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.tabs import discover
 
-TAB, NAME = "normalizing_flow.lab", "flow-digits"
+TAB, NAME = "normalizing_flow?view=lab", "flow-digits"
 pytestmark = pytest.mark.skipif("normalizing_flow" not in discover(), reason="the tab is still being built")
 LAB, DIGITS = "#flow-lab", "#flow-digits"
 
@@ -53,7 +53,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     checkpoint.save(paths.weights / f"{NAME}.safetensors", model, {})
     with in_process(paths) as address:
-        yield f"{address}?tab=normalizing_flow.digits"
+        yield f"{address}normalizing_flow?view=digits"
 
 
 def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:
@@ -119,7 +119,7 @@ def test_a_link_to_digits_that_are_not_allowed_says_so(page: Page, digits: str) 
 
 @pytest.mark.skipif((checkpoint.WEIGHTS / f"{NAME}.safetensors").exists(), reason="digits are trained")
 def test_digits_that_are_not_trained_are_one_sentence(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=normalizing_flow.digits")
+    page.goto(f"{address}normalizing_flow?view=digits")
     expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"`python -m train {NAME}` makes it")
 
 

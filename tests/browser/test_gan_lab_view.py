@@ -10,9 +10,10 @@ from visitor import caption, nameless, next_value, pixels, ready
 
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
+from playground.tabs.gan import lab
 from playground.web import lab_sessions
 
-TAB = "gan.lab"
+TAB = "gan?view=lab"
 LAB = "#gan-lab"
 
 
@@ -102,7 +103,7 @@ def test_a_blank_drawing_asks_for_one(page: Page) -> None:
 def within(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the lab in an app whose labs a test can see."""
     with in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data"))) as address:
-        yield f"{address}?tab={TAB}"
+        yield f"{address}{TAB}"
 
 
 def test_a_lab_that_is_gone_says_so(page: Page, within: str) -> None:
@@ -119,14 +120,15 @@ def test_labs_that_were_left_do_not_pile_up(page: Page, within: str) -> None:
         shown = ready(page, LAB)
         press(page, "Reset")
         next_value(page, shown, LAB)
-    owners = [session.owner for session in lab_sessions._sessions.values() if session.owner and session.owner[1] == TAB]
+    owners = [session.owner for session in lab_sessions._sessions.values() if session.owner]
+    owners = [owner for owner in owners if owner[1] == lab.TAB]
     assert owners.count(owners[-1]) == 2, "of this page"
 
 
 def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
     pages = [chromium.new_context().new_page() for _ in range(2)]
     for page in pages:
-        page.goto(f"{address}?tab={TAB}")
+        page.goto(f"{address}{TAB}")
         ready(page, LAB)
     press(pages[0], "Play")
     wait_for_step(pages[0], 20)

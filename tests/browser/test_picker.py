@@ -40,7 +40,7 @@ def address(paths: Paths) -> Iterator[str]:
 
 def test_what_a_training_made_is_shown_and_what_comes_later_is_offered(page: Page, address: str, paths: Paths) -> None:
     """As after `python -m train ddpm --name ddpm-digits-try --out DIR`, with `python app.py --weights DIR`."""
-    page.goto(f"{address}?tab=ddpm")
+    page.goto(f"{address}ddpm")
     before = ready(page, SCRUBBER)
     mine = page.get_by_label("ddpm-digits-try").locator("visible=true")
     expect(mine).to_have_count(0)  # there is nothing to choose
@@ -50,7 +50,7 @@ def test_what_a_training_made_is_shown_and_what_comes_later_is_offered(page: Pag
 
     put(paths, "ddpm-digits")
     (paths.weights / "half.safetensors").write_bytes(b"no checkpoint")
-    page.goto(f"{address}?tab=ddpm")
+    page.goto(f"{address}ddpm")
     before = ready(page, SCRUBBER)
     expect(page.get_by_label("ddpm-digits", exact=True).locator("visible=true")).to_be_checked()
     expect(page.get_by_text("The checkpoint half.safetensors is damaged")).to_be_visible()
@@ -76,7 +76,7 @@ def test_what_a_training_made_is_shown_and_what_comes_later_is_offered(page: Pag
 def test_the_score_of_the_chosen_model_draws_and_restores(page: Page, address: str, paths: Paths) -> None:
     put(paths, "ddpm-digits")
     for view in ("digits", "restoration"):
-        page.goto(f"{address}?tab=score_matching.{view}&evaluations=10&model=ddpm-digits-try")
+        page.goto(f"{address}score_matching.{view}&evaluations=10&model=ddpm-digits-try")
         ready(page, f"#score-{view}")
         expect(page.get_by_label("ddpm-digits-try").locator("visible=true")).to_be_checked()
 
@@ -86,7 +86,7 @@ def test_learned_scores_of_the_same_data_are_chosen_between(page: Page, address:
         model = score_matching.Model(score_matching.Config(data=data, width=8, layers=1))
         checkpoint.save(paths.weights / f"{name}.safetensors", model, {})
     params = "data=grid&score=learned&sampler=annealed&n=10&steps=10&model=second"
-    page.goto(f"{address}?tab=score_matching.langevin&{params}")
+    page.goto(f"{address}score_matching?view=langevin&{params}")
     before = ready(page, "#score-langevin")
     first, second = (page.get_by_label(name, exact=True).locator("visible=true") for name in ("first", "second"))
     expect(second).to_be_checked()
@@ -101,14 +101,15 @@ def test_learned_scores_of_the_same_data_are_chosen_between(page: Page, address:
 
 
 def test_tabs_without_a_checkpoint_name_the_recipe(page: Page, address: str) -> None:
-    for tab, recipe in (("vae", "vae-digits"), ("gan", "gan-digits-r3gan"), ("normalizing_flow.digits", "flow-digits"),
-                        ("latent_diffusion", "text-to-image-emoji")):  # fmt: skip
-        page.goto(f"{address}?tab={tab}")
+    for path, recipe in (("vae", "vae-digits"), ("gan", "gan-digits-r3gan"),
+                         ("normalizing_flow?view=digits", "flow-digits"),
+                         ("latent_diffusion", "text-to-image-emoji")):  # fmt: skip
+        page.goto(f"{address}{path}")
         expect(page.get_by_text(f"`python -m train {recipe}` makes it").first).to_be_visible()
 
 
 def test_a_link_to_a_model_that_is_not_here_says_so(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=ddpm&steps=3&model=elsewhere")
+    page.goto(f"{address}ddpm?steps=3&model=elsewhere")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(
         "Model must be one of ddpm-digits-try, not 'elsewhere'"
     )

@@ -32,7 +32,7 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_corrects_their_weig
 
 
 def test_a_link_restores_a_walk(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=score_matching.langevin&data=ring&sampler=probability+flow&steps=60&n=200")
+    page.goto(f"{address}score_matching?view=langevin&data=ring&sampler=probability+flow&steps=60&n=200")
     ready(page, WALK)
     assert "step 30 " in caption(page, WALK), "each of Heun's steps asks for the score twice"
     expect(control(page, "number input for Particles")).to_have_value("200")
@@ -48,7 +48,7 @@ def test_a_bad_number_is_one_sentence(page: Page) -> None:
 
 
 def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=score_matching.lab")
+    page.goto(f"{address}score_matching?view=lab")
     ready(page, LAB)
     page.get_by_role("button", name="Play", exact=True).locator("visible=true").click()
     page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30")
@@ -61,7 +61,7 @@ trained = pytest.mark.skipif(not (WEIGHTS / "ddpm-digits.safetensors").exists(),
 
 @trained
 def test_digits_are_drawn_by_a_score(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(f"{address}?tab=score_matching.digits&n=2&evaluations=20")
+    page.goto(f"{address}score_matching?view=digits&n=2&evaluations=20")
     ready(page, DIGITS)
     page.wait_for_function(f"document.querySelector('{DIGITS} .caption').innerText.includes('step 20 of 20')")
     assert page.locator(f"{DIGITS} .strips figure").count() == 3
@@ -79,7 +79,7 @@ def test_digits_are_drawn_by_a_score(page: Page, address: str, tmp_path: Path) -
 
 @trained
 def test_restore_denoises_when_it_is_opened_and_a_task_is_a_click_away(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=score_matching.restoration&evaluations=20")
+    page.goto(f"{address}score_matching?view=restoration&evaluations=20")
     next_value(page, "", RESTORE)  # which may take longer than others: the model draws the picture first
     before = ready(page, RESTORE)
     assert "PSNR" in caption(page, RESTORE)
@@ -93,7 +93,7 @@ def test_restore_denoises_when_it_is_opened_and_a_task_is_a_click_away(page: Pag
 
 @trained
 def test_restore_fills_what_is_painted_away_and_says_if_nothing_is(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=score_matching.restoration&task=Inpaint&mask=Square&evaluations=10")
+    page.goto(f"{address}score_matching?view=restoration&task=Inpaint&mask=Square&evaluations=10")
     before = ready(page, RESTORE)
     page.get_by_test_id("Paint-radio-label").click()
     pad = page.locator("#score-restoration-mask canvas")

@@ -43,7 +43,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def style(chromium: Browser, address: str, width: int) -> dict[str, list[list[str]]]:
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
-    page.goto(f"{address}?tab=ddpm")
+    page.goto(f"{address}ddpm")
     ready(page, STAGE)
     found = page.evaluate(STYLE, app.CSS.read_text(encoding="utf-8"))
     context.close()
@@ -63,7 +63,7 @@ def test_no_rule_of_the_page_loses_to_those_of_the_components(
 def test_a_visitor_sees_what_is_chosen_and_samples(
     page: Page, address: str, side: str, request: pytest.FixtureRequest
 ) -> None:
-    page.goto(f"{request.getfixturevalue(side)}?tab=ddpm")
+    page.goto(f"{request.getfixturevalue(side)}ddpm")
     before = ready(page, STAGE)
     expect(page.get_by_role("button", name="Settings").locator("visible=true")).to_have_count(0)
     ddim, ddpm = (

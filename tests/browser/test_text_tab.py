@@ -101,7 +101,7 @@ def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -
 
 
 def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=latent_diffusion&prompt=an+owl+on+pink&n=1&steps=4&w=2.5&seed=7")
+    page.goto(f"{address}latent_diffusion?prompt=an+owl+on+pink&n=1&steps=4&w=2.5&seed=7")
     ready(page, SCRUBBER)
     expect(page.locator("#text-prompt textarea")).to_have_value("an owl on pink")
     assert "step 4 of 4" in caption(page, SCRUBBER)
@@ -154,13 +154,13 @@ def test_two_prompts_are_compared_when_the_view_is_first_seen_and_on_demand(page
 
 
 def test_a_link_to_two_prompts_draws_them(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=latent_diffusion.compare&prompt=a+dog&edited_prompt=a+cat&n=1&steps=3")
+    page.goto(f"{address}latent_diffusion?view=compare&prompt=a+dog&edited_prompt=a+cat&n=1&steps=3")
     ready(page, COMPARED)
     assert page.locator(f"{COMPARED} .strips figure").all_inner_texts()[1].startswith("a cat")
 
 
 def test_a_grid_is_filled_when_the_view_is_first_seen(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=latent_diffusion.grid&across=steps")
+    page.goto(f"{address}latent_diffusion?view=grid&across=steps")
     expect(page.locator("#text-grid img")).to_have_count(30, timeout=300_000)
     expect(page.locator("#text-grid")).to_contain_text("50 steps")
     page.locator("#text-grid-sample").click()
@@ -173,7 +173,7 @@ def test_a_grid_is_filled_when_the_view_is_first_seen(page: Page, address: str) 
 
 
 def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(f"{address}?tab=latent_diffusion.latent_space")
+    page.goto(f"{address}latent_diffusion?view=latent_space")
     ready(page, WAY)
     assert "PSNR" in caption(page, WAY)
     page.locator("#text-vary").click()
@@ -187,7 +187,7 @@ def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> Non
 
 
 def test_why_latent_is_measured(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=latent_diffusion.latent_vs_pixel")
+    page.goto(f"{address}latent_diffusion?view=latent_vs_pixel")
     page.locator("#text-measure").click()
     expect(page.locator("#text-why")).to_contain_text("times the operations")
 

@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from visitor import control, eventually, later, nameless, pixels, ready, upload
 
-TAB = "ddpm.forward"
+TAB = "ddpm?view=forward"
 STAGE = "#ddpm-forward-scrubber"
 ORIGINAL = "#ddpm-forward-photograph .original"
 

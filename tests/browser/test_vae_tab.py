@@ -119,9 +119,9 @@ def test_a_view_is_found_as_it_was_left(page: Page) -> None:
     slider = page.locator(f"{TRAVERSE} input[type=range]").first
     slider.fill("3")
     turn(page, "Map", MAP)
-    page.wait_for_function("location.search.includes('tab=vae.map')")
+    page.wait_for_function("location.search.includes('view=map')")
     page.get_by_role("tab", name="Traverse").click()
-    page.wait_for_function("location.search.includes('tab=vae.traverse')")
+    page.wait_for_function("location.search.includes('view=traverse')")
     assert slider.input_value() == "3"
 
 
@@ -146,7 +146,7 @@ def test_only_what_a_model_can_read_is_offered(page: Page) -> None:
 
 
 def test_nothing_of_a_link_is_rendered_as_html(page: Page, address: str) -> None:
-    page.goto(f"{address}?tab=vae.map&seed=<img src=x onerror=alert(1)>")
+    page.goto(f"{address}vae?view=map&seed=<img src=x onerror=alert(1)>")
     ready(page, MAP)
     expect(page.get_by_text("not '<img src=x onerror=alert(1)>'")).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
@@ -172,7 +172,7 @@ window.fetch = async (input, init) => {
 
 def test_an_answer_comes_though_it_was_asked_for_as_the_stream_of_answers_ended(page: Page, address: str) -> None:
     page.add_init_script(HOLD_ENDS_BACK)
-    page.goto(f"{address}?tab=vae")
+    page.goto(f"{address}vae")
     for _ in range(3):
         before = ready(page, TRAVERSE)
         page.get_by_role("button", name="New seed").locator("visible=true").click()
@@ -214,7 +214,7 @@ def test_a_drawing_and_an_upload_are_encoded(page: Page, broken_picture: Path, t
 
 def test_a_link_restores_view_model_and_image(page: Page, address: str) -> None:
     page.goto(
-        f"{address}?tab=vae.map&model=vae-shapes&picture=Test+image&number=7&seed=3&to=From+the+prior&to_number=4"
+        f"{address}vae?view=map&model=vae-shapes&picture=Test+image&number=7&seed=3&to=From+the+prior&to_number=4"
     )
     ready(page, MAP)
     idle(page)  # the view that the link selects is not filled anew with another image
@@ -226,9 +226,9 @@ def test_a_link_restores_view_model_and_image(page: Page, address: str) -> None:
     assert pixels(page, f"{TRAVERSE} .image").shape == (64, 64)
 
 
-@pytest.mark.parametrize(("tab", "component"), [("vae", TRAVERSE), ("vae.map", MAP)])
-def test_a_bad_link_says_so(page: Page, address: str, tab: str, component: str) -> None:
-    page.goto(f"{address}?tab={tab}&seed=many")
+@pytest.mark.parametrize(("view", "component"), [("traverse", TRAVERSE), ("map", MAP)])
+def test_a_bad_link_says_so(page: Page, address: str, view: str, component: str) -> None:
+    page.goto(f"{address}vae?view={view}&seed=many")
     expect(page.get_by_text("The link's seed must be a whole number, not 'many'")).to_be_visible()
     ready(page, component)
 
@@ -282,7 +282,7 @@ def test_a_late_answer_of_a_view_that_was_left_is_dropped(page: Page) -> None:
     page.get_by_role("tab", name="ELBO").click()
     turn(page, "Map", MAP)
     idle(page)
-    assert "tab=vae.map" in page.url
+    assert "view=map" in page.url
     before = ready(page, MAP)
     control(page, "Seed").fill("4")
     next_value(page, before, MAP)

@@ -11,7 +11,7 @@ from playground.export import media
 from playground.export.read import read_metadata
 from playground.runtime.validation import UserError
 
-ABOUT = {"settings": '{"seed": 3}', "command": 'python -m playground sample x --prompt "é"', "link": "?tab=vae&seed=3"}
+ABOUT = {"settings": '{"seed": 3}', "command": 'python -m playground sample x --prompt "é"', "link": "vae?seed=3"}
 PIXELS = np.arange(64, dtype=np.uint8).reshape(1, 1, 8, 8, 1)
 
 

@@ -78,4 +78,4 @@ def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:
     assert links.restore(lab.ViewParams, lab.TAB, links.query(lab.TAB, asked)) == asked
     for name, value in (("couplings", "99"), ("coupling", "cubic"), ("data", "zzz")):
         with pytest.raises(UserError):
-            links.restore(lab.ViewParams, lab.TAB, {"tab": lab.TAB, name: value})
+            links.restore(lab.ViewParams, lab.TAB, {"view": "lab", name: value})

@@ -79,7 +79,7 @@ def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:
     assert links.restore(lab.ViewParams, lab.TAB, links.query(lab.TAB, asked)) == asked
     for name, value in (("width", 10**23), ("lr", math.nan), ("data", "zzz")):
         with pytest.raises(UserError):
-            links.restore(lab.ViewParams, lab.TAB, {"tab": lab.TAB, name: str(value)})
+            links.restore(lab.ViewParams, lab.TAB, {"view": "lab", name: str(value)})
 
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)

@@ -364,7 +364,7 @@ def test_every_view_has_an_address(tmp_path: Path) -> None:
         latent_vs_pixel.CostView.build(page, Paths(tmp_path, tmp_path))
     on_load = next(each.fn for each in page.fns.values() if any(event == "load" for _, event in each.targets))
     _, link, _ = on_load(gr.Request(headers={}, query_params={}))
-    assert link["address"] == {"tab": "latent_diffusion.latent_vs_pixel"}
+    assert link["address"] == {"view": "latent_vs_pixel"}
 
 
 def test_a_link_makes_pictures_and_a_first_visit_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

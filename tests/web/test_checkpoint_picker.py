@@ -229,7 +229,7 @@ def test_the_value_of_a_picker_is_a_choice_even_in_an_empty_folder(paths: Paths,
 def test_a_loss_that_is_not_there_is_not_ticked(paths: Paths) -> None:
     put(paths, "gan-digits-r3gan", "gan-digits-r3gan")
     shutil.copy(SHIPPED / "gan-digits-r3gan.history.npz", paths.weights)
-    values = on_load(loss_comparison.LossView.build, paths, tab="gan.losses", losses="hinge,r3gan")
+    values = on_load(loss_comparison.LossView.build, paths, view="losses", losses="hinge,r3gan")
     assert offered(values) == [(["r3gan"], ["r3gan"])]
     assert "`python -m train gan-digits-hinge` makes it" in values[0]["notice"]
 

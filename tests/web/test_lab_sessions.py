@@ -303,4 +303,4 @@ def test_a_lab_that_begins_with_infinities_is_explained(monkeypatch) -> None:
 
 def test_a_link_with_a_bad_number_is_refused_in_words() -> None:
     with pytest.raises(UserError, match="k"):
-        links.restore(ViewParams, "gan.lab", {"tab": "gan.lab", "k": "many"})
+        links.restore(ViewParams, "gan.lab", {"view": "lab", "k": "many"})

@@ -20,8 +20,9 @@ def test_a_link_is_the_inverse_of_itself(settings: ddpm.Settings) -> None:
     assert links.restore(ddpm.Settings, "ddpm", parameters) == settings
 
 
-def test_the_link_of_another_tab_is_none_of_ours() -> None:
-    assert links.restore(ddpm.Settings, "ddpm", {"tab": "vae", "steps": "7"}) is None
+def test_the_link_of_another_view_is_none_of_ours() -> None:
+    assert links.restore(ddpm.Settings, "ddpm", {"view": "forward", "steps": "7"}) is None
+    assert links.restore(ddpm.Settings, "ddpm.forward", {"steps": "7"}) is None
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_the_link_of_another_tab_is_none_of_ours() -> None:
 )
 def test_bad_parameters_get_one_sentence(parameters: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"must be|is no"):
-        links.restore(ddpm.Settings, "ddpm", {"tab": "ddpm", **parameters})
+        links.restore(ddpm.Settings, "ddpm", parameters)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +45,4 @@ def test_bad_parameters_get_one_sentence(parameters: dict[str, str]) -> None:
 )
 def test_a_link_is_told_the_limits_of_the_page(params: type, parameters: dict[str, str], limits: str) -> None:
     with pytest.raises(ValueError, match=limits):
-        links.restore(params, "view", {"tab": "view", **parameters})
+        links.restore(params, "tab", parameters)

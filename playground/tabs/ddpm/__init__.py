@@ -3,8 +3,9 @@
 from playground.tabs import tab_of_views
 from playground.tabs.ddpm import forward, reverse
 
-INTRO = (
-    "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, step "
-    "by step, until digits come out of nothing but noise. **Press Play, or drag the slider under the pictures.**"
+SUMMARY = (
+    "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, "
+    "step by step, until digits come out of nothing but noise."
 )
-TAB = tab_of_views("DDPM / DDIM", 40, INTRO, {"reverse": reverse.ReverseView, "forward": forward.ForwardView})
+HINT = "**Press Play, or drag the slider under the pictures.**"
+TAB = tab_of_views("DDPM / DDIM", 40, SUMMARY, HINT, {"reverse": reverse.ReverseView, "forward": forward.ForwardView})

@@ -3,14 +3,13 @@
 from playground.tabs import tab_of_views
 from playground.tabs.gan import ask_discriminator, lab, loss_comparison, samples
 
-INTRO = (
-    "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other. "
-    "**Drag the slider** through a training, or press Play in the *2-D lab* and try *Cause collapse*."
-)
+SUMMARY = "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other."
+HINT = "**Drag the slider** through a training, or press Play in the *2-D lab* and try *Cause collapse*."
 TAB = tab_of_views(
     "GAN",
     20,
-    INTRO,
+    SUMMARY,
+    HINT,
     {
         "losses": loss_comparison.LossView,
         "samples": samples.SamplesView,

@@ -3,14 +3,16 @@
 from playground.tabs import tab_of_views
 from playground.tabs.latent_diffusion import compare, draw, grid, latent_space, latent_vs_pixel
 
-INTRO = (
-    "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder makes "
-    "a picture of it. **Type a prompt and press Sample**, then point at a word below the pictures."
+SUMMARY = (
+    "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
+    "makes a picture of it."
 )
+HINT = "**Type a prompt and press Sample**, then point at a word below the pictures."
 TAB = tab_of_views(
     "Text to image",
     50,
-    INTRO,
+    SUMMARY,
+    HINT,
     {
         "draw": draw.DrawView, "compare": compare.CompareView, "grid": grid.GridView,
         "latent_space": latent_space.LatentSpaceView, "latent_vs_pixel": latent_vs_pixel.CostView,

@@ -1,24 +1,112 @@
-"""The first tab: what each of the others shows."""
+"""The first tab: what each of the others shows, and how the families differ."""
 
+from functools import lru_cache, partial
 from html import escape
+from typing import NamedTuple
 
 import gradio as gr
 
 from playground import tabs
+from playground.runtime import checkpoint, files
 from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
 from playground.tabs import Tab
+from playground.tabs.start import films
+from playground.web import controls
 
-INTRO = "Six ways in which machines learn to make images. Each model on these pages runs while you watch."
+SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
+HINT = "**Choose one**, or compare them in the table below."
+QUESTIONS = ("What is trained", "How it samples", "Its likelihood")
+
+
+class Answer(NamedTuple):
+    """Answer to a question about a family, and the address of the view that shows it."""
+
+    text: str
+    address: str
+
+
+class About(NamedTuple):
+    """What the start page says of a family: a film, what that shows, and the answers to `QUESTIONS`."""
+
+    film: films.Film
+    alt: str
+    answers: tuple[Answer, Answer, Answer]
+
+
+ABOUT = {
+    "vae": About(films.vae_film, "Digits change as their codes move.", (
+        Answer("An encoder and a decoder, together, on a bound of the likelihood", "vae?view=elbo"),
+        Answer("One pass: decode a code from N(0, I)", "vae"),
+        Answer("A lower bound, the ELBO", "vae?view=elbo"),
+    )),
+    "gan": About(films.gan_film, "Digits change as their codes move.", (
+        Answer("A generator and a discriminator, against each other", "gan?view=lab"),
+        Answer("One pass: generate from a code from N(0, I)", "gan?view=samples"),
+        Answer("None", "gan?view=ask"),
+    )),
+    "score_matching": About(films.score_film, "Particles flow out of noise into the modes of a density.", (
+        Answer("A network that predicts the gradient of the log density of noisy data", "score_matching?view=lab"),
+        Answer("Many small steps uphill, with noise", "score_matching?view=langevin"),
+        Answer("Of the probability flow, by solving an ODE", "score_matching?view=restoration"),
+    )),
+    "ddpm": About(films.ddpm_film, "Digits appear out of noise.", (
+        Answer("A network that predicts the noise in a picture", "ddpm?view=forward"),
+        Answer("Ten to a thousand steps from noise to a picture", "ddpm"),
+        Answer("A lower bound, or that of its probability flow", "score_matching?view=restoration"),
+    )),
+    "latent_diffusion": About(films.text_film, "Pictures of a prompt appear out of noise.", (
+        Answer("An autoencoder, a text encoder, then a denoiser of latents", "latent_diffusion?view=latent_vs_pixel"),
+        Answer("Some twenty steps in the latent space, then one decoding", "latent_diffusion"),
+        Answer("None that is of use", "latent_diffusion?view=latent_vs_pixel"),
+    )),
+    "normalizing_flow": About(films.flow_film, "Noise becomes digits, layer by layer.", (
+        Answer("One invertible network, on the likelihood itself", "normalizing_flow?view=lab"),
+        Answer("One pass backwards through the network", "normalizing_flow?view=digits"),
+        Answer("Exact; on pixels a bound, since noise is added to them", "normalizing_flow?view=digits"),
+    )),
+}  # fmt: skip
 
 
 def build(page: gr.Blocks, paths: Paths) -> None:
-    """Build a card for each of the other tabs."""
-    cards = "".join(
-        f'<a href="{name}"><b>{escape(tab.title)}</b><span>{escape(tab.intro)}</span></a>'
-        for name, tab in tabs.discover().items()
-        if tab is not TAB
+    """Build a card for each family, whose film comes when it is computed, and the table of the families."""
+    families = {name: tab for name, tab in tabs.discover().items() if name in ABOUT}
+    with gr.Row(elem_classes="families"):
+        for name, tab in families.items():
+            card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)
+            page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT, **controls.PRIVATE)
+    gr.HTML(make_table(families), padding=False, apply_default_css=False)
+
+
+def make_card(name: str, tab: Tab, film: str = "") -> str:
+    """Return the card of a family as HTML, with its film if that is there."""
+    return f'<a href="{name}"><span class="film">{film}</span><b>{escape(tab.title)}</b>{escape(tab.summary)}</a>'
+
+
+def show_film(paths: Paths, name: str, tab: Tab) -> str:
+    """Return the card of a family with its film, or with what is wrong with its model."""
+    versions = tuple(files.version(path) for path in checkpoint.find(paths.weights))
+    try:
+        return make_card(name, tab, _make_film(paths, name, versions))
+    except UserError as error:
+        return make_card(name, tab, escape(controls.error_sentence(error)))
+
+
+@lru_cache(maxsize=2 * len(ABOUT))
+def _make_film(paths: Paths, name: str, versions: tuple[object, ...]) -> str:
+    return films.to_html(ABOUT[name].film(paths), ABOUT[name].alt)
+
+
+def make_table(families: dict[str, Tab]) -> str:
+    """Return the answers of the families as HTML, each a link to the view that shows it."""
+    head = "".join(f'<th scope="col">{question}</th>' for question in ("", *QUESTIONS))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(tab.title)}</th>'
+        + "".join(f'<td><a href="{answer.address}">{answer.text}</a></td>' for answer in ABOUT[name].answers)
+        + "</tr>"
+        for name, tab in families.items()
     )
-    gr.HTML(f'<div class="families">{cards}</div>', padding=False, apply_default_css=False)
+    return f'<div class="answers"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-TAB = Tab("Start", 0, INTRO, build)
+TAB = Tab("Start", 0, SUMMARY, HINT, build)

@@ -18,7 +18,7 @@ from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, EventSettings, error_sentence, user_errors_to_gradio
 from playground.web.view import View
 
-INTRO = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
+SUMMARY = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
 VIEWS = {"traverse": traverse.VIEW, "map": latent_map.VIEW, "interpolate": interpolate.VIEW, "beta": betas.VIEW,
          "elbo": elbo_terms.VIEW, "nearest": nearest.VIEW}  # fmt: skip
 
@@ -166,4 +166,4 @@ def link_value(name: str, settings: Settings, address: bool = True, moved: bool 
     return links.value(f"vae.{name}", save.linkable(settings), address, copied)
 
 
-TAB = Tab(VAETab.TITLE, 10, INTRO, VAETab.build)
+TAB = Tab(VAETab.TITLE, 10, SUMMARY, "", VAETab.build)

@@ -61,8 +61,8 @@ def query(tab: str, settings: "DataclassInstance | None" = None) -> dict[str, st
 
 
 def restore(settings_type: type[Settings], tab: str, parameters: Mapping[str, str]) -> Settings | None:
-    """Return the settings in an address of a tab's page, None if it holds none of this view's; raise UserError if one is
-    not allowed."""
+    """Return the settings in an address of a tab's page, None if it holds none of this view's; raise UserError if one
+    is not allowed."""
     if parameters.get("view", "") != tab.partition(".")[2]:
         return None
     types_of_fields = typing.get_type_hints(settings_type)

@@ -46,7 +46,7 @@ def decode(value: object, path: str) -> Correction:
     Raises:
         UserError: the component sends no such value.
     """
-    if value is None:
+    if value in (None, ""):  # Gradio may send None as ""
         return Correction()
     try:
         if not isinstance(value, dict):
