@@ -7,6 +7,7 @@ from playground.tabs import discover
 
 # Elements of complete views, at least one in each.
 COMPLETE = "[data-ready], .line, .xy img, #text-measure, #vae-meter, #vae-betas img, #vae-nearest p, #vae-nearest img"
+COMPLETE += ", .families img"
 COMPLETE += ", .caption:has-text('is missing')"  # of a view whose checkpoint is still to be trained
 
 
@@ -16,8 +17,11 @@ def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, tab: st
     page = context.new_page()
     page.goto(f"{address}{tab}?__theme=dark")
     expect(page.get_by_role("link", name=discover()[tab].title, exact=True)).to_have_attribute("aria-current", "page")
-    for view in page.get_by_role("tab").all():
+    complete = page.locator(COMPLETE).locator("visible=true").first
+    expect(complete).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for view in page.get_by_role("tab").all()[1:]:
         view.click()
-        expect(page.locator(COMPLETE).locator("visible=true").first).to_be_visible()
+        expect(complete).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, view.inner_text()
     context.close()

@@ -76,7 +76,7 @@ def test_what_a_training_made_is_shown_and_what_comes_later_is_offered(page: Pag
 def test_the_score_of_the_chosen_model_draws_and_restores(page: Page, address: str, paths: Paths) -> None:
     put(paths, "ddpm-digits")
     for view in ("digits", "restoration"):
-        page.goto(f"{address}score_matching.{view}&evaluations=10&model=ddpm-digits-try")
+        page.goto(f"{address}score_matching?view={view}&evaluations=10&model=ddpm-digits-try")
         ready(page, f"#score-{view}")
         expect(page.get_by_label("ddpm-digits-try").locator("visible=true")).to_be_checked()
 
