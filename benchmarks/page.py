@@ -190,7 +190,7 @@ def _accepts_connections(port: int) -> bool:
 @contextmanager
 def open_page(browser: Browser, url: str) -> Iterator[Page]:
     """Open a page in a new context, where nothing is cached."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(TIMEOUT)
     page.goto(url, wait_until="commit")

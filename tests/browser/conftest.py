@@ -82,11 +82,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture
 def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Open a page on a desktop, at the address `TAB` of the test's file unless the test uses the address itself.
+    """Open a page on a desktop, at the address `TAB` of the test's file unless the test uses the address itself, for a
+    visitor who wants no motion.
 
     The test fails if the browser reports an error.
     """
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, accept_downloads=True, reduced_motion="reduce"
+    )
     page = context.new_page()
     errors = watch(page)
     if "address" not in inspect.signature(request.function).parameters:

@@ -219,6 +219,33 @@ def test_a_new_seed_is_that_of_the_pictures(page: Page) -> None:
     expect(page.locator(f"{SCRUBBER} [data-stale]")).to_have_count(0)
 
 
+def test_the_first_run_plays_once_when_it_arrives(page: Page) -> None:
+    page.add_init_script(
+        f"""window.seen = [];
+        new MutationObserver(() => {{
+          const index = Number(document.querySelector('{SCRUBBER} [data-index]')?.dataset.index);
+          if (index >= 0 && index !== window.seen.at(-1)) window.seen.push(index);
+        }}).observe(document, {{subtree: true, childList: true, attributeFilter: ['data-index']}});"""
+    )
+
+    def frames_shown() -> list[int]:
+        page.goto(page.url)
+        ready(page, SCRUBBER)
+        page.wait_for_function("window.seen.at(-1) === 20")
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
+        return page.evaluate("window.seen")
+
+    assert frames_shown() == [20], "this visitor wants no motion"
+    page.emulate_media(reduced_motion="no-preference")
+    played = frames_shown()
+    first = played.index(0)
+    assert played[first:] == sorted(played[first:])
+    assert len(played[first:]) > 3
+    page.get_by_label("Loop").check()
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("window.seen.findLastIndex((index) => index === 0) > window.seen.indexOf(20) + 5")
+
+
 def test_the_copied_link_is_that_of_the_view(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ready(page, SCRUBBER)

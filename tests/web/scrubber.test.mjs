@@ -43,6 +43,7 @@ test('playing keeps the speed whatever the browser draws', () => {
     rest = result.rest;
   }
   assert.equal(frames, 16, 'in a second');
+  assert.deepEqual(countSteps(-200, 20), {steps: 0, rest: -200}, 'a frame that is held');
 });
 
 test('a curve leaves out what has no height', () => {

@@ -5,7 +5,7 @@ const MAX_PAUSE = 250; // milliseconds of a hidden page that are made up for
 // Returns how many frames to go on after some milliseconds, and the time left over for the next call.
 export function countSteps(time, framesPerSecond) {
   const period = 1000 / framesPerSecond;
-  const steps = Math.floor(time / period);
+  const steps = Math.max(0, Math.floor(time / period));
   return {steps, rest: time - steps * period};
 }
 
@@ -22,6 +22,11 @@ export class Playback {
   start() {
     Object.assign(this, {isPlaying: true, rest: 0, lastTime: performance.now()});
     requestAnimationFrame((now) => this.tick(now));
+  }
+
+  // Stays on the frame for some milliseconds more.
+  hold(time) {
+    this.rest = -time;
   }
 
   stop() {

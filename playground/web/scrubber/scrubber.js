@@ -12,6 +12,8 @@ import {closeSheets, loadSheets} from './sheets.js';
 import {Strips} from './strips.js';
 
 const NOTHING_CAME = 2000; // milliseconds after a run's end
+const PLAYING_TIME = 4; // seconds of a run at the speed 1
+const HOLD = 1000; // milliseconds on the last frame before playing begins again
 const EDGE = 120; // CSS pixels of the strips that must be visible when a run begins
 
 const find = (selector) => element.querySelector(selector);
@@ -21,10 +23,11 @@ const playButton = find('[data-do=play]');
 
 const strips = new Strips(find('.strips'));
 const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
-const playback = new Playback(() => Number(find('.speed').value), advance);
+const playback = new Playback(framesPerSecond, advance);
 const view = {
   run: null, // the value whose frames are shown
   index: 0, // of the selected frame
+  end: 0, // index of the frame at which playing ends
   followers: [], // functions of the index that show the frame elsewhere
 };
 const loading = {
@@ -143,6 +146,7 @@ function finish(value) {
   const before = view.run;
   const start = value.start < 0 ? value.frames + value.start : value.start;
   showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
+  if (!before && !('preview' in element.dataset)) playOnArrival(start);
   closeSheets(before);
   delete element.dataset.outdated;
   if (value.stopped) finishStop();
@@ -211,13 +215,25 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-// Goes on by some frames while playing.
+function framesPerSecond() {
+  return (Number(find('.speed').value) * Math.max(1, view.run.frames - 1)) / PLAYING_TIME;
+}
+
+// Goes on by some frames while playing, from the last to the first.
 function advance(steps) {
-  const next = view.index + steps;
-  const isOver = next >= view.run.frames;
-  if (!element.isConnected) setPlaying(false);
-  else if (isOver && !find('.loop').checked) seek(view.run.frames - 1);
-  else showFrame(isOver ? 0 : next);
+  if (!element.isConnected) return setPlaying(false);
+  showFrame(view.index >= view.end ? 0 : Math.min(view.index + steps, view.end));
+  if (view.index < view.end) return;
+  if (find('.loop').checked) playback.hold(HOLD);
+  else setPlaying(false);
+}
+
+// Plays a run that the page opens with up to the frame where it rests, unless the visitor wants no motion.
+function playOnArrival(end) {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  showFrame(0);
+  setPlaying(true);
+  view.end = end;
 }
 
 function setPlaying(playing) {
@@ -226,7 +242,8 @@ function setPlaying(playing) {
   playButton.textContent = isPlaying ? 'Pause' : 'Play';
   playButton.setAttribute('aria-label', isPlaying ? 'Pause' : 'Play');
   if (!isPlaying) return playback.stop();
-  if (view.index >= view.run.frames - 1) showFrame(0);
+  view.end = view.run.frames - 1;
+  if (view.index >= view.end) showFrame(0);
   playback.start();
 }
 
