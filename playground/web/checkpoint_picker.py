@@ -93,7 +93,7 @@ class CheckpointPicker:
         titles = [(self.title(name, header), name) for name, header in self.headers(paths).items()]
         return titles or [(self.default, self.default)]
 
-    def build(self, paths: Paths, label: str = "Model", info: str = "A checkpoint of this family.") -> Control:
+    def build(self, paths: Paths, label: str = "Model", info: str = "The trained model to use.") -> Control:
         """Build the control, which is visible if there are several checkpoints."""
         return controls.skip_preprocess(
             gr.Radio(label=label, info=info, elem_classes="chips", **self._state(paths, ""))

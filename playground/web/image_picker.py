@@ -81,7 +81,9 @@ def build(
         pad = drawing_pad.build(f"{name}-pad")
     with gr.Column(visible=False) as upload_column:
         upload = build_upload(name, read, model)
-        gr.Markdown("Best is one object on a plain ground: it is made grey, cut out, centred and scaled like the data.")
+        gr.Markdown(
+            "Best is one object on a plain background: it is made grey, cropped, centred, and scaled like the data."
+        )
 
     def show_controls(kind: str) -> list[object]:
         return [gr.update(visible=kind == option) for option in (TEST_IMAGE, DRAWING, UPLOAD)]

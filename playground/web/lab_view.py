@@ -160,8 +160,8 @@ class LabView(View, Generic[Params]):
 def training_controls() -> dict[str, Control]:
     """Build the controls of a training by their names: its batches, its steps, and the moving average."""
     return {
-        "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points a step."),
-        "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Until the training is over."),
+        "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points per step."),
+        "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Updates in the whole training."),
         "ema_decay": number_control("Average", "Decay of the moving average that is shown; 0 for none."),
     }
 

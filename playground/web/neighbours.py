@@ -34,7 +34,7 @@ def render_rows(x: Tensor, dataset: Dataset, data_folder: Path, n: int, width: i
         raise UserError(f"the images of {dataset.title} have another size than the model's: choose another model")
     rows = []
     for image in x.split(1):
-        cells = [_cell(image, "made by the model", "the model's", width)]
+        cells = [_cell(image, "made by the model", "made by the model", width)]
         for distance, index in find_nearest(image, images, n):
             name = dataset.classes[int(labels[index])] if dataset.classes else "image"
             alt, caption = f"training image {index}, {name}", f"{name}, {distance:.2f} away"

@@ -13,6 +13,12 @@ document.addEventListener('click', ({target}) => {
   if (link) link.search = sessionStorage.getItem(link.pathname) ?? '';
 });
 
+// Back and Forward lead from view to view; that of an address without one is the first.
+addEventListener('popstate', ({state}) => {
+  const view = state?.view;
+  document.querySelector(view ? `[role=tab][data-tab-id="${CSS.escape(view)}"]` : '[role=tab]')?.click();
+});
+
 // A file that is dropped on the page goes to the button of reopen.py.
 document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {

@@ -279,6 +279,18 @@ def test_the_address_is_that_of_what_is_shown(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
     page.get_by_role("link", name="DDPM").click()
     expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
+    ready(page, FORWARD)
+    page.get_by_role("tab", name="Reverse").click()
+    expect(page).to_have_url(re.compile(r"/ddpm$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
+    expect(page.locator(FORWARD)).to_be_visible()
+    page.go_forward()
+    expect(page).to_have_url(re.compile(r"/ddpm$"))
+    expect(page.locator(SCRUBBER)).to_be_visible()
+    page.go_back()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
 
 
 def test_a_link_restores_its_run(page: Page, address: str) -> None:

@@ -89,7 +89,7 @@ def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str, tmp
     page.goto(f"{digits}&show=way&to_number=3&seed=2")
     ready(page, DIGITS)
     assert "50% of the way" in caption(page, DIGITS)
-    expect(page.get_by_label("Which").locator("visible=true")).to_have_value("3")
+    expect(page.get_by_label("Seed or number").locator("visible=true")).to_have_value("3")
     page.get_by_role("button", name="Export").locator("visible=true").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Pictures (PNG)").locator("visible=true").click()
@@ -98,7 +98,7 @@ def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str, tmp
     assert '"to_number": 3' in file.text["settings"]
     open_again(page, download.value, tmp_path)
     ready(page, DIGITS)
-    expect(page.get_by_label("Which").locator("visible=true")).to_have_value("3")
+    expect(page.get_by_label("Seed or number").locator("visible=true")).to_have_value("3")
 
 
 def test_a_picture_of_digits_that_is_none_is_one_sentence(page: Page, digits: str, broken_picture: Path) -> None:

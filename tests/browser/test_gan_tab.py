@@ -34,7 +34,7 @@ def test_one_scrubber_moves_the_training_of_every_loss(page: Page) -> None:
     assert "step 1 of" in caption(page, ARENA)
     for k in range(strips):
         assert np.abs(pixels(page, f"{ARENA} .strips canvas", k).astype(int) - late[k]).mean() > 10
-    assert all(re.match(r"Frechet [\d.]+ floors · \d+ of 10 digits", note) for note in said)
+    assert all(re.match(r"Fréchet distance [\d.,]+ × real · \d+ of 10 digits", note) for note in said)
     assert all(before != after for before, after in zip(said, notes(page), strict=True))
     assert bars.get_attribute("d") != drawn
 
@@ -98,7 +98,7 @@ def test_a_class_is_chosen_where_the_model_knows_them(page: Page, address: str) 
     page.goto(f"{address}gan?view=samples")
     first = ready(page, SAMPLES)
     expect(page.get_by_text("The class of all pictures.")).to_be_hidden()
-    page.get_by_label("of classes").locator("visible=true").click()
+    page.get_by_label("class-conditional").locator("visible=true").click()
     next_value(page, first, SAMPLES)
     second = ready(page, SAMPLES)
     page.get_by_label("7", exact=True).locator("visible=true").click()

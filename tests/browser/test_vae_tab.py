@@ -93,7 +93,7 @@ def test_every_view_shows_the_chosen_image(page: Page) -> None:
     turn(page, "Interpolate", WAY)
     assert pixels(page, f"{WAY} .strips canvas").shape == (28, 28)
     page.get_by_role("tab", name="Beta").click()
-    expect(page.locator("#vae-betas")).to_contain_text("nats told")
+    expect(page.locator("#vae-betas")).to_contain_text("distortion")
     page.get_by_role("tab", name="ELBO").click()
     expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
     page.get_by_role("tab", name="Nearest").click()

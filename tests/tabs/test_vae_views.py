@@ -236,7 +236,7 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
 
     moved = stage_text(z + 0.5)
     link, command = tab.on_move(moved, session)
-    assert (command, "not what was moved" in link["copied"]) == (save.MOVED, True)
+    assert (command, "without the moved code" in link["copied"]) == (save.MOVED, True)
     picture = exported(save.save_picture(paths, moved, session))
     assert json.loads(picture.text["z"]) == (z + 0.5).tolist()
     assert not {"command", "settings"} & picture.text.keys()

@@ -42,7 +42,7 @@ the cosine schedule spends more of its time where something can still be seen, w
 class ViewParams:
     """Parameters of a link: the model that may draw the picture, the picture, and the seed of the noise.
 
-    A drawing or an upload fits into no link.
+    A link cannot hold a drawing or an upload.
     """
 
     model: str = ""

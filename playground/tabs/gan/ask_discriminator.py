@@ -27,15 +27,15 @@ KINDS = (FAKE, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOA
 HOW = """
 A logit alone means little: every loss has a scale of its own. These are the moving averages of the networks that the
 view *Losses* shows in training. Its place among the logits of test digits and of the
-model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something that is
-none: a discriminator has only ever seen digits and fakes, and may be sure of anything else. One that knows classes is
+model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something
+else: a discriminator has only ever seen digits and fakes, and may be sure of anything else. One that knows classes is
 asked about the class that it believes most.
 """
 
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a link: the picture, and the seed of a fake. A drawing or an upload fits into no link."""
+    """Parameters of a link: the picture, and the seed of a fake. A link cannot hold a drawing or an upload."""
 
     picture: str = FAKE
     number: int = 0

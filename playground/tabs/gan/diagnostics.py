@@ -84,7 +84,11 @@ TITLES = [("Classes and logits", "logits"), ("Why it saturates", "saturation"), 
 def captions(training_history: History) -> list[str]:
     """Return the distance and the number of classes at each checkpoint."""
     rows = zip(training_history.frechet, history.count_covered_classes(training_history), strict=True)
-    return [f"Frechet {distance:.3g} floors · {classes} of 10 digits" for distance, classes in rows]
+    return [f"Fréchet distance {_format(distance)} × real · {classes} of 10 digits" for distance, classes in rows]
+
+
+def _format(ratio: float) -> str:
+    return f"{ratio:.3g}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def count(values: Array, low: Array | float, high: Array | float, bins: int = 32) -> Array:

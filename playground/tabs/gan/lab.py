@@ -130,20 +130,22 @@ class GANLabView(LabView[ViewParams]):
         reset = gr.Button("Reset", variant="primary", elem_id="gan-reset")
         with gr.Accordion("More", open=False):
             axes["k"] = gr.Slider(1, 20, step=1, label="Steps of D", info="For each step of G.")
-            axes["lr_d"] = number_control("Learning rate of D", "Of Adam; it falls to 0 in a straight line.")
-            axes["lr_g"] = number_control("Learning rate of G", "Of Adam; it falls to 0 in a straight line.")
+            axes["lr_d"] = number_control("Learning rate of D", "Of Adam; it decays linearly to 0.")
+            axes["lr_g"] = number_control("Learning rate of G", "Of Adam; it decays linearly to 0.")
             axes["momentum"] = number_control("Momentum", "Adam's β₁, of both.")
             axes["clip"] = number_control("Clip weights", "The largest weight of D; 0 for none.")
             axes["spectral"] = gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain.")
             hint = "D compares the points of a batch."
             axes["kernels"] = gr.Slider(0, 64, step=1, label="Minibatch kernels", info=hint)
             axes["matching"] = number_control("Feature matching", "G also matches the means of D's features.")
-            axes["unroll"] = gr.Slider(0, 10, step=1, label="Unrolled steps", info="How far G foresees D.")
-            axes["unroll_lr"] = number_control("Their size", "Of the unrolled steps.")
-            axes["latent"] = gr.Slider(1, 256, step=1, label="Noise dimensions", info="Of z.")
+            axes["unroll"] = gr.Slider(
+                0, 10, step=1, label="Unrolled steps", info="How many steps of D the generator looks ahead."
+            )
+            axes["unroll_lr"] = number_control("Unrolled step size", "Learning rate of the unrolled steps.")
+            axes["latent"] = gr.Slider(1, 256, step=1, label="Noise dimensions", info="The size of z.")
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of the three hidden layers of each network.")
-            axes["batch"] = gr.Slider(8, 1024, step=8, label="Batch", info="Points a step.")
-            axes["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Of G, until the training is over.")
+            axes["batch"] = gr.Slider(8, 1024, step=8, label="Batch", info="Points per step.")
+            axes["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Updates of G in the whole training.")
             axes["ema_decay"] = number_control("Average", "Decay of the moving average of G that is shown; 0 for none.")
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
         return LabControls(inputs, axes["seed"], pad, dice, reset)

@@ -28,13 +28,13 @@ PREFIX = "gan-digits-"  # of what is shipped, left out in links
 FIRST = "minimax,wasserstein-gp,r3gan"
 HOW = """
 Every loss trains the same two networks, from the same weights, on the same digits in the same order; what you see are
-pictures of the same codes z. (Three need more: *hinge* divides D's weights by their gain, *of classes* has an input for
-the class, *growing* has outputs at every size.) D gives a picture a logit, high for real ones. The networks are those
-in training, as they are: a loss that swings or collapses does so before your eyes. *Samples* and *Ask D* have their
-moving average, which is better.
+pictures of the same codes z. (Three need more: *hinge* divides D's weights by their gain, the *class-conditional* one
+has an input for the class, the *growing* one outputs at every size.) D gives a picture a logit, high for real ones. The
+networks are those in training, as they are: a loss that swings or collapses does so before your eyes. *Samples* and
+*Ask D* have their moving average, which is better.
 
-*Frechet* is the distance between the features of 10,000 fakes and those of test digits, in floors: 1 is what as many
-training digits would have.
+The *Fréchet distance* is that between the features of 10,000 fakes and those of test digits, divided by the distance of
+as many training digits: at 1 × real, fakes are as close as real digits.
 
 **Why it saturates.** G learns by the slope of its loss at the logits of its fakes. Minimax is flat where D is sure of
 a fake, just when G has most to learn; the non-saturating loss is steep there. **Why D is held back.** A slope of D that
@@ -138,7 +138,7 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
 
 
 CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
-    ("frechet", "Frechet distance", "In floors; 1 is as good as data.", True),
+    ("frechet", "Fréchet distance", "Divided by that of real digits; 1 is as good as they are.", True),
     ("discriminator", "Loss of D", "What D minimises.", False),
     ("generator", "Loss of G", "What G minimises.", False),
     ("discriminator_gradient", "Gradient of D", "Its norm, over D's weights.", True),
@@ -206,7 +206,7 @@ class LossView(View):
     def _build_controls(self) -> list[Control]:
         losses = gr.CheckboxGroup(
             choices(self.paths), value=first(self.paths).losses.split(","), label="Losses",
-            info="All trained alike. Three fit beside each other.", elem_classes="chips",
+            info="All trained the same way. Three fit side by side.", elem_classes="chips",
         )  # fmt: skip
         below = gr.Radio(
             diagnostics.TITLES, value="logits", label="Below the pictures", info="What is drawn under each.",

@@ -42,8 +42,8 @@ SHOWN, FRAMES = 16, 25
 ANY = "any"  # class
 LABELS = [ANY, *map(str, range(10))]
 HOW = """
-The generator draws a picture of any code z ~ N(0, I); between the codes of two seeds lies a way on which every point is
-a code. Truncation keeps the codes away from the tails: fewer surprises, less variety. D's slope shows what would
+The generator draws a picture of any code z ~ N(0, I); every point on the path between the codes of two seeds is a
+code too. Truncation keeps the codes away from the tails: fewer surprises, less variety. D's slope shows what would
 raise its logit: it lights up strokes that it misses, and darkens those that it doubts.
 
 [Goodfellow 2014](https://arxiv.org/abs/1406.2661) · [Radford 2016](https://arxiv.org/abs/1511.06434) (walks) ·
@@ -171,10 +171,10 @@ class SamplesView(View):
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         model = variants.CHECKPOINTS.build(self.paths, "Loss", "What the networks were trained with.")
         seed, new_seed = controls.seed()
-        to = gr.Number(1, label="To seed", info="The other end of the way.", precision=0)
+        to = gr.Number(1, label="To seed", info="Where the path ends.", precision=0)
         label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
                          elem_classes="chips")  # fmt: skip
-        hint = "Largest |z|: below 1 the safest codes only."
+        hint = "Largest |z|; below 1, only the safest codes."
         truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
         model.change(self.show_label, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
         return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed

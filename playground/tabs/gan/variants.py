@@ -81,8 +81,8 @@ class About:
             "clipped": objective.clip,
             "gradient penalty": objective.gp,
             gradients: gradients,
-            "of classes": self.classes,
-            "growing": nested_value(config, "progressive"),
+            "class-conditional": self.classes,
+            "progressive growing": nested_value(config, "progressive"),
         }
         title = ", ".join([TITLES[objective.loss], *(name for name, enabled in extras.items() if enabled)])
         return title if self.name in SHIPPED else f"{title} ({self.name})"

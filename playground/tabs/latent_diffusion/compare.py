@@ -147,11 +147,13 @@ class CompareView(LinkedRunView):
         default, model = ViewParams(), CHECKPOINTS.build(self.paths)
         for line in self.lines:
             line.bind(model)
-        hint = "How long the shared words of the second look where the first one's did."
+        hint = "How long the second prompt's shared words keep the first one's attention."
         share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
         w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
         n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="Of each prompt.")
-        steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
+        steps = gr.Slider(
+            1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact."
+        )
         seed, new_seed = controls.seed()
         return [model, *self.prompts, *map(skip_preprocess, (share, w, n, steps)), seed], new_seed
 
@@ -160,8 +162,8 @@ def _build_prompts(paths: Paths) -> tuple[list[Control], list[PromptLine]]:
     default, prompts, lines = ViewParams(), list[Control](), list[PromptLine]()
     with gr.Row():
         for name, text, label, hint in (
-            ("first", default.prompt, "Prompt", "Of the left pictures."),
-            ("second", default.edited_prompt, "Other prompt", "Of the right ones; try another word."),
+            ("first", default.prompt, "Prompt", "For the pictures on the left."),
+            ("second", default.edited_prompt, "Other prompt", "For those on the right; change a word."),
         ):
             with gr.Column(min_width=320):
                 box = gr.Textbox(text, label=label, info=hint, elem_id=f"text-compare-{name}")

@@ -28,7 +28,7 @@ def random_prompt() -> str:
 
 def build_prompt() -> tuple[Control, gr.Button]:
     """Build the prompt, and the button for a random one."""
-    hint = "An emoji's name, and a background if you like; or two names, and how they lie to each other."
+    hint = "An emoji and, if you like, a background; or two emoji and how they are placed."
     with gr.Row():
         prompt = gr.Textbox(FIRST.prompt, label="Prompt", info=hint, elem_id="text-prompt", scale=6, min_width=320)
         button = gr.Button("Random prompt", min_width=130, scale=1, elem_classes="input-button")
@@ -38,16 +38,16 @@ def build_prompt() -> tuple[Control, gr.Button]:
 def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     """Build the model's control, those after the prompt in the order of `NAMES`, and the button for a new seed."""
     default, model = FIRST, CHECKPOINTS.build(paths)
-    hint = "0 ignores the prompt, 1 is the model as it learned, more exaggerates the prompt."
+    hint = "0 ignores the prompt, 1 follows it as trained, more exaggerates it."
     w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
-    steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More are slower, and more exact.")
+    steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
     seed, new_seed = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
-        hint = "What to keep away from, instead of the empty prompt."
+        hint = "What to avoid, in place of the empty prompt."
         negative = gr.Textbox(default.negative, label="Negative prompt", info=hint, elem_id="text-negative")
         PromptLine(paths, negative, optional=True).bind(model)
-        hint = "How w goes from the noise to the picture; an interval guides the middle alone."
+        hint = "How w changes during the run; interval guides only its middle."
         guidance = gr.Radio(
             list(GUIDANCE_SCHEDULES), value=default.guidance, label="w over time", info=hint, elem_classes="chips"
         )
@@ -62,6 +62,8 @@ def build_strip_controls() -> tuple[Control, Control, Control]:
     with gr.Row(elem_classes="look"):
         hint = "Guidance: the estimates with and without the prompt."
         strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
-        layer = gr.Dropdown([MEAN], value=-1, label="Attention of", info="The mean, or one of the U-Net's layers.")
-        head = gr.Dropdown([MEAN], value=-1, label="Head", info="Each layer looks with several.")
+        layer = gr.Dropdown(
+            [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
+        )
+        head = gr.Dropdown([MEAN], value=-1, label="Head", info="Each layer has several.")
     return skip_preprocess(strip_kind), skip_preprocess(layer), skip_preprocess(head)

@@ -127,7 +127,7 @@ class GridView(View):
         with gr.Row(elem_classes="tab-body"):
             with gr.Column(scale=1, min_width=260, elem_classes="controls"):
                 self.go, self.stop = run_view.build_buttons("text-grid")
-                model, hint = CHECKPOINTS.build(paths), "Down is guidance."
+                model, hint = CHECKPOINTS.build(paths), "Guidance runs down."
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
                 self.seed, self.new_seed = controls.seed("Of the first column, or of all.")

@@ -56,8 +56,8 @@ The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 
 as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
 halfway between two pictures lies only a double exposure.
 
-To make something of a picture, it is drowned in noise for a part of the way and denoised under a prompt: the stronger,
-the less of it is left.
+To edit a picture, noise is added to it for part of the way and removed again under a prompt: the higher the strength,
+the less of the picture remains.
 
 [Rombach 2022](https://arxiv.org/abs/2112.10752), section 3.1 (autoencoder) ·
 [Meng 2022](https://arxiv.org/abs/2108.01073) (SDEdit)
@@ -66,7 +66,7 @@ the less of it is left.
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a link, in the order of the first controls. A drawing or an upload fits into no link."""
+    """Parameters of a link, in the order of the first controls. A link cannot hold a drawing or an upload."""
 
     model: str = ""
     kind: str = EMOJI
@@ -256,15 +256,15 @@ class LatentSpaceView(View):
 def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], list[Trigger]]:
     """Build the controls of the path in the order of `ViewParams`; the `Sources`, and their events."""
     default, grounds, model = ViewParams(), list(BACKGROUNDS), CHECKPOINTS.build(paths)
-    gr.Markdown("**A picture, and the way to another**")
-    kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="What is encoded.", elem_classes="chips")
+    gr.Markdown("**From one picture to another**")
+    kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="The picture to encode.", elem_classes="chips")
     name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One of those that the model learned.")
     with gr.Column(visible=False) as drawing_column:
         pad = drawing_pad.build("text-pad")
     with gr.Column(visible=False) as upload_column:
         upload = image_picker.build_upload("text", read_square, can_swap=False)
     ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Of the emoji, or of your drawing.")
-    to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="Where the way leads.")
+    to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
     to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="Its background.")
 
     def show_controls(selected: str) -> list[object]:
@@ -279,8 +279,8 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
 def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], run_view.Buttons]:
     """Build the other controls in the order of `ViewParams`, and the buttons."""
     default = ViewParams()
-    gr.Markdown("**Something made of the picture**")
-    hint = "What to make of it, by noise and denoising."
+    gr.Markdown("**Edit the picture with a prompt**")
+    hint = "What to turn it into, by adding noise and denoising."
     prompt = gr.Textbox(default.prompt, label="Prompt", info=hint, lines=2, elem_id="text-vary-prompt")
     PromptLine(paths, prompt).bind(model)
     with gr.Row(elem_classes="go"):

@@ -52,7 +52,7 @@ This flow is small and learned for three hours: its samples have the strokes of 
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a link, in the order of the controls. A drawing or an upload fits into no link."""
+    """Parameters of a link, in the order of the controls. A link cannot hold a drawing or an upload."""
 
     model: str = ""  # its checkpoint
     show: str = SAMPLES  # one of `CONTENTS`
@@ -187,17 +187,17 @@ class DigitsView(View):
 def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
     """Build the choice of a picture, the controls in the order of `ViewParams`, and the button for a new seed."""
     default, model = ViewParams(), CHECKPOINTS.build(paths)
-    titles = list(zip(("Samples", "A picture to z and back", "A way between two"), CONTENTS, strict=True))
-    hint = "Layer by layer, or from one to another."
+    titles = list(zip(("Samples", "A picture to z and back", "From one to another"), CONTENTS, strict=True))
+    hint = "Layer by layer, or a path between two pictures."
     show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
     with gr.Column(visible=False) as picture_column:
         image = image_picker.build("flow-digits", KINDS, "The picture to take to z.", lambda: mnist.DATASET)
     with gr.Row(visible=False) as end_row:
-        to = gr.Radio(ENDS, value=default.to, label="To", info="The other end of the way.", elem_classes="chips")
+        to = gr.Radio(ENDS, value=default.to, label="To", info="Where the path ends.", elem_classes="chips")
         hint = "Seed of the sample, or number of the test image."
-        to_number = gr.Number(default.to_number, label="Which", info=hint, precision=0)
+        to_number = gr.Number(default.to_number, label="Seed or number", info=hint, precision=0)
     n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.")
-    hint = "Of samples, the standard deviation of z: 1 as the model learned, 0 all alike."
+    hint = "Standard deviation of z in samples: 1 as trained, 0 makes all alike."
     temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint)
     seed, new_seed = controls.seed()
     kind, number, *_ = image.inputs

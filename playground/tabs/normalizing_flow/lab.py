@@ -19,8 +19,8 @@ DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
 Every layer can be undone: a normalisation shifts and scales, a mixing turns and shears, a coupling bends one coordinate
 as the other one says. How much each of them stretches the plane is known, so the density of every point is known too:
-log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Turn the dial to see the data become noise,
-layer by layer, and a net of noise become the data.
+log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Move the slider under the planes to see the
+data become noise, layer by layer, and a net of noise become the data.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation and mixing) ·
@@ -43,7 +43,7 @@ class FlowLabView(LabView[ViewParams]):
     """View of a flow that learns a density."""
 
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
-    why = "Turn the dial back and forth: the same layers, one way from the data, the other from noise."
+    why = "Move the slider back and forth: the same layers, one way from the data, the other from noise."
     start_lab = staticmethod(lab_pictures.start_lab)
 
     def __init__(self, paths: Paths):
@@ -52,12 +52,12 @@ class FlowLabView(LabView[ViewParams]):
     def build_controls(self) -> LabControls:
         axes: dict[str, Control] = {}
         axes["data"], pad = DATA.build(ViewParams().data, "flow-pad")
-        hint = "How a coordinate is bent: scaled and shifted, or by a curve of several pieces."
+        hint = "How a coordinate is transformed: scaled and shifted, or by a piecewise curve."
         axes["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
                                     elem_classes="chips")  # fmt: skip
         axes["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalisation and a mixing.")
-        axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Of a spline.")
-        axes["lr"] = number_control("Learning rate", "Of Adam; it falls to 0 in a straight line.")
+        axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline.")
+        axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", variant="primary", elem_id="flow-reset")
         with gr.Accordion("More", open=False):

@@ -22,7 +22,7 @@ DENOISE, INPAINT, LIKELIHOOD = TASK_NAMES = ("Denoise", "Inpaint", "Likelihood")
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a link, in the order of the controls. A drawing or an upload fits into no link."""
+    """Parameters of a link, in the order of the controls. A link cannot hold a drawing or an upload."""
 
     model: str = ""  # the diffusion model's checkpoint
     task: str = DENOISE  # one of `TASK_NAMES`

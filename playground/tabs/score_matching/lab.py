@@ -20,7 +20,7 @@ HOW = """
 The score is the gradient of the log density: at every place the way to where the data are denser. Nobody knows it for
 pictures; for these points it is known exactly, and stands beside what a network has learned. Denoising score matching
 adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
-to the middle of all, in little noise to the nearest mode: turn the dial.
+to the middle of all, in little noise to the nearest mode: move the slider under the planes.
 
 What is minimised, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
 
@@ -51,7 +51,7 @@ class ScoreLabView(LabView[ViewParams]):
     """View of a network that learns a score."""
 
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
-    why = "Turn the dial: the less noise, the finer the score."
+    why = "Move the slider: the less noise, the finer the score."
     start_lab = staticmethod(lab_pictures.start_lab)
 
     def __init__(self, paths: Paths):
@@ -64,7 +64,7 @@ class ScoreLabView(LabView[ViewParams]):
         axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
         axes["sigma_min"] = number_control("Least noise", "The same as the most for a single level.")
         axes["sigma_max"] = number_control("Most noise", "Standard deviation; the data are about 4 wide.")
-        axes["lr"] = number_control("Learning rate", "Of Adam; it falls to 0 in a straight line.")
+        axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", variant="primary", elem_id="score-reset")
         with gr.Accordion("More", open=False):

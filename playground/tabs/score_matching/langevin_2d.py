@@ -27,8 +27,8 @@ theory from anywhere; in practice nothing crosses the empty space between two mo
 depends on where they began. Much noise fills that space: annealing begins there, where there is a single hill, and
 takes the noise away little by little. The reverse process and the probability flow do the same in one go.
 
-A step suits a density if it is some share of a variance: of the noise level where that falls (annealed), else of the
-narrowest part of the density with its noise. The formula has the h that comes of it.
+The step size is a share of a variance: of the noise level's where that falls (annealed), otherwise of the narrowest
+part of the noised density. The formula shows the h that follows from it.
 
 [Welling 2011](https://www.stats.ox.ac.uk/~teh/research/compstats/WelTeh2011a.pdf) (Langevin) ·
 [Song 2019](https://arxiv.org/abs/1907.05600) (annealed) ·
@@ -97,17 +97,19 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     default = ViewParams()
     data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
     learned = ", ".join(langevin_runs.learned_densities(paths)) or "none"
-    hint = f"Exact, or a network's (available for: {learned})."
+    hint = f"Exact, or learned by a network (available for {learned})."
     score = gr.Radio(langevin_runs.SCORES, value=default.score, label="Score", info=hint, elem_classes="chips")
     hint = "The network whose score is followed."
     model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
     titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
-    hint = "The first two stay at the least noise."
+    hint = "The first two run at the lowest noise level alone."
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-    n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many.")
-    hint = "h by the variance at hand; too large overshoots, too small crawls."
+    n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
+    hint = "A share of the variance: too large overshoots, too small crawls."
     step_size = gr.Number(default.step_size, label="Step size", info=hint, min_width=100)
-    temperature = gr.Slider(0, 4, default.temperature, step=0.1, label="Temperature T", info="0 only climbs.")
+    temperature = gr.Slider(
+        0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0 particles only climb."
+    )
     controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
     controls.enable_for_samplers(temperature, sampler, "langevin")
     steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")

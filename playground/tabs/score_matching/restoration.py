@@ -195,8 +195,10 @@ class RestorationView(LinkedRunView):
             mask = gr.Radio(MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
         with gr.Column(visible=False) as brush_column:
             brush = drawing_pad.build("score-restoration-mask", "paint what is missing")
-        noise = gr.Slider(2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Added; black to white is 2.")
-        hint = "From the same picture: results, or probes of the likelihood."
+        noise = gr.Slider(
+            2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Standard deviation; from black to white is 2."
+        )
+        hint = "How many from the same picture; for the likelihood, how many probes."
         n = gr.Slider(N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
         hint = "Of the network for each; more are slower, and better."
         evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)

@@ -35,9 +35,13 @@ class VAETab(View):
         self.end_controls: list[Control] = []  # of the other end of a path
         with gr.Row(elem_classes="tab-body"):
             with gr.Column(scale=1, min_width=260, elem_classes="controls"):
-                self.model = codes.CHECKPOINTS.build(paths, info="Each learned its own code.")
+                self.model = codes.CHECKPOINTS.build(paths, info="Each has a latent code of its own.")
                 self.image = image_picker.build(
-                    "vae", codes.KINDS, "What is encoded.", partial(codes.CHECKPOINTS.dataset, paths), [self.model]
+                    "vae",
+                    codes.KINDS,
+                    "The picture to encode.",
+                    partial(codes.CHECKPOINTS.dataset, paths),
+                    [self.model],
                 )
                 self.seed, self.new_seed = controls.seed("The same seed gives the same code from the prior.")
             with gr.Column(scale=3, min_width=320, elem_classes="stage"):
@@ -162,7 +166,7 @@ class VAETab(View):
 
 def link_value(name: str, settings: Settings, address: bool = True, moved: bool = False) -> Value:
     """Return the value of a view's link; a code that was `moved` is not part of it."""
-    copied = "Copied, but not what was moved" if moved else "Copied"
+    copied = "Copied, without the moved code" if moved else "Copied"
     return links.value(f"vae.{name}", save.linkable(settings), address, copied)
 
 

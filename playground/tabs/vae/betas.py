@@ -1,4 +1,4 @@
-"""Beta: the same image through models that were charged differently for their codes."""
+"""Beta: the same image through models trained with different β."""
 
 import html
 from operator import attrgetter
@@ -23,12 +23,12 @@ from playground.tabs.vae.codes import Start
 from playground.web import explanation, palette, plots
 from playground.web.controls import Control, error_sentence
 
-HINT = "The same image through models that were charged differently for their codes."
+HINT = "The same image through models trained with different β."
 HOW = """
-β is the price of a nat of the code. At a low price the code tells much and the drawing is faithful; at a high one only
-what pays for itself is told, few dimensions stay alive, and the drawing is blurred. Rate is the KL divergence, what
-the code costs; distortion is −log p(x|z), what is missing from the drawing. Their sum is −ELBO,
-whatever β was in training.
+β is the price of information in the code. When it is cheap, the code says a lot and the reconstruction is faithful;
+when it is dear, only what pays for itself is kept, few dimensions stay alive, and the reconstruction is blurred. The
+rate is the KL divergence, what the code costs; the distortion is −log p(x|z), what the reconstruction misses. Their sum
+is −ELBO, whatever β was in training.
 
 [Higgins 2017](https://openreview.net/forum?id=Sy2fzU9gl) · [Alemi 2018](https://arxiv.org/abs/1711.00464) (rate and
 distortion)
@@ -124,7 +124,7 @@ def row(name: str, encoding: Encoding, most: float) -> str:
         f"{plots.image_tag(pictures.to_uint8(encoding.drawing)[0], f'drawn by the model of {name}', 84)}"
         f'<span style="display:flex;gap:2px;align-items:flex-end;height:60px" role="img" '
         f'aria-label="KL of each dimension">{bars}</span>'
-        f'<span style="width:150px">{kl.sum():.1f} nats told<br>{encoding.distortion:.1f} nats missing</span>'
+        f'<span style="width:150px">rate {kl.sum():.1f} nats<br>distortion {encoding.distortion:.1f} nats</span>'
         f"{plots.image_tag(strip, f'z{first} from -3 to 3', 28 * codes.COLUMNS)}</div>"
     )
 

@@ -29,7 +29,7 @@ LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 @dataclass(frozen=True)
 class Settings:
     """Parameters of a link: the model, the image, the seed of a code from the prior, and the other end of a way: where
-    from, and which. A drawing or an upload fits into no link.
+    from, and which. A link cannot hold a drawing or an upload.
     """
 
     model: str = ""

@@ -17,7 +17,7 @@ from playground.web import explanation, palette, plots
 from playground.web.controls import Control
 from playground.web.formula import use_minus_signs
 
-HINT = "What the code of this image costs, and how well it is drawn from it."
+HINT = "What this image's code costs, and how well the image is reconstructed from it."
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
 HIGHER = "Higher is better. Colours have a density, which may exceed 1: of a picture in colour the log can be above 0."
 HOW = """

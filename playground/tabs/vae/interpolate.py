@@ -18,17 +18,17 @@ HINT = "**Drag the slider** from one image to another, through codes and through
 FRAMES = 41
 HOW = """
 Between two codes every point is a code too, and the decoder draws it; the pixels in between are merely two images laid
-over each other. In many dimensions the prior's codes lie near a sphere of radius √Z. The straight way cuts through its
-middle, where there are no images; the arc stays outside.
+over each other. In many dimensions the prior's codes lie near a sphere of radius √Z. The straight line cuts through its
+middle, where there are no images; the arc avoids it.
 """
 
 
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
     with gr.Row():
-        kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="The other end.")
+        kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
         hint = "Seed of the code, or number of the test image."
-        number = gr.Number(1, label="Which", info=hint, precision=0)
+        number = gr.Number(1, label="Seed or number", info=hint, precision=0)
     stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     explanation.build(HOW, interpolation.slerp)
     return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]

@@ -10,11 +10,13 @@ from playground.tabs.vae.codes import Start
 from playground.web import explanation, neighbours, plots
 from playground.web.controls import Control
 
-HINT = "Is what the decoder draws a copy? Its nearest among the training images (fetched once; MNIST: 11 MB)."
+HINT = (
+    "Does the decoder copy its training data? The training images nearest to its picture (fetched once; MNIST: 11 MB)."
+)
 N_NEIGHBOURS = 9
 HOW = """
-The distance is the root mean square over pixels, between black (−1) and white (1). A model that had memorised its data
-would draw an image with a neighbour at distance 0; one that generalises draws what lies between many.
+The distance is the root mean square over pixels, between black (−1) and white (1). A model that memorised its data
+would draw images at distance 0 from a training image; one that generalises draws images unlike any single one.
 """
 
 

@@ -12,11 +12,11 @@ from playground.web import explanation, explorer, formula
 from playground.web.controls import Control
 from playground.web.explorer import Box, Dimension, Exploration
 
-HINT = "**Move a slider**, and see what that number of the code means."
+HINT = "**Move a slider** to see what that number of the code controls."
 HOW = """
 The encoder reads an image x and gives a Gaussian over codes, q(z|x) = N(μ, σ²); the decoder draws an image from a code.
-Training rewards a faithful drawing and charges for each nat that the code tells about the image: the KL divergence
-from the prior N(0, 1), whose mean over test images stands beside each slider. A dimension that pays for nothing is
+Training rewards a faithful reconstruction and charges for the information in the code: the KL divergence from the prior
+N(0, 1), in nats, whose mean over test images stands beside each slider. A dimension that carries no information is
 dead: its KL is 0, and moving it changes nothing.
 
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114) ·

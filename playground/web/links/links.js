@@ -17,7 +17,10 @@ function updateAddress() {
   const gradioParameters = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
   const query = new URLSearchParams([...gradioParameters, ...Object.entries(props.value.address)]);
   const search = query.size ? `?${query}` : '';
-  history.replaceState(history.state, '', location.pathname + search + location.hash);
+  const view = query.get('view') ?? '';
+  const isOther = history.state?.view !== undefined && history.state.view !== view;
+  const change = isOther ? 'pushState' : 'replaceState'; // Back leads to the view before, see page.js
+  history[change]({...history.state, view}, '', location.pathname + search + location.hash);
   sessionStorage.setItem(location.pathname, location.search); // with which page.js opens the tab again
   if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
   wasVisible = true;
@@ -28,7 +31,7 @@ async function copy() {
   const stage = element.closest('.stage');
   if (stage?.querySelector('[data-live=true]')) return showText('Wait for the run, or stop it');
   const isStale = stage?.querySelector('[data-stale]');
-  if (!props.value?.link) return showText('A drawing fits into no link');
+  if (!props.value?.link) return showText('A link cannot hold a drawing or an upload');
   const link = `${location.origin}${location.pathname}?${new URLSearchParams(props.value.link)}`;
   try {
     await navigator.clipboard.writeText(link);
