@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from server import in_process
-from visitor import caption, nameless, next_value, pixels, ready
+from visitor import caption, later, nameless, next_value, pixels, ready
 
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
@@ -99,6 +99,22 @@ def test_a_blank_drawing_asks_for_one(page: Page) -> None:
     expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
 
 
+def test_a_lab_trains_for_a_moment_when_the_page_opens(page: Page) -> None:
+    ready(page, LAB)
+    assert steps(page) == 0, "this visitor wants no motion"
+    page.emulate_media(reduced_motion="no-preference")
+    page.goto(page.url)
+    wait_for_step(page, 1)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()  # no longer Pause
+    rested = steps(page)
+    later(page, 300)
+    assert steps(page) == rested
+    press(page, "Play")
+    later(page, 4500)
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    assert steps(page) > rested
+
+
 @pytest.fixture(scope="module")
 def within(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the lab in an app whose labs a test can see."""
@@ -126,7 +142,7 @@ def test_labs_that_were_left_do_not_pile_up(page: Page, within: str) -> None:
 
 
 def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> None:
-    pages = [chromium.new_context().new_page() for _ in range(2)]
+    pages = [chromium.new_context(reduced_motion="reduce").new_page() for _ in range(2)]
     for page in pages:
         page.goto(f"{address}{TAB}")
         ready(page, LAB)

@@ -15,7 +15,7 @@ SHIPPED = list(WEIGHTS.glob("gan-digits-*.safetensors"))
 pytestmark = pytest.mark.skipif(
     len(SHIPPED) < len(variants.SHIPPED), reason="the models of the losses are still being trained"
 )
-TAB = "gan"
+TAB = "gan?view=losses"
 ARENA, SAMPLES, VERDICTS = "#gan-losses", "#gan-samples", "#gan-verdicts"
 
 
@@ -131,5 +131,5 @@ def test_every_picture_and_control_has_a_name(page: Page) -> None:
 
 def test_a_link_to_nowhere_shows_the_first_view(page: Page, address: str) -> None:
     page.goto(f"{address}gan?view=nowhere")
-    expect(page.get_by_role("tab", selected=True)).to_have_text("Losses")
+    expect(page.get_by_role("tab", selected=True)).to_have_text("2-D lab")
     expect(page.locator("canvas:visible").first).to_be_visible()

@@ -101,7 +101,7 @@ def test_learned_scores_of_the_same_data_are_chosen_between(page: Page, address:
 
 
 def test_tabs_without_a_checkpoint_name_the_recipe(page: Page, address: str) -> None:
-    for path, recipe in (("vae", "vae-digits"), ("gan", "gan-digits-r3gan"),
+    for path, recipe in (("vae", "vae-digits"), ("gan?view=losses", "gan-digits-r3gan"),
                          ("normalizing_flow?view=digits", "flow-digits"),
                          ("latent_diffusion", "text-to-image-emoji")):  # fmt: skip
         page.goto(f"{address}{path}")

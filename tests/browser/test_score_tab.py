@@ -11,7 +11,7 @@ from visitor import caption, control, later, nameless, next_value, open_again, p
 from playground.runtime.checkpoint import WEIGHTS
 from playground.tabs import discover
 
-TAB = "score_matching"
+TAB = "score_matching?view=langevin"
 pytestmark = pytest.mark.skipif("score_matching" not in discover(), reason="the tab is still being built")
 WALK, LAB, DIGITS, RESTORE = "#score-langevin", "#score-lab", "#score-digits", "#score-restoration"
 

@@ -127,7 +127,7 @@ class GANLabView(LabView[ViewParams]):
         axes["r2"] = number_control("R2", "Keeps D flat at the fakes.")
         axes["gp"] = number_control("Gradient penalty", "Asks D for a slope of 1 between both.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
-        reset = gr.Button("Reset", variant="primary", elem_id="gan-reset")
+        reset = gr.Button("Reset", elem_id="gan-reset")
         with gr.Accordion("More", open=False):
             axes["k"] = gr.Slider(1, 20, step=1, label="Steps of D", info="For each step of G.")
             axes["lr_d"] = number_control("Learning rate of D", "Of Adam; it decays linearly to 0.")

@@ -59,7 +59,7 @@ class FlowLabView(LabView[ViewParams]):
         axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline.")
         axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
-        reset = gr.Button("Reset", variant="primary", elem_id="flow-reset")
+        reset = gr.Button("Reset", elem_id="flow-reset")
         with gr.Accordion("More", open=False):
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of a coupling's hidden layers.")
             axes |= training_controls()

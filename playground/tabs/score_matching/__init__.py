@@ -5,8 +5,7 @@ from playground.tabs.score_matching import digits, lab, langevin_2d, restoration
 
 SUMMARY = "The score is the gradient of the log density: wherever you stand, the way to where the data are denser."
 HINT = (
-    "**Drag the slider** to see particles follow it, choose *Annealed* to see all modes found, watch a network "
-    "learn it in the *2-D lab*, or let it *Restore* a digit of your own."
+    "**Press Play** to watch a network learn it; see particles follow it in *Langevin*, and digits mended in *Restore*."
 )
 TAB = tab_of_views(
     "Score",
@@ -14,8 +13,8 @@ TAB = tab_of_views(
     SUMMARY,
     HINT,
     {
-        "langevin": langevin_2d.LangevinView,
         "lab": lab.ScoreLabView,
+        "langevin": langevin_2d.LangevinView,
         "digits": digits.DigitsView,
         "restoration": restoration.RestorationView,
     },

@@ -66,7 +66,7 @@ class ScoreLabView(LabView[ViewParams]):
         axes["sigma_max"] = number_control("Most noise", "Standard deviation; the data are about 4 wide.")
         axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
-        reset = gr.Button("Reset", variant="primary", elem_id="score-reset")
+        reset = gr.Button("Reset", elem_id="score-reset")
         with gr.Accordion("More", open=False):
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of the network's hidden layers.")
             axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="Of the network.")

@@ -6,6 +6,8 @@ import {orError} from '../requests.js';
 import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
+const ARRIVAL = 4000; // milliseconds of training when the page opens
+
 const find = (selector) => element.querySelector(selector);
 const findAll = (selector) => [...element.querySelectorAll(selector)];
 const dial = find('.dial input');
@@ -17,6 +19,7 @@ const view = {
 };
 const training = {
   isPlaying: false,
+  isArrival: false, // it plays because the page was opened
   isBusy: false, // the server has yet to answer
   dialChanged: false, // while it was busy
   startTime: 0, // of Play
@@ -63,6 +66,14 @@ async function play() {
   pause();
 }
 
+// Trains for a moment when the page opens, unless the visitor wants no motion.
+function playOnArrival() {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  play();
+  training.isArrival = training.isPlaying;
+  setTimeout(() => { if (training.isArrival) pause(); }, ARRIVAL);
+}
+
 // Returns whether the lab is in the open tab of the page, and the page in the open tab of the browser.
 function isSeen() {
   return !document.hidden && element.getClientRects().length > 0;
@@ -73,7 +84,7 @@ function startClock() {
 }
 
 function pause() {
-  training.isPlaying = false;
+  training.isPlaying = training.isArrival = false;
   updateButtons();
 }
 
@@ -140,6 +151,7 @@ function resize() {
 function press(event) {
   const action = event.target.dataset?.do;
   if (!action) return;
+  training.isArrival = false;
   if (action === 'save') save();
   else if (action !== 'play') request(action);
   else if (training.isPlaying) pause();
@@ -217,6 +229,7 @@ function load() {
   if (isFirst) build(view.value);
   showFrame(view.value.frame);
   element.dataset.ready = value.id;
+  if (isFirst) playOnArrival();
 }
 
 dial.addEventListener('input', turnDial);
