@@ -13,6 +13,16 @@ document.addEventListener('click', ({target}) => {
   if (link) link.search = sessionStorage.getItem(link.pathname) ?? '';
 });
 
+// Arrow keys lead along a bar of tabs.
+document.addEventListener('keydown', ({key, target}) => {
+  const step = {ArrowRight: 1, ArrowLeft: -1}[key];
+  if (!step || !target.matches?.('[role=tab]')) return;
+  const bar = [...target.closest('[role=tablist]').querySelectorAll('[role=tab]')];
+  const next = bar.at((bar.indexOf(target) + step) % bar.length);
+  next.focus();
+  next.click();
+});
+
 // Back and Forward lead from view to view; that of an address without one is the first.
 addEventListener('popstate', ({state}) => {
   const view = state?.view;

@@ -106,6 +106,7 @@ def test_a_lab_trains_for_a_moment_when_the_page_opens(page: Page) -> None:
     page.goto(page.url)
     wait_for_step(page, 1)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()  # no longer Pause
+    later(page, 1000)  # for what was on its way
     rested = steps(page)
     later(page, 300)
     assert steps(page) == rested

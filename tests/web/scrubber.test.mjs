@@ -22,7 +22,7 @@ test('frames lie row by row, sheet after sheet', () => {
 test('strips lie beside each other at whole multiples of their size, where they fit', () => {
   assert.deepEqual(fitStrips(3, 128, 1000), {columns: 3, scale: 2});
   assert.deepEqual(fitStrips(3, 128, 400), {columns: 2, scale: 1}, 'a strip is at least 150 pixels wide');
-  assert.deepEqual(fitStrips(1, 32, 2000), {columns: 1, scale: 15}, 'a strip is at most 480 pixels wide');
+  assert.deepEqual(fitStrips(1, 32, 2000), {columns: 1, scale: 20}, 'a strip is at most 640 pixels wide');
   assert.deepEqual(fitStrips(2, 600, 300), {columns: 1, scale: 0}, 'and shrinks if it must');
 });
 

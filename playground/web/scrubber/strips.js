@@ -3,7 +3,7 @@
 import {make, makeCanvas} from '../dom.js';
 import {locateFrame} from './sheets.js';
 
-const MAX_WIDTH = 480; // CSS pixels of a strip, where there is room
+const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const GAP = 12; // CSS pixels between strips: --gap of scrubber.css
 
