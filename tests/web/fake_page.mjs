@@ -30,6 +30,7 @@ export function openPage(props, server) {
     element: page.element, props, server, window: globalThis, trigger: () => {},
     document: {hidden: false, createElement: () => fakeElement()},
     watch: (_, listener) => { page.changed = listener; },
+    matchMedia: () => ({matches: true}), // no motion
     requestAnimationFrame: (callback) => drawing.push(callback),
     ResizeObserver: class { observe() {} },
   });
