@@ -121,7 +121,8 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
     def run_values(self, params: ViewParams, run: Recording, address: bool = True, notice: str = "") -> list[object]:
         """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
         path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.load_model(self.paths, params.model)
-        film, about = runs.make_film(model, params, run, notice), media.build_metadata(path, params.settings)
+        film = runs.make_film(model, params, run, notice, runs.read_digits(self.paths, params.model, run))
+        about = media.build_metadata(path, params.settings)
         strips = [strip.frames for strip in film.strips]
         return [
             scrubber.pack(film),

@@ -1,6 +1,7 @@
 """Runs of a diffusion model, live and finished, as the scrubber shows them."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.recording import Recording, record
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
+from playground.tabs.ddpm import readings
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
@@ -102,15 +104,28 @@ def captions(
     ]
 
 
-def make_film(model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "") -> Film:
-    """Return the film of a run."""
+def read_digits(paths: Paths, name: object, run: Recording) -> list[str]:
+    """Return a sentence for each frame on what a classifier reads in a run; none if it does not know this data."""
+    try:
+        data = CHECKPOINTS.dataset(paths, name)
+    except UserError:
+        return []
+    of_x, of_x0_hat = (readings.classify(paths, data, images) for images in (run.x, run.x0_hat))
+    return [] if of_x is None or of_x0_hat is None else readings.describe(of_x, of_x0_hat, data.classes)
+
+
+def make_film(
+    model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "", sentences: Sequence[str] = ()
+) -> Film:
+    """Return the film of a run, whose captions begin with a sentence for each frame, if there are such."""
     schedule = model.schedule
     alpha_bar, snr = (values[run.t].tolist() for values in (schedule.alpha_bar, schedule.snr))
     times = schedule.timesteps(settings.steps)
     step = SAMPLERS[settings.sampler].formula
+    numbers = captions(run, settings, alpha_bar, snr, times[-2])
     return Film(
         strips(run.x, run.x0_hat, run.eps_hat),
-        captions(run, settings, alpha_bar, snr, times[-2]),
+        ["\n".join(lines) for lines in zip(sentences, numbers, strict=True)] if sentences else numbers,
         (f"t = {times[0]}", "t = 0"),
         curves=(
             Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),

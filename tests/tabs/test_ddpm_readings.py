@@ -1,0 +1,61 @@
+"""The sentences on what a classifier reads in the estimates of a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from playground.datasets.registry import DATASETS
+from playground.runtime.paths import Paths
+from playground.tabs.ddpm import readings, runs
+
+PATHS = Paths(Path("weights"), Path("data"))
+NAMES = tuple("0123456789")
+
+
+def probabilities(*rows: dict[int, float]) -> torch.Tensor:
+    p = torch.zeros(len(rows), 10)
+    for i, row in enumerate(rows):
+        for k, value in row.items():
+            p[i, k] = value
+    return p
+
+
+def test_one_picture_is_told_what_it_could_still_become() -> None:
+    p = probabilities({3: 0.6, 5: 0.4}, {5: 0.97, 3: 0.03})[:, None]
+    assert readings.describe(p.flip(0), p, NAMES) == [
+        "To a classifier the estimate could still become 3 (60%) or 5 (40%).",
+        "A classifier reads the estimate as 5 (97%).",
+    ]
+
+
+def test_several_pictures_are_counted_by_what_they_become() -> None:
+    first, last = probabilities({3: 1}, {1: 1}, {0: 1}), probabilities({3: 1}, {7: 1}, {8: 1})
+    middle = probabilities({3: 1}, {7: 1}, {0: 1})
+    assert readings.describe(torch.stack([first, last]), torch.stack([middle, last]), NAMES) == [
+        "Of 3 digits, a classifier reads 1 in the noisy pictures, and 2 in the estimates.",
+        "A classifier reads 3, 7, 8.",
+    ]
+
+
+def test_the_first_run_is_read_as_the_ten_digits_but_not_its_noise() -> None:
+    sentences = runs.read_digits(PATHS, "ddpm-digits", runs.first(PATHS, "ddpm-digits"))
+    assert sentences[-1] == "A classifier reads 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
+    in_x, in_x0_hat = ([int(sentence.split()[k]) for sentence in sentences[:-1]] for k in (6, 12))
+    assert in_x[0] < 5 <= in_x0_hat[0], "the network is told the classes"
+    assert in_x[-1] == in_x0_hat[-1] == 10
+    film = runs.make_film(
+        runs.load_model(PATHS, "ddpm-digits"), runs.FIRST, runs.first(PATHS, "ddpm-digits"), "", sentences
+    )
+    assert film.captions[3].startswith(f"{sentences[3]}\nstep 3 of 20")
+
+
+@pytest.mark.parametrize("data", [None, DATASETS["fashion_mnist"]])
+def test_a_classifier_does_not_read_what_it_never_learned(data: object) -> None:
+    assert readings.classify(PATHS, data, np.zeros((2, 1, 32, 32, 1), np.uint8)) is None
+
+
+def test_without_the_classifier_there_is_no_sentence(tmp_path: Path) -> None:
+    x0_hat = np.zeros((2, 1, 32, 32, 1), np.uint8)
+    assert readings.classify(Paths(tmp_path, tmp_path), DATASETS["digits"], x0_hat) is None
