@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from server import Server, shipped
+from visitor import LIMIT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "msedge")
 CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -22,7 +23,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=60_000)  # milliseconds, as for all else that Playwright waits for: a busy machine is slow
+expect.set_options(timeout=LIMIT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,6 +91,7 @@ def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Ite
     context = chromium.new_context(
         viewport={"width": 1280, "height": 900}, accept_downloads=True, reduced_motion="reduce"
     )
+    context.set_default_timeout(LIMIT)
     page = context.new_page()
     errors = watch(page)
     if "address" not in inspect.signature(request.function).parameters:

@@ -114,9 +114,9 @@ def test_a_stopped_run_stays_and_can_be_scrubbed_and_saved(page: Page) -> None:
     set_control(page, "Steps", "250")
     page.locator("#ddpm-sample").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=true][data-preview]", state="attached")
-    expect(page.get_by_text("files can be saved when it is over").locator("visible=true")).to_be_visible()
+    expect(page.get_by_text("files can be saved once it has finished").locator("visible=true")).to_be_visible()
     page.get_by_role("button", name="This frame (PNG)").press("Enter")
-    expect(page.get_by_text("A run is under way").locator("visible=true")).to_have_count(2)  # one is a message
+    expect(page.get_by_text("A run is in progress").locator("visible=true")).to_have_count(2)  # one is a message
     link = page.get_by_role("button", name="Copy link").locator("visible=true")
     link.click()
     expect(page.get_by_role("button", name="Wait for the run, or stop it")).to_be_visible()

@@ -67,7 +67,7 @@ def test_why_it_saturates_and_how_steep_d_is(page: Page) -> None:
 def test_the_arena_as_an_animation(page: Page) -> None:
     ready(page, ARENA)
     page.get_by_role("button", name="Export").locator("visible=true").click()
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Animation (GIF)").locator("visible=true").click()
     assert saved(download.value).n_frames >= 40
 

@@ -77,3 +77,10 @@ def test_a_visitor_sees_what_is_chosen_and_samples(
     expect(ddim).not_to_have_css("background-color", BLUE)
     page.locator("#ddpm-sample").click()
     next_value(page, before, STAGE)
+
+
+@pytest.mark.parametrize("side", ["address", "rendered"])
+def test_a_link_selects_its_view(page: Page, address: str, side: str, request: pytest.FixtureRequest) -> None:
+    page.goto(f"{request.getfixturevalue(side)}vae?view=map")
+    ready(page, "#vae-map")
+    expect(page.get_by_role("tab", name="Map")).to_have_attribute("aria-selected", "true")

@@ -12,22 +12,25 @@ from playwright.sync_api import Download, Locator, Page, Request
 from playground.export.read import read_metadata
 
 
+LIMIT = 180_000  # milliseconds: nothing waits in vain for long, and a busy machine is slow
+
+
 def ready(page: Page, component: str) -> str:
     """Wait until a component of our own shows a value; return the value's id."""
-    element = page.wait_for_selector(f"{component} [data-ready]", state="attached", timeout=60_000)
+    element = page.wait_for_selector(f"{component} [data-ready]", state="attached", timeout=LIMIT)
     return element.get_attribute("data-ready")
 
 
 def next_value(page: Page, before: str, component: str) -> None:
     """Wait until a component shows another value than the one with the id `before`."""
-    page.wait_for_selector(f"{component} [data-ready]:not([data-ready='{before}'])", state="attached", timeout=60_000)
+    page.wait_for_selector(f"{component} [data-ready]:not([data-ready='{before}'])", state="attached", timeout=LIMIT)
 
 
 def eventually(page: Page, condition: Callable[[], bool]) -> None:
     """Wait for a condition that no event of the page announces, such as the pixels of a canvas."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LIMIT / 1000
     while not condition():
-        assert time.monotonic() < deadline, "it has not come about in half a minute"
+        assert time.monotonic() < deadline, "it has not come about"
         later(page, 50)
 
 
