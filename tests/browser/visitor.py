@@ -11,8 +11,7 @@ from playwright.sync_api import Download, Locator, Page, Request
 
 from playground.export.read import read_metadata
 
-
-LIMIT = 180_000  # milliseconds: nothing waits in vain for long, and a busy machine is slow
+LIMIT = 180_000  # milliseconds of waiting for anything, since a busy machine is slow
 
 
 def ready(page: Page, component: str) -> str:
