@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from server import in_process
-from visitor import caption, later, nameless, next_value, pixels, ready
+from visitor import caption, idle, later, nameless, next_value, pixels, ready
 
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
@@ -103,7 +103,9 @@ def test_a_lab_trains_for_a_moment_when_the_page_opens(page: Page) -> None:
     ready(page, LAB)
     assert steps(page) == 0, "this visitor wants no motion"
     page.emulate_media(reduced_motion="no-preference")
+    idle(page)
     page.goto(page.url)
+    ready(page, LAB)
     wait_for_step(page, 1)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()  # no longer Pause
     later(page, 1000)  # for what was on its way
