@@ -3,20 +3,25 @@
 // Selects a view in a page's configuration, if it is there.
 export function select(config, view) {
   const of = (type) => (config.components ?? []).filter((component) => component.type === type);
-  if (!of('tabitem').some(({props}) => props.id === view)) return config;
+  if (!of('tabitem').some(({props}) => props.id === view)) return;
   for (const {props} of of('tabs')) props.selected = view;
-  return config;
 }
 
-// Lets a window select the view of its address, whether its configuration is there or still to be fetched.
+// Presses the tab of a view unless it is selected; returns false if it is not there yet.
+function press(page, view) {
+  const tab = [...page.querySelectorAll('[role=tab]')].find(({dataset}) => dataset.tabId === view);
+  if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
+  return Boolean(tab);
+}
+
+// Lets a window select the view of its address. A page that the server renders has mounted when this runs: there the tab
+// is pressed.
 export function selectView(scope) {
   const view = new URLSearchParams(scope.location.search).get('view');
-  const send = scope.fetch.bind(scope);
+  if (!view) return;
   if (scope.gradio_config) select(scope.gradio_config, view);
-  scope.fetch = async (input, init) => {
-    const response = await send(input, init);
-    const {pathname} = new URL(input.url ?? input, scope.location.href);
-    if (!response.ok || !pathname.endsWith('/config')) return response;
-    return Response.json(select(await response.json(), view));
-  };
+  if (press(scope.document, view)) return;
+  new scope.MutationObserver((_, observer) => {
+    if (press(scope.document, view)) observer.disconnect();
+  }).observe(scope.document, {subtree: true, childList: true});
 }

@@ -13,25 +13,54 @@ const makeConfig = () => ({components: [
 ]});
 
 test('a view of the page is selected, nothing else', () => {
-  assert.equal(select(makeConfig(), 'map').components[0].props.selected, 'map');
-  for (const view of [null, 'nowhere', 'elsewhere']) assert.deepEqual(select(makeConfig(), view), makeConfig());
-  assert.deepEqual(select({auth_required: true}, 'map'), {auth_required: true});
+  const after = (config, view) => { select(config, view); return config; };
+  assert.equal(after(makeConfig(), 'map').components[0].props.selected, 'map');
+  for (const view of [null, 'nowhere', 'elsewhere']) assert.deepEqual(after(makeConfig(), view), makeConfig());
+  assert.deepEqual(after({auth_required: true}, 'map'), {auth_required: true});
 });
 
-test('the configuration in the page is changed before Gradio reads it', () => {
-  const scope = {location: {search: '?view=map&seed=3'}, gradio_config: makeConfig(), fetch: () => {}};
+// Returns a window whose page has no tabs yet, and functions that mount them and count presses.
+function openWindow(search, config) {
+  const tabs = [];
+  const watching = new Set();
+  let presses = 0;
+  return {
+    location: {search}, gradio_config: config, document: {querySelectorAll: () => tabs},
+    MutationObserver: class {
+      constructor(callback) { this.callback = callback; }
+      observe() { watching.add(this); }
+      disconnect() { watching.delete(this); }
+    },
+    mount(...ids) {
+      tabs.push(...ids.map((tabId) => ({
+        dataset: {tabId}, getAttribute: () => String(config?.components[0].props.selected === tabId), click: () => { presses++; },
+      })));
+      for (const observer of watching) observer.callback([], observer);
+    },
+    watching, presses: () => presses,
+  };
+}
+
+test('the configuration is changed before Gradio reads it, and no tab is pressed', () => {
+  const scope = openWindow('?view=map&seed=3', makeConfig());
   selectView(scope);
   assert.equal(scope.gradio_config.components[0].props.selected, 'map');
+  scope.mount('traverse', 'map');
+  assert.deepEqual([scope.presses(), scope.watching.size], [0, 0]);
 });
 
-test('a configuration that is fetched is changed, other answers pass untouched', async () => {
-  const answers = {'/below/config': makeConfig(), '/config/other': {components: 1}};
-  const scope = {
-    location: {search: '?view=map', href: 'http://here/vae?view=map'},
-    fetch: async (input) => Response.json(answers[new URL(input.url ?? input, 'http://here').pathname]),
-  };
+test('where the server has rendered the page, the tab is pressed once it is there', () => {
+  const scope = openWindow('?view=map');
   selectView(scope);
-  const config = await (await scope.fetch('http://here/below/config?page=vae')).json();
-  assert.equal(config.components[0].props.selected, 'map');
-  assert.deepEqual(await (await scope.fetch(new Request('http://here/config/other'))).json(), {components: 1});
+  scope.mount('traverse');
+  assert.deepEqual([scope.presses(), scope.watching.size], [0, 1]);
+  scope.mount('map');
+  assert.deepEqual([scope.presses(), scope.watching.size], [1, 0]);
+});
+
+test('an address without a view changes nothing', () => {
+  const scope = openWindow('?seed=3', makeConfig());
+  selectView(scope);
+  scope.mount('traverse', 'map');
+  assert.deepEqual([scope.gradio_config, scope.presses(), scope.watching.size], [makeConfig(), 0, 0]);
 });
