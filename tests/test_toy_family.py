@@ -51,7 +51,7 @@ def python(tree: Path, *words: str) -> str:
 
 def test_it_is_on_the_page(tree: Path) -> None:
     shown = python(tree, "-c", TABS)
-    assert "'Toy'" in shown
+    assert ">Toy</a>" in shown
     assert "'Sample the toy'" in shown
 
 

@@ -288,7 +288,7 @@ def test_a_late_answer_changes_nothing(tab: VAETab, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(VIEWS, "elbo", replace(VIEWS["elbo"], show=show_and_turn))
     assert tab.turn("elbo", session, *choice(7)) == tab.unchanged
-    assert late[0][tab.outputs.index(tab.link)]["link"]["tab"] == "vae.map"
+    assert late[0][tab.outputs.index(tab.link)]["link"]["view"] == "map"
     assert (session.selected, session.filled.get("elbo")) == ("map", None)
     outputs = tab.show(session, *choice(8))
     assert outputs[tab.outputs.index(tab.link)]["link"]["seed"] == "8"

@@ -335,7 +335,7 @@ def test_the_betas_are_those_of_the_headers_and_a_missing_one_names_its_recipe(p
         (1.0, "vae-digits"), (1.0, "one"), (2.0, "of two"), (4.0, "another"),
     ]  # fmt: skip
     table, _ = betas.show(paths, codes.start(paths, codes.Settings(), NO_SOURCES))
-    assert table.count("distortion") == 4
+    assert table.count("nats<br>distortion") == 4
     assert ">β = 1<" in table
     assert ">β = 1 (one)<" in table
     assert "no model of β = 0.5: `python -m train vae-digits-beta0.5` makes it" in table

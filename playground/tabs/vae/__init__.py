@@ -67,7 +67,8 @@ class VAETab(View):
 
         An answer that comes after a newer request began changes nothing.
         """
-        name, number = session.selected, session.begin()
+        session.selected = name = session.selected or FIRST  # a control may be moved before `on_load` has answered
+        number = session.begin()
         choice, has_failed = Choice(*values).for_view(name), False
         try:
             image = choice.start(self.paths)
