@@ -106,12 +106,12 @@ def test_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
     expect(page.locator("#vae-betas")).to_contain_text("β = 10")
     text = page.locator("#vae-betas").inner_text()
     assert re.findall(r"β = ([\d.]+)", text) == ["0.5", "1", "4", "10"]
-    told, missing = (
-        [float(nats) for nats in re.findall(rf"([\d.]+) nats {word}", text)] for word in ("told", "missing")
+    rate, distortion = (
+        [float(nats) for nats in re.findall(rf"{word} ([\d.]+) nats", text)] for word in ("rate", "distortion")
     )
-    assert told == sorted(told, reverse=True)
-    assert missing == sorted(missing)
-    assert len(set(told)) == len(set(missing)) == 4
+    assert rate == sorted(rate, reverse=True)
+    assert distortion == sorted(distortion)
+    assert len(set(rate)) == len(set(distortion)) == 4
 
 
 def test_a_view_is_found_as_it_was_left(page: Page) -> None:
