@@ -101,11 +101,16 @@ def write_png(path: str | Path, image: np.ndarray, metadata: dict[str, str]) -> 
     _write(path, content)
 
 
+def frame_durations(n: int, seconds: float = 4.0) -> list[int]:
+    """Return the milliseconds of each of n frames of an animation of so many seconds that rests on the last."""
+    pause = max(20, round(1000 * seconds / n))  # browsers slow down anything faster than 20 ms a frame
+    return [pause] * (n - 1) + [FINAL_PAUSE]
+
+
 def write_gif(path: str | Path, frames: np.ndarray, metadata: dict[str, str], seconds: float = 4.0) -> None:
     """Write frames, uint8 (F, N, H, W, C), magnified, as an animation of so many seconds up to the last frame, with the
     metadata as its comment, in JSON."""
-    pause = max(20, round(1000 * seconds / len(frames)))  # browsers slow down anything faster than 20 ms a frame
-    durations = [pause] * (len(frames) - 1) + [FINAL_PAUSE]
+    durations = frame_durations(len(frames), seconds)
     content = io.BytesIO()
     for frame, duration in zip(frames, durations, strict=True):  # `Image.save` would merge equal frames
         image = pictures.to_pil(pictures.magnify(pictures.make_grid(frame)))

@@ -31,6 +31,11 @@ def to_uint8(x: Tensor) -> np.ndarray:
     return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
+def from_uint8(array: np.ndarray) -> Tensor:
+    """Convert uint8 (..., H, W, C) to images (..., C, H, W) in [-1, 1]."""
+    return torch.from_numpy(array).movedim(-1, -3).float() / 127.5 - 1
+
+
 def to_pil(array: np.ndarray) -> Image.Image:
     """Convert uint8 (H, W, 1) or (H, W, 3) to a Pillow image."""
     return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)

@@ -12,7 +12,7 @@ from playground.runtime.run import Frame
 MAX_FRAMES = 251  # 250 steps and the last frame; of longer runs an even subset is recorded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays are not compared, so that a run can be a key
 class Recording:
     """Frames of a run of a diffusion model."""
 

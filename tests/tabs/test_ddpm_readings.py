@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -53,9 +52,8 @@ def test_the_first_run_is_read_as_the_ten_digits_but_not_its_noise() -> None:
 
 @pytest.mark.parametrize("data", [None, DATASETS["fashion_mnist"]])
 def test_a_classifier_does_not_read_what_it_never_learned(data: object) -> None:
-    assert readings.classify(PATHS, data, np.zeros((2, 1, 32, 32, 1), np.uint8)) is None
+    assert readings.load_classifier(PATHS, data) is None
 
 
 def test_without_the_classifier_there_is_no_sentence(tmp_path: Path) -> None:
-    x0_hat = np.zeros((2, 1, 32, 32, 1), np.uint8)
-    assert readings.classify(Paths(tmp_path, tmp_path), DATASETS["digits"], x0_hat) is None
+    assert readings.load_classifier(Paths(tmp_path, tmp_path), DATASETS["digits"]) is None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_latent_diffusion import PROMPTS, TINY, build
+from test_latent_diffusion import PROMPTS, TINY, build, make_random_model
 from torch import Tensor, nn
 
 from playground.datasets import captions, emoji
@@ -32,12 +32,7 @@ from playground.web.stop import UnderWay, keep_run
 
 @pytest.fixture
 def model() -> Model:
-    torch.manual_seed(0)
-    made = build(TINY)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return made.eval()
+    return make_random_model()
 
 
 def recorded(model: Model, **settings: object) -> Run:

@@ -18,7 +18,7 @@ from playground.diffusion.parameterization import PREDICTIONS, Prediction
 from playground.diffusion.samplers import Denoiser, DenoiserOutput
 from playground.diffusion.schedule import SCHEDULES, NoiseSchedule
 from playground.nn.blocks import GROUPS
-from playground.nn.embeddings import sinusoidal_embedding
+from playground.nn.embeddings import make_time_network, sinusoidal_embedding
 from playground.nn.unet import UNet
 from playground.runtime import inference, validation
 
@@ -59,9 +59,7 @@ class Model(nn.Module):
         self.config = config
         self.schedule = SCHEDULES[config.schedule](config.T)
         self.prediction = PREDICTIONS[config.prediction]
-        self.embed_time = nn.Sequential(
-            nn.Linear(config.width, config.emb_dim), nn.SiLU(), nn.Linear(config.emb_dim, config.emb_dim)
-        )
+        self.embed_time = make_time_network(config.width, config.emb_dim)
         self.embed_class = nn.Embedding(config.classes + 1, config.emb_dim)
         self.net = UNet(
             config.channels,

@@ -23,7 +23,7 @@ from playground.families.autoencoder import Model as Autoencoder
 from playground.families.ddpm import add_random_noise
 from playground.nn.attention import AttentionHook, Context
 from playground.nn.blocks import GROUPS
-from playground.nn.embeddings import sinusoidal_embedding
+from playground.nn.embeddings import make_time_network, sinusoidal_embedding
 from playground.nn.unet import UNet
 from playground.runtime import validation
 from playground.runtime.validation import UserError
@@ -100,9 +100,7 @@ class Model(nn.Module):
         self.config = config
         self.schedule = SCHEDULES[config.schedule](config.T)
         self.prediction = PREDICTIONS[config.prediction]
-        self.embed_time = nn.Sequential(
-            nn.Linear(config.width, config.emb_dim), nn.SiLU(), nn.Linear(config.emb_dim, config.emb_dim)
-        )
+        self.embed_time = make_time_network(config.width, config.emb_dim)
         self.net = UNet(config.channels, config.width, config.multipliers, config.blocks, config.emb_dim, config.patch,
                         context_dim=config.context_dim, fine_width=config.fine_width)  # fmt: skip
 

@@ -102,8 +102,7 @@ def _ratio(snr: float) -> str:
 
 def models_digit(paths: Paths, name: str) -> Tensor:
     """Return the eighth picture of a model's first run, of digits the seven, (1, C, H, W)."""
-    image = torch.from_numpy(runs.first(paths, name or runs.CHECKPOINTS.first_name(paths)).images[7])  # (H, W, C)
-    return image.permute(2, 0, 1)[None] / 127.5 - 1
+    return pictures.from_uint8(runs.first(paths, name or runs.CHECKPOINTS.first_name(paths)).images[7:8])
 
 
 def load_picture(paths: Paths, model: str, kind: str, number: int, sources: Sources) -> Tensor:

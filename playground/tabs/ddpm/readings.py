@@ -9,7 +9,7 @@ from torch import Tensor
 
 from playground.datasets.registry import dataset_of
 from playground.families import judge
-from playground.runtime import checkpoint
+from playground.runtime import checkpoint, pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 
@@ -18,22 +18,21 @@ MAX_PICTURES = 10  # of a run that are read
 SURE = 0.9  # probability of a class above which the others are not named
 
 
-@torch.no_grad()
-def classify(paths: Paths, data: object, images: np.ndarray) -> Tensor | None:
-    """Return the probabilities of the classes (F, N, K) in the first images, uint8 (F, N, H, W, C), of a run.
-
-    Args:
-        data: data set of the model that made them; None is returned if the classifier learned from another, or is
-            missing.
-    """
+def load_classifier(paths: Paths, data: object) -> judge.Model | None:
+    """Return the classifier, None if it is missing or learned from another data set than `data`."""
     path = paths.weights / f"{CLASSIFIER}.safetensors"
     try:
         if data is None or dataset_of(checkpoint.read_header(path).provenance) is not data:
             return None
-        model = cast(judge.Model, checkpoint.load_shared(path, family="judge"))
+        return cast(judge.Model, checkpoint.load_shared(path, family="judge"))
     except UserError:
         return None
-    x = torch.from_numpy(images[:, :MAX_PICTURES]).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def classify(model: judge.Model, images: np.ndarray) -> Tensor:
+    """Return the probabilities of the classes (F, N, K) in the first images, uint8 (F, N, H, W, C), of a run."""
+    x = pictures.from_uint8(images[:, :MAX_PICTURES])
     return torch.stack([model(frame).softmax(-1) for frame in x])
 
 

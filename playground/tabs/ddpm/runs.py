@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -104,14 +105,19 @@ def captions(
     ]
 
 
+_sentences = WeakKeyDictionary[Recording, list[str]]()  # every visitor asks for those of the first run
+
+
 def read_digits(paths: Paths, name: object, run: Recording) -> list[str]:
     """Return a sentence for each frame on what a classifier reads in a run; none if it does not know this data."""
     try:
         data = CHECKPOINTS.dataset(paths, name)
     except UserError:
         return []
-    of_x, of_x0_hat = (readings.classify(paths, data, images) for images in (run.x, run.x0_hat))
-    return [] if of_x is None or of_x0_hat is None else readings.describe(of_x, of_x0_hat, data.classes)
+    if run not in _sentences and (classifier := readings.load_classifier(paths, data)):
+        of_x, of_x0_hat = (readings.classify(classifier, images) for images in (run.x, run.x0_hat))
+        _sentences[run] = readings.describe(of_x, of_x0_hat, data.classes)
+    return _sentences.get(run, [])
 
 
 def make_film(

@@ -11,6 +11,7 @@ from playground.datasets import captions, emoji
 from playground.datasets.scenes import BACKGROUNDS, Scenes
 from playground.families import clip
 from playground.families.latent_diffusion import Model
+from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.recorder import Run
 from playground.web import plots
@@ -69,7 +70,7 @@ def table(model: Model, run: Run) -> str:
         raise UserError("the text encoder of this model came without an encoder of pictures")
     texts, embeddings = encode_candidates(encoder, run.settings.prompt)
     images = run.x0_hat[-1]
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = pictures.from_uint8(images)
     rows = "".join(
         f"<tr><td>{plots.image_tag(image, f'picture {i}', WIDTH)}</td><td>{_likeness(code @ embeddings[0])}</td>"
         f"<td>{nearest(code, texts, embeddings)}</td></tr>"

@@ -104,8 +104,7 @@ def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
         ground = torch.tensor(BACKGROUNDS[params.ground])[:, None, None] / 255
         large = F.interpolate(ink, [scenes.SIZE] * 2, mode="bilinear")
         return 2 * (ground + large * (1 - ground)) - 1
-    colour = torch.from_numpy(read_square(sources.upload, sources.correction).copy())
-    return colour.permute(2, 0, 1)[None].float() / 127.5 - 1
+    return pictures.from_uint8(read_square(sources.upload, sources.correction).copy())[None]
 
 
 def read_square(upload: object, correction: object) -> np.ndarray:
@@ -124,7 +123,7 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
     shares = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(x, x_to, shares[:, None, None, None])
     images = decoded(model, z)
-    reconstructions = torch.from_numpy(images[[0, -1], 0]).permute(0, 3, 1, 2) / 127.5 - 1
+    reconstructions = pictures.from_uint8(images[[0, -1], 0])
     psnr = pictures.psnr(reconstructions, torch.cat([x, x_to])).tolist()
     size = z.square().mean((1, 2, 3, 4)).sqrt().tolist()
     return Film(

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 class About(NamedTuple):
-    """What the start page says of a family: a film, what that shows, and the answers to `QUESTIONS`."""
+    """Entry of a family on the start page: a film, what that shows, and the answers to `QUESTIONS`."""
 
     film: films.Film
     alt: str

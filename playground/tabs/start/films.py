@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.export import media
 from playground.families import gan, normalizing_flow, vae
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
@@ -25,7 +26,6 @@ Film = Callable[[Paths], np.ndarray]  # function that returns the frames of a fi
 
 N, COLUMNS = 10, 5  # digits of a film
 FRAMES = 40  # of a film of codes
-SECONDS, PAUSE = 4.0, 1.5  # until the last frame, and on it
 
 
 def around(z: Tensor, across: Tensor, decode: Callable[[Tensor], Tensor]) -> np.ndarray:
@@ -94,8 +94,7 @@ def flow_film(paths: Paths) -> np.ndarray:
 def to_html(film: np.ndarray, alt: str) -> str:
     """Return a film, uint8 (F, H, W, C), as an animation that rests for those who want no motion."""
     images = [pictures.to_pil(frame) for frame in film]
-    pause = round(1000 * SECONDS / len(images))
-    durations = [pause] * (len(images) - 1) + [pause + round(1000 * PAUSE)]
+    durations = media.frame_durations(len(images))
     moving, still = io.BytesIO(), io.BytesIO()
     images[0].save(moving, "WEBP", save_all=True, append_images=images[1:], duration=durations, loop=0, quality=40,
                    method=4)  # fmt: skip
