@@ -49,3 +49,19 @@ def test_muon_leaves_last_layers_and_vectors_to_adamw(model):
     for name in ("0.bias", "1.bias", "2.weight", "2.bias"):
         assert updates[name].abs().mean().item() == pytest.approx(0.1, rel=1e-3), "the first step of Adam is its rate"
     assert steps("adamw", model)["0.weight"].abs().mean().item() == pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.5)])
+def test_the_betas_are_those_of_adam(name, betas, model):
+    """Kingma 2015, algorithm 1, by hand for two steps with gradients of 1 and -3."""
+    optimizer, bias = OPTIMIZERS[name](model, Options(betas=betas)), model[2].bias
+    for gradient in (1.0, -3.0):
+        before = bias.detach().clone()
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, gradient)
+        optimizer.step()
+    (beta1, beta2), (g1, g2) = betas, (1.0, -3.0)
+    m = (1 - beta1) * (beta1 * g1 + g2) / (1 - beta1**2)
+    v = (1 - beta2) * (beta2 * g1**2 + g2**2) / (1 - beta2**2)
+    torch.testing.assert_close(bias.detach() - before, torch.full_like(bias, -0.1 * m / v**0.5), rtol=1e-4, atol=1e-6)

@@ -250,4 +250,4 @@ def loss(
     image, text, scale = model(x, torch.cat([tokens, swapped_tokens]))
     text, swapped_text = text.split([len(tokens), len(swapped_tokens)])
     margin = scale * (image[indices] * (text[indices] - swapped_text)).sum(1)
-    return contrastive(image, text, scale) + F.softplus(-margin).mean()
+    return contrastive(image, text, scale) + F.softplus(-margin).sum() / max(len(margin), 1)  # a batch may have none
