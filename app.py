@@ -30,7 +30,7 @@ from playground.runtime import checkpoint, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
-from playground.web import component, controls, header, plots
+from playground.web import component, controls, glossary, header, plots
 from playground.web.component import WEB
 from playground.web.controls import error_sentence
 
@@ -91,6 +91,7 @@ def build_page(paths: Paths) -> gr.Blocks:
             gr.Markdown(f"{tab.summary} {tab.hint}")
             tab.build(page, paths)
             page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    glossary.mark_page(page)
     with page:
         page.unload(partial(drop_closed_sessions, page))
     return page.queue(max_size=64, default_concurrency_limit=1)

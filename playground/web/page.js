@@ -1,16 +1,19 @@
 // Runs before Gradio's own scripts.
 
 import {selectView} from './select_view.js';
+import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
+import {explainTerms} from './terms.js';
 
 document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
 selectView(window);
 repairStreams(window);
+explainTerms(document);
 
 // A tab opens as it was left: links.js keeps its address.
 document.addEventListener('click', ({target}) => {
   const link = target.closest?.('#tabs a');
-  if (link) link.search = sessionStorage.getItem(link.pathname) ?? '';
+  if (link) link.search = recall(link.pathname, 'sessionStorage') ?? '';
 });
 
 // Arrow keys lead along a bar of tabs.

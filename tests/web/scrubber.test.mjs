@@ -6,6 +6,7 @@ import test from 'node:test';
 import {curveScale, linePoints} from '../../playground/web/scrubber/curves.js';
 import {boxFrame, captionAt} from '../../playground/web/scrubber/followers.js';
 import {barPath, linePoints as histogramPoints} from '../../playground/web/scrubber/histograms.js';
+import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
@@ -44,6 +45,14 @@ test('playing keeps the speed whatever the browser draws', () => {
   }
   assert.equal(frames, 16, 'in a second');
   assert.deepEqual(countSteps(-200, 20), {steps: 0, rest: -200}, 'a frame that is held');
+});
+
+test('a pinned run keeps step with a longer one, and names what differs', () => {
+  assert.deepEqual([0, 25, 50].map((k) => pinnedFrame(k, 51, 21)), [0, 10, 20]);
+  assert.equal(pinnedFrame(0, 1, 5), 0);
+  assert.equal(pinnedTitle('steps=20&w=2&view=a', 'steps=50&w=2&view=a&label=3'),
+    'Pinned: steps 20, now 50 · label unset, now 3');
+  assert.equal(pinnedTitle('steps=20', 'steps=20'), 'Pinned: the same settings');
 });
 
 test('a curve leaves out what has no height', () => {

@@ -2,6 +2,7 @@
 // `props.value` comes from pack() of explorer/__init__.py or from message().
 
 import {make} from '../dom.js';
+import {rememberLayers} from '../layers.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {drawDiagram} from '../diagram/diagram.js';
@@ -166,5 +167,6 @@ function load() {
 
 element.addEventListener('click', press);
 find('.traversal canvas').addEventListener('click', goToCell);
+rememberLayers(element);
 watch('value', load);
 load();

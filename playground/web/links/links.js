@@ -1,7 +1,9 @@
 // Button that copies the link of the view. `props.value` comes from value() of links/__init__.py.
 // Triggers `select` when it is first visible with a value.
 
-const button = element.querySelector('button');
+import {keep} from '../storage.js';
+
+const button = element.querySelector('button'); // its data-settings are read by scrubber.js
 const LABEL_TIME = 2500; // milliseconds that the button says what happened
 let wasVisible = false;
 
@@ -13,7 +15,9 @@ function showText(text) {
 
 // Writes the value into the page's address, beside the parameters that are Gradio's own.
 function updateAddress() {
-  if (!props.value || !element.offsetParent) return;
+  if (!props.value) return;
+  button.dataset.settings = new URLSearchParams(props.value.link ?? {});
+  if (!element.offsetParent) return;
   const gradioParameters = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
   const query = new URLSearchParams([...gradioParameters, ...Object.entries(props.value.address)]);
   const search = query.size ? `?${query}` : '';
@@ -21,7 +25,7 @@ function updateAddress() {
   const isOther = history.state?.view !== undefined && history.state.view !== view;
   const change = isOther ? 'pushState' : 'replaceState'; // Back leads to the view before, see page.js
   history[change]({...history.state, view}, '', location.pathname + search + location.hash);
-  sessionStorage.setItem(location.pathname, location.search); // with which page.js opens the tab again
+  keep(location.pathname, location.search, 'sessionStorage'); // with which page.js opens the tab again
   if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
   wasVisible = true;
 }

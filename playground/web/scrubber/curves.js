@@ -27,6 +27,7 @@ export function linePoints(values, {toHeight, low, high}, log, frames) {
 export function drawCurves(container, run, seek) {
   const curves = (run.curves || []).map((curve) => drawCurve(curve, run.frames, run.ends, seek));
   container.replaceChildren(...curves.map(({figure}) => figure));
+  container.parentElement.hidden = !curves.length; // its layer
   return curves.map(({follow}) => follow);
 }
 

@@ -11,7 +11,7 @@ export function captionAt({captions, notice}, k) {
 
 // Draws the formula, whose numbers are those of the selected frame.
 export function drawFormula(container, {formula, numbers}) {
-  container.hidden = !formula;
+  container.parentElement.hidden = !formula; // its layer
   container.innerHTML = formula; // written by our own code, never by a user
   return [...container.querySelectorAll('[data-number]')].map((span) => {
     const texts = numbers[span.dataset.number];

@@ -2,11 +2,13 @@
 // `props.value` comes from pack(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, which
 // describe its fields, or from message(). Only the sprite sheets are asked of the server.
 
+import {rememberLayers} from '../layers.js';
 import {clamp} from '../numbers.js';
 import {WordList} from '../words/words.js';
 import {drawCurves} from './curves.js';
 import {captionAt, drawFormula, followDiagram} from './followers.js';
 import {drawBelow} from './histograms.js';
+import {Pin} from './pin.js';
 import {Playback} from './playback.js';
 import {closeSheets, loadSheets} from './sheets.js';
 import {Strips} from './strips.js';
@@ -23,6 +25,7 @@ const playButton = find('[data-do=play]');
 
 const strips = new Strips(find('.strips'));
 const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
+const pin = new Pin(element);
 const playback = new Playback(framesPerSecond, advance);
 const view = {
   run: null, // the value whose frames are shown
@@ -57,6 +60,7 @@ function showFrame(k) {
   if (!run) return;
   view.index = clamp(Math.round(k), 0, run.frames - 1);
   strips.drawFrame(view.index, run);
+  pin.follow(view.index, run);
   position.value = view.index;
   caption.value = captionAt(run, view.index);
   position.setAttribute('aria-valuetext', run.captions[view.index]);
@@ -147,7 +151,7 @@ function finish(value) {
   const start = value.start < 0 ? value.frames + value.start : value.start;
   showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
   if (!before && !('preview' in element.dataset)) playOnArrival(start);
-  closeSheets(before);
+  pin.release(before);
   delete element.dataset.outdated;
   if (value.stopped) finishStop();
   else setLive(false);
@@ -255,6 +259,7 @@ const actions = {
   back: () => seek(view.index - 1),
   forward: () => seek(view.index + 1),
   play: () => setPlaying(!playback.isPlaying),
+  pin: () => { pin.toggle(view.run); showFrame(view.index); },
 };
 const keys = {ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last', ' ': 'play'};
 
@@ -268,7 +273,7 @@ function onKey(event) {
   const action = keys[event.key];
   if (!action || isLive() || event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.target.matches('select, .diagram button')) return;
-  if (event.key === ' ' && event.target.matches('button, input[type=checkbox]')) return;
+  if (event.key === ' ' && event.target.matches('button, summary, input[type=checkbox]')) return;
   if (event.target === position && action !== 'play') return;
   event.preventDefault();
   actions[action]();
@@ -280,7 +285,8 @@ element.addEventListener('settings-changed', onSettingsChanged);
 element.addEventListener('click', onClick);
 element.addEventListener('keydown', onKey);
 position.addEventListener('input', () => seek(Number(position.value)));
-new ResizeObserver(() => strips.layOut()).observe(find('.strips'));
+new ResizeObserver(() => [strips, pin.strips].forEach((list) => list.layOut())).observe(find('.strips'));
+rememberLayers(element);
 setLive(false);
 watch('value', load);
 load(); // watch() is silent about the first value
