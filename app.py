@@ -86,7 +86,7 @@ def build_page(paths: Paths) -> gr.Blocks:
     titles = {name: tab.title for name, tab in tabs.items()}
     for i, (name, tab) in enumerate(tabs.items()):
         with page.route(tab.title, name, show_in_navbar=False) if i else page:
-            header.build(titles, name)
+            header.build(titles, name, tab.guide)
             unreadable = gr.HTML(visible=False)
             gr.Markdown(f"{tab.summary} {tab.hint}")
             tab.build(page, paths)

@@ -106,6 +106,14 @@ def _read(text: str, names: tuple[str, ...]) -> PromptReading:
     return PromptReading(scene.write(), f"{sentence}.", tuple(by_prompt.values())[1:])
 
 
+def exchange(text: str, name: str = "", background: str = "", names: Sequence[str] = CORE) -> str:
+    """Return a prompt like this one, but with another emoji, or on another background; an empty name changes none."""
+    scene = select(parse(split_phrases(text, tuple(names))), lexicon(tuple(names)).names)
+    subject = with_article(name, 0.0) if name else replace(scene, ground=None).write()
+    ground = f"{with_article(background, 0.0)} background" if background else scene.background
+    return " on ".join(part for part in (subject, ground) if part)
+
+
 def _remarks(phrases: Sequence[Phrase], draft: Draft, scene: Scene) -> Iterator[str]:
     """Yield what there is to say about a prompt that is not in the grammar."""
     for typed, meaning in dict.fromkeys((phrase.typed, phrase.meaning) for phrase in replaced(phrases, draft)):

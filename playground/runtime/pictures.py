@@ -176,10 +176,18 @@ def psnr(x: Tensor, x0: Tensor) -> Tensor:
     return 10 * (4 / (x - x0).square().mean((-3, -2, -1)).clamp(min=1e-9)).log10()
 
 
+def grid_columns(n: int) -> int:
+    """Return the number of columns of a grid of n images: as square as possible without a hole in the last row, or with
+    one where the grid would be more than about four times as wide as high."""
+    squarest = math.ceil(math.sqrt(n))
+    full = [columns for columns in range(squarest, math.floor(2 * math.sqrt(n)) + 1) if n % columns == 0]
+    return full[0] if full else squarest
+
+
 def make_grid(images: np.ndarray, columns: int | None = None, gap: int = 0) -> np.ndarray:
-    """Arrange uint8 (B, H, W, C) in rows, by default as square as possible: (rows * H, columns * W, C)."""
+    """Arrange uint8 (B, H, W, C) in rows, by default of `grid_columns`: (rows * H, columns * W, C)."""
     n, h, w, c = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
+    columns = columns or grid_columns(n)
     rows = math.ceil(n / columns)
     padded = np.zeros((rows * columns, h + gap, w + gap, c), np.uint8)
     padded[:n, :h, :w] = images

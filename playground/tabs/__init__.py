@@ -5,19 +5,20 @@ A tab is a page with an address of its own, so that a visitor's browser loads, a
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
 
 from playground.runtime.paths import Paths
+from playground.web.header import GuideStep
 from playground.web.view import View
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab: its title, its place among the others, what it is about and what to try first in a sentence each,
-    and the function that builds it.
+    """A tab: its title, its place among the others, what it is about and what to try first in a sentence each, the
+    function that builds it, and its guided minute.
 
     `build(page, paths)` makes the components, and listens to `page.load` for its first picture.
     """
@@ -27,9 +28,12 @@ class Tab:
     summary: str
     hint: str
     build: Callable[[gr.Blocks, Paths], None]
+    guide: Sequence[GuideStep] = ()
 
 
-def tab_of_views(title: str, order: int, summary: str, hint: str, views: Mapping[str, type[View]]) -> Tab:
+def tab_of_views(
+    title: str, order: int, summary: str, hint: str, views: Mapping[str, type[View]], guide: Sequence[GuideStep] = ()
+) -> Tab:
     """Return a tab of several views, each in a tab of its own; `?view=NAME` in the address selects one."""
 
     def build(page: gr.Blocks, paths: Paths) -> None:
@@ -38,7 +42,7 @@ def tab_of_views(title: str, order: int, summary: str, hint: str, views: Mapping
                 with gr.Tab(view.TITLE, id=view_name):
                     view.build(page, paths)
 
-    return Tab(title, order, summary, hint, build)
+    return Tab(title, order, summary, hint, build, guide)
 
 
 def discover() -> dict[str, Tab]:

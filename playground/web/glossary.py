@@ -7,13 +7,12 @@ import gradio as gr
 
 # By the words that are looked for in a text; the first of them is the name in the list.
 TERMS: dict[tuple[str, ...], str] = {
-    ("attention",): "How a network decides which parts of its input matter at each place. The shares that a place gives "
-                    "to all words of a prompt sum to 1.",
+    ("attention",): "How a network decides which parts of its input matter at each place. The shares that a place "
+                    "gives to all words of a prompt sum to 1.",
     ("autoencoder",): "A pair of networks: an encoder turns a picture into fewer numbers, a decoder turns these back.",
     ("β",): "Weight of the KL divergence in a VAE's loss: the price of information in the code.",
     ("bits per dimension",): "Negative log-likelihood of a picture in bits, divided by its number of values: how many "
                              "bits a perfect code would need for each. Fewer are better.",
-    ("chain",): "A sequence of random steps, each from where the one before ended.",
     ("CLIP",): "Two networks, for pictures and for captions, trained together so that a picture and its caption get "
                "similar vectors.",
     ("code", "codes"): "The numbers from which a decoder or a generator draws a picture, often called z.",
@@ -40,8 +39,8 @@ TERMS: dict[tuple[str, ...], str] = {
     ("generator",): "The network of a GAN that turns noise into pictures, called G.",
     ("gradient penalty",): "A term of a discriminator's loss that asks for a slope of 1 between real and generated "
                            "pictures (Gulrajani 2017).",
-    ("guidance",): "Exaggeration of what a condition, such as a class or a prompt, changes in a prediction: w times the "
-                   "way from the prediction without it to the one with it.",
+    ("guidance",): "Exaggeration of what a condition, such as a class or a prompt, changes in a prediction: w times "
+                   "the way from the prediction without it to the one with it.",
     ("KL divergence", "KL"): "How far one distribution is from another, in nats: what it costs to take the second for "
                              "the first. It is 0 only if they are the same.",
     ("Langevin dynamics", "Langevin"): "A walk that follows the score uphill and is shaken by noise, whose visits "
@@ -64,11 +63,9 @@ TERMS: dict[tuple[str, ...], str] = {
                 "mean 0 and standard deviation 1.",
     ("probability flow",): "A path without randomness from noise to data, along which every noise level has the same "
                            "distribution as in diffusion.",
-    ("prompt",): "The words that say what to draw.",
     ("PSNR",): "Peak signal-to-noise ratio in dB: how close two pictures are, pixel by pixel. More is closer.",
     ("R1", "R2"): "Penalties on the slope of a discriminator: R1 at real pictures, R2 at generated ones (Mescheder "
                   "2018).",
-    ("rate",): "What a code costs: its KL divergence from the prior, in nats.",
     ("reparameterisation",): "Writing a random code as z = μ + σ ε, so that the randomness is outside and gradients "
                              "reach μ and σ.",
     ("reverse process",): "The way from noise back to data, in small random steps that the score directs.",
@@ -115,12 +112,10 @@ def mark(text: str) -> str:
 
 
 def mark_page(page: gr.Blocks) -> None:
-    """Mark the terms in the texts and the hints of a page."""
+    """Mark the terms in the texts of a page, but not in the hints of controls, which Gradio shows as they are."""
     for component in page.blocks.values():
         if isinstance(component, gr.Markdown) and component.value:
             component.value = mark(component.value)
-        elif info := getattr(component, "info", None):
-            component.info = mark(info)  # type: ignore[attr-defined]
 
 
 def as_markdown() -> str:

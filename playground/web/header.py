@@ -1,7 +1,9 @@
 """Head of every page: the title, the tabs, and the button that opens a saved picture."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -10,13 +12,21 @@ from playground.web import reopen
 TITLE = "Generative Playground"
 
 
+class GuideStep(NamedTuple):
+    """Caption of a tab's guided minute."""
+
+    target: str  # CSS selector of what it is about; the first that is visible is marked
+    text: str  # what to do, and what to notice
+
+
 def address(name: str, titles: Mapping[str, str]) -> str:
     """Return the address of a tab, as any page of the app may refer to it; the first of them is at the root."""
     return "./" if name == next(iter(titles)) else name
 
 
-def build(titles: Mapping[str, str], selected: str) -> None:
-    """Build the head of the page of the tab `selected`; `titles` are those of all tabs by name, in order."""
+def build(titles: Mapping[str, str], selected: str, guide: Sequence[GuideStep]) -> None:
+    """Build the head of the page of the tab `selected`, with its guide; `titles` are those of all tabs by name, in
+    order."""
     links = "".join(
         f'<a href="{address(name, titles)}"{" aria-current=page" if name == selected else ""}>{escape(title)}</a>'
         for name, title in titles.items()
@@ -24,4 +34,8 @@ def build(titles: Mapping[str, str], selected: str) -> None:
     with gr.Row(elem_classes="title"):
         gr.Markdown(f"# {TITLE}")
         gr.HTML(f'<nav id="tabs" aria-label="Tabs">{links}</nav>', padding=False, apply_default_css=False)
+        if guide:
+            steps = escape(json.dumps([step._asdict() for step in guide]))
+            button = f'<button id="guide" type="button" aria-label="Show me around" data-steps="{steps}">?</button>'
+            gr.HTML(button, padding=False, apply_default_css=False)
         reopen.build()

@@ -1,5 +1,6 @@
 // Runs before Gradio's own scripts.
 
+import {offerGuide} from './guide.js';
 import {selectView} from './select_view.js';
 import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
@@ -9,6 +10,7 @@ document.querySelector('base')?.remove(); // plotly names clip paths by the page
 selectView(window);
 repairStreams(window);
 explainTerms(document);
+offerGuide(document);
 
 // A tab opens as it was left: links.js keeps its address.
 document.addEventListener('click', ({target}) => {

@@ -23,6 +23,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A visitor who has opened all layers and closed the guide before.
+FAMILIAR = (
+    "try { for (const key of ['layer.numbers', 'layer.maths', 'guide.off']) localStorage[key] = 'open'; } catch {}"
+)
 expect.set_options(timeout=LIMIT)
 
 
@@ -84,7 +88,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture
 def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Open a page on a desktop, at the address `TAB` of the test's file unless the test uses the address itself, for a
-    visitor who wants no motion.
+    visitor who knows the page and wants no motion.
 
     The test fails if the browser reports an error.
     """
@@ -92,6 +96,7 @@ def page(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Ite
         viewport={"width": 1280, "height": 900}, accept_downloads=True, reduced_motion="reduce"
     )
     context.set_default_timeout(LIMIT)
+    context.add_init_script(FAMILIAR)
     page = context.new_page()
     errors = watch(page)
     if "address" not in inspect.signature(request.function).parameters:

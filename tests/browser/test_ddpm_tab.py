@@ -392,3 +392,21 @@ def test_a_phone_shows_the_stage_first(chromium: Browser, address: str) -> None:
 def test_every_picture_and_control_has_a_name(page: Page) -> None:
     ready(page, SCRUBBER)
     assert not nameless(page)
+
+
+def test_a_pinned_run_stays_beside_the_next_and_says_what_differs(page: Page) -> None:
+    before = ready(page, SCRUBBER)
+    pinned, shown = page.locator(f"{SCRUBBER} .pinned"), f"{SCRUBBER} .strips canvas"
+    first = pixels(page, shown, 1)
+    page.locator(f"{SCRUBBER} [data-do=pin]").click()
+    set_control(page, "Steps", "5")
+    page.locator("#ddpm-sample").click()
+    next_value(page, before, SCRUBBER)
+    expect(pinned.locator(".pinned-title")).to_contain_text("steps 20 → 5")
+    assert np.array_equal(pixels(page, f"{SCRUBBER} .pinned canvas", 1), first)
+    page.locator(f"{SCRUBBER} .position").focus()
+    page.keyboard.press("Home")
+    at_start = pixels(page, f"{SCRUBBER} .pinned canvas", 1)
+    assert not np.array_equal(at_start, first), "it follows the run above"
+    page.locator(f"{SCRUBBER} [data-do=pin]").click()
+    expect(pinned).to_be_hidden()

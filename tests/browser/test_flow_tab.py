@@ -12,10 +12,8 @@ from visitor import caption, nameless, next_value, open_again, pixels, ready, sa
 from playground.families import normalizing_flow
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
-from playground.tabs import discover
 
 TAB, NAME = "normalizing_flow?view=lab", "flow-digits"
-pytestmark = pytest.mark.skipif("normalizing_flow" not in discover(), reason="the tab is still being built")
 LAB, DIGITS = "#flow-lab", "#flow-digits"
 
 

@@ -9,10 +9,8 @@ from playwright.sync_api import Page, expect
 from visitor import caption, control, later, nameless, next_value, open_again, pixels, ready, saved, set_control
 
 from playground.runtime.checkpoint import WEIGHTS
-from playground.tabs import discover
 
 TAB = "score_matching?view=langevin"
-pytestmark = pytest.mark.skipif("score_matching" not in discover(), reason="the tab is still being built")
 WALK, LAB, DIGITS, RESTORE = "#score-langevin", "#score-lab", "#score-digits", "#score-restoration"
 
 

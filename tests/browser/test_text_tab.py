@@ -4,16 +4,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 from playwright.sync_api import Page, expect
 from visitor import caption, eventually, nameless, next_value, open_again, pixels, ready, saved
 
 from playground.datasets.scenes import BACKGROUNDS
-from playground.tabs import discover
 
 TAB = "latent_diffusion"
 SCRUBBER, COMPARED, WAY, VARIED = "#text-scrubber", "#text-compare", "#text-inside", "#text-varied"
-pytestmark = pytest.mark.skipif(TAB not in discover(), reason="the tab is still being built")
 
 
 def type_prompt(page: Page, text: str) -> None:
@@ -92,6 +89,7 @@ def test_the_line_under_a_prompt_says_how_it_is_read_and_mends_it(page: Page) ->
 def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
     thumbnail = pixels(page, f"{SCRUBBER} .words canvas", 3)
+    press(page, "Look inside")
     page.get_by_label("Attention of").locator("visible=true").click()
     page.get_by_role("option", name=re.compile("layer 1,")).click()
     eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas", 3), thumbnail))
@@ -118,13 +116,20 @@ def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page) -> None:
 
 def test_an_example_and_a_random_prompt_are_drawn(page: Page) -> None:
     before = ready(page, SCRUBBER)
-    page.get_by_text("an owl above a guitar on purple").click()
+    page.get_by_text("a rocket above a guitar on purple").click()
     next_value(page, before, SCRUBBER)
     before = ready(page, SCRUBBER)
-    expect(page.locator("#text-prompt textarea")).to_have_value("an owl above a guitar on purple")
+    expect(page.locator("#text-prompt textarea")).to_have_value("a rocket above a guitar on purple")
     press(page, "Random prompt")
     next_value(page, before, SCRUBBER)
-    assert page.locator("#text-prompt textarea").input_value() != "an owl above a guitar on purple"
+    assert page.locator("#text-prompt textarea").input_value() != "a rocket above a guitar on purple"
+
+
+def test_an_emoji_is_picked(page: Page) -> None:
+    ready(page, SCRUBBER)
+    press(page, "Emoji and backgrounds that it knows")
+    page.get_by_role("button", name="🦉", exact=True).click()
+    expect(page.locator("#text-prompt textarea")).to_have_value("an owl on a blue background")
 
 
 def test_exports_tell_their_making(page: Page) -> None:

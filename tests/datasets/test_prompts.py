@@ -6,7 +6,7 @@ import pytest
 
 from playground.datasets import captions, emoji, scenes
 from playground.datasets.prompt_words import correct, edit_distance
-from playground.datasets.prompts import GRAMMAR, PromptReading, read_prompt
+from playground.datasets.prompts import GRAMMAR, PromptReading, exchange, read_prompt
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 
@@ -156,6 +156,18 @@ def test_an_empty_prompt_stays_empty(text: str) -> None:
     reading = read_prompt(text).check()
     assert (reading.prompt, reading.unchanged) == (text, True)
     assert "draws whatever it likes" in reading.sentence
+
+
+@pytest.mark.parametrize(("text", "change", "expected"), [
+    ("a small pizza on a blue background", {"name": "owl"}, "an owl on a blue background"),
+    ("the penguin, pink background", {"name": "dog face"}, "a dog face on a pink background"),
+    ("a dog and a cat", {"background": "orange"}, "a dog to the left of a cat on an orange background"),
+    ("zeppelin", {"name": "glasses"}, "glasses"),
+    ("", {"background": "red"}, "a red background"),
+])  # fmt: skip
+def test_an_emoji_or_a_background_is_exchanged(text: str, change: dict[str, str], expected: str) -> None:
+    assert exchange(text, **change) == expected
+    assert read_prompt(expected).prompt == expected
 
 
 @pytest.mark.parametrize("text", ["zeppelin qwertz", "the very big one", "!!!", "beach", "left of"])

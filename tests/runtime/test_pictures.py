@@ -36,7 +36,16 @@ def test_channels_go_last():
 @pytest.mark.parametrize("gap", [0, 2])
 @pytest.mark.parametrize(
     ("n", "columns", "shape"),
-    [(1, None, (1, 1)), (4, None, (2, 2)), (5, None, (2, 3)), (10, 10, (1, 10)), (3, 2, (2, 2)), (2, 4, (1, 4))],
+    [
+        (1, None, (1, 1)),
+        (4, None, (2, 2)),
+        (5, None, (2, 3)),
+        (10, None, (2, 5)),
+        (3, None, (1, 3)),
+        (10, 10, (1, 10)),
+        (3, 2, (2, 2)),
+        (2, 4, (1, 4)),
+    ],
 )
 def test_tiles_lie_in_rows(n, columns, shape, gap):
     images = np.arange(1, n + 1, dtype=np.uint8)[:, None, None, None] * np.ones((4, 6, 3), np.uint8)

@@ -21,10 +21,13 @@ test('frames lie row by row, sheet after sheet', () => {
 });
 
 test('strips lie beside each other at whole multiples of their size, where they fit', () => {
-  assert.deepEqual(fitStrips(3, 128, 1000), {columns: 3, scale: 2});
-  assert.deepEqual(fitStrips(3, 128, 400), {columns: 2, scale: 1}, 'a strip is at least 150 pixels wide');
-  assert.deepEqual(fitStrips(1, 32, 2000), {columns: 1, scale: 20}, 'a strip is at most 640 pixels wide');
-  assert.deepEqual(fitStrips(2, 600, 300), {columns: 1, scale: 0}, 'and shrinks if it must');
+  const three = [false, false, false];
+  assert.equal(fitStrips(three, 128, 1000), 2);
+  assert.equal(fitStrips(three, 128, 474), 1, 'a strip takes at least 150 pixels');
+  assert.equal(fitStrips(three, 128, 400), 3, 'one below the other, if a row has no room');
+  assert.equal(fitStrips([false], 32, 2000), 20, 'a strip is at most 640 pixels wide');
+  assert.equal(fitStrips([false, false], 600, 300), 0, 'and shrinks if it must');
+  assert.equal(fitStrips([false, false, true], 160, 924), 2, 'a small one takes half');
 });
 
 test('what there is to say of a run stays above the caption of every frame', () => {
@@ -51,8 +54,8 @@ test('a pinned run keeps step with a longer one, and names what differs', () => 
   assert.deepEqual([0, 25, 50].map((k) => pinnedFrame(k, 51, 21)), [0, 10, 20]);
   assert.equal(pinnedFrame(0, 1, 5), 0);
   assert.equal(pinnedTitle('steps=20&w=2&view=a', 'steps=50&w=2&view=a&label=3'),
-    'Pinned: steps 20, now 50 · label unset, now 3');
-  assert.equal(pinnedTitle('steps=20', 'steps=20'), 'Pinned: the same settings');
+    'Pinned; above it is steps 20 → 50, label – → 3');
+  assert.equal(pinnedTitle('steps=20', 'steps=20'), 'Pinned; the settings are the same');
 });
 
 test('a curve leaves out what has no height', () => {

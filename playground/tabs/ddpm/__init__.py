@@ -2,10 +2,27 @@
 
 from playground.tabs import tab_of_views
 from playground.tabs.ddpm import forward, reverse
+from playground.web.header import GuideStep
 
 SUMMARY = (
     "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, "
     "step by step, until digits come out of nothing but noise."
 )
 HINT = "**Press Play, or drag the slider under the pictures.**"
-TAB = tab_of_views("DDPM / DDIM", 40, SUMMARY, HINT, {"reverse": reverse.ReverseView, "forward": forward.ForwardView})
+GUIDE = (
+    GuideStep(
+        "#ddpm-scrubber .position",
+        "At the left end there is nothing but noise. Drag slowly to the right, and digits come out of it.",
+    ),
+    GuideStep(
+        "#ddpm-scrubber .strips figure:nth-child(2)",
+        "What the network expects at this moment: first a blur, the mean of all that is still possible.",
+    ),
+    GuideStep(
+        "#ddpm-sample",
+        "Choose a class or fewer steps and press Sample. Pin keeps a run below the next, to compare the two.",
+    ),
+)
+TAB = tab_of_views(
+    "DDPM / DDIM", 40, SUMMARY, HINT, {"reverse": reverse.ReverseView, "forward": forward.ForwardView}, GUIDE
+)

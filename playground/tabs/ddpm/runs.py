@@ -87,7 +87,7 @@ def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip
     return [
         Strip("x at time t", "the noisy pictures", x),
         Strip("x̂0, the predicted picture", "what the network expects the picture to become", x0_hat),
-        Strip("ε̂, the predicted noise", "the noise it sees; grey is 0", eps_hat),
+        Strip("ε̂, the predicted noise", "the noise it sees; grey is 0", eps_hat, small=True),
     ]
 
 

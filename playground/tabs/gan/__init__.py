@@ -2,9 +2,24 @@
 
 from playground.tabs import tab_of_views
 from playground.tabs.gan import ask_discriminator, lab, loss_comparison, samples
+from playground.web.header import GuideStep
 
 SUMMARY = "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other."
 HINT = "**Press Play** to watch both learn, and try *Cause collapse*; *Losses* holds whole trainings on digits."
+GUIDE = (
+    GuideStep(
+        "#gan-lab [data-do=play]",
+        "Press Play: the generator moves its points; the plane is coloured as the discriminator sees it.",
+    ),
+    GuideStep(
+        "#gan-lab .planes",
+        "The arrows show where the discriminator sends the points. In the end it cannot tell them apart.",
+    ),
+    GuideStep(
+        "[data-tab-id=losses]",
+        "Then try the preset Cause collapse, or see the same on digits under Losses.",
+    ),
+)
 TAB = tab_of_views(
     "GAN",
     20,
@@ -16,4 +31,5 @@ TAB = tab_of_views(
         "samples": samples.SamplesView,
         "ask": ask_discriminator.AskView,
     },
+    GUIDE,
 )

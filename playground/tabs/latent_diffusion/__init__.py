@@ -2,12 +2,24 @@
 
 from playground.tabs import tab_of_views
 from playground.tabs.latent_diffusion import compare, draw, grid, latent_space, latent_vs_pixel
+from playground.web.header import GuideStep
 
 SUMMARY = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
     "makes a picture of it."
 )
-HINT = "**Type a prompt and press Sample**, then point at a word below the pictures."
+HINT = "**Type a prompt and press Sample**, then point at a word above the pictures."
+GUIDE = (
+    GuideStep(
+        "#text-prompt",
+        "Type an emoji and a background, and press Sample. The line below says how it was read.",
+    ),
+    GuideStep("#text-scrubber .words", "Point at a word, or tap it: the pictures show where the network looks for it."),
+    GuideStep(
+        "#text-scrubber .position",
+        "Drag this to see the picture appear: first the colours, then the place, at last the details.",
+    ),
+)
 TAB = tab_of_views(
     "Text to image",
     50,
@@ -17,4 +29,5 @@ TAB = tab_of_views(
         "draw": draw.DrawView, "compare": compare.CompareView, "grid": grid.GridView,
         "latent_space": latent_space.LatentSpaceView, "latent_vs_pixel": latent_vs_pixel.CostView,
     },
+    GUIDE,
 )  # fmt: skip

@@ -6,7 +6,6 @@ from functools import partial
 
 import gradio as gr
 
-from playground.datasets import emoji, scenes
 from playground.diffusion.samplers import SAMPLERS
 from playground.export import media
 from playground.families import latent_diffusion
@@ -17,6 +16,7 @@ from playground.tabs.latent_diffusion.draw_controls import (
     MEAN,
     NAMES,
     build_controls,
+    build_picker,
     build_prompt,
     build_strip_controls,
     random_prompt,
@@ -47,15 +47,15 @@ TAB = "latent_diffusion"
 EXAMPLES = [
     "a small pizza on a blue background",
     "a robot to the left of a cactus on a yellow background",
-    "an owl above a guitar on purple",
+    "a rocket above a guitar on purple",
     "a big red apple on a black background",
     "the penguin, pink background",
 ]
 HOW = """
 A text encoder turns the prompt's tokens into states, each in the light of the words before it. The U-Net starts from a
 latent of noise and, at every step, lets each place of its maps ask the tokens: the shares in which they answer are the
-attention under the pictures. It predicts twice, with and without the prompt; guidance goes w times the way from the
-one to the other. A decoder turns the latent, 16x16 numbers of four channels, into a picture of 64x64.
+attention that the words above the pictures show. It predicts twice, with and without the prompt; guidance goes w times
+the way from the one to the other. A decoder turns the latent, 16x16 numbers of four channels, into a picture of 64x64.
 
 What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them *to the left of*, *to the right of*,
 *above* or *below* each other, for some 260 emoji and 12 colours, in many phrasings. One emoji nearly always comes out
@@ -86,9 +86,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 self.examples = gr.Dataset(components=[prompt], samples=samples, label="Examples", type="values")
                 model, inputs, new_seed = build_controls(paths)
                 line.bind(model)
-                with gr.Accordion("The words it knows", open=False):
-                    names, grounds = ", ".join(emoji.CORE), ", ".join(scenes.BACKGROUNDS)
-                    gr.Markdown(f"**Emoji:** {names}.\n\n**Backgrounds:** {grounds}.")
+                build_picker(prompt)
             with gr.Column(scale=3, min_width=320, elem_classes="stage"):
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
                 self.strip_kind, self.layer, self.head = build_strip_controls()

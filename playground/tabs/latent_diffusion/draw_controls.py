@@ -4,6 +4,7 @@ import gradio as gr
 import torch
 
 from playground.datasets import captions, emoji, scenes
+from playground.datasets.prompts import exchange
 from playground.families.latent_diffusion import GUIDANCE_SCHEDULES
 from playground.runtime.paths import Paths
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
@@ -35,6 +36,24 @@ def build_prompt() -> tuple[Control, gr.Button]:
     return skip_preprocess(prompt), button
 
 
+def build_picker(prompt: Control) -> None:
+    """Build the emoji and the backgrounds that the shipped model knows; a press puts one into the prompt."""
+    characters = {name: text for text, name in emoji.emoji_names().items()}
+    with gr.Accordion("Emoji and backgrounds that it knows", open=False):
+        for label, names, kind, texts in (
+            ("Emoji", emoji.CORE, "name", [characters[name] for name in emoji.CORE]),
+            ("Backgrounds", list(scenes.BACKGROUNDS), "background", list(scenes.BACKGROUNDS)),
+        ):
+            samples = [[name] for name in names]
+            picker = gr.Dataset(components=[prompt], samples=samples, sample_labels=texts, samples_per_page=len(names),
+                                label=label, type="values", elem_classes="picker")  # fmt: skip
+
+            def put(sample: list[str], text: object, kind: str = kind) -> str:
+                return exchange(str(text), **{kind: sample[0]})
+
+            picker.click(put, [picker, prompt], prompt, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+
+
 def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     """Build the model's control, those after the prompt in the order of `NAMES`, and the button for a new seed."""
     default, model = FIRST, CHECKPOINTS.build(paths)
@@ -59,7 +78,7 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
 
 def build_strip_controls() -> tuple[Control, Control, Control]:
     """Build the choice of strips, and of the layer and the head whose attention is shown."""
-    with gr.Row(elem_classes="look"):
+    with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
         hint = "Guidance: the estimates with and without the prompt."
         strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
         layer = gr.Dropdown(

@@ -69,8 +69,8 @@ def of_latents(x0_hat: np.ndarray, z: Tensor, eps_hat: Tensor, by_channel: bool 
     how = "its four channels, grey is 0" if by_channel else "three principal components as colours"
     return [
         Strip(*ESTIMATE, x0_hat),
-        Strip("z at time t", f"the noisy latent: {how}", project(z, side)),
-        Strip("ε̂, the predicted noise", f"what the step takes away: {how}", project(eps_hat, side)),
+        Strip("z at time t", f"the noisy latent: {how}", project(z, side), small=True),
+        Strip("ε̂, the predicted noise", f"what the step takes away: {how}", project(eps_hat, side), small=True),
     ]
 
 

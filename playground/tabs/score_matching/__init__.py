@@ -2,10 +2,25 @@
 
 from playground.tabs import tab_of_views
 from playground.tabs.score_matching import digits, lab, langevin_2d, restoration
+from playground.web.header import GuideStep
 
 SUMMARY = "The score is the gradient of the log density: wherever you stand, the way to where the data are denser."
 HINT = (
     "**Press Play** to watch a network learn it; see particles follow it in *Langevin*, and digits mended in *Restore*."
+)
+GUIDE = (
+    GuideStep(
+        "#score-lab [data-do=play]",
+        "Press Play: a network learns, from noisy points alone, which way the data get denser.",
+    ),
+    GuideStep(
+        "#score-lab .dial",
+        "Move this dial: in much noise all arrows lead to the middle, in little noise to the nearest mode.",
+    ),
+    GuideStep(
+        "[data-tab-id=langevin]",
+        "Then let particles follow the arrows in Langevin: see who gets stuck, and why annealing helps.",
+    ),
 )
 TAB = tab_of_views(
     "Score",
@@ -18,4 +33,5 @@ TAB = tab_of_views(
         "digits": digits.DigitsView,
         "restoration": restoration.RestorationView,
     },
+    GUIDE,
 )

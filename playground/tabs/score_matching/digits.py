@@ -87,7 +87,12 @@ def strips(frames: Sequence[Frame], low: float) -> list[Strip]:
     return [
         Strip("x", "noisy digits, divided by √(1 + σ²)", to_images(noisy)),
         Strip("x + σ² s(x, σ)", "the digits that the score points to", to_images(x + sigma**2 * s)),
-        Strip("σ s(x, σ)", "the score, in units of the noise: −ε̂; grey is 0", to_images(eps, pictures.noise_to_uint8)),
+        Strip(
+            "σ s(x, σ)",
+            "the score, in units of the noise: −ε̂; grey is 0",
+            to_images(eps, pictures.noise_to_uint8),
+            small=True,
+        ),
     ]
 
 

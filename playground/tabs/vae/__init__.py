@@ -16,6 +16,7 @@ from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, 
 from playground.web import controls, image_picker, links, plots
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, EventSettings, error_sentence, user_errors_to_gradio
+from playground.web.header import GuideStep
 from playground.web.view import View
 
 SUMMARY = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
@@ -171,4 +172,12 @@ def link_value(name: str, settings: Settings, address: bool = True, moved: bool 
     return links.value(f"vae.{name}", save.linkable(settings), address, copied)
 
 
-TAB = Tab(VAETab.TITLE, 10, SUMMARY, "", VAETab.build)
+GUIDE = (
+    GuideStep(
+        "#vae-traverse .sliders",
+        "Move the first slider: one number of the code changes, and the picture on the right follows.",
+    ),
+    GuideStep("#vae-traverse .traversal", "Each row moves one number from end to end. Press a picture to go there."),
+    GuideStep("[data-tab-id=map]", "The map shows all codes at once: drag over it, and see one digit become another."),
+)
+TAB = Tab(VAETab.TITLE, 10, SUMMARY, "", VAETab.build, GUIDE)

@@ -57,7 +57,7 @@ def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str,
     the frame, and a caption."""
     grids = [pictures.make_grid(strip.frames[0], gap=sheets.gap_of(strips[0])) for strip in strips]
     strip_values = [
-        {"name": strip.name, "hint": strip.hint, "sheets": [data_url(grid)]}
+        {"name": strip.name, "hint": strip.hint, "small": strip.small, "sheets": [data_url(grid)]}
         for strip, grid in zip(strips, grids, strict=True)
     ]
     height, width = grids[0].shape[:2]
@@ -95,7 +95,7 @@ def _pack_strips(strips: Sequence[Strip]) -> Value:
         "tile": [first.frames.shape[3], first.frames.shape[2]],
         "gap": gap,
         "strips": [
-            {"name": strip.name, "hint": strip.hint, "sheets": sheets.write_sheets(grid, layout)}
+            {"name": strip.name, "hint": strip.hint, "small": strip.small, "sheets": sheets.write_sheets(grid, layout)}
             for strip, grid in zip(strips, grids, strict=True)
         ],
     }

@@ -46,6 +46,7 @@ class Strip:
     frames: np.ndarray  # uint8 (F, N, H, W, C)
     notes: Sequence[str] = ()  # texts under the strip, one per frame
     plots: Sequence[Histogram] = ()  # histograms under the strip
+    small: bool = False  # show it at half the size of the others
 
 
 @dataclass(frozen=True)

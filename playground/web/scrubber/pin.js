@@ -13,8 +13,8 @@ export function pinnedTitle(pinned, shown) {
   const [before, now] = [pinned, shown].map((link) => new URLSearchParams(link));
   const names = new Set([...before.keys(), ...now.keys()]);
   const changes = [...names].filter((name) => before.get(name) !== now.get(name));
-  const texts = changes.map((name) => `${name} ${before.get(name) ?? 'unset'}, now ${now.get(name) ?? 'unset'}`);
-  return `Pinned: ${texts.join(' · ') || 'the same settings'}`;
+  const texts = changes.map((name) => `${name} ${before.get(name) ?? '–'} → ${now.get(name) ?? '–'}`);
+  return texts.length ? `Pinned; above it is ${texts.join(', ')}` : 'Pinned; the settings are the same';
 }
 
 // The place of the pinned run in a scrubber, which is hidden while there is none.

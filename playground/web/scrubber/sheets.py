@@ -72,7 +72,7 @@ def vacant_boxes(strip: Strip) -> list[list[int]]:
     """Return the boxes of a frame's grid without a picture: x, y, width, height in pixels."""
     n, h, w = strip.frames.shape[1:4]
     gap = gap_of(strip)
-    columns = math.ceil(math.sqrt(n))
+    columns = pictures.grid_columns(n)
     rows = math.ceil(n / columns)
     filled = n - (rows - 1) * columns
     width, height = columns * (w + gap), rows * (h + gap)

@@ -7,27 +7,33 @@ const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const GAP = 12; // CSS pixels between strips: --gap of scrubber.css
 
-// Returns how strips lie in a container: as many beside each other as fit, each at a whole number of device pixels a
-// pixel; `scale` is 0 if even one is wider than its column. Widths are in CSS pixels.
-export function fitStrips(count, width, containerWidth) {
-  const columnWidth = (columns) => (containerWidth - GAP * (columns - 1)) / columns;
-  let columns = count;
-  while (columns > 1 && columnWidth(columns) < Math.max(width, MIN_WIDTH)) columns--;
-  const room = columnWidth(columns);
-  return {columns, scale: room < width ? 0 : Math.max(1, Math.floor(Math.min(room, MAX_WIDTH) / width))};
+// Returns the scale at which strips, of which some are small, lie beside each other in a container, or else one below the
+// other; 0 if even one of them is too wide. Widths are in CSS pixels.
+export function fitStrips(areSmall, width, containerWidth) {
+  const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
+  for (let scale = largest; scale > 0; scale--) {
+    const widths = areSmall.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
+    if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
+  }
+  return largest;
+}
+
+// Returns the scale of a strip among others: half of theirs if it is small, at least 1.
+function scaleOf(scale, isSmall) {
+  return isSmall ? Math.max(1, Math.floor(scale / 2)) : scale;
 }
 
 // The strips in a container.
 export class Strips {
   constructor(container) {
     this.container = container;
-    this.list = []; // {context, below, sheets, figure}
-    this.shape = ''; // size, names and hints of the strips that were built
+    this.list = []; // {context, below, sheets, figure, isSmall}
+    this.shape = ''; // size, names, hints and kinds of the strips that were built
   }
 
   // Takes the sheets of a value; new canvases are built only if it has another shape.
   setValue(value) {
-    const shape = JSON.stringify([value.width, value.height, value.strips.map(({name, hint}) => [name, hint])]);
+    const shape = JSON.stringify([value.width, value.height, value.strips.map(({name, hint, small}) => [name, hint, small])]);
     if (shape !== this.shape) {
       this.shape = shape;
       this.list = value.strips.map((strip) => this.makeStrip(strip, value));
@@ -37,21 +43,22 @@ export class Strips {
     value.strips.forEach((strip, i) => { this.list[i].sheets = strip.bitmaps; });
   }
 
-  makeStrip({name, hint}, {width, height}) {
+  makeStrip({name, hint, small}, {width, height}) {
     const canvas = makeCanvas(`${name}: ${hint}, at the selected frame`, {width, height});
     const context = canvas.getContext('2d');
     context.imageSmoothingEnabled = false;
     const caption = make('figcaption', {textContent: name}, make('small', {textContent: hint}));
     const below = make('div', {className: 'below'});
-    return {context, below, sheets: [], figure: make('figure', {}, canvas, caption, below)};
+    return {context, below, sheets: [], figure: make('figure', {}, canvas, caption, below), isSmall: small};
   }
 
   layOut() {
     if (!this.list.length) return;
     const width = this.list[0].context.canvas.width / (window.devicePixelRatio || 1);
-    const {columns, scale} = fitStrips(this.list.length, width, this.container.clientWidth);
-    this.container.style.setProperty('--columns', columns);
-    for (const {context} of this.list) context.canvas.style.width = scale ? `${scale * width}px` : '100%';
+    const scale = fitStrips(this.list.map(({isSmall}) => isSmall), width, this.container.clientWidth);
+    for (const {context, isSmall} of this.list) {
+      context.canvas.style.width = scale ? `${scaleOf(scale, isSmall) * width}px` : '100%';
+    }
   }
 
   // Draws frame k of a run.

@@ -1,0 +1,19 @@
+// Places of explanations, and keys of what the browser keeps.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import {seenKey} from '../../playground/web/guide.js';
+import {placeBeside} from '../../playground/web/terms.js';
+
+test('an explanation stays inside the window, above its term where there is no room below', () => {
+  const page = {innerWidth: 400, innerHeight: 300};
+  const note = {width: 200, height: 50};
+  assert.deepEqual(placeBeside({left: 10, top: 20, bottom: 40}, note, page), {top: '46px', left: '10px'});
+  assert.deepEqual(placeBeside({left: 390, top: 280, bottom: 298}, note, page), {top: '224px', left: '200px'});
+});
+
+test('each tab has a guide of its own, below a sub-path too', () => {
+  assert.equal(seenKey('/ddpm'), 'guide.ddpm');
+  assert.equal(seenKey('/space/app/ddpm'), 'guide.ddpm');
+});
