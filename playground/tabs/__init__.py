@@ -46,9 +46,7 @@ def tab_of_views(
 
 
 def discover() -> dict[str, Tab]:
-    """Return every tab by the name of its package, in order; one that is still being built has no `TAB` yet."""
-    modules = {
-        module.name: importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
-    }
-    tabs = {name: module.TAB for name, module in modules.items() if hasattr(module, "TAB")}
+    """Return every tab by the name of its package, in order."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    tabs = {name: importlib.import_module(f"{__name__}.{name}").TAB for name in names}
     return dict(sorted(tabs.items(), key=lambda item: item[1].order))

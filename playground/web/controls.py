@@ -36,6 +36,16 @@ def skip_preprocess(control: Control) -> Control:
     return control
 
 
+def column() -> gr.Column:
+    """Return the column of a view's controls, to be entered by `with`."""
+    return gr.Column(scale=1, min_width=260, elem_classes="controls")
+
+
+def stage_column() -> gr.Column:
+    """Return the column of a view's pictures, beside that of its controls."""
+    return gr.Column(scale=3, min_width=320, elem_classes="stage")
+
+
 def on_new_seed(button: gr.Button, number: Control) -> Event:
     """Return the event that sets a new seed when a button is clicked; go on with `.then`."""
     return button.click(None, None, number, js=f"() => Math.floor(Math.random() * {MAX_SEED})")
@@ -92,7 +102,7 @@ def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
 
 def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
     """Build the seed, and the button for a new one: bind it with `on_new_seed`."""
-    with gr.Row(equal_height=True, elem_classes="seed"):
+    with gr.Row(equal_height=True):
         number = skip_preprocess(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
         button = gr.Button("New seed", min_width=90, scale=1, elem_classes="input-button")
     return number, button
@@ -117,7 +127,9 @@ def eta(value: float, sampler: gr.Radio) -> gr.Slider:
 
 def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
     """Disable a control while a sampler is chosen that does not use it."""
-    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **PRIVATE)
+    sampler.change(
+        lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **HIDDEN, **PRIVATE
+    )
 
 
 def user_errors_to_gradio(function: Function) -> Function:

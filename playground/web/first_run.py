@@ -1,12 +1,15 @@
-"""Skeleton of the views that show a run when the page is opened, and sample the run of a link."""
+"""Base class of the views that show a run when the page is opened, and sample the run of a link."""
 
+import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import gradio as gr
 
+from playground.runtime import files
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.web import component, controls
@@ -21,6 +24,25 @@ if TYPE_CHECKING:
 
 Params = TypeVar("Params", bound="DataclassInstance")
 Run = TypeVar("Run")
+
+
+def once_per_model(
+    picker: CheckpointPicker, make: Callable[[Paths, str], Run], maxsize: int
+) -> Callable[[Paths, str], Run]:
+    """Return a function of the paths and a model's name that makes its first run once for all visitors, and again when
+    its checkpoint has changed; two who ask at once wait for one run. It keeps `maxsize` runs."""
+    lock = threading.Lock()
+
+    @lru_cache(maxsize)
+    def make_version(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
+        return make(paths, name)
+
+    def first(paths: Paths, name: str) -> Run:
+        picker.load(paths, name)  # says what is wrong, if something is
+        with lock:
+            return make_version(paths, name, files.version(picker.path(paths, name)))
+
+    return first
 
 
 class FirstRunView(View, Generic[Params, Run]):

@@ -84,9 +84,9 @@ class LabView(View, Generic[Params]):
     def __init__(self, elem_id: str, how: str, function: Callable[..., object]):
         """Lay out the components, with explanation and code of the training; a lab needs no files."""
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.controls = self.build_controls()
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 self.stage = lab.build(elem_id, answers.server_function("train", lab_sessions.train))
                 explanation.build(how, function)
                 self.link = links.build()

@@ -158,10 +158,10 @@ def lay_out(
         command_label: label of the command line; "" if there is none.
     """
     with gr.Row(elem_classes="tab-body"):
-        with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+        with controls.column():
             go, stop = build_buttons(name)
             inputs, new_seed = build_controls()
-        with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+        with controls.stage_column():
             stage = build_stage()
             code = explanation.build(how, function)
             run = gr.State(None, time_to_live=3600)

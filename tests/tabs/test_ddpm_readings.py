@@ -23,7 +23,7 @@ def probabilities(*rows: dict[int, float]) -> torch.Tensor:
 
 def test_one_picture_is_told_what_it_could_still_become() -> None:
     p = probabilities({3: 0.6, 5: 0.4}, {5: 0.97, 3: 0.03})[:, None]
-    assert readings.describe(p.flip(0), p, NAMES) == [
+    assert readings.describe(p.flip(0), p, NAMES, 1) == [
         "To a classifier the estimate could still become 3 (60%) or 5 (40%).",
         "A classifier reads the estimate as 5 (97%).",
     ]
@@ -32,9 +32,17 @@ def test_one_picture_is_told_what_it_could_still_become() -> None:
 def test_several_pictures_are_counted_by_what_they_become() -> None:
     first, last = probabilities({3: 1}, {1: 1}, {0: 1}), probabilities({3: 1}, {7: 1}, {8: 1})
     middle = probabilities({3: 1}, {7: 1}, {0: 1})
-    assert readings.describe(torch.stack([first, last]), torch.stack([middle, last]), NAMES) == [
-        "Of 3 digits, a classifier reads 1 in the noisy pictures, and 2 in the estimates.",
+    assert readings.describe(torch.stack([first, last]), torch.stack([middle, last]), NAMES, 3) == [
+        "Of 3 pictures, a classifier reads 1 in the noisy pictures, and 2 in the estimates.",
         "A classifier reads 3, 7, 8.",
+    ]
+
+
+def test_of_many_pictures_the_first_are_counted_and_it_says_so() -> None:
+    p = torch.stack([probabilities({3: 1}, {1: 1}), probabilities({3: 1}, {7: 1})])
+    assert readings.describe(p, p, NAMES, 64) == [
+        "Of the first 2 pictures, a classifier reads 1 in the noisy pictures, and 1 in the estimates.",
+        "A classifier reads the first 2 as 3, 7.",
     ]
 
 

@@ -120,14 +120,14 @@ class ForwardView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes=["tab-body", "controls-first"]):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.model = runs.CHECKPOINTS.build(paths, info="What it learned from, or draws, is shown.")
                 self.image = image_picker.build(
                     "ddpm-forward", KINDS, "What the noise is added to.", partial(runs.CHECKPOINTS.dataset, paths),
                     [self.model],
                 )  # fmt: skip
                 self.seed, self.new_seed = controls.seed("The same seed gives the same noise.")
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 self.stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
                 explanation.build(HOW, schedule.NoiseSchedule.add_noise)
                 self.link = links.build()

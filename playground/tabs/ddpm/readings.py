@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.datasets.dataset import Dataset
 from playground.datasets.registry import dataset_of
 from playground.families import judge
 from playground.runtime import checkpoint, pictures
@@ -18,7 +19,7 @@ MAX_PICTURES = 10  # of a run that are read
 SURE = 0.9  # probability of a class above which the others are not named
 
 
-def load_classifier(paths: Paths, data: object) -> judge.Model | None:
+def load_classifier(paths: Paths, data: Dataset | None) -> judge.Model | None:
     """Return the classifier, None if it is missing or learned from another data set than `data`."""
     path = paths.weights / f"{CLASSIFIER}.safetensors"
     try:
@@ -36,19 +37,21 @@ def classify(model: judge.Model, images: np.ndarray) -> Tensor:
     return torch.stack([model(frame).softmax(-1) for frame in x])
 
 
-def describe(of_x: Tensor, of_x0_hat: Tensor, names: Sequence[str]) -> list[str]:
+def describe(of_x: Tensor, of_x0_hat: Tensor, names: Sequence[str], n_pictures: int) -> list[str]:
     """Return what the probabilities (F, N, K) of the noisy pictures and of the estimates say of each frame: of a single
-    picture, what it could still become; of several, how many can be read already."""
+    picture, what it could still become; of several, the first N of `n_pictures`, how many can be read already."""
     n = of_x.shape[1]
     if n == 1:
         return [_describe_one(p, names) for p in of_x0_hat[:, 0]]
     final = of_x0_hat[-1].argmax(-1)
     in_x, in_x0_hat = ((p.argmax(-1) == final).sum(1).tolist() for p in (of_x, of_x0_hat))
+    subject = f"the first {n} pictures" if n < n_pictures else f"{n} pictures"
     sentences = [
-        f"Of {n} digits, a classifier reads {k} in the noisy pictures, and {k_hat} in the estimates."
+        f"Of {subject}, a classifier reads {k} in the noisy pictures, and {k_hat} in the estimates."
         for k, k_hat in zip(in_x, in_x0_hat, strict=True)
     ]
-    return [*sentences[:-1], f"A classifier reads {', '.join(names[k] for k in final.tolist())}."]
+    of_first = f"the first {n} as " if n < n_pictures else ""
+    return [*sentences[:-1], f"A classifier reads {of_first}{', '.join(names[k] for k in final.tolist())}."]
 
 
 def _describe_one(p: Tensor, names: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ Guidance evaluates the network without and with the class and goes w times the w
 [Lu 2022](https://arxiv.org/abs/2211.01095) (DPM-Solver++) ·
 [Karras 2022](https://arxiv.org/abs/2206.00364) (Heun) ·
 [Ho and Salimans 2022](https://arxiv.org/abs/2207.12598) (guidance) ·
-[Salimans and Ho 2022](https://arxiv.org/abs/2202.00512) (what this network predicts, v)
+[Salimans and Ho 2022](https://arxiv.org/abs/2202.00512) (predicting v, as the shipped network does)
 """
 
 
@@ -66,7 +66,7 @@ def class_choices(paths: Paths, model: object, label: object) -> ClassChoices:
 def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `NAMES`, set as for the first run, and the button for a new seed."""
     default, model = runs.FIRST, runs.CHECKPOINTS.build(paths)
-    label = gr.Radio(label="Class", info="The digit to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
+    label = gr.Radio(label="Class", info="What to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
     sampler = controls.sampler(default.sampler)
     steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
@@ -150,5 +150,5 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         seed = self.inputs[NAMES.index("seed")]
         view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
         view.bind(self.sample, "ddpm_sample", link_runs=[self.bind_load(page, view, controls.LIGHT)])
-        # The first run, meanwhile; no daemon: torch would abort a process that ends.
+        # Sample the first run meanwhile, not in a daemon thread: torch would abort a process that ends.
         threading.Thread(target=runs.warm_up, args=[self.paths]).start()

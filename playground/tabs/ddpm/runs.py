@@ -1,10 +1,8 @@
 """Runs of a diffusion model, live and finished, as the scrubber shows them."""
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -13,7 +11,7 @@ import numpy as np
 from playground.diffusion import formulas
 from playground.diffusion.samplers import SAMPLERS
 from playground.families import ddpm
-from playground.runtime import files, pictures, validation
+from playground.runtime import pictures, validation
 from playground.runtime.paths import Paths
 from playground.runtime.recording import Recording, record
 from playground.runtime.run import Frame
@@ -21,6 +19,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.ddpm import readings
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
+from playground.web.first_run import once_per_model
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
 
 CHECKPOINTS = CheckpointPicker("ddpm", "ddpm-digits")
@@ -47,10 +46,10 @@ class ViewParams(ddpm.Settings):
 FIRST = ViewParams(seed=8)  # the first run: a seed with ten clean digits
 DIAGRAM = (
     Box("x at t", "The noisy picture that goes into this step.", strip=0),
-    Box("U-Net at t =", "The network: from the noisy picture, the time t and the class it predicts v.", number="t"),
-    Box("x̂0", "The estimate of the finished picture, from x and v by the formula above.", strip=1),
+    Box("U-Net at t =", "The network: it sees the noisy picture, the time t and the class.", number="t"),
+    Box("x̂0", "The estimate of the finished picture, which follows from what the network predicts.", strip=1),
     Box("ε̂", "The noise in x by that estimate: what is left of x without x̂0.", strip=2),
-    Box("step to s =", "The sampler moves to an earlier time s along the estimates, by the formula above.", number="s"),
+    Box("step to s =", "The sampler moves to an earlier time s along the estimates.", number="s"),
     Box("next x", "The picture after the step (in long runs at the next kept frame).", strip=0, ahead=1),
 )
 
@@ -60,20 +59,12 @@ def load_model(paths: Paths, name: object) -> ddpm.Model:
     return cast(ddpm.Model, CHECKPOINTS.load(paths, name))
 
 
-_sampling_first = threading.Lock()  # two visitors at once wait for one run
-
-
-@lru_cache(maxsize=8)
-def _first_run(paths: Paths, name: str, version: tuple[int, ...]) -> Recording:
-    # On one core, unlike `live`: the other opens the page.
+def _sample_first(paths: Paths, name: str) -> Recording:
+    """Return the run `FIRST` of a model, sampled on one core: the other opens the page."""
     return record(ddpm.sample(load_model(paths, name), FIRST), FIRST.steps)
 
 
-def first(paths: Paths, name: str) -> Recording:
-    """Return the run `FIRST` of a model, sampled once; for the default model already at start-up."""
-    load_model(paths, name)  # raises if the model cannot be loaded
-    with _sampling_first:
-        return _first_run(paths, name, files.version(CHECKPOINTS.path(paths, name)))
+first = once_per_model(CHECKPOINTS, _sample_first, maxsize=8)
 
 
 def warm_up(paths: Paths) -> None:
@@ -116,7 +107,7 @@ def read_digits(paths: Paths, name: object, run: Recording) -> list[str]:
         return []
     if run not in _sentences and (classifier := readings.load_classifier(paths, data)):
         of_x, of_x0_hat = (readings.classify(classifier, images) for images in (run.x, run.x0_hat))
-        _sentences[run] = readings.describe(of_x, of_x0_hat, data.classes)
+        _sentences[run] = readings.describe(of_x, of_x0_hat, data.classes, run.x.shape[1])
     return _sentences.get(run, [])
 
 

@@ -65,7 +65,7 @@ def table(paths: Paths, x: Tensor) -> str:
     if not rows:
         raise UserError(wrong[0])
     image_html = plots.image_tag(pictures.to_uint8(x)[0], "the picture that is judged", 128)
-    key = f"{_tick(palette.DATA)} test digits &emsp;{_tick(palette.NOISE)} fakes of this model &emsp;▼ this picture"
+    key = f"{_tick(palette.REAL)} test digits &emsp;{_tick(palette.FAKE)} fakes of this model &emsp;▼ this picture"
     return f'{image_html}<p>{key}</p><div class="verdicts">{"".join(rows)}</div>{"".join(map(plots.paragraph, wrong))}'
 
 
@@ -88,7 +88,7 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
     above_real, above_fake = ((values < own).float().mean().item() for values in (real, fake))
     return (
         f"<div><b>{html.escape(title)}</b><span>D = {use_minus_signs(f'{own:.2f}')}</span></div>"
-        f'<div class="line">{ticks(real, palette.DATA, 14)}{ticks(fake, palette.NOISE, 28)}'
+        f'<div class="line">{ticks(real, palette.REAL, 14)}{ticks(fake, palette.FAKE, 28)}'
         f'<u style="left:{100 * (own - low) / span:.1f}%">▼</u></div>'
         f"<div>more real than {above_real:.0%} of test digits and {above_fake:.0%} of fakes</div>"
     )
@@ -106,10 +106,10 @@ class AskView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes=["tab-body", "controls-first"]):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.image = image_picker.build("gan-ask", KINDS, "The picture that D looks at.", lambda: mnist.DATASET)
                 self.seed, self.new_seed = controls.seed("The same seed gives the same fake.")
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 self.stage = gr.HTML(elem_id="gan-verdicts")
                 explanation.build(HOW, gan.Discriminator.forward)
                 self.link = links.build()

@@ -23,8 +23,8 @@ def logits(loss: str, training_history: History) -> Diagnostic:
     ends = [(use_minus_signs(f"{a:.3g}"), use_minus_signs(f"{b:.3g}")) for a, b in zip(low, high, strict=True)]
     classes = Counts("fakes", palette.ESTIMATE, training_history.classes.astype(float))
     counts = [
-        Counts("real", palette.DATA, count(real, low, high)),
-        Counts("fake", palette.NOISE, count(fake, low, high)),
+        Counts("real", palette.REAL, count(real, low, high)),
+        Counts("fake", palette.FAKE, count(fake, low, high)),
     ]
     histograms = [Histogram("fakes read as", [("0", "9")], [classes]), Histogram("D's logits", ends, counts)]
     return captions(training_history), histograms
@@ -40,7 +40,7 @@ def saturation(loss: str, training_history: History) -> Diagnostic:
     histogram = Histogram(
         "logit of a fake, less that of a real one" if paired else "logit of a fake",
         [(f"−{RANGE}", f"{RANGE}")],
-        [Counts("fakes now", palette.NOISE, count(logit, -RANGE, RANGE))],
+        [Counts("fakes now", palette.FAKE, count(logit, -RANGE, RANGE))],
         [
             Series("G's loss", palette.DATA, generator_loss(loss, axis).tolist()),
             Series("its steepness", palette.ESTIMATE, steepness(loss, axis).tolist()),

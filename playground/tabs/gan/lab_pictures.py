@@ -16,21 +16,20 @@ from playground.web.lab import Action, Curve, Mark, Plane, View
 from playground.web.lab_sessions import N_CELLS, N_POINTS, LabKind, encode_points
 
 N_ARROWS, N_TEST = 60, 2_000  # arrows, points that are counted
-REAL, FAKE = palette.DATA, palette.NOISE
 VIEW = View(
     [
         Plane(
             "Real and fake points in the plane, over the discriminator's logit",
-            [Mark(REAL, "real"), Mark(FAKE, "fake"), Mark("", "bright: D says real"),
+            [Mark(palette.REAL, "real"), Mark(palette.FAKE, "fake"), Mark("", "bright: D says real"),
              Mark("", "arrows: where G is pulled")],
         )
     ],
     [
         Curve("Modes covered and share of good points over the steps",
-              {"modes": Mark("#009E73", "modes covered"),
-               "quality": Mark("#CC79A7", "good points: within 3σ of a mode")}),
+              {"modes": Mark(palette.ESTIMATE, "modes covered"),
+               "quality": Mark(palette.COMPARISON, "good points: within 3σ of a mode")}),
         Curve("Losses of both networks over the steps",
-              {"D": Mark("#0077BB", "loss of D"), "G": Mark("#EE7733", "loss of G")}),
+              {"D": Mark(palette.REAL, "loss of D"), "G": Mark(palette.FAKE, "loss of G")}),
     ],
     [Action("D", "Step D", "One step of the discriminator"), Action("G", "Step G", "One step of the generator")],
 )  # fmt: skip
@@ -39,7 +38,7 @@ VIEW = View(
 def start_lab(data: Density, settings: Settings) -> Value:
     """Return a new lab, and some real points."""
     return {
-        "still": [[[lab_sessions.encode_fixed_sample(data), REAL]]],
+        "still": [[[lab_sessions.encode_fixed_sample(data), palette.REAL]]],
         **lab_sessions.start_session(Lab(data, settings), KIND),
     }
 
@@ -61,7 +60,7 @@ def picture(lab: Lab, losses: Mapping[str, float], _: int) -> Value:
         caption = [f"modes covered {covered.modes} of {modes}", f"good points {covered.quality:.1%}"]
     if losses:
         caption.append("loss " + ", ".join(f"of {name} {loss:.3f}" for name, loss in losses.items()))
-    plane = {"dots": [[encode_points(fake[:N_POINTS]), FAKE]], "heat": lab_sessions.encode_field(logits),
+    plane = {"dots": [[encode_points(fake[:N_POINTS]), palette.FAKE]], "heat": lab_sessions.encode_field(logits),
              "arrows": [encode_points(fake[: len(arrows)]), encode_points(arrows)]}  # fmt: skip
     return {"planes": [plane], "row": row, "caption": caption}
 

@@ -193,9 +193,9 @@ class LossView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.inputs = self._build_controls()
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 self.stage = scrubber.build("Training time", "gan-losses", "Tick a loss.")
                 explanation.build(HOW, adversarial.discriminator_loss)
                 with gr.Accordion("Export", open=False):

@@ -153,9 +153,9 @@ class SamplesView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.inputs, self.new_seed = self._build_controls()
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 self.stage = scrubber.build("From seed to seed", "gan-samples", "Choose a model.")
                 self.search = gr.Button("Nearest training digits of these pictures", size="sm")
                 self.neighbours = gr.HTML(elem_id="gan-nearest")

@@ -80,14 +80,14 @@ class DrawView(FirstRunView[ViewParams, Run]):
         self.paths, (prompt, self.random_prompt) = paths, build_prompt()
         line = PromptLine(paths, prompt)
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 go, stop = run_view.build_buttons("text")
                 samples = [[text] for text in EXAMPLES]
                 self.examples = gr.Dataset(components=[prompt], samples=samples, label="Examples", type="values")
                 model, inputs, new_seed = build_controls(paths)
                 line.bind(model)
                 build_picker(prompt)
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
                 self.strip_kind, self.layer, self.head = build_strip_controls()
                 text = "What does CLIP see in these pictures?"

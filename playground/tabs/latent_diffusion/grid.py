@@ -125,13 +125,13 @@ class GridView(View):
         box = gr.Textbox(default.prompt, label="Prompt", info=hint, elem_id="text-grid-prompt")
         self.prompt, line = skip_preprocess(box), PromptLine(paths, box)
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.go, self.stop = run_view.build_buttons("text-grid")
                 model, hint = CHECKPOINTS.build(paths), "Guidance runs down."
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
                 self.seed, self.new_seed = controls.seed("Of the first column, or of all.")
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 text = "Sampling thirty pictures, a few seconds each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)

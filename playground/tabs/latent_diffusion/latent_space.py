@@ -170,10 +170,10 @@ class LatentSpaceView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.path_inputs, self.sources, self.source_changes = _build_path_controls(paths)
                 self.run_inputs, self.buttons = _build_run_controls(paths, self.path_inputs[0])
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 text = "Encoding a first picture …"
                 self.path_stage = scrubber.build("From one latent to another", "text-inside", text)
                 text = "Press Sample to make something of it."

@@ -1,9 +1,7 @@
 """Runs of text to image, live and finished, as the scrubber shows them."""
 
 import math
-import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -15,13 +13,14 @@ from playground.diffusion import formulas
 from playground.diffusion.samplers import SAMPLERS
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
-from playground.runtime import checkpoint, files, inference, validation
+from playground.runtime import checkpoint, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
 from playground.tabs.latent_diffusion.latent_pictures import ESTIMATE, decoded, of_latents
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
+from playground.web.first_run import once_per_model
 from playground.web.scrubber import Box, Curve, Film, Series, Strip, Words
 
 CHECKPOINTS = CheckpointPicker("latent_diffusion", "text-to-image-emoji")
@@ -31,7 +30,7 @@ LATENT, CHANNELS, GUIDANCE = STRIP_KINDS = ("Latent", "Channels", "Guidance")
 DIAGRAM = (
     Box("prompt", "What you typed, cut into tokens and turned into states by the text encoder of a CLIP."),
     Box("z at t", "The noisy latent that goes into this step: three principal components as colours.", strip=1),
-    Box("U-Net at t =", "Predicts v from the latent, the time and, by cross-attention, the words.", number="t"),
+    Box("U-Net at t =", "The network: it sees the latent, the time and, by cross-attention, the words.", number="t"),
     Box("ε̂", "The noise in the latent by that estimate, colours as for z.", strip=2),
     Box("decoder", "Turns the latent of the estimate, ẑ0, into a picture."),
     Box("x̂0", "The picture that the model expects in the end.", strip=0),
@@ -159,11 +158,10 @@ def make_film(
 
 
 FIRST = ViewParams(n=4)  # the first run
-_sampling_first = threading.Lock()  # two visitors at once wait for one run
 
 
-@lru_cache(maxsize=2)
-def _first_run(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
+def _sample_first(paths: Paths, name: str) -> Run:
+    """Return the run `FIRST` of a model."""
     model = load_model(paths, name)
     recorder = Recorder(model, FIRST.settings)
     for frame in inference.in_worker_thread(latent_diffusion.sample(model, FIRST.settings)):
@@ -171,11 +169,7 @@ def _first_run(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
     return recorder.run()
 
 
-def first(paths: Paths, name: str) -> Run:
-    """Return the run `FIRST` of a model, sampled once for all visitors."""
-    load_model(paths, name)  # says what is wrong, if something is
-    with _sampling_first:
-        return _first_run(paths, name, files.version(CHECKPOINTS.path(paths, name)))
+first = once_per_model(CHECKPOINTS, _sample_first, maxsize=2)
 
 
 def preview(model: Model, frame: Frame) -> list[Strip]:

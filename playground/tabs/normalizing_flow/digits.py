@@ -121,9 +121,9 @@ class DigitsView(View):
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.image, self.inputs, self.new_seed = _controls(paths)
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 controls.settings_button()
                 self.stage = scrubber.build(
                     "Through the flow, layer by layer", "flow-digits", "Drawing first samples …"

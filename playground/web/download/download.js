@@ -10,7 +10,6 @@ function save() {
   document.body.append(link);
   link.click();
   link.remove();
-  element.dataset.saved = value.name;
 }
 
 watch('value', save);

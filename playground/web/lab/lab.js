@@ -124,7 +124,6 @@ function updateButtons() {
   playButton.disabled = dial.disabled = Boolean(refusal);
   for (const button of findAll('.actions button')) button.disabled = training.isPlaying || refusal || frame?.over;
   find('.lab').classList.toggle('refused', refusal);
-  element.dataset.playing = training.isPlaying;
 }
 
 function draw() {

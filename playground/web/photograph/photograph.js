@@ -53,6 +53,7 @@ function startFrame(event) {
   if (!event.isPrimary || event.button !== 0) return;
   original.setPointerCapture(event.pointerId);
   photograph.corner = positionOf(event);
+  dragFrame(event);
 }
 
 function dragFrame(event) {

@@ -25,7 +25,7 @@ export function linePoints(values, {toHeight, low, high}, log, frames) {
 // Draws the curves of a run into a container. `seek` is called with the frame, not rounded, that the user drags to.
 // Returns functions of the frame's index that keep markers and numbers current.
 export function drawCurves(container, run, seek) {
-  const curves = (run.curves || []).map((curve) => drawCurve(curve, run.frames, run.ends, seek));
+  const curves = run.curves.map((curve) => drawCurve(curve, run.frames, run.ends, seek));
   container.replaceChildren(...curves.map(({figure}) => figure));
   container.parentElement.hidden = !curves.length; // its layer
   return curves.map(({follow}) => follow);

@@ -1,6 +1,6 @@
 // Scrubber: synchronised strips of frames, and everything that follows the selected frame.
-// `props.value` comes from pack(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, which
-// describe its fields, or from message(). Only the sprite sheets are asked of the server.
+// `props.value` comes from pack(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, whose parts
+// scrubber/parts.py describes, or from message(). Only the sprite sheets are asked of the server.
 
 import {rememberLayers} from '../layers.js';
 import {clamp} from '../numbers.js';
@@ -99,7 +99,7 @@ async function load() {
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
   if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
   if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
-  if (value.words && !value.strips) return view.run && showRun({...view.run, words: value.words}, view.index);
+  if (value.words && !value.strips) return view.run && !isLive() && showRun({...view.run, words: value.words}, view.index);
   const generation = ++loading.generation;
   if (value.message) {
     restore(value.message);

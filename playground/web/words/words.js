@@ -7,7 +7,7 @@ import {decodeBytes} from '../numbers.js';
 const NONE = -1;
 const MAX_DARKNESS = 0.85; // opacity where a word gets no attention
 
-// Returns the position of a map among the bytes of all: see Words of scrubber/__init__.py.
+// Returns the position of a map among the bytes of all: see Words of scrubber/parts.py.
 export function mapOffset({tokens, moments, pictures, size}, frame, word, picture) {
   return ((moments[frame] * tokens.length + word) * pictures + picture) * size * size;
 }
