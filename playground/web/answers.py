@@ -28,7 +28,7 @@ def server_function(name: str, function: Callable[[Mapping[str, object]], Value]
             if not isinstance(request, Mapping):
                 raise UserError("ask with one object")
             if not _slots.acquire(timeout=SLOT_TIMEOUT):
-                raise UserError("too many visitors are at it: try again in a moment")
+                raise UserError("the server is busy: try again in a moment")
             try:
                 return function(request)
             finally:

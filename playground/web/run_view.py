@@ -1,4 +1,4 @@
-"""Skeleton of the views that make a run: the events that begin and stop one, and its previews meanwhile."""
+"""Base class of the views that make a run: the events that begin and stop one, and its previews meanwhile."""
 
 import functools
 import time

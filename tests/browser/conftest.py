@@ -24,9 +24,9 @@ FLAGS = [
     "--disable-sync",
 ]
 # A visitor who has opened all layers and closed the guide before.
-FAMILIAR = (
-    "try { for (const key of ['layer.numbers', 'layer.maths', 'guide.off']) localStorage[key] = 'open'; } catch {}"
-)
+FAMILIAR = """try {
+  for (const key of ['layer.dimensions', 'layer.numbers', 'layer.maths', 'guide.off']) localStorage[key] = 'open';
+} catch { /* an empty page keeps nothing */ }"""
 expect.set_options(timeout=LIMIT)
 
 

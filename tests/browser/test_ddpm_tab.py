@@ -410,3 +410,18 @@ def test_a_pinned_run_stays_beside_the_next_and_says_what_differs(page: Page) ->
     assert not np.array_equal(at_start, first), "it follows the run above"
     page.locator(f"{SCRUBBER} [data-do=pin]").click()
     expect(pinned).to_be_hidden()
+
+
+def test_a_digit_is_drawn_with_the_keys(page: Page, address: str) -> None:
+    page.goto(f"{address}ddpm?view=forward")
+    before = ready(page, FORWARD)
+    control(page, "Draw").click()
+    pad = page.get_by_label(re.compile("Drawing pad")).locator("visible=true")
+    for key in ["ArrowUp"] * 5 + ["Enter"] + ["ArrowDown"] * 10 + ["Enter"]:
+        pad.press(key)
+    next_value(page, before, FORWARD)
+    page.locator(f"{FORWARD} [data-do=first]").click()
+    drawn = pixels(page, f"{FORWARD} .strips canvas", 0)
+    columns = np.flatnonzero((drawn > 128).any(0))
+    rows = np.flatnonzero((drawn > 128).any(1))
+    assert len(rows) > 2 * len(columns), "a vertical stroke"

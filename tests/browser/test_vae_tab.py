@@ -56,6 +56,10 @@ def test_the_picture_follows_a_slider(page: Page) -> None:
     eventually(page, lambda: np.array_equal(pixels(page, f"{TRAVERSE} .decoded"), before))
 
 
+def shown_code(page: Page) -> list[float]:
+    return json.loads(page.locator(f"{TRAVERSE} [data-code]").get_attribute("data-code"))["z"]
+
+
 def test_a_picture_of_the_traversal_can_be_gone_to(page: Page) -> None:
     ready(page, TRAVERSE)
     figure = page.locator(f"{TRAVERSE} .traversal canvas")
@@ -63,8 +67,12 @@ def test_a_picture_of_the_traversal_can_be_gone_to(page: Page) -> None:
     before = answers(page, TRAVERSE)
     figure.click(position={"x": box["width"] - 5, "y": 5})
     wait_for_answer(page, TRAVERSE, before)
-    code = json.loads(page.locator(f"{TRAVERSE} [data-code]").get_attribute("data-code"))
-    assert 3.0 in code["z"]
+    assert 3.0 in shown_code(page)
+    before = answers(page, TRAVERSE)
+    figure.press("ArrowLeft")
+    wait_for_answer(page, TRAVERSE, before)
+    assert 3.0 not in shown_code(page)
+    assert 2.4 in [round(value, 3) for value in shown_code(page)]
 
 
 def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:

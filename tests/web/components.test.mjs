@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import {cellAt, describeDimension, sourceOf} from '../../playground/web/explorer/posterior.js';
+import {cellAt, describeDimension, nextCell, sourceOf} from '../../playground/web/explorer/posterior.js';
 import {curveData} from '../../playground/web/lab/curve.js';
 import {colourField, decodeCoordinates, pixelScale} from '../../playground/web/lab/plane.js';
 import {clamp, decodeBytes, formatNumber} from '../../playground/web/numbers.js';
@@ -110,4 +110,11 @@ test('a field goes from its lowest to its highest colour', () => {
 test('a curve of a lab skips steps without a value, and its range includes 0 and 1', () => {
   const history = [{step: 0}, {step: 1, D: 0.5}, {step: 2, D: -2}];
   assert.deepEqual(curveData(history, ['D']), {rows: history.slice(1), low: -2, high: 1});
+});
+
+test('arrow keys lead from cell to cell of a traversal and stop at its border', () => {
+  assert.deepEqual(nextCell('ArrowDown', [0, 5], 10, 11), [1, 5]);
+  assert.deepEqual(nextCell('ArrowUp', [0, 5], 10, 11), [0, 5]);
+  assert.deepEqual(nextCell('ArrowRight', [3, 10], 10, 11), [3, 10]);
+  assert.equal(nextCell('Tab', [3, 3], 10, 11), null);
 });

@@ -2,17 +2,23 @@
 // strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
 // drawing and leaves the drawing.
 
+import {clamp} from '../numbers.js';
+
 const SIDE = 280; // pixels of the canvas
 const INK_WIDTH = 22;
 const SEND_DELAY = 60; // milliseconds
 const INK_ON_BLACK = '#fff';
 const INK_ON_IMAGE = '#e69f00';
+const KEY_STEP = 14; // pixels that an arrow key moves the pen
+const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 const canvas = element.querySelector('canvas');
 const context = canvas.getContext('2d');
 const pad = {
   strokes: [], // lists of points
   stroke: null, // the stroke under way
+  pen: [SIDE / 2, SIDE / 2], // where the keys have moved it
+  hasKeys: false, // the pen is moved by keys, and shown
   colour: INK_ON_BLACK,
   sendTimer: 0,
 };
@@ -25,6 +31,12 @@ function paint() {
     context.beginPath();
     context.moveTo(...start);
     for (const point of others.length ? others : [[start[0] + 0.01, start[1]]]) context.lineTo(...point);
+    context.stroke();
+  }
+  if (pad.hasKeys) {
+    Object.assign(context, {strokeStyle: INK_ON_IMAGE, lineWidth: pad.stroke ? 8 : 2});
+    context.beginPath();
+    context.arc(...pad.pen, INK_WIDTH / 2, 0, 2 * Math.PI);
     context.stroke();
   }
 }
@@ -80,6 +92,31 @@ function endStroke() {
   send();
 }
 
+// Moves the pen by the arrow keys, and lowers or lifts it by Enter or the space bar.
+function moveByKey(event) {
+  const direction = ARROWS[event.key];
+  if (!direction && event.key !== 'Enter' && event.key !== ' ') return;
+  event.preventDefault();
+  pad.hasKeys = true;
+  if (direction) {
+    pad.pen = pad.pen.map((place, axis) => clamp(place + KEY_STEP * direction[axis], 0, SIDE));
+    pad.stroke?.push(pad.pen);
+  } else if (pad.stroke) {
+    endStroke();
+  } else {
+    pad.stroke = [pad.pen];
+    pad.strokes.push(pad.stroke);
+  }
+  paint();
+}
+
+// Lifts the pen and hides it when the pad loses the focus.
+function leave() {
+  pad.hasKeys = false;
+  endStroke();
+  paint();
+}
+
 // Undoes the last stroke, or clears the pad.
 function press(event) {
   const action = event.target.dataset?.do;
@@ -93,6 +130,8 @@ canvas.addEventListener('pointerdown', startStroke);
 canvas.addEventListener('pointermove', continueStroke);
 canvas.addEventListener('pointerup', endStroke);
 canvas.addEventListener('pointercancel', endStroke);
+canvas.addEventListener('keydown', moveByKey);
+canvas.addEventListener('blur', leave);
 element.addEventListener('click', press);
 watch('value', load);
 if (typeof props.value === 'string' && props.value) pad.strokes = JSON.parse(props.value); // the pad was hidden

@@ -6,9 +6,10 @@ import {rememberLayers} from '../layers.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {drawDiagram} from '../diagram/diagram.js';
-import {cellAt, describeDimension, sourceOf} from './posterior.js';
+import {cellAt, describeDimension, nextCell, sourceOf} from './posterior.js';
 
 const MAX_WIDTH = 224; // CSS pixels of an image
+const FIRST_SLIDERS = 6; // those of the dimensions that say most; the others are folded
 const IMAGE_BOXES = ['image', 'decoded'];
 const NUMBER_BOXES = ['posterior', 'code'];
 
@@ -18,6 +19,7 @@ const view = {
   z: [],
   isMoved: false, // z is not the code that was chosen
   dimension: 0, // index of the dimension whose numbers are shown
+  cell: [0, 0], // row and column of the traversal figure, where the keys have led
   sliders: [],
   boxes: {}, // of the diagram, by what they show
 };
@@ -109,9 +111,25 @@ function makeSlider({index, label, dead}) {
 function goToCell(event) {
   if (!view.value) return;
   const box = event.target.getBoundingClientRect();
-  const {dimensions, columns} = view.value;
   const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  const [row, column] = cellAt(x, y, countRows(), columns.length);
+  goTo(cellAt(x, y, countRows(), view.value.columns.length));
+}
+
+// Goes from cell to cell with the arrow keys.
+function goByKey(event) {
+  const cell = view.value && nextCell(event.key, view.cell, countRows(), view.value.columns.length);
+  if (!cell) return;
+  event.preventDefault();
+  goTo(cell);
+}
+
+// Goes to the code of a cell of the traversal figure, and marks it.
+function goTo([row, column]) {
+  const {dimensions, columns} = view.value;
+  const [height, width] = [100 / countRows(), 100 / columns.length];
+  view.cell = [row, column];
+  find('.cell').hidden = false;
+  find('.cell').style.cssText = `left:${column * width}%;top:${row * height}%;width:${width}%;height:${height}%`;
   const z = [...view.z];
   view.dimension = dimensions[row].index;
   z[view.dimension] = columns[column];
@@ -122,6 +140,7 @@ function goToCell(event) {
 function press(event) {
   if (!view.value) return;
   const action = event.target.dataset?.do;
+  if (action) find('.cell').hidden = true;
   if (action === 'back') setCode(view.value.z);
   if (action === 'zero') setCode(view.value.z.map(() => 0));
 }
@@ -141,7 +160,13 @@ function build() {
   const drawnBoxes = drawDiagram(find('.diagram'), boxes, value.image.width, value.image.height);
   view.boxes = Object.fromEntries(boxes.map((box, i) => [box.shows, drawnBoxes[i]]));
   view.sliders = value.dimensions.map(makeSlider);
-  find('.sliders').replaceChildren(...view.sliders.map((slider) => slider.label));
+  const [first, others] = element.querySelectorAll('.sliders');
+  const labelsOf = (sliders) => sliders.map((slider) => slider.label);
+  first.replaceChildren(...labelsOf(view.sliders.slice(0, FIRST_SLIDERS)));
+  others.replaceChildren(...labelsOf(view.sliders.slice(FIRST_SLIDERS)));
+  find('[data-layer=dimensions]').hidden = !others.children.length;
+  find('[data-layer=dimensions] summary').textContent = `${others.children.length} more dimensions`;
+  find('.cell').hidden = true;
   view.sliders.forEach((slider) => slider.update());
   const labels = value.dimensions.slice(0, countRows()).map(({label}) => make('span', {textContent: label}));
   find('.names').replaceChildren(...labels);
@@ -167,6 +192,7 @@ function load() {
 
 element.addEventListener('click', press);
 find('.traversal canvas').addEventListener('click', goToCell);
+find('.traversal canvas').addEventListener('keydown', goByKey);
 rememberLayers(element);
 watch('value', load);
 load();

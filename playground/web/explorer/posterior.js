@@ -1,6 +1,6 @@
 // Numbers of one dimension of a code.
 
-import {useMinusSign} from '../numbers.js';
+import {clamp, useMinusSign} from '../numbers.js';
 
 // Returns the texts of a dimension: mean and deviation of its posterior N(mu, exp(logVar)), its value z, and the KL
 // divergence of the posterior from N(0, 1) in nats (Kingma and Welling 2014, appendix B).
@@ -15,6 +15,12 @@ export function describeDimension(index, mu, logVar, z) {
 export function sourceOf(z, {z: chosen, mu}) {
   if (String(z) === String(mu)) return 'μ';
   return String(z) === String(chosen) ? 'drawn from the prior' : 'set by hand';
+}
+
+// Returns the cell to which a key leads from a cell [row, column] of a traversal figure; null for other keys.
+export function nextCell(key, [row, column], rows, columns) {
+  const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[key];
+  return step ? [clamp(row + step[0], 0, rows - 1), clamp(column + step[1], 0, columns - 1)] : null;
 }
 
 // Returns the row and the column of a traversal figure at a place in it, given as shares of its width and height.
