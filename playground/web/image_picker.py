@@ -18,7 +18,7 @@ from playground.web.photograph import Correction
 
 TEST_IMAGE, DRAWING, UPLOAD = "Test image", "Draw", "Upload"
 UPLOAD_LABEL = "Choose a picture"
-READING = 112  # CSS pixels of what is read of an upload, at most
+READING = 112  # CSS pixels of what is read of an upload, at most, unless it has more pixels itself
 
 
 class ImagePicker(NamedTuple):
@@ -118,7 +118,7 @@ def build_upload(
             image = read(path, correction, *values)
         except UserError as error:
             return plots.paragraph(controls.error_sentence(error))
-        width = READING // image.shape[1] * image.shape[1]
+        width = max(1, READING // image.shape[1]) * image.shape[1]
         return plots.image_tag(image, "what is read of it", width) + plots.paragraph("What is read of it.")
 
     def show(path: str, correction: object, *values: ControlValue) -> list[object]:

@@ -17,7 +17,7 @@ from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import reverse
 from playground.tabs.vae import betas, codes, latent_map, nearest
-from playground.tabs.vae.codes import Settings
+from playground.tabs.vae.codes import ViewParams
 from playground.web import image_picker, neighbours
 from playground.web.image_picker import NO_SOURCES, Sources
 
@@ -47,11 +47,11 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 
 def test_a_test_image_is_of_the_models_data(paths: Paths) -> None:
-    settings = Settings(model="clothes", picture=image_picker.TEST_IMAGE, number=3)
+    settings = ViewParams(model="clothes", picture=image_picker.TEST_IMAGE, number=3)
     expected = registry.get_dataset("fashion_mnist").load(paths.data, "test")[0][3:4, :, 2:-2, 2:-2]
-    torch.testing.assert_close(codes.start(paths, settings, NO_SOURCES).x, expected)
+    torch.testing.assert_close(codes.encode_choice(paths, settings, NO_SOURCES).x, expected)
     with pytest.raises(UserError, match="no test image 12"):
-        codes.start(paths, replace(settings, number=12), NO_SOURCES)
+        codes.encode_choice(paths, replace(settings, number=12), NO_SOURCES)
 
 
 def test_an_upload_is_fitted_to_the_data(paths: Paths, tmp_path: Path) -> None:
@@ -59,7 +59,9 @@ def test_an_upload_is_fitted_to_the_data(paths: Paths, tmp_path: Path) -> None:
     grey = np.full((300, 200), 250, np.uint8)
     grey[50:250, 60:140] = 30
     Image.fromarray(grey).save(tmp_path / "coat.png")
-    x = codes.start(paths, Settings(model="clothes", picture="Upload"), Sources(upload=str(tmp_path / "coat.png"))).x
+    x = codes.encode_choice(
+        paths, ViewParams(model="clothes", picture="Upload"), Sources(upload=str(tmp_path / "coat.png"))
+    ).x
     rows = (x[0, 0] > -0.9).any(1)
     assert rows.sum() == 28
 
@@ -76,7 +78,7 @@ def test_the_nearest_images_are_of_the_models_data_and_have_its_names(paths: Pat
 
 
 def test_the_map_names_the_classes_of_the_models_data(paths: Paths) -> None:
-    names = {model: latent_map.show(paths, codes.start(paths, Settings(model), NO_SOURCES))[0]["names"]
+    names = {model: latent_map.show(paths, codes.encode_choice(paths, ViewParams(model), NO_SOURCES))[0]["names"]
              for model in ("clothes", "pets")}  # fmt: skip
     assert names == {"clothes": list(FASHION.classes), "pets": ["cats", "dogs"]}
     point = latent_map.test_image(paths, codes.load(paths, "clothes"), {"model": "clothes", "index": 0})
@@ -87,10 +89,10 @@ def test_the_map_names_the_classes_of_the_models_data(paths: Paths) -> None:
 
 def test_a_model_of_a_folder_draws_and_says_what_it_cannot(paths: Paths) -> None:
     assert codes.about(paths, "pets").kinds == (codes.PRIOR,)
-    start = codes.start(paths, Settings("pets"), NO_SOURCES)
+    start = codes.encode_choice(paths, ViewParams("pets"), NO_SOURCES)
     sentence = "pets learned from images that are not here"
     with pytest.raises(UserError, match=sentence):
-        codes.start(paths, Settings("pets", picture=image_picker.TEST_IMAGE), NO_SOURCES)
+        codes.encode_choice(paths, ViewParams("pets", picture=image_picker.TEST_IMAGE), NO_SOURCES)
     with pytest.raises(UserError, match=sentence):
         nearest.find_neighbours(paths, "pets", start.z)
     with pytest.raises(UserError, match="no models of several beta of these data"):
@@ -100,8 +102,10 @@ def test_a_model_of_a_folder_draws_and_says_what_it_cannot(paths: Paths) -> None
 def test_a_model_without_test_images_has_no_map(paths: Paths) -> None:
     checkpoint.save(paths.weights / "blind.safetensors", vae.Model(replace(CONFIG, n_test=0)), FASHION_FLAGS)
     with pytest.raises(UserError, match="keeps no test images"):
-        latent_map.show(paths, codes.start(paths, Settings("blind"), NO_SOURCES))
-    assert [about.name for about in betas.alike(paths, registry.get_dataset("fashion_mnist"))] == ["clothes"]
+        latent_map.show(paths, codes.encode_choice(paths, ViewParams("blind"), NO_SOURCES))
+    assert [about.name for about in betas.comparable_models(paths, registry.get_dataset("fashion_mnist"))] == [
+        "clothes"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -34,7 +35,7 @@ from playground.tabs.vae import (
     traverse,
 )
 from playground.tabs.vae.choice import Choice
-from playground.tabs.vae.codes import Settings, Start
+from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.tabs.vae.session import Session
 from playground.web import answers as ui_answers
 from playground.web import image_picker, neighbours
@@ -60,11 +61,17 @@ def paths(tmp_path: Path) -> Paths:
 
 
 @pytest.fixture
-def start(paths: Paths) -> Start:
+def encoded(paths: Paths) -> EncodedImage:
     model = codes.load(paths, "vae-digits")
     x = torch.rand(1, 1, 28, 28, generator=make_rng(0)) * 2 - 1
     mu, log_var = model.encode(x)
-    return Start(Settings(), x, mu[0].detach(), log_var[0].detach(), mu[0].detach())
+    return EncodedImage(ViewParams(), x, mu[0].detach(), log_var[0].detach(), mu[0].detach())
+
+
+@pytest.fixture
+def tab(paths: Paths) -> VAETab:
+    with gr.Blocks():
+        return VAETab(paths)
 
 
 def array(picture: dict) -> np.ndarray:
@@ -72,12 +79,11 @@ def array(picture: dict) -> np.ndarray:
     return np.frombuffer(base64.b64decode(picture["pixels"]), np.uint8).reshape(shape)
 
 
-def test_only_the_view_of_ways_asks_for_their_other_end(paths: Paths) -> None:
+def test_only_the_view_of_paths_asks_for_their_other_end(paths: Paths) -> None:
     wrong = Choice("vae-digits", codes.PRIOR, 0, *NO_SOURCES, 3, image_picker.TEST_IMAGE, 99_999)
-    begun = wrong.for_view("traverse").start(paths)
-    assert begun.settings == Settings("vae-digits", seed=3)
+    assert wrong.for_view("traverse").encode(paths).params == ViewParams("vae-digits", seed=3)
     with pytest.raises(UserError, match="other end"):
-        wrong.for_view("interpolate").start(paths)
+        wrong.for_view("interpolate").encode(paths)
 
 
 def test_dimensions_come_by_their_kl_and_the_dead_are_marked(paths: Paths) -> None:
@@ -105,6 +111,7 @@ def test_dimensions_of_shapes_are_named_after_the_factors_that_they_follow() -> 
     model.test_mu.copy_(follows + 0.1)
     assert codes.tracked(shapes.DATASET, model) == ["y", "", "colour"]
     assert codes.tracked(mnist.DATASET, model) == ["", "", ""]
+    assert codes.tracked(shapes.DATASET, vae.Model(replace(CONFIG, n_test=0))) == ["", "", ""]
 
 
 def test_a_traversal_moves_one_dimension_a_row(paths: Paths) -> None:
@@ -116,21 +123,44 @@ def test_a_traversal_moves_one_dimension_a_row(paths: Paths) -> None:
     assert np.abs(sheet[:28, -28:].astype(int) - array(answers.picture(model, moved))).max() <= 1
 
 
-def test_every_value_of_a_view_is_json(paths: Paths, start: Start) -> None:
+def test_every_value_of_a_view_is_json(paths: Paths, encoded: EncodedImage) -> None:
     for view in (traverse, latent_map, interpolate):
-        assert json.dumps(view.show(paths, start)[0], allow_nan=False)
+        assert json.dumps(view.show(paths, encoded)[0], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "no_map"),
+    [({"n_test": 0}, "it keeps no test images"), ({"latent": 1}, "its code is one number"), ({"n_test": 1}, None)],
+)
+def test_every_view_of_a_model_with_few_test_images_or_dimensions_opens(
+    tab: VAETab, paths: Paths, monkeypatch: pytest.MonkeyPatch, changes: dict[str, int], no_map: str | None
+) -> None:
+    """The model is one of shapes, whose factors dimensions are named after."""
+    monkeypatch.setattr(neighbours, "render_rows", lambda *_: "neighbours")
+    model = vae.Model(replace(CONFIG, **changes)).requires_grad_(False)
+    checkpoint.save(paths.weights / "mine.safetensors", model, {"flags": TRAINED | {"dataset": "shapes"}})
+    session, values, refused = Session(), Choice.from_params(ViewParams("mine")), {}
+    for view in VIEWS:
+        session.selected = view
+        outputs = tab.show(session, *values)
+        if not session.filled[view]:
+            value = outputs[tab.outputs.index(tab.components[view][0])]
+            refused[view] = value["message"] if isinstance(value, dict) else value
+    assert refused.keys() == ({"beta", "map"} if no_map else {"beta"})
+    assert "no models of several beta of these data" in refused["beta"]
+    assert (no_map or "") in refused.get("map", "")
 
 
 # --- the map --------------------------------------------------------------------------------------
 
 
-def test_the_plane_passes_through_the_image_and_holds_its_gaussian(paths: Paths, start: Start) -> None:
+def test_the_plane_passes_through_the_image_and_holds_its_gaussian(paths: Paths, encoded: EncodedImage) -> None:
     model = codes.load(paths, "vae-digits")
-    made = latent_map.plan(model, start.z, start.mu, start.log_var, ["z2", "z1"])
+    made = latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["z2", "z1"])
     basis, ellipse = torch.tensor(made["basis"]), torch.tensor(made["ellipse"])
-    torch.testing.assert_close(torch.tensor(made["mu"]), basis @ start.mu)
-    torch.testing.assert_close(torch.tensor(made["origin"]), basis @ start.z)
-    torch.testing.assert_close(ellipse.T @ ellipse, basis @ torch.diag(start.log_var.exp()) @ basis.T)
+    torch.testing.assert_close(torch.tensor(made["mu"]), basis @ encoded.mu)
+    torch.testing.assert_close(torch.tensor(made["origin"]), basis @ encoded.z)
+    torch.testing.assert_close(ellipse.T @ ellipse, basis @ torch.diag(encoded.log_var.exp()) @ basis.T)
     assert len(made["points"]) == 50
     torch.testing.assert_close(torch.tensor(made["points"])[:, :2], model.test_mu @ basis.T, rtol=0, atol=1e-3)
 
@@ -144,13 +174,13 @@ def test_principal_axes_are_those_of_the_codes(paths: Paths) -> None:
     assert variance == sorted(variance, reverse=True)
 
 
-def test_the_second_axis_is_made_normal_to_the_first(paths: Paths, start: Start) -> None:
+def test_the_second_axis_is_made_normal_to_the_first(paths: Paths, encoded: EncodedImage) -> None:
     model = codes.load(paths, "vae-digits")
-    basis = torch.tensor(latent_map.plan(model, start.z, start.mu, start.log_var, ["p1", "z1"])["basis"])
+    basis = torch.tensor(latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["p1", "z1"])["basis"])
     torch.testing.assert_close(basis @ basis.T, torch.eye(2))
     torch.testing.assert_close(basis[0], latent_map.direction(model, "p1"))
     with pytest.raises(ValueError, match="choose another one"):
-        latent_map.plan(model, start.z, start.mu, start.log_var, ["z1", "z1"])
+        latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["z1", "z1"])
 
 
 def test_the_reparameterisation_is_mu_plus_sigma_eps(paths: Paths) -> None:
@@ -166,20 +196,41 @@ def test_the_reparameterisation_is_mu_plus_sigma_eps(paths: Paths) -> None:
 # --- the meter and the betas ----------------------------------------------------------------------
 
 
-def test_the_meter_shows_the_terms_and_a_bound_that_rises(paths: Paths, start: Start) -> None:
-    text, curve, _ = elbo_terms.show(paths, start)
+def test_the_meter_shows_the_terms_and_a_bound_that_rises(paths: Paths, encoded: EncodedImage) -> None:
+    text, curve, _ = elbo_terms.show(paths, encoded)
     values = [float(line.split("|")[2].replace("−", "-")) for line in text.splitlines()[2:6]]
     assert values[2] == pytest.approx(values[0] + values[1], abs=0.11)
     assert values[1] == pytest.approx(
-        -0.5 * float((start.mu**2 + start.log_var.exp() - start.log_var - 1).sum()), abs=0.06
+        -0.5 * float((encoded.mu**2 + encoded.log_var.exp() - encoded.log_var - 1).sum()), abs=0.06
     )
-    bounds = list(curve.data[0].y)
+    bounds = list(curve["value"].data[0].y)
     assert bounds == sorted(bounds)
     assert values[3] == pytest.approx(bounds[-1], abs=0.06)
 
 
-def test_rate_and_distortion_sum_to_the_bound(paths: Paths, start: Start) -> None:
-    seen = {name: betas.look(codes.load(paths, name), start.x) for name in betas.BETAS.values()}
+def test_the_meter_of_a_model_without_test_images_compares_with_none(paths: Paths, encoded: EncodedImage) -> None:
+    text, curve, histogram = elbo_terms.show(paths, encoded)
+    assert "of the test images have a lower ELBO" in text
+    assert (curve["visible"], histogram["visible"]) == (True, True)
+    checkpoint.save(paths.weights / "vae-digits.safetensors", vae.Model(replace(CONFIG, n_test=0)), {})
+    text, curve, histogram = elbo_terms.show(paths, encoded)
+    assert "**ELBO**" in text
+    assert "test images" not in text
+    assert (curve["visible"], histogram["visible"]) == (True, False)
+
+
+@pytest.mark.parametrize("view", ["beta", "elbo"])
+def test_an_error_hides_the_plots_of_the_image_before(tab: VAETab, view: str) -> None:
+    session, (_, *plots) = Session(), tab.components[view]
+    session.selected = view
+    blank = choice(0)._replace(picture=image_picker.DRAWING)
+    for values, visible in ((choice(0), True), (blank, False), (choice(1), True)):
+        outputs = tab.show(session, *values)
+        assert [outputs[tab.outputs.index(plot)]["visible"] for plot in plots] == [visible] * len(plots)
+
+
+def test_rate_and_distortion_sum_to_the_bound(paths: Paths, encoded: EncodedImage) -> None:
+    seen = {name: betas.encode(codes.load(paths, name), encoded.x) for name in betas.BETAS.values()}
     test, own = betas.rate_distortion(seen).data
     for rate, distortion in zip(test.x, test.y, strict=True):
         assert rate + distortion == pytest.approx(100, abs=0.1)  # minus the mean of test_elbo
@@ -198,19 +249,13 @@ def test_the_nearest_image_is_the_image_itself() -> None:
 # --- export ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def tab(paths: Paths) -> VAETab:
-    with gr.Blocks():
-        return VAETab(paths)
-
-
 def stage_text(z: Tensor, model: str = "vae-digits") -> str:
     """Return what the browser tells of a stage that shows a code."""
     return json.dumps({"ready": "1", "code": json.dumps({"model": model, "z": z.tolist()})})
 
 
 def choice(seed: int, to_number: int = 1) -> Choice:
-    return Choice.from_settings(Settings("vae-digits", seed=seed, to_number=to_number))
+    return Choice.from_params(ViewParams("vae-digits", seed=seed, to_number=to_number))
 
 
 def exported(value: dict) -> Image.Image:
@@ -239,7 +284,8 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     assert (command, "without the moved code" in link["copied"]) == (save.MOVED, True)
     picture = exported(save.save_picture(paths, moved, session))
     assert json.loads(picture.text["z"]) == (z + 0.5).tolist()
-    assert not {"command", "settings"} & picture.text.keys()
+    assert not {"command", "link"} & picture.text.keys()
+    assert json.loads(picture.text["settings"]) == {"model": "vae-digits", "z": (z + 0.5).tolist()}
     tab.turn("beta", session, *choice(5))
     outputs = tab.turn(view, session, *choice(5))
     assert outputs[tab.outputs.index(tab.command)] == save.MOVED, "it is found as it was left"
@@ -247,15 +293,32 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     assert ("--seed 5" in command, link["copied"]) == (True, "Copied")
 
 
-def test_a_way_is_saved_as_it_is_shown(tab: VAETab, paths: Paths) -> None:
+def test_only_a_picture_that_a_command_draws_has_a_command(tab: VAETab, paths: Paths) -> None:
+    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    tab.show(session, *choice(0))
+    assert "command" in exported(save.save_picture(paths, stage_text(z), session)).text
+    assert "command" not in exported(save.save_traversal(paths, stage_text(z), session)).text
+    drawn = choice(0)._replace(picture=image_picker.DRAWING, drawing="[[[50, 120], [200, 120]]]")
+    outputs = tab.show(session, *drawn)
+    assert outputs[tab.outputs.index(tab.command)] == save.FROM_IMAGE
+    drawing = exported(save.save_picture(paths, stage_text(drawn.encode(paths).z), session)).text
+    assert not {"command", "link"} & drawing.keys()
+    assert json.loads(drawing["settings"])["picture"] == image_picker.DRAWING
+
+
+def test_a_path_is_saved_as_it_is_shown(tab: VAETab, paths: Paths) -> None:
     session = Session()
     tab.show(session, *choice(2))
-    with pytest.raises(UserError, match="open Interpolate"):
+    with pytest.raises(UserError, match="no interpolation is shown: open Interpolate first"):
         save.save_path(paths, "", session)
-    tab.turn("interpolate", session, *choice(2, to_number=3))
+    outputs = tab.turn("interpolate", session, *choice(2, to_number=3))
+    assert outputs[tab.outputs.index(tab.command)] == save.INTERPOLATION
+    tab.turn("traverse", session, *choice(2, to_number=3))
+    outputs = tab.turn("interpolate", session, *choice(2, to_number=3))
+    assert outputs[tab.outputs.index(tab.command)] == save.INTERPOLATION, "it is found as it was left"
     frame = session.picture(paths, json.dumps({"ready": "1", "index": "10"}))
-    start = choice(2, to_number=3).start(paths)
-    torch.testing.assert_close(frame.z, interpolate.ways(paths, start)["arc"][10])
+    path_ends = choice(2, to_number=3).encode(paths)
+    torch.testing.assert_close(frame.z, interpolate.latent_paths(paths, path_ends)["arc"][10])
     with Image.open(save.save_path(paths, "", session)["file"]["path"]) as animation:
         assert animation.n_frames == interpolate.FRAMES
 
@@ -282,9 +345,9 @@ def test_a_late_answer_changes_nothing(tab: VAETab, monkeypatch: pytest.MonkeyPa
     tab.show(session, *choice(0))
     slow_show = elbo_terms.show
 
-    def show_and_turn(paths: Paths, start: Start) -> list[object]:
+    def show_and_turn(paths: Paths, encoded: EncodedImage) -> list[object]:
         late.append(tab.turn("map", session, *choice(7)))
-        return slow_show(paths, start)
+        return slow_show(paths, encoded)
 
     monkeypatch.setitem(VIEWS, "elbo", replace(VIEWS["elbo"], show=show_and_turn))
     assert tab.turn("elbo", session, *choice(7)) == tab.unchanged
@@ -296,19 +359,19 @@ def test_a_late_answer_changes_nothing(tab: VAETab, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_command_draws_the_chosen_code_from_the_prior(paths: Paths, capsys, tmp_path: Path) -> None:
-    settings = Settings(seed=5)
-    words = save.command(paths, settings).split()[3:-1]
+    params = ViewParams(seed=5)
+    words = save.build_command(paths, "traverse", params).split()[3:-1]
     out = tmp_path / "one.npz"
     assert main([*words, str(out)]) == 0
-    shown = codes.start(paths, settings, NO_SOURCES).x
+    shown = codes.encode_choice(paths, params, NO_SOURCES).x
     assert np.array_equal(np.load(out)["images"], pictures.to_uint8(shown))
-    assert save.command(paths, replace(settings, picture="Test image")) == save.FROM_IMAGE
+    assert save.command_text(paths, "traverse", replace(params, picture="Test image")) == save.FROM_IMAGE
 
 
-def test_a_way_ends_at_the_code_of_the_other_end(paths: Paths, start: Start) -> None:
-    for way in interpolate.ways(paths, start).values():
-        torch.testing.assert_close(way[0], start.z)
-        torch.testing.assert_close(way[-1], codes.end(paths, start.settings))
+def test_a_path_ends_at_the_code_of_the_other_end(paths: Paths, encoded: EncodedImage) -> None:
+    for path in interpolate.latent_paths(paths, encoded).values():
+        torch.testing.assert_close(path[0], encoded.z)
+        torch.testing.assert_close(path[-1], codes.encode_path_end(paths, encoded.params))
 
 
 # --- what a browser may ask -----------------------------------------------------------------------
@@ -334,7 +397,7 @@ BAD = [
 @pytest.mark.parametrize(("request_", "sentence"), BAD)
 @pytest.mark.parametrize("function", [answers.decode, answers.traverse])
 def test_a_bad_question_is_answered_with_a_sentence(paths: Paths, function, request_, sentence: str) -> None:
-    answer = answers.answering(paths, function)(request_)
+    answer = answers.answering(paths, "ask", function)(request_)
     assert sentence in answer["error"]
     assert len(answer["error"]) < 200
 
@@ -342,42 +405,39 @@ def test_a_bad_question_is_answered_with_a_sentence(paths: Paths, function, requ
 @pytest.mark.parametrize(
     ("function", "request_", "sentence"),
     [
-        (latent_map.chart, {"axes": "z1"}, "two axes"),
+        (latent_map.map_of_axes, {"axes": "z1"}, "two axes"),
         (
-            latent_map.chart,
+            latent_map.map_of_axes,
             {**PLANE, "axes": ["z1", "z9"]},
             "Axis must be one of",
         ),
         (
-            latent_map.chart,
+            latent_map.map_of_axes,
             {**PLANE, "log_var": [math.nan] * 3},
             "Log_var must be",
         ),
-        (latent_map.chart, {**PLANE, "log_var": 3}, "list of 3 numbers"),
+        (latent_map.map_of_axes, {**PLANE, "log_var": 3}, "list of 3 numbers"),
         (latent_map.reparameterise, {"mu": [0.0] * 3, "log_var": [0.0] * 3, "seed": 0, "press": 0.5}, "Press must be"),
     ],
 )
 def test_a_bad_question_to_the_map_too(paths: Paths, function, request_, sentence: str) -> None:
-    assert sentence in answers.answering(paths, function)({"model": "vae-digits", **request_})["error"]
+    assert sentence in answers.answering(paths, "ask", function)({"model": "vae-digits", **request_})["error"]
 
 
 def test_a_question_waits_for_its_turn_and_is_then_turned_away(paths: Paths, monkeypatch) -> None:
     monkeypatch.setattr(ui_answers, "SLOT_TIMEOUT", 0.01)
     with ui_answers._slots, ui_answers._slots:
-        assert "too many visitors" in answers.answering(paths, answers.decode)(GOOD)["error"].lower()
-    assert "pixels" in answers.answering(paths, answers.decode)(GOOD)
+        assert "too many visitors" in answers.answering(paths, "decode", answers.decode)(GOOD)["error"].lower()
+    assert "pixels" in answers.answering(paths, "decode", answers.decode)(GOOD)
 
 
 def test_a_missing_checkpoint_names_its_recipe(paths: Paths) -> None:
     (paths.weights / "vae-digits.safetensors").unlink()
-    assert "vae-digits" in answers.answering(paths, answers.decode)(GOOD)["error"]
+    assert "vae-digits" in answers.answering(paths, "decode", answers.decode)(GOOD)["error"]
 
 
 def test_an_image_of_the_map_is_shown_without_the_data_set(paths: Paths) -> None:
-    def point(model: vae.Model, request: dict) -> dict:
-        return latent_map.test_image(paths, model, request)
-
-    answer = answers.answering(paths, point)
+    answer = answers.answering(paths, "point", partial(latent_map.test_image, paths))
     assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2, as the model draws it"
     for index in (-1, 50, 1.5, None):
         assert "Index must be" in answer({"model": "vae-digits", "index": index})["error"]
@@ -390,11 +450,12 @@ def test_a_model_of_colour_reads_no_drawings(paths: Paths, dataset: str, monkeyp
     torch.manual_seed(0)
     config = replace(CONFIG, size=64, channels=3, patch=16)
     checkpoint.save(paths.weights / "mine.safetensors", vae.Model(config), {"flags": {"dataset": dataset}})
-    settings = Settings(model="mine", picture="Draw")
+    params = ViewParams(model="mine", picture="Draw")
     with pytest.raises(ValueError, match="reads no drawings"):
-        codes.start(paths, settings, NO_SOURCES)
+        codes.encode_choice(paths, params, NO_SOURCES)
     one, same, other = (
-        codes.start(paths, replace(settings, picture="Test image", number=number), NO_SOURCES).x for number in (3, 3, 4)
+        codes.encode_choice(paths, replace(params, picture="Test image", number=number), NO_SOURCES).x
+        for number in (3, 3, 4)
     )
     assert one.shape == (1, 3, 64, 64)
     assert torch.equal(one, same)

@@ -143,7 +143,7 @@ def test_a_header_may_hold_any_json(paths: Paths) -> None:
     for family in ("gan", "vae", "score_matching"):
         assert PICKERS[family].choices(paths) == [(family, family)]
     assert langevin_runs.learned_densities(paths) == {}
-    assert betas.alike(paths, mnist.DATASET) == []
+    assert betas.comparable_models(paths, mnist.DATASET) == []
     with pytest.raises(UserError, match="does not tell the loss"):
         variants.load_training(paths, "gan")
 
@@ -160,7 +160,7 @@ VIEWS: dict[str, tuple[CheckpointPicker, Any]] = {
         (langevin_2d.TAB, langevin_runs.CHECKPOINTS, langevin_runs.ViewParams),
         (flow_digits.TAB, likelihood.CHECKPOINTS, flow_digits.ViewParams),
         ("gan.samples", variants.CHECKPOINTS, samples.ViewParams),
-        ("vae", codes.CHECKPOINTS, codes.Settings),
+        ("vae", codes.CHECKPOINTS, codes.ViewParams),
         (draw.TAB, text.CHECKPOINTS, text.ViewParams),
         (compare.TAB, text.CHECKPOINTS, compare.ViewParams),
         (grid.TAB, text.CHECKPOINTS, grid.ViewParams),
@@ -268,10 +268,10 @@ def test_a_run_tells_everywhere_of_which_checkpoint_it_is(paths: Paths) -> None:
 
 def test_the_command_of_a_code_from_the_prior_names_the_model_and_the_folder(paths: Paths) -> None:
     put(paths, "vae-digits", "mine")
-    words = shlex.split(save.command(paths, codes.Settings()))
+    words = shlex.split(save.build_command(paths, "traverse", codes.ViewParams()))
     assert words[4] == "mine"
     assert words[words.index("--weights") + 1] == str(paths.weights)
-    assert "--weights" not in save.command(Paths(SHIPPED, paths.data), codes.Settings())
+    assert "--weights" not in save.build_command(Paths(SHIPPED, paths.data), "traverse", codes.ViewParams())
 
 
 # --- views that need more than any checkpoint -------------------------------------------------------
@@ -331,10 +331,10 @@ def test_the_betas_are_those_of_the_headers_and_a_missing_one_names_its_recipe(p
     save_vae(paths, "wider", 10.0, latent=5)
     save_vae(paths, "shapes", 10.0, dataset="shapes")
     save_vae(paths, "vae-digits", 1.0)
-    assert [(about.beta, about.name) for about in betas.alike(paths, mnist.DATASET)] == [
+    assert [(about.beta, about.name) for about in betas.comparable_models(paths, mnist.DATASET)] == [
         (1.0, "vae-digits"), (1.0, "one"), (2.0, "of two"), (4.0, "another"),
     ]  # fmt: skip
-    table, _ = betas.show(paths, codes.start(paths, codes.Settings(), NO_SOURCES))
+    table, _ = betas.show(paths, codes.encode_choice(paths, codes.ViewParams(), NO_SOURCES))
     assert table.count("nats<br>distortion") == 4
     assert ">β = 1<" in table
     assert ">β = 1 (one)<" in table
@@ -355,9 +355,9 @@ def test_a_model_is_called_by_what_it_learned_and_by_its_name_if_it_is_not_shipp
 def test_a_model_of_unknown_data_draws_codes_and_reads_nothing(paths: Paths) -> None:
     save_vae(paths, "mine", 1.0, dataset="cats")
     assert codes.about(paths, "mine").kinds == (codes.PRIOR,)
-    assert codes.start(paths, codes.Settings(), NO_SOURCES).settings.model == "mine"
+    assert codes.encode_choice(paths, codes.ViewParams(), NO_SOURCES).params.model == "mine"
     with pytest.raises(UserError, match="no data set of this project"):
-        codes.start(paths, codes.Settings(picture="Test image"), NO_SOURCES)
+        codes.encode_choice(paths, codes.ViewParams(picture="Test image"), NO_SOURCES)
 
 
 def test_losses_are_those_of_the_headers(paths: Paths) -> None:

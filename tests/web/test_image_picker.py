@@ -62,6 +62,14 @@ def test_the_original_is_shown_beside_what_is_read(tmp_path: Path) -> None:
     assert "is no picture that can be read" in reading
 
 
+@pytest.mark.parametrize(("pixels", "width"), [(28, 112), (64, 64), (100, 100), (128, 128), (512, 512)])
+def test_what_is_read_is_shown_in_whole_pixels(tmp_path: Path, pixels: int, width: int) -> None:
+    with gr.Blocks() as page:
+        image_picker.build_upload("picker", lambda *_: np.zeros((pixels, pixels, 1), np.uint8))
+    read = next(fn.fn for fn in page.fns.values() if fn.name == "show_reading")
+    assert f"width:{width}px" in read(str(tmp_path / "a.png"), None)
+
+
 def decode_image(html: str) -> Image.Image:
     """Return the image in the data: URL of some HTML."""
     return Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', html)[1])))

@@ -14,13 +14,13 @@ from playground.export import media
 from playground.families import gan, normalizing_flow, vae
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
+from playground.runtime.recording import subsample
 from playground.tabs.ddpm import runs as ddpm_runs
 from playground.tabs.gan import variants
 from playground.tabs.latent_diffusion import runs as text_runs
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.score_matching import langevin_runs
 from playground.tabs.vae import codes
-from playground.web.run_view import subsample
 
 Film = Callable[[Paths], np.ndarray]  # function that returns the frames of a film, uint8 (F, H, W, C)
 

@@ -2,7 +2,6 @@
 
 from dataclasses import astuple
 from functools import partial
-from typing import NamedTuple
 
 import gradio as gr
 
@@ -11,7 +10,7 @@ from playground.runtime.validation import UserError
 from playground.tabs import Tab
 from playground.tabs.vae import betas, codes, elbo_terms, interpolate, latent_map, nearest, save, traverse
 from playground.tabs.vae.choice import Choice
-from playground.tabs.vae.codes import Settings
+from playground.tabs.vae.codes import ViewParams
 from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, UNOPENED, Session, read_code
 from playground.web import controls, image_picker, links, plots
 from playground.web.component import Value
@@ -69,12 +68,13 @@ class VAETab(View):
         An answer that comes after a newer request began changes nothing.
         """
         session.selected = name = session.selected or FIRST  # a control may be moved before `on_load` has answered
-        number = session.begin()
+        number = session.begin()  # not by `newest_only`, which would hide the session: only an answer in time fills it
         choice, has_failed = Choice(*values).for_view(name), False
         try:
-            image = choice.start(self.paths)
-            view_values = VIEWS[name].show(self.paths, image)
-            link, command = link_value(name, image.settings, address), self.command_for(name, image.settings)
+            encoded = choice.encode(self.paths)
+            view_values = VIEWS[name].show(self.paths, encoded)
+            link = link_value(name, encoded.params, address)
+            command = save.command_text(self.paths, name, encoded.params)
         except UserError as error:
             view_values, link, command = VIEWS[name].message(error_sentence(error)), gr.skip(), gr.skip()
             has_failed = True
@@ -86,17 +86,13 @@ class VAETab(View):
         all_values = (unchanged | {name: view_values}).values()
         return [notice, link, command, *(value for values in all_values for value in values)]
 
-    def command_for(self, name: str, settings: Settings | None) -> str:
-        """Return the command that draws the picture on show in a view."""
-        return save.command(self.paths, None if name == "interpolate" else settings)
-
     def on_move(self, text: object, session: Session) -> list[object]:
         """Return link and command once the code on show was moved, or moved back."""
         name, picture = session.selected, session.picture(self.paths, text)
         choice = session.filled.get(name)
-        (session.moved.discard if picture.settings else session.moved.add)(name)
-        link = link_value(name, choice.settings, moved=not picture.settings) if choice else gr.skip()
-        return [link, self.command_for(name, picture.settings)]
+        (session.moved.discard if picture.params else session.moved.add)(name)
+        link = link_value(name, choice.params, moved=not picture.params) if choice else gr.skip()
+        return [link, save.command_text(self.paths, name, picture.params)]
 
     def search(self, text: object, session: Session, *values: ControlValue) -> str:
         """Return HTML of the training images nearest to the picture in Traverse, if that is of the chosen image."""
@@ -112,8 +108,8 @@ class VAETab(View):
         view = request.query_params.get("view", "")
         name, tab = (view, f"vae.{view}") if view in VIEWS else (FIRST, "vae")
         session.selected = name
-        params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, Settings, tab, request)
-        outputs = self.show(session, *Choice.from_settings(params), address=has_link, wrong=wrong)
+        params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, ViewParams, tab, request)
+        outputs = self.show(session, *Choice.from_params(params), address=has_link, wrong=wrong)
         model, kind, *others = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
         return [*outputs, model, self.kinds(params.model, kind), *others]
 
@@ -137,8 +133,9 @@ class VAETab(View):
             return self.show(session, *values)
         session.begin()  # what is still on its way is of the view before
         moved, outputs = name in session.moved, list(self.unchanged)
-        outputs[self.outputs.index(self.link)] = link_value(name, choice.settings, moved=moved)
-        outputs[self.outputs.index(self.command)] = self.command_for(name, None if moved else choice.settings)
+        command = save.command_text(self.paths, name, None if moved else choice.params)
+        outputs[self.outputs.index(self.link)] = link_value(name, choice.params, moved=moved)
+        outputs[self.outputs.index(self.command)] = command
         return outputs
 
     def bind(self, page: gr.Blocks) -> None:
@@ -166,10 +163,10 @@ class VAETab(View):
         page.load(self.on_load, self.session, [*self.outputs, *linkable], **light)
 
 
-def link_value(name: str, settings: Settings, address: bool = True, moved: bool = False) -> Value:
+def link_value(name: str, params: ViewParams, address: bool = True, moved: bool = False) -> Value:
     """Return the value of a view's link; a code that was `moved` is not part of it."""
     copied = "Copied, without the moved code" if moved else "Copied"
-    return links.value(f"vae.{name}", save.linkable(settings), address, copied)
+    return links.value(f"vae.{name}", save.linkable(params), address, copied)
 
 
 GUIDE = (

@@ -18,8 +18,8 @@ from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, palette, plots
 from playground.web.controls import Control, error_sentence
 
@@ -55,35 +55,35 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     return [table, plot], []
 
 
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
     encodings, wrong = {}, []
-    dataset = codes.about(paths, start.settings.model).dataset
-    compared, shipped = alike(paths, dataset), BETAS if dataset is mnist.DATASET else {}
+    dataset = codes.about(paths, encoded.params.model).dataset
+    compared, shipped = comparable_models(paths, dataset), BETAS if dataset is mnist.DATASET else {}
     if len(compared) < 2 and not shipped:
         raise UserError(f"there are no models of several beta of these data: choose a model of {mnist.DATASET.title}")
     for about in compared:
         try:
-            encodings[f"β = {about.beta:g}{about.file_suffix}"] = look(codes.load(paths, about.name), start.x)
+            encodings[f"β = {about.beta:g}{about.file_suffix}"] = encode(codes.load(paths, about.name), encoded.x)
         except UserError as error:
             wrong.append(error_sentence(error))
     for beta in shipped.keys() - {about.beta for about in compared}:
         wrong.append(f"There is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it.")
-    most = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
+    max_kl = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
     rows = [
         HEADINGS,
-        *(row(name, encoding, most) for name, encoding in encodings.items()),
+        *(row(name, encoding, max_kl) for name, encoding in encodings.items()),
         *map(plots.paragraph, wrong),
     ]
     return ["".join(rows), gr.update(value=rate_distortion(encodings), visible=True)]
 
 
 def message(text: str) -> list[object]:
-    """Return the values that say something, and leave what is shown."""
+    """Return the values that show a text in place of the table, and hide the plot."""
     return [plots.paragraph(text), gr.update(visible=False)]
 
 
-def alike(paths: Paths, dataset: Dataset | None) -> list[codes.About]:
+def comparable_models(paths: Paths, dataset: Dataset | None) -> list[codes.About]:
     """Return the models of a data set by their β, all with as many dimensions as the first of them."""
     every = [codes.About.of(name, header) for name, header in codes.CHECKPOINTS.headers(paths).items()]
     same_data = [about for about in every if dataset and about.dataset is dataset and about.beta and about.n_test]
@@ -91,8 +91,8 @@ def alike(paths: Paths, dataset: Dataset | None) -> list[codes.About]:
 
 
 @torch.no_grad()
-def look(model: vae.Model, x: Tensor) -> Encoding:
-    """Return an image (1, C, H, W) through a model."""
+def encode(model: vae.Model, x: Tensor) -> Encoding:
+    """Return an image (1, C, H, W) as a model sees it, or raise UserError if it has another size than the model's."""
     codes.check(model, x)
     output = model(x, torch.randn(DRAWS, 1, model.config.latent, generator=make_rng(0)))
     parts = vae.compute_terms(model, x, output)
@@ -107,12 +107,12 @@ HEADINGS = (
 )
 
 
-def row(name: str, encoding: Encoding, most: float) -> str:
-    """Return HTML of a model: its drawing, the KL of each dimension as bars, of which the highest can have `most` nats,
-    and a traversal of its first dimension."""
+def row(name: str, encoding: Encoding, max_kl: float) -> str:
+    """Return HTML of a model: its drawing, the KL of each dimension as bars, of which the highest can have `max_kl`
+    nats, and a traversal of its first dimension."""
     kl = encoding.kl.sort(descending=True).values
     bars = "".join(
-        f'<span title="{value:.2f} nats" style="width:8px;height:{max(1, 56 * value / most):.0f}px;'
+        f'<span title="{value:.2f} nats" style="width:8px;height:{max(1, 56 * value / max_kl):.0f}px;'
         f'background:{palette.ESTIMATE}"></span>'
         for value in kl.tolist()
     )
@@ -157,4 +157,4 @@ def rate_distortion(encodings: dict[str, Encoding]) -> go.Figure:
     )  # fmt: skip
 
 
-VIEW = View("Beta", HINT, build, show, message)
+VIEW = ChoiceView("Beta", HINT, build, show, message)

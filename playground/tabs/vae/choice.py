@@ -7,7 +7,7 @@ from typing import NamedTuple
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.vae import codes
-from playground.tabs.vae.codes import Settings, Start
+from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import component, image_picker
 from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import NO_SOURCES, Sources
@@ -23,31 +23,31 @@ class Choice(NamedTuple):
     upload: object
     correction: object
     seed: ControlValue
-    to: ControlValue = Settings.to
-    to_number: ControlValue = Settings.to_number
+    to: ControlValue = ViewParams.to
+    to_number: ControlValue = ViewParams.to_number
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Choice":
-        """Return the values of the controls for settings, with nothing drawn or uploaded."""
-        model, picture, number, *others = astuple(settings)
+    def from_params(cls, params: ViewParams) -> "Choice":
+        """Return the values of the controls for the parameters of a link, with nothing drawn or uploaded."""
+        model, picture, number, *others = astuple(params)
         return cls(model, picture, number, *NO_SOURCES, *others)
 
     @property
-    def settings(self) -> Settings:
-        """Return the values as a link can hold them, or raise UserError if one is not allowed."""
-        return Settings(self.model, self.picture, self.number, self.seed, self.to, self.to_number)
+    def params(self) -> ViewParams:
+        """Return the values as parameters of a view, or raise UserError if one is not allowed."""
+        return ViewParams(self.model, self.picture, self.number, self.seed, self.to, self.to_number)
 
     def for_view(self, name: str) -> "Choice":
         """Return the part on which a view depends: only one has another end."""
-        return self if name == "interpolate" else self._replace(to=Settings.to, to_number=Settings.to_number)
+        return self if name == "interpolate" else self._replace(to=ViewParams.to, to_number=ViewParams.to_number)
 
-    def start(self, paths: Paths) -> Start:
+    def encode(self, paths: Paths) -> EncodedImage:
         """Return the chosen image with its code, or raise UserError if there is none yet."""
         sources = Sources(self.drawing, self.upload, self.correction)
         missing = image_picker.missing_input(self.picture, sources)
         if missing:
             raise UserError(missing)
-        return codes.start(paths, self.settings, sources)
+        return codes.encode_choice(paths, self.params, sources)
 
 
 def _message(text: str) -> list[object]:
@@ -55,13 +55,14 @@ def _message(text: str) -> list[object]:
 
 
 @dataclass(frozen=True)
-class View:
-    """View of the tab."""
+class ChoiceView:
+    """View of a choice: one of those between which the tab switches."""
 
     title: str
     hint: str
     # Function that builds the components that an image fills, and controls of the view's own.
     build: Callable[[Paths], tuple[list[Control], list[Control]]]
-    show: Callable[[Paths, Start], list[object]]  # function that returns the values of the components for an image
+    # Function that returns the values of the components for an image.
+    show: Callable[[Paths, EncodedImage], list[object]]
     # Function that returns their values for a text, which fade what else they show.
     message: Callable[[str], list[object]] = _message

@@ -22,14 +22,14 @@ from playground.web.image_picker import NO_SOURCES, Sources
 
 PRIOR = "From the prior"
 KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
-ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a way from the chosen image
+ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a path from the chosen image
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Parameters of a link: the model, the image, the seed of a code from the prior, and the other end of a way: where
-    from, and which. A link cannot hold a drawing or an upload.
+class ViewParams:
+    """Parameters of a view: the model, the image, the seed of a code from the prior, and the other end of a path: where
+    from, and which. They do not hold a drawing or an upload.
     """
 
     model: str = ""
@@ -47,10 +47,10 @@ class Settings:
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
 
-class Start(NamedTuple):
-    """The image that is looked at."""
+class EncodedImage(NamedTuple):
+    """The chosen image, and its code."""
 
-    settings: Settings  # what was chosen
+    params: ViewParams  # what was chosen
     x: Tensor  # the image (1, C, H, W)
     # Of q(z|x), (Z,); mu is kept within `LIMIT`.
     mu: Tensor
@@ -70,20 +70,20 @@ def about(paths: Paths, name: object) -> "About":
 
 
 @torch.no_grad()
-def start(paths: Paths, settings: Settings, sources: Sources) -> Start:
-    """Return the chosen image with its code."""
-    settings = replace(settings, model=CHECKPOINTS.path(paths, settings.model).stem)
-    model = load(paths, settings.model)
+def encode_choice(paths: Paths, params: ViewParams, sources: Sources) -> EncodedImage:
+    """Return the chosen image with its code, or raise UserError if there is no such image or no such model."""
+    params = replace(params, model=CHECKPOINTS.path(paths, params.model).stem)
+    model = load(paths, params.model)
     z = None
-    if settings.picture == PRIOR:
-        z = from_prior(model, settings.seed)
+    if params.picture == PRIOR:
+        z = from_prior(model, params.seed)
         x = decode(model, z)
     else:
-        x = load_image(paths, settings, sources)
+        x = load_image(paths, params, sources)
     check(model, x)
     mu, log_var = model.encode(x)
     mu = mu.clamp(-LIMIT, LIMIT)
-    return Start(settings, x, mu[0], log_var[0], (mu if z is None else z)[0])
+    return EncodedImage(params, x, mu[0], log_var[0], (mu if z is None else z)[0])
 
 
 def check(model: vae.Model, x: Tensor) -> None:
@@ -97,12 +97,12 @@ def check(model: vae.Model, x: Tensor) -> None:
 
 
 @torch.no_grad()
-def end(paths: Paths, settings: Settings) -> Tensor:
-    """Return the code at the other end of a way, (Z,)."""
-    model = load(paths, settings.model)
-    if settings.to == PRIOR:
-        return from_prior(model, settings.to_number)[0]
-    x = load_image(paths, replace(settings, picture=image_picker.TEST_IMAGE, number=settings.to_number), NO_SOURCES)
+def encode_path_end(paths: Paths, params: ViewParams) -> Tensor:
+    """Return the code at the other end of a path, (Z,), or raise UserError if there is no such test image."""
+    model = load(paths, params.model)
+    if params.to == PRIOR:
+        return from_prior(model, params.to_number)[0]
+    x = load_image(paths, replace(params, picture=image_picker.TEST_IMAGE, number=params.to_number), NO_SOURCES)
     check(model, x)
     return model.encode(x)[0][0]
 
@@ -118,11 +118,11 @@ def decode(model: vae.Model, z: Tensor) -> Tensor:
     return model.mean(model.decode(z)).clamp(-1, 1)
 
 
-def load_image(paths: Paths, settings: Settings, sources: Sources) -> Tensor:
+def load_image(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
     """Return the chosen test image, drawing or upload (1, C, H, W), without the padding of the data set; raise
     UserError if there is none."""
-    dataset = CHECKPOINTS.dataset(paths, settings.model)
-    x = image_picker.load_image(settings.picture, settings.number, sources, dataset, paths.data)
+    dataset = CHECKPOINTS.dataset(paths, params.model)
+    x = image_picker.load_image(params.picture, params.number, sources, dataset, paths.data)
     return dataset.remove_padding(x)
 
 
@@ -190,8 +190,9 @@ TRACKED = 0.2  # share of a dimension's variance that a factor must explain to b
 
 
 def tracked(dataset: Dataset | None, model: vae.Model) -> list[str]:
-    """Return for each dimension the known factor that it follows most closely, "" if it follows none."""
-    if dataset is None or dataset.test_factors is None:
+    """Return for each dimension the known factor that it follows most closely, "" if it follows none or the model keeps
+    no codes of test images."""
+    if dataset is None or dataset.test_factors is None or not model.config.n_test:
         return [""] * model.config.latent
     factors = dataset.test_factors(slice(model.config.n_test))
     shares = torch.stack([explained(model.test_mu, values) for values in factors.values()])  # (factors, Z)
@@ -208,7 +209,7 @@ def explained(mu: Tensor, values: Tensor) -> Tensor:
     """
     groups = F.one_hot(values).to(mu)  # (N, values)
     means = (groups.T @ mu) / groups.sum(0)[:, None].clamp(min=1)  # (values, Z)
-    return (groups @ means).var(0) / mu.var(0).clamp(min=1e-12)
+    return (groups @ means).var(0, correction=0) / mu.var(0, correction=0).clamp(min=1e-12)
 
 
 def order(model: vae.Model) -> list[int]:
@@ -222,8 +223,8 @@ ROWS = 10  # of a traversal at most
 
 
 def traversal(model: vae.Model, z: Tensor) -> np.ndarray:
-    """Return a row for each of the dimensions that say most, each from -3 to 3 while the others stay at z (Z,):
-    uint8."""
+    """Return pictures with a row for each of the dimensions that say most, which goes from -3 to 3 while the others
+    stay at z (Z,): uint8 (rows H, COLUMNS W, C), with at most ROWS rows."""
     rows = order(model)[:ROWS]
     codes = z.repeat(len(rows), COLUMNS, 1)  # (rows, columns, Z)
     for row, dimension in enumerate(rows):

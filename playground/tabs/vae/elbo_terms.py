@@ -5,15 +5,17 @@ import math
 import gradio as gr
 import plotly.graph_objects as go
 import torch
+from torch import Tensor
 
 from playground.families import vae
 from playground.families.vae import elbo
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, palette, plots
+from playground.web.component import Value
 from playground.web.controls import Control
 from playground.web.formula import use_minus_signs
 
@@ -44,29 +46,38 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 
 
 @torch.no_grad()
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model = codes.load(paths, start.settings.model)
-    draws = 4 * COUNTS[-1] if start.x.shape[1] == 1 else COUNTS[-1]  # colour takes longer
-    parts = list(vae.sample_terms(model, start.x, draws, make_rng(0), chunk_size=250))
+    model = codes.load(paths, encoded.params.model)
+    draws = 4 * COUNTS[-1] if encoded.x.shape[1] == 1 else COUNTS[-1]  # colour takes longer
+    parts = list(vae.sample_terms(model, encoded.x, draws, make_rng(0), chunk_size=250))
     reconstruction = torch.cat([part.reconstruction[:, 0] for part in parts])
     log_weights = reconstruction + torch.cat([part.log_ratio[:, 0] for part in parts])
     distortion, rate = -reconstruction.mean().item(), parts[0].kl.sum().item()
     # The bound of k samples is the mean over groups of k.
     bounds = [(log_weights.view(-1, k).logsumexp(1) - math.log(k)).mean().item() for k in COUNTS]
-    bound, per_bit = -distortion - rate, start.x.numel() * math.log(2)
+    bound, per_bit = -distortion - rate, encoded.x.numel() * math.log(2)
     rows = {"E log p(x given z): how well the code draws x": -distortion, "− KL(q ‖ p): what the code costs": -rate,
             "**ELBO**, their sum": bound, f"bound of {COUNTS[-1]:,} samples": bounds[-1]}  # fmt: skip
     lines = [use_minus_signs(f"| {name} | {value:.1f} | {value / per_bit:.3f} |") for name, value in rows.items()]
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
+    comparison, histogram = compare(model, bound)
+    return [f"{text}\n\n{comparison}{HIGHER}", gr.update(value=_curve(bounds), visible=True), histogram]
+
+
+def compare(model: vae.Model, bound: float) -> tuple[str, Value]:
+    """Return a sentence and the value of a plot that compare a bound, in nats, with those of the test images: "" and a
+    hidden plot if the model keeps none."""
+    if not model.config.n_test:
+        return "", gr.update(visible=False)
     below = (model.test_elbo < bound).float().mean().item()
-    text += f"\n\n{below:.0%} of the test images have a lower ELBO. {HIGHER}"
-    return [text, _curve(bounds), _histogram(model, bound)]
+    plot = gr.update(value=_histogram(model.test_elbo, bound), visible=True)
+    return f"{below:.0%} of the test images have a lower ELBO. ", plot
 
 
 def message(text: str) -> list[object]:
-    """Return the values that say something, and leave what is shown."""
-    return [text, gr.skip(), gr.skip()]
+    """Return the values that show a text in place of the numbers, and hide both plots."""
+    return [text, gr.update(visible=False), gr.update(visible=False)]
 
 
 def _curve(bounds: list[float]) -> go.Figure:
@@ -76,12 +87,12 @@ def _curve(bounds: list[float]) -> go.Figure:
     return plot
 
 
-def _histogram(model: vae.Model, bound: float) -> go.Figure:
-    bars = go.Histogram(x=model.test_elbo.tolist(), nbinsx=50, marker={"color": palette.DATA}, name="test images")
+def _histogram(test_elbo: Tensor, bound: float) -> go.Figure:
+    bars = go.Histogram(x=test_elbo.tolist(), nbinsx=50, marker={"color": palette.DATA}, name="test images")
     plot = plots.figure("ELBO, nats", "test images", bars)
     plot.add_vline(x=bound, line={"color": palette.NOISE, "width": 3}, annotation_text="this image",
                    annotation_position="top")  # fmt: skip
     return plot
 
 
-VIEW = View("ELBO", HINT, build, show, message)
+VIEW = ChoiceView("ELBO", HINT, build, show, message)

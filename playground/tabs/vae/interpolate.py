@@ -8,8 +8,8 @@ from playground.nn import interpolation
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import controls, explanation, formula, palette, scrubber
 from playground.web.controls import Control
 from playground.web.scrubber import Curve, Film, Series, Strip
@@ -34,28 +34,28 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]
 
 
-def ways(paths: Paths, start: Start) -> dict[str, Tensor]:
-    """Return the codes of both ways to the other end, by name; each (FRAMES, Z)."""
-    end = codes.end(paths, start.settings)
+def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:
+    """Return the codes of both paths to the other end, by name; each (FRAMES, Z)."""
+    end = codes.encode_path_end(paths, encoded.params)
     return {
-        "straight": interpolation.lerp(start.z, end, FRAMES),
-        "arc": interpolation.slerp(start.z, end, FRAMES),
+        "straight": interpolation.lerp(encoded.z, end, FRAMES),
+        "arc": interpolation.slerp(encoded.z, end, FRAMES),
     }
 
 
 @torch.no_grad()
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model, paths_by_name = codes.load(paths, start.settings.model), ways(paths, start)
-    images = {name: codes.decode(model, way) for name, way in paths_by_name.items()}
+    model, codes_by_path = codes.load(paths, encoded.params.model), latent_paths(paths, encoded)
+    images = {name: codes.decode(model, z) for name, z in codes_by_path.items()}
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(images["arc"][:1], images["arc"][-1:], share.view(-1, 1, 1, 1))
     hints = {"straight": "the line from code to code", "arc": "around the origin, not through it"}
     strips = [Strip(f"z, {name}", hints[name], pictures.to_uint8(x)[:, None]) for name, x in images.items()]
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
     colours = {"straight": palette.DATA, "arc": palette.ESTIMATE}
-    norms = {name: way.norm(dim=1).tolist() for name, way in paths_by_name.items()}
-    weights = interpolation.slerp_weights(paths_by_name["arc"][0], paths_by_name["arc"][-1], FRAMES)
+    norms = {name: z.norm(dim=1).tolist() for name, z in codes_by_path.items()}
+    weights = interpolation.slerp_weights(codes_by_path["arc"][0], codes_by_path["arc"][-1], FRAMES)
     return [
         scrubber.pack(Film(
             strips,
@@ -71,4 +71,4 @@ def show(paths: Paths, start: Start) -> list[object]:
     ]  # fmt: skip
 
 
-VIEW = View("Interpolate", HINT, build, show)
+VIEW = ChoiceView("Interpolate", HINT, build, show)

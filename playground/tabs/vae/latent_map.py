@@ -1,6 +1,7 @@
 """Map: a plane of the latent space with the test images on it; drag, and draw samples of an image's Gaussian."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 from playground.tabs.vae import answers, codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.answers import ModelFunction
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, image_picker, plane
 from playground.web.component import Value
 from playground.web.controls import Control
@@ -36,32 +38,38 @@ random code, it is written as z = μ + σ ε with ε ~ N(0, 1): the randomness i
 
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
-
-    def point(model: vae.Model, request: Mapping[str, object]) -> Value:
-        return test_image(paths, model, request)
-
-    functions = [answers.answering(paths, function) for function in (answers.decode, chart, point, reparameterise)]
-    stage = plane.build("vae-map", functions)
+    functions: dict[str, ModelFunction] = {
+        "decode": answers.decode,
+        "chart": map_of_axes,
+        "point": partial(test_image, paths),
+        "reparameterise": reparameterise,
+    }
+    stage = plane.build("vae-map", [answers.answering(paths, name, function) for name, function in functions.items()])
     explanation.build(HOW, vae.Model.forward)
     return [stage], []
 
 
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model = codes.load(paths, start.settings.model)
-    axes, classes = axes_of(model), codes.about(paths, start.settings.model).classes(n_classes(model))
-    z = start.z.clamp(-codes.LIMIT, codes.LIMIT)
-    map_value = plan(model, z, start.mu, start.log_var, [axes[0][0], axes[1][0]])
-    code = z.tolist(), start.mu.tolist(), start.log_var.tolist()
-    return [plane.pack(start.settings.model, *code, axes, classes, map_value, seed=0)]
+    model = codes.load(paths, encoded.params.model)
+    axes, classes = axes_of(model), codes.about(paths, encoded.params.model).classes(n_classes(model))
+    z = encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
+    map_value = make_map(model, z, encoded.mu, encoded.log_var, [axes[0][0], axes[1][0]])
+    code = z.tolist(), encoded.mu.tolist(), encoded.log_var.tolist()
+    return [plane.pack(encoded.params.model, *code, axes, classes, map_value, seed=0)]
 
 
 def axes_of(model: vae.Model) -> list[tuple[str, str]]:
-    """Return name and title of every axis that the map can have."""
-    if not model.config.n_test:
+    """Return name and title of every axis that the map can have, or raise UserError if the model has no map."""
+    n_test, n_dimensions = model.config.n_test, model.config.latent
+    if not n_test:
         raise UserError("this model has no map, since it keeps no test images: train one with a larger config.n_test")
+    if n_dimensions < 2:
+        raise UserError("this model has no map, since its code is one number: choose a model of more dimensions")
     own = [(f"z{i + 1}", f"z{i + 1}") for i in codes.order(model)]
-    return sorted(own) if model.config.latent == 2 else PRINCIPAL + own
+    if n_dimensions == 2:
+        return sorted(own)
+    return PRINCIPAL + own if n_test > 1 else own  # one code varies along no axis
 
 
 def direction(model: vae.Model, name: object) -> Tensor:
@@ -73,7 +81,7 @@ def direction(model: vae.Model, name: object) -> Tensor:
 
 
 @torch.no_grad()
-def plan(model: vae.Model, z: Tensor, mu: Tensor, log_var: Tensor, axes: list[str]) -> Value:
+def make_map(model: vae.Model, z: Tensor, mu: Tensor, log_var: Tensor, axes: list[str]) -> Value:
     """Return the map in the plane of two axes through a code z (Z,), with the posterior (Z,) of its image; the second
     axis is made normal to the first."""
     across, up = (direction(model, name) for name in axes)
@@ -102,13 +110,13 @@ def plan(model: vae.Model, z: Tensor, mu: Tensor, log_var: Tensor, axes: list[st
     }
 
 
-def chart(model: vae.Model, request: Mapping[str, object]) -> Value:
+def map_of_axes(model: vae.Model, request: Mapping[str, object]) -> Value:
     """Return the map of other axes: {"model", "z", "mu", "log_var", "axes"}."""
     axes = request.get("axes")
     if not isinstance(axes, list) or len(axes) != 2:
         raise UserError("a map has two axes")
-    z, mu = (answers.code(model, request.get(name)) for name in ("z", "mu"))
-    return plan(model, z, mu, log_variance(model, request.get("log_var")), axes)
+    z, mu = (answers.parse_code(model, request.get(name)) for name in ("z", "mu"))
+    return make_map(model, z, mu, log_variance(model, request.get("log_var")), axes)
 
 
 def log_variance(model: vae.Model, values: object) -> Tensor:
@@ -120,7 +128,7 @@ def log_variance(model: vae.Model, values: object) -> Tensor:
 
 def reparameterise(model: vae.Model, request: Mapping[str, object]) -> Value:
     """Return z = mu + sigma eps for the eps of a press: {"model", "mu", "log_var", "seed", "press"}. eq. 10."""
-    mu, log_var = answers.code(model, request.get("mu")), log_variance(model, request.get("log_var"))
+    mu, log_var = answers.parse_code(model, request.get("mu")), log_variance(model, request.get("log_var"))
     key = [validation.check_integer(name, request.get(name), 0, validation.MAX_SEED) for name in ("seed", "press")]
     eps = torch.randn(len(mu), generator=make_rng(*key))
     sigma = (log_var / 2).exp()
@@ -140,13 +148,13 @@ def n_classes(model: vae.Model) -> int:
 def test_image(paths: Paths, model: vae.Model, request: Mapping[str, object]) -> Value:
     """Return a test image on the map: {"model", "index"}; without its data, what the decoder makes of its code."""
     index = validation.check_integer("index", request.get("index"), 0, model.config.n_test - 1)
-    settings = codes.Settings(str(request["model"]), image_picker.TEST_IMAGE, index)
-    classes = list(codes.about(paths, settings.model).classes(n_classes(model)))
+    params = codes.ViewParams(str(request["model"]), image_picker.TEST_IMAGE, index)
+    classes = list(codes.about(paths, params.model).classes(n_classes(model)))
     caption = f"test image {index}: {classes[int(model.test_classes[index])]}"
     try:
-        return answers.image(codes.load_image(paths, settings, NO_SOURCES)) | {"caption": caption}
+        return answers.image(codes.load_image(paths, params, NO_SOURCES)) | {"caption": caption}
     except UserError:
         return answers.picture(model, model.test_mu[index]) | {"caption": f"{caption}, as the model draws it"}
 
 
-VIEW = View("Map", HINT, build, show)
+VIEW = ChoiceView("Map", HINT, build, show)

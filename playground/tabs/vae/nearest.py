@@ -5,8 +5,8 @@ from torch import Tensor
 
 from playground.runtime.paths import Paths
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, neighbours, plots
 from playground.web.controls import Control
 
@@ -28,13 +28,13 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     return [table, search], []
 
 
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    return [find_neighbours(paths, start.settings.model, start.z), gr.skip()]
+    return [find_neighbours(paths, encoded.params.model, encoded.z), gr.skip()]
 
 
 def message(text: str) -> list[object]:
-    """Return the values that say something, and leave what is shown."""
+    """Return the values that show a text in place of the neighbours, and leave the button."""
     return [plots.paragraph(text), gr.skip()]
 
 
@@ -44,4 +44,4 @@ def find_neighbours(paths: Paths, name: str, z: Tensor) -> str:
     return neighbours.render_rows(x, codes.CHECKPOINTS.dataset(paths, name), paths.data, N_NEIGHBOURS)
 
 
-VIEW = View("Nearest", HINT, build, show, message)
+VIEW = ChoiceView("Nearest", HINT, build, show, message)

@@ -1,7 +1,7 @@
-"""Export: the picture and the traversal on show, and the way of Interpolate, as files that tell of their making."""
+"""Export: the picture and the traversal on show, and the path of Interpolate, as files that tell of their making."""
 
 import json
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
@@ -9,11 +9,11 @@ import numpy as np
 
 from playground.export import media
 from playground.families import vae
-from playground.runtime import checkpoint, pictures
+from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.vae import codes, interpolate
-from playground.tabs.vae.codes import Settings
+from playground.tabs.vae.codes import ViewParams
 from playground.tabs.vae.session import ON_SHOW, Picture, Session
 from playground.web import controls, download, links
 from playground.web.component import Value
@@ -21,6 +21,15 @@ from playground.web.controls import user_errors_to_gradio
 
 FROM_IMAGE = "# only pictures of codes from the prior come from the command line"
 MOVED = "# this code was moved: no command draws it"
+INTERPOLATION = "# an interpolation is made on the page only"
+
+
+@dataclass(frozen=True)
+class MovedCode:
+    """Settings of a picture whose code was moved, which no parameters of a view give."""
+
+    model: str
+    z: list[float]
 
 
 def build(paths: Paths, session: gr.State) -> gr.Code:
@@ -45,61 +54,68 @@ def save_picture(paths: Paths, text: object, session: Session) -> Value:
     """Save the picture on show."""
     picture = session.picture(paths, text)
     image = pictures.to_uint8(codes.decode(codes.load(paths, picture.model), picture.z[None]))[0]
-    return _png(f"{picture.model}.png", image, about_picture(paths, session.selected, picture))
+    command = build_command(paths, session.selected, picture.params)
+    metadata = describe(paths, session.selected, picture) | ({"command": command} if command else {})
+    return _png(f"{picture.model}.png", image, metadata)
 
 
 def save_traversal(paths: Paths, text: object, session: Session) -> Value:
-    """Save the traversal at the code of the picture on show."""
+    """Save the traversal at the code of the picture on show, which no command draws."""
     picture = session.picture(paths, text)
     image = codes.traversal(codes.load(paths, picture.model), picture.z)
-    return _png(f"{picture.model}-traversal.png", image, about_picture(paths, session.selected, picture))
+    return _png(f"{picture.model}-traversal.png", image, describe(paths, session.selected, picture))
 
 
 def save_path(paths: Paths, _: object, session: Session) -> Value:
-    """Save the way on show."""
+    """Save the path on show, as pictures along its arc."""
     choice = session.filled.get("interpolate") if session.selected == "interpolate" else None
     if choice is None:
-        raise UserError("there is no way on show: open Interpolate")
-    start = choice.start(paths)
-    name, arc = start.settings.model, interpolate.ways(paths, start)["arc"]
+        raise UserError("no interpolation is shown: open Interpolate first")
+    encoded = choice.encode(paths)
+    name, arc = encoded.params.model, interpolate.latent_paths(paths, encoded)["arc"]
     frames = pictures.to_uint8(codes.decode(codes.load(paths, name), arc))[:, None]
-    path = download.new_path(f"{name}-interpolation.gif")
-    media.write_gif(path, frames, about(paths, name) | describe("interpolate", start.settings))
-    return download.pack_file(path)
+    file = download.new_path(f"{name}-interpolation.gif")
+    origin = media.build_origin(codes.CHECKPOINTS.path(paths, name), encoded.params)
+    media.write_gif(file, frames, origin | record_link("interpolate", encoded.params))
+    return download.pack_file(file)
 
 
-def command(paths: Paths, settings: Settings | None) -> str:
-    """Return the command that draws the picture of some settings; None for one whose code was moved."""
-    if settings is None:
-        return MOVED
-    if settings.picture != codes.PRIOR:
-        return FROM_IMAGE
-    path = codes.CHECKPOINTS.path(paths, settings.model)
-    return media.build_command(path, vae.Settings(n=1, seed=settings.seed), "picture.png")
+def build_command(paths: Paths, view: str, params: ViewParams | None) -> str:
+    """Return the command that draws the picture on show in a view; "" if there is none, since only codes from the prior
+    have one.
+
+    Args:
+        params: parameters of the view; None if the code was moved.
+    """
+    if view == "interpolate" or params is None or params.picture != codes.PRIOR:
+        return ""
+    path = codes.CHECKPOINTS.path(paths, params.model)
+    return media.build_command(path, vae.Settings(n=1, seed=params.seed), "picture.png")
 
 
-def about_picture(paths: Paths, view: str, picture: Picture) -> dict[str, str]:
-    """Return the metadata of a file of a picture: its code, and the settings and the command that give it."""
-    settings, metadata = picture.settings, about(paths, picture.model, z=picture.z.tolist())
-    if settings is None:
-        return metadata
-    return metadata | describe(view, settings) | {"command": command(paths, settings)}
+def command_text(paths: Paths, view: str, params: ViewParams | None) -> str:
+    """Return the result of `build_command`, or instead of "" a comment that says why there is no command."""
+    why_none = INTERPOLATION if view == "interpolate" else FROM_IMAGE if params else MOVED
+    return build_command(paths, view, params) or why_none
 
 
-def describe(view: str, settings: Settings) -> dict[str, str]:
-    """Return settings as metadata, with the link that opens a view with them if one can."""
-    return {"settings": json.dumps(asdict(settings))} | links.record(f"vae.{view}", linkable(settings))
+def describe(paths: Paths, view: str, picture: Picture) -> dict[str, str]:
+    """Return the metadata of any file of a picture: its checkpoint, settings and code, with the link that opens it if
+    one can."""
+    z = picture.z.tolist()
+    settings: ViewParams | MovedCode = picture.params or MovedCode(picture.model, z)
+    origin = media.build_origin(codes.CHECKPOINTS.path(paths, picture.model), settings)
+    return origin | {"z": json.dumps(z)} | record_link(view, picture.params)
 
 
-def linkable(settings: Settings) -> Settings | None:
-    """Return the settings if a link can hold all that makes the picture, which it cannot of a user's own."""
-    return settings if settings.picture in codes.ENDS else None
+def record_link(view: str, params: ViewParams | None) -> dict[str, str]:
+    """Return the metadata by which a file opens its view; none if no link can."""
+    return links.record(f"vae.{view}", linkable(params))
 
 
-def about(paths: Paths, name: str, **more: object) -> dict[str, str]:
-    """Return the metadata of a file: the checkpoint with its provenance, and more."""
-    provenance = checkpoint.read_header(codes.CHECKPOINTS.path(paths, name)).provenance
-    return {"checkpoint": name, "provenance": json.dumps(provenance)} | {k: json.dumps(v) for k, v in more.items()}
+def linkable(params: ViewParams | None) -> ViewParams | None:
+    """Return parameters if a link can hold all that makes the picture, which it cannot of a user's own."""
+    return params if params and params.picture in codes.ENDS else None
 
 
 def _png(name: str, image: np.ndarray, metadata: dict[str, str]) -> Value:

@@ -3,7 +3,6 @@
 import json
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from playground.runtime import validation
@@ -11,7 +10,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.vae import answers, codes, interpolate
 from playground.tabs.vae.choice import Choice
-from playground.tabs.vae.codes import Settings
+from playground.tabs.vae.codes import ViewParams
 from playground.web.newest import Requests
 
 FIRST, UNOPENED = "traverse", ""  # names of the first view, and of none while the page opens
@@ -28,7 +27,7 @@ class Picture(NamedTuple):
 
     model: str
     z: Tensor  # the code (Z,)
-    settings: Settings | None  # settings that give this code, None if it was moved
+    params: ViewParams | None  # parameters with which its view shows it, None if its code was moved
 
 
 class Session(Requests):
@@ -61,19 +60,19 @@ class Session(Requests):
             UserError: there is none.
         """
         choice, stage = self.filled.get(self.selected), parse(text)
-        start = choice.start(paths) if choice else None
+        encoded = choice.encode(paths) if choice else None
         if self.selected in MOVABLE:
             model, z = read_code(paths, stage.get("code"))
-            if start and start.settings.model == model and torch.equal(z, start.z.clamp(-codes.LIMIT, codes.LIMIT)):
-                return Picture(model, z, start.settings)
+            if encoded and encoded.params.model == model and z.equal(encoded.z.clamp(-codes.LIMIT, codes.LIMIT)):
+                return Picture(model, z, encoded.params)
             return Picture(model, z, None)
-        if start is None:
+        if encoded is None:
             raise UserError("there is no picture on show: choose one, or open Traverse")
         if self.selected != "interpolate":
-            return Picture(start.settings.model, start.z, start.settings)
+            return Picture(encoded.params.model, encoded.z, encoded.params)
         text = str(stage.get("index"))
         index = validation.check_integer("frame", int(text) if text.isdecimal() else text, 0, interpolate.FRAMES - 1)
-        return Picture(start.settings.model, interpolate.ways(paths, start)["arc"][index], None)
+        return Picture(encoded.params.model, interpolate.latent_paths(paths, encoded)["arc"][index], encoded.params)
 
 
 def read_code(paths: Paths, text: object) -> tuple[str, Tensor]:
@@ -81,7 +80,7 @@ def read_code(paths: Paths, text: object) -> tuple[str, Tensor]:
     none."""
     params = parse(text)
     model = str(params.get("model"))
-    return model, answers.code(codes.load(paths, model), params.get("z"))
+    return model, answers.parse_code(codes.load(paths, model), params.get("z"))
 
 
 def parse(text: object) -> dict[str, object]:

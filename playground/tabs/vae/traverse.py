@@ -6,8 +6,8 @@ from playground.families import vae
 from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
 from playground.tabs.vae import answers, codes
-from playground.tabs.vae.choice import View
-from playground.tabs.vae.codes import Start
+from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, explorer, formula
 from playground.web.controls import Control
 from playground.web.explorer import Box, Dimension, Exploration
@@ -41,20 +41,21 @@ DIAGRAM = (
 
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
-    functions = [answers.answering(paths, function) for function in (answers.decode, answers.traverse)]
-    stage = explorer.build("vae-traverse", formula.render([FORMULA]), *functions)
+    functions = {"decode": answers.decode, "traverse": answers.traverse}
+    server_functions = [answers.answering(paths, name, function) for name, function in functions.items()]
+    stage = explorer.build("vae-traverse", formula.render([FORMULA]), *server_functions)
     explanation.build(HOW, vae.Model.forward)
     return [stage], []
 
 
-def show(paths: Paths, start: Start) -> list[object]:
+def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    name, about = start.settings.model, codes.about(paths, start.settings.model)
-    model, z = codes.load(paths, name), start.z.clamp(-codes.LIMIT, codes.LIMIT)
+    name, about = encoded.params.model, codes.about(paths, encoded.params.model)
+    model, z = codes.load(paths, name), encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
     exploration = Exploration(
-        name, z.tolist(), start.mu.tolist(), start.log_var.tolist(),
+        name, z.tolist(), encoded.mu.tolist(), encoded.log_var.tolist(),
         dimensions(model, codes.tracked(about.dataset, model)),
-        image=answers.image(start.x),
+        image=answers.image(encoded.x),
         decoded=answers.picture(model, z),
         traversal=answers.pack_image(codes.traversal(model, z)),
         columns=codes.VALUES,
@@ -76,4 +77,4 @@ def _dimension(i: int, kl: float, factor: str) -> Dimension:
     return Dimension(i, f"z{i + 1} · {caption}", dead)
 
 
-VIEW = View("Traverse", HINT, build, show)
+VIEW = ChoiceView("Traverse", HINT, build, show)
