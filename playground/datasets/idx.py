@@ -30,6 +30,7 @@ class IdxDataset:
     torchvision_name: str  # class of `torchvision.datasets` that downloads the files, and their folder
     transform: Callable[[Tensor], Tensor]  # function applied to images (N, 1, 28, 28) in [-1, 1]
     system_folder: Path | None = None  # folder of an operating system's package with the files, compressed by gzip
+    first_test: Path | None = None  # NPZ file of the first test images and labels, for which nothing is downloaded
     _cache: dict[tuple[Path, str], tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -37,8 +38,19 @@ class IdxDataset:
         self, root: str | Path, split: str = "train", download: bool = False, subset: slice = ALL
     ) -> tuple[Tensor, Tensor]:
         """Load a split, see `Loader`; the data are cached in memory, the images as bytes."""
-        images, labels = self._load_all(Path(root), split, download)
+        root = Path(root)
+        at_hand = None if _is_complete(self._raw(root)) else self._first_test(split, subset)
+        images, labels = at_hand or self._load_all(root, split, download)
         return self.transform(images[subset].float().div_(127.5).sub_(1)), labels[subset]
+
+    def _first_test(self, split: str, subset: slice) -> tuple[Tensor, Tensor] | None:
+        """Return the first test images, uint8 (n, 1, 28, 28), and labels, or None if they do not hold the subset."""
+        if split != "test" or not self.first_test:
+            return None
+        with np.load(self.first_test) as arrays:
+            images, labels = (torch.from_numpy(arrays[name]) for name in ("images", "labels"))
+        indices = range(SPLIT_SIZES[split])[subset]
+        return (images[:, None], labels.long()) if indices and max(indices) < len(images) else None
 
     def _load_all(self, root: Path, split: str, download: bool) -> tuple[Tensor, Tensor]:
         """Return all images, uint8 (N, 1, 28, 28), and labels of a split from the cache, or read them once."""

@@ -58,6 +58,9 @@ class UploadControls(NamedTuple):
         return [self.button.upload, self.correction.change]
 
 
+FETCHED = "One of 10,000, fetched when first asked for; the first 100 of MNIST (11 MB) come with the page."
+
+
 def build(
     name: str, kinds: Sequence[str], hint: str, dataset: Callable[..., Dataset], model: Sequence[Control] = ()
 ) -> ImagePicker:
@@ -67,10 +70,9 @@ def build(
         dataset: function of the value of `model` that returns the data set whose look uploads are given.
         model: the choice of a model, if there is one.
     """
-    hint += " Test images are of the data that the model learned from, fetched when first asked for (MNIST: 11 MB)."
     kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
     number = skip_preprocess(
-        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info="One of 10,000.", visible=False)
+        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info=FETCHED, visible=False)
     )
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:

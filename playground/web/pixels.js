@@ -9,6 +9,12 @@ export function paintPixels(canvas, {pixels, height, width, channels}) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
+// Returns the difference of two images of a size, bright where they differ.
+export function differenceOf(one, other) {
+  const [a, b] = [one, other].map(({pixels}) => decodeBytes(pixels));
+  return {...one, pixels: btoa(String.fromCharCode(...a.map((value, i) => Math.abs(value - b[i]))))};
+}
+
 // Returns the RGBA bytes of grey or RGB pixels.
 export function toRgba(bytes, channels) {
   const rgba = new Uint8ClampedArray((4 * bytes.length) / channels).fill(255);

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, expect
-from visitor import caption, eventually, nameless, next_value, open_again, pixels, ready, saved
+from visitor import caption, eventually, nameless, next_value, open_again, pixels, ready, saved, set_control
 
 from playground.datasets.scenes import BACKGROUNDS
 
@@ -106,6 +106,8 @@ def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:
 
 
 def test_any_prompt_is_drawn_and_nothing_of_it_is_html(page: Page) -> None:
+    set_control(page, "Pictures", "1")
+    set_control(page, "Steps", "4")
     for prompt in ("", "<img src=x onerror=alert(1)> другое 🍕", "zeppelin owl " * 20, "*<img src=x>* ёж"):
         before = ready(page, SCRUBBER)
         type_prompt(page, prompt)

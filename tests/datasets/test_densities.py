@@ -31,6 +31,7 @@ def integral(density: Density, function: Tensor, points: Tensor, area: float) ->
     return (p[:, None] * function).sum(0) * area
 
 
+@pytest.mark.slow
 def test_a_density_integrates_to_one_and_its_samples_have_its_moments(density: Density) -> None:
     points, area = lattice(density)
     mass = integral(density, torch.ones(1, 1, dtype=torch.float64), points, area)
@@ -49,6 +50,7 @@ def test_the_score_is_the_gradient_of_the_log_density(density: Density) -> None:
     torch.testing.assert_close(density.score(x.detach()), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.05, 0.5, 3.0])
 def test_noise_gives_a_density_with_the_right_score_and_samples(density: Density, sigma: float) -> None:
     noised = density.add_noise(sigma)

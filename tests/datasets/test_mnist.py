@@ -1,10 +1,16 @@
-"""Tests of the normalization of drawn digits."""
+"""Tests of the normalization of drawn digits, and of the digits that come with the page."""
+
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from playground.datasets import mnist
+from playground.datasets.download import DataError
+from playground.families import judge
+from playground.runtime import checkpoint
 
 
 def ink_box(image: torch.Tensor) -> tuple[int, int, int, int]:
@@ -50,3 +56,15 @@ SPECKS[1, 1] = SPECKS[-2, -2] = 255  # they vanish when the bounding box is scal
 def test_a_blank_drawing_is_refused(grey):
     with pytest.raises(ValueError, match="blank"):
         mnist.normalize(grey)
+
+
+def test_the_first_hundred_test_digits_need_no_files(tmp_path: Path) -> None:
+    images, labels = mnist.load(tmp_path, "test", subset=slice(100))
+    assert images.shape == (100, 1, 32, 32)
+    classifier = cast(judge.Model, checkpoint.load(checkpoint.WEIGHTS / "judge-digits.safetensors"))
+    assert (classifier(images).argmax(1) == labels).float().mean() >= 0.97
+    assert torch.equal(mnist.load(tmp_path, "test", subset=slice(18, 19))[0], images[18:19])
+    with pytest.raises(DataError):
+        mnist.load(tmp_path, "test", subset=slice(99, 101))
+    with pytest.raises(DataError):
+        mnist.load(tmp_path, "train", subset=slice(1))

@@ -64,6 +64,7 @@ def digits() -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_judge_reads_photographs_as_it_reads_the_clean_digits(digits):
     judge = checkpoint.load(checkpoint.WEIGHTS / "judge-digits.safetensors")

@@ -99,6 +99,7 @@ def test_random_training_images_depend_on_the_rng_alone(rendered: Dataset, tmp_p
     assert not torch.equal(images, sample(6, make_rng(2)))
 
 
+@pytest.mark.slow
 @no_font
 def test_training_images_of_emoji_leave_out_the_holdout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     glyphs = emoji.load(tmp_path)

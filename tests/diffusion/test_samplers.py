@@ -70,6 +70,7 @@ RUNS = [("ddim", 100, 0.0), ("ddim", 200, 1.0), ("ddpm", 200, 1.0), ("ddpm-large
         ("heun", 50, 0.0)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [linear(), cosine()], ids=["linear", "cosine"])
 @pytest.mark.parametrize(("sampler", "n_steps", "eta"), RUNS)
 def test_samples_of_an_exact_gaussian_have_its_mean_and_covariance(sampler, n_steps, eta, schedule):
@@ -79,6 +80,7 @@ def test_samples_of_an_exact_gaussian_have_its_mean_and_covariance(sampler, n_st
     torch.testing.assert_close(x.T.cov(), truth.cov, atol=0.02, rtol=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "n_steps", "eta"), RUNS)
 def test_samples_of_an_exact_mixture_have_its_weights_means_and_covariances(sampler, n_steps, eta):
     schedule = cosine()

@@ -117,6 +117,7 @@ sys.exit(before != {name: tensor.tolist() for name, tensor in model.state_dict()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["cut", "written over"])
 def test_a_loaded_model_owns_its_memory(path, change):
     """The test runs in a process of its own, since truncating a memory-mapped file would kill it."""
@@ -163,6 +164,7 @@ def test_the_digest_depends_on_family_config_and_tensors_alone(path, name):
     assert len(before) == 64
 
 
+@pytest.mark.slow
 def test_every_shipped_checkpoint_loads_and_has_its_provenance():
     for shipped in checkpoint.find():
         provenance = checkpoint.read_header(shipped).provenance
@@ -170,6 +172,7 @@ def test_every_shipped_checkpoint_loads_and_has_its_provenance():
         assert all(tensor.isfinite().all() for tensor in checkpoint.load(shipped).state_dict().values()), shipped.name
 
 
+@pytest.mark.slow
 def test_loading_shipped_checkpoints_does_not_import_dynamo() -> None:
     """Some operations on `meta` import torch._dynamo, which takes more than a second; open_clip imports it anyway."""
     load_all = (

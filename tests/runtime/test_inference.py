@@ -46,6 +46,7 @@ assert threads == [cores, cores, 1, 1, cores], threads
 """
 
 
+@pytest.mark.slow
 def test_only_the_worker_thread_has_several_cores() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, env={**os.environ, "OMP_NUM_THREADS": "3"})
 

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import {cellAt, describeDimension, nextCell, sourceOf} from '../../playground/web/explorer/posterior.js';
+import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from '../../playground/web/explorer/posterior.js';
 import {curveData} from '../../playground/web/lab/curve.js';
 import {colourField, decodeCoordinates, pixelScale} from '../../playground/web/lab/plane.js';
 import {clamp, decodeBytes, formatNumber} from '../../playground/web/numbers.js';
-import {toRgba} from '../../playground/web/pixels.js';
+import {differenceOf, toRgba} from '../../playground/web/pixels.js';
 import {
   clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel,
 } from '../../playground/web/plane/geometry.js';
@@ -117,4 +117,14 @@ test('arrow keys lead from cell to cell of a traversal and stop at its border', 
   assert.deepEqual(nextCell('ArrowUp', [0, 5], 10, 11), [0, 5]);
   assert.deepEqual(nextCell('ArrowRight', [3, 10], 10, 11), [3, 10]);
   assert.equal(nextCell('Tab', [3, 3], 10, 11), null);
+});
+
+test('a bar covers a mean and a deviation on its track, and does not leave it', () => {
+  assert.equal(intervalStyle(0, 1, 4), 'left:37.5%;width:25.0%');
+  assert.equal(intervalStyle(4, 1, 4), 'left:87.5%;width:12.5%');
+});
+
+test('the difference of two images is bright where they differ', () => {
+  const image = (...bytes) => ({pixels: btoa(String.fromCharCode(...bytes)), width: 3, height: 1, channels: 1});
+  assert.deepEqual(differenceOf(image(0, 10, 255), image(0, 30, 0)), image(0, 20, 255));
 });

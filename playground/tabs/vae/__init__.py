@@ -1,5 +1,6 @@
 """The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
 
+from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
 
@@ -34,7 +35,7 @@ class VAETab(View):
         self.components: dict[str, list[Control]] = {}  # that each view fills
         self.end_controls: list[Control] = []  # of the other end of a path
         with gr.Row(elem_classes="tab-body"):
-            with gr.Column(scale=1, min_width=260, elem_classes="controls"):
+            with controls.column():
                 self.model = codes.CHECKPOINTS.build(paths, info="Each has a latent code of its own.")
                 self.image = image_picker.build(
                     "vae",
@@ -44,7 +45,7 @@ class VAETab(View):
                     [self.model],
                 )
                 self.seed, self.new_seed = controls.seed("The same seed gives the same code from the prior.")
-            with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+            with controls.stage_column():
                 controls.settings_button()
                 self.notice = gr.HTML(visible=False)  # what is wrong with the address
                 self._build_views()
@@ -109,6 +110,8 @@ class VAETab(View):
         name, tab = (view, f"vae.{view}") if view in VIEWS else (FIRST, "vae")
         session.selected = name
         params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, ViewParams, tab, request)
+        with suppress(UserError):  # which `show` reports
+            params = params if has_link else codes.first_params(self.paths, params)
         outputs = self.show(session, *Choice.from_params(params), address=has_link, wrong=wrong)
         model, kind, *others = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
         return [*outputs, model, self.kinds(params.model, kind), *others]

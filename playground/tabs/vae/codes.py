@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from playground.datasets import mnist
 from playground.datasets.dataset import Dataset
 from playground.datasets.registry import class_names_of, dataset_of
 from playground.families import vae
@@ -23,6 +24,7 @@ from playground.web.image_picker import NO_SOURCES, Sources
 PRIOR = "From the prior"
 KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a path from the chosen image
+FIRST_DIGIT = 18  # test digit whose reconstruction differs visibly
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 
@@ -56,6 +58,14 @@ class EncodedImage(NamedTuple):
     mu: Tensor
     log_var: Tensor
     z: Tensor  # the code that is shown first (Z,): mu, or the code that the prior gave
+
+
+def first_params(paths: Paths, params: ViewParams) -> ViewParams:
+    """Return the parameters of the first image of a model: a test digit if it learned digits, of which some come with
+    the page, otherwise a code from the prior."""
+    if about(paths, params.model).dataset is mnist.DATASET:
+        return replace(params, picture=image_picker.TEST_IMAGE, number=FIRST_DIGIT)
+    return params
 
 
 def load(paths: Paths, name: object) -> vae.Model:

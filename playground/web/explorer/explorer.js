@@ -3,13 +3,15 @@
 
 import {make} from '../dom.js';
 import {rememberLayers} from '../layers.js';
-import {paintPixels} from '../pixels.js';
+import {differenceOf, paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {drawDiagram} from '../diagram/diagram.js';
-import {cellAt, describeDimension, nextCell, sourceOf} from './posterior.js';
+import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from './posterior.js';
 
 const MAX_WIDTH = 224; // CSS pixels of an image
 const FIRST_SLIDERS = 6; // those of the dimensions that say most; the others are folded
+const CAPTION = 'Bars below the sliders: what the encoder says of each number of the code (μ ± σ), over the prior (0 ± 1). '
+  + 'The first numbers tell most about the image.';
 const IMAGE_BOXES = ['image', 'decoded'];
 const NUMBER_BOXES = ['posterior', 'code'];
 
@@ -22,6 +24,7 @@ const view = {
   cell: [0, 0], // row and column of the traversal figure, where the keys have led
   sliders: [],
   boxes: {}, // of the diagram, by what they show
+  images: {}, // by the name of their figures
 };
 
 const decode = requestTo('decode', (image) => {
@@ -51,6 +54,9 @@ function showImage(name, image) {
   paintPixels(canvas, image);
   canvas.style.width = `${Math.max(1, Math.floor(MAX_WIDTH / image.width)) * image.width}px`;
   if (view.boxes[name]) paintPixels(view.boxes[name].canvas, image);
+  view.images[name] = image;
+  const {image: original, decoded} = view.images;
+  if (name === 'decoded') showImage('difference', differenceOf(original, decoded));
 }
 
 // Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code
@@ -97,6 +103,12 @@ function makeSlider({index, label, dead}) {
     range.value = view.z[index];
     output.value = view.z[index].toFixed(2);
   };
+  const bars = [['prior', 0, 1], ['posterior', view.value.mu[index], Math.exp(view.value.log_var[index] / 2)]].map(
+    ([className, mean, deviation]) => {
+      const bar = make('i', {className});
+      bar.style.cssText = intervalStyle(mean, deviation, view.value.limit);
+      return bar;
+    });
   range.addEventListener('input', () => {
     view.dimension = index;
     view.z[index] = Number(range.value);
@@ -104,7 +116,8 @@ function makeSlider({index, label, dead}) {
     update(false);
   });
   range.addEventListener('change', () => update(true));
-  return {label: make('label', {className: dead ? 'dead' : ''}, text, range, output), update: updateSlider};
+  const track = make('span', {className: 'track'}, range, ...bars);
+  return {label: make('label', {className: dead ? 'dead' : ''}, text, track, output), update: updateSlider};
 }
 
 // Goes to the code of the traversal figure's cell that was clicked.
@@ -186,7 +199,7 @@ function load() {
   showImage('decoded', value.decoded);
   paintPixels(find('.traversal canvas'), value.traversal);
   showNumbers();
-  showCaption(`The first dimensions carry the most information about the image, in nats. ${value.caveat}`);
+  showCaption(`${CAPTION} ${value.caveat}`);
   element.dataset.ready = value.id;
 }
 

@@ -11,6 +11,12 @@ export function describeDimension(index, mu, logVar, z) {
   return {i: index + 1, mu: fixed(mu, 3), sigma: sigma.toPrecision(3), z: fixed(z, 2), kl: fixed(kl, 2)};
 }
 
+// Returns the style that lets a bar cover mean ± deviation on a track from -limit to limit.
+export function intervalStyle(mean, deviation, limit) {
+  const [left, right] = [mean - deviation, mean + deviation].map((z) => (50 * (clamp(z, -limit, limit) + limit)) / limit);
+  return `left:${left.toFixed(1)}%;width:${(right - left).toFixed(1)}%`;
+}
+
 // Returns where a code comes from: μ, the mean of the image's posterior; the prior; or the user, who moved it.
 export function sourceOf(z, {z: chosen, mu}) {
   if (String(z) === String(mu)) return 'μ';
