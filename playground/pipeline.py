@@ -15,7 +15,7 @@ from tqdm import tqdm
 from playground.export import media
 from playground.runtime import checkpoint, inference, pictures
 from playground.runtime.family import Family, get_family
-from playground.runtime.recording import record_images
+from playground.runtime.recording import record_images, subsample
 from playground.runtime.run import BATCH, Frame, sample_batches
 from playground.runtime.validation import UserError
 
@@ -28,9 +28,9 @@ class Pipeline:
     """Checkpoint of a generative model, ready to sample.
 
     Attributes:
-        path: file of the checkpoint.
-        family: family of the model.
-        model: the model in evaluation mode, which nothing else shares; it may be fine-tuned.
+        path: File of the checkpoint.
+        family: Family of the model.
+        model: The model in evaluation mode, which nothing else shares; it may be fine-tuned.
     """
 
     path: Path
@@ -41,12 +41,12 @@ class Pipeline:
         """Return a run; it computes nothing before its frames or images are needed.
 
         Args:
-            first: index of the first image; image i depends on (seed, i) alone.
-            prompts: prompts, one for each image, in families that take them.
-            settings: fields of the family's `Settings`, which are the flags of the command line.
+            first: Index of the first image; image i depends on (seed, i) alone.
+            prompts: Prompts, one for each image, in families that take them.
+            settings: Fields of the family's `Settings`, which are the flags of the command line.
 
         Raises:
-            UserError: the family makes no pictures, a setting is not valid, or a prompt is not understood.
+            UserError: The family makes no pictures, a setting is not valid, or a prompt is not understood.
         """
         if self.family.sample is None or self.family.Settings is None:
             raise UserError(f"{self.path.stem} makes no pictures")
@@ -60,12 +60,12 @@ def load(name: str | Path, device: str = "cpu") -> Pipeline:
     """Load a checkpoint.
 
     Args:
-        name: name of a checkpoint in the folder of the weights, or path of a file that ends in .safetensors.
-        device: device of the model, such as cpu or cuda.
+        name: Name of a checkpoint in the folder of the weights, or path of a file that ends in .safetensors.
+        device: Device of the model, such as cpu or cuda.
 
     Raises:
-        UserError: there is no such device.
-        CheckpointError: missing, damaged, or its tensors do not fit its config or are not finite.
+        UserError: There is no such device.
+        CheckpointError: Missing, damaged, or its tensors do not fit its config or are not finite.
     """
     inference.check_device(device)
     path = Path(name) if Path(name).suffix == ".safetensors" else checkpoint.WEIGHTS / f"{name}.safetensors"
@@ -77,7 +77,7 @@ def read_prompts(path: Path, family: Family, settings: Any, prompts: Sequence[st
     """Return settings and prompts in the words that the model of a checkpoint knows, and print how they were read.
 
     Raises:
-        UserError: a prompt is not understood.
+        UserError: A prompt is not understood.
     """
     if family.read_prompts is None:
         return settings, list(prompts)
@@ -99,10 +99,10 @@ class Run:
     """Run of a sampler. Iterating over it yields its frames, the same ones each time.
 
     Attributes:
-        pipeline: checkpoint that is sampled.
+        pipeline: Checkpoint that is sampled.
         settings: `Settings` of its family.
-        first: index of the first image.
-        prompts: prompts, one for each image; none if all have the one in the settings.
+        first: Index of the first image.
+        prompts: Prompts, one for each image; none if all have the one in the settings.
     """
 
     pipeline: Pipeline
@@ -145,7 +145,7 @@ class Run:
         """Sample, and write a grid (.png), the images with their conditions (.npz), or the frames (.gif).
 
         Raises:
-            UserError: the file cannot hold such a run, or cannot be written.
+            UserError: The file cannot hold such a run, or cannot be written.
         """
         path, family = Path(out), self.pipeline.family
         check_out(path, family, self.settings.n)
@@ -161,10 +161,9 @@ class Run:
     def _repr_png_(self) -> bytes:
         """Draw a run in a notebook: a row for each of the first images, from the first frame to the last."""
         few = replace(self.settings, n=min(self.settings.n, ROWS))
-        frames = np.stack([self.to_images(frame) for frame in self._frames(few, self.first)])  # (F, N, H, W, C)
-        columns = np.linspace(0, len(frames) - 1, min(len(frames), COLUMNS)).round().astype(int)
-        cells = frames[columns].swapaxes(0, 1).reshape(-1, *frames.shape[2:])
-        image = pictures.to_pil(pictures.magnify(pictures.make_grid(cells, len(columns), gap=1)))
+        frames = subsample([self.to_images(frame) for frame in self._frames(few, self.first)], COLUMNS)
+        cells = np.stack(frames, axis=1).reshape(-1, *frames[0].shape[1:])  # (N F, H, W, C)
+        image = pictures.to_pil(pictures.magnify(pictures.make_grid(cells, len(frames), gap=1)))
         image.save(content := io.BytesIO(), "PNG")
         return content.getvalue()
 

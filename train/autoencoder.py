@@ -31,9 +31,9 @@ class Recipe(Options):
     lr: float = 1e-3
     decay: float = 0.7
     picture_every: int = 2_000
-    config: autoencoder.Config = field(default_factory=autoencoder.Config)  # settings of the model.
-    core: bool = True  # learn only the emoji of `emoji.CORE` rather than all of the font.
-    kl_weight: float = 1e-4  # weight of the KL divergence, per value of the latents.
+    config: autoencoder.Config = field(default_factory=autoencoder.Config)  # Settings of the model.
+    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
+    kl_weight: float = 1e-4  # Weight of the KL divergence, per value of the latents.
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -33,10 +33,10 @@ class Recipe(Options):
     decay: float = 0.7
     cycles: int = 3
     weight_decay: float = 0.1
-    # settings of the model; its vocabulary is that of the captions.
+    # Settings of the model; its vocabulary is that of the captions.
     config: clip.Config = field(default_factory=clip.Config)
-    core: bool = True  # learn only the emoji of `emoji.CORE` rather than all of the font.
-    # fraction of the scenes that have two emoji, whose order is learned from captions with exchanged names.
+    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
+    # Fraction of the scenes that have two emoji, whose order is learned from captions with exchanged names.
     of_two: float = 0.5
 
     def __post_init__(self) -> None:

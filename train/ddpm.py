@@ -30,9 +30,9 @@ class Recipe(ImageOptions):
     steps: int = 23_400
     lr: float = 6e-4
     cycles: int = 2
-    # settings of the model; it has no more classes than the data.
+    # Settings of the model; it has no more classes than the data.
     config: ddpm.Config = field(default_factory=lambda: ddpm.Config(prediction="v"))
-    class_dropout: float = 0.1  # fraction of the classes dropped in training, for classifier-free guidance.
+    class_dropout: float = 0.1  # Fraction of the classes dropped in training, for classifier-free guidance.
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from playground.runtime import files
 from playground.runtime.rng import make_rng
-from train.log import ProgressLog, loss_values
+from train.log import ProgressLog, check_losses
 from train.run import Run, Step
 
 N_VALIDATION = 256  # held-out items whose loss is logged
@@ -28,32 +28,32 @@ def fit(
 ) -> Iterator[Step]:
     """Yield the steps of a run until it is finished or paused; progress bar, log, pictures and state are kept here.
 
-    The recipe minimises the losses of a step, which is yielded once for each batch that it accumulates; then the
+    The recipe minimizes the losses of a step, which is yielded once for each batch that it accumulates; then the
     learning rate and the moving average are updated.
 
     Args:
         picture: Draws a picture of the averaged model.
-        loss: Computes the loss of a model and a batch, `loss(model, *batch, rng)`, for validation.
-        test: Held-out data, each (N, ...), on whose first items the loss of the averaged model is logged now and then,
-            with the same random numbers each time; none by default.
+        loss: Computes the loss for validation, `loss(model, *batch, rng)`, with the same random numbers each time.
+        test: Held-out data, each (N, ...); the averaged model's loss on their first items is logged now and then.
 
     Raises:
+        UserError: A loss is NaN, or a file cannot be written.
         KeyboardInterrupt: After Ctrl-C, once the state is saved.
     """
     options, pause = run.options, False
     run.clock.start()
     with _interruptible() as interrupted, ProgressLog(run) as log:
         while not (run.is_finished or pause):
-            for step in run.steps():  # the last one is logged
+            for step in run.batches():  # the last one is logged
                 yield step
             run.finish_step()
             log.bar.update()
             validation = _examine(run, picture, loss, test)
             if run.step % options.log_every == 0 or run.is_finished or validation:
                 log.write(step, validation)
-            pause = _is_pause(run, interrupted)
+            pause = _should_pause(run, interrupted)
             if pause or run.step % options.save_every == 0 or run.is_finished:
-                loss_values(step)
+                check_losses(step)
                 run.save()
     run.accelerator.end_training()
     if not run.is_finished:
@@ -68,7 +68,7 @@ def publish(run: Run, finalize: Callable[[Path], None] | None = None) -> Path | 
     if not (run.is_finished and run.accelerator.is_main_process):
         return None
     if finalize:
-        finalize(run.exported)
+        finalize(run.checkpoint_path)
     return run.publish()
 
 
@@ -87,14 +87,14 @@ def _examine(
     return {"validation_loss": float(loss(run.ema.module, *batch, make_rng(options.seed)))}
 
 
-def _is_pause(run: Run, interrupted: threading.Event) -> bool:
+def _should_pause(run: Run, interrupted: threading.Event) -> bool:
     """Return true if it is time to pause, or Ctrl-C was pressed.
 
     Several processes decide together, at the steps of the log: otherwise some would wait for the others for ever.
     """
     options, accelerator, is_due = run.options, run.accelerator, run.step % run.options.log_every == 0
-    over = options.pause_after is not None and run.clock.session_seconds > 60 * options.pause_after
-    pause = (is_due and over) or interrupted.is_set()
+    is_time_up = options.pause_after is not None and run.clock.session_seconds > 60 * options.pause_after
+    pause = (is_due and is_time_up) or interrupted.is_set()
     if accelerator.num_processes == 1:
         return pause
     return is_due and bool(accelerator.reduce(torch.tensor(float(pause), device=accelerator.device), "sum"))

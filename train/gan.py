@@ -1,6 +1,6 @@
 """The recipes of the adversarial networks: every loss on the same digits, in the same order, from the same weights.
 
-Three recipes also change the networks: spectral normalisation, class conditioning, and progressive growing.
+Three recipes also change the networks: spectral normalization, class conditioning, and progressive growing.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from accelerate import PartialState
 from PIL import Image
 from torch import Tensor
 
@@ -46,10 +47,10 @@ class Recipe(Options):
     weight_decay: float = 0.0
     clip_norm: float = 1e6
     save_every: int = 200
-    config: Config = field(default_factory=Config)  # settings of both networks.
-    objective: Objective = field(default_factory=Objective)  # the losses and their regularisers.
-    stacked: bool = False  # put a digit into each of three channels, which makes 1,000 modes (Metz 2017, section 3.3).
-    judge: Path = JUDGE  # the checkpoint that classifies the samples of the history.
+    config: Config = field(default_factory=Config)  # Settings of both networks.
+    objective: Objective = field(default_factory=Objective)  # The losses and their regularizers.
+    stacked: bool = False  # Put a digit into each of three channels, which makes 1,000 modes (Metz 2017, section 3.3).
+    judge: Path = JUDGE  # The checkpoint that classifies the samples of the history.
 
     @property
     def data_description(self) -> str:
@@ -65,7 +66,7 @@ def _digits(variant: str, objective: Objective, config: Config = PLAIN) -> Recip
 
 def _stacked(variant: str, objective: Objective, spectral: bool = False) -> Recipe:
     """Return the recipe of a short run, long enough to see which losses keep the modes."""
-    name, config = f"gan-stacked-{variant}", Config(3, spectral=spectral)
+    name, config = f"gan-stacked-{variant}", Config(channels=3, spectral=spectral)
     return Recipe(name, steps=3_000, objective=objective, stacked=True, config=config, out=MEASURED_FOLDER)
 
 
@@ -98,18 +99,12 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     """Start or resume training, and write its history beside the checkpoint; return the path of that once it is
     finished. Images are (N, C, H, W) in [-1, 1], with labels (N,); MNIST by default. Raise UserError for several
     processes, a checkpoint to start from, or accumulation: none works for these networks."""
+    _check_options(recipe)
     digits = data or main_process_first(lambda: mnist.load(recipe.data, "train", download=True))
     check_config(recipe.config, size=digits[0].shape[-1], channels=3 if recipe.stacked else digits[0].shape[1])
     if not recipe.stacked:
         checkpoint.load(recipe.judge, family="judge")  # fail before the training, not after it
     run = Run(recipe, lambda: gan.Model(recipe.config), players=PLAYERS, caller_data=data is not None)
-    if run.accelerator.num_processes > 1:
-        raise UserError("adversarial networks train in one process here: start one without a launcher")
-    if recipe.start:
-        raise UserError("adversarial networks are trained from the first step on, for their history: leave out --start")
-    if recipe.accumulate > 1:
-        raise UserError("adversarial networks take turns after every batch: leave out --accumulate")
-
     if recipe.objective.clip:
         run.after_update(lambda model: clip_weights(cast(gan.Model, model).discriminator, recipe.objective.clip))
     for step in fit(run, _picture):
@@ -119,7 +114,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     if recipe.stacked:
         return publish(run)
     test, _ = data or mnist.load(recipe.data, "test", download=True)
-    path = publish(run, lambda exported: finalize(exported, test))
+    path = publish(run, lambda checkpoint_path: finalize(checkpoint_path, test))
     if path:
         judge = Judge(recipe.judge, mnist.DATASET, test)
         gan_run_history = gan_history.build_history(recipe, run.step, judge, *digits)
@@ -127,23 +122,34 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     return path
 
 
+def _check_options(recipe: Recipe) -> None:
+    """Check that a recipe asks for nothing that does not work for these networks, or raise UserError."""
+    if PartialState().num_processes > 1:
+        raise UserError("adversarial networks train in one process here: start one without a launcher")
+    if recipe.start:
+        raise UserError("adversarial networks are trained from the first step on, for their history: leave out --start")
+    if recipe.accumulate > 1:
+        raise UserError("adversarial networks take turns after every batch: leave out --accumulate")
+
+
 def take_turns(run: Run, step: Step, images: Tensor, labels: Tensor) -> None:
-    """Take a step of the discriminator and then one of the generator, on the same of all digits (N, C, H, W) and their
-    classes (N,)."""
+    """Take a step of the discriminator and then one of the generator, on the same batch of the digits (N, C, H, W) and
+    their classes (N,)."""
     recipe, model = cast(Recipe, run.options), cast(gan.Model, run.model)
-    index, stage = step.indices(len(images)), gan.growth_stage(recipe.config, run.progress)
+    stage = gan.growth_stage(recipe.config, run.progress)
+    digits, y = step.batch(images, labels)
     for player in PLAYERS:
-        x = stack(images, index, step.rng) if recipe.stacked else images[index]
-        x, y = (part.to(run.accelerator.device) for part in (x, labels[index]))
+        x = stack(digits, images, step.rng) if recipe.stacked else digits
         with run.accelerator.autocast():
             loss = PLAYER_LOSSES[player](model, x, y, recipe.objective, step.rng, stage)
         step.minimize(loss, player)
 
 
-def stack(images: Tensor, index: Tensor, rng: torch.Generator) -> Tensor:
-    """Stack digits (N, 1, H, W) as channels of pictures (B, 3, H, W): those at an index (B,), and two random ones."""
-    second, third = torch.randint(len(images), (2, len(index)), generator=rng)
-    return torch.cat([images[index], images[second], images[third]], dim=1)
+def stack(x: Tensor, images: Tensor, rng: torch.Generator) -> Tensor:
+    """Stack digits (B, 1, H, W), each with two random ones of all (N, 1, H, W), as channels of pictures (B, 3, H, W),
+    on the device of the digits."""
+    second, third = torch.randint(len(images), (2, len(x)), generator=rng)
+    return torch.cat([x, images[second].to(x), images[third].to(x)], dim=1)
 
 
 def finalize(path: Path, images: Tensor) -> None:

@@ -26,7 +26,7 @@ class Recipe(DatasetOptions):
     warmup: int = 200
     decay: float = 0.7
     ema: float = 0.99
-    config: judge.Config = field(default_factory=judge.Config)  # settings of the model.
+    config: judge.Config = field(default_factory=judge.Config)  # Settings of the model.
 
 
 RECIPES = [Recipe()]

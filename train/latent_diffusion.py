@@ -44,14 +44,14 @@ class Recipe(Options):
     warmup: int = 200
     decay: float = 0.6
     cycles: int = 8
-    config: Config = field(default_factory=Config)  # settings of the U-Net.
-    core: bool = True  # learn only the emoji of `emoji.CORE` rather than all of the font.
-    scenes: int = 200_000  # number of scenes that are rendered and encoded.
-    of_two: float = 0.5  # fraction of the scenes that have two emoji, which are harder to learn.
-    dropout: float = 0.1  # fraction of the captions dropped in training, for classifier-free guidance.
-    clip: str = ""  # architecture of OpenCLIP whose text encoder replaces `clip-emoji`; none by default.
-    clip_weights: str = ""  # weights of that architecture, such as laion2b_s34b_b79k, or the path of a file.
-    parts: Path = checkpoint.WEIGHTS  # folder of the autoencoder and of `clip-emoji`.
+    config: Config = field(default_factory=Config)  # Settings of the U-Net.
+    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
+    scenes: int = 200_000  # Number of scenes that are rendered and encoded.
+    of_two: float = 0.5  # Fraction of the scenes that have two emoji, which are harder to learn.
+    dropout: float = 0.1  # Fraction of the captions dropped in training, for classifier-free guidance.
+    clip: str = ""  # Architecture of OpenCLIP whose text encoder replaces `clip-emoji`; none by default.
+    clip_weights: str = ""  # Weights of that architecture, such as laion2b_s34b_b79k, or the path of a file.
+    parts: Path = checkpoint.WEIGHTS  # Folder of the autoencoder and of `clip-emoji`.
 
     def __post_init__(self) -> None:
         super().__post_init__()

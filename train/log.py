@@ -34,7 +34,7 @@ class ProgressLog:
     def write(self, step: Step, validation: dict[str, float]) -> None:
         """Write a row for a step, with losses on held-out data if they were computed, or raise UserError if a loss is
         NaN."""
-        losses, run = loss_values(step), self.run
+        losses, run = check_losses(step), self.run
         n = (run.step - self.first_step) * run.options.batch_size * run.options.accumulate
         speed = n / run.clock.session_seconds
         norms = {f"{name}_gradient": float(norm) for name, norm in step.norms.items()}
@@ -52,8 +52,8 @@ class ProgressLog:
                 file.write(json.dumps({"step": run.step, **row}) + "\n")
 
 
-def loss_values(step: Step) -> dict[str, float]:
-    """Return the losses of a step as numbers; raise UserError if one is NaN, so that the state is not worth keeping."""
+def check_losses(step: Step) -> dict[str, float]:
+    """Return the losses of a step as numbers, or raise UserError if one is NaN: then its state is not worth keeping."""
     losses = {name: float(loss) for name, loss in step.losses.items()}
     if any(loss != loss for loss in losses.values()):
         raise UserError(f"the loss is not a number at step {step.index + 1}: lower --lr, or train with --precision no")

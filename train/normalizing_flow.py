@@ -36,9 +36,9 @@ class Recipe(Options):
     decay: float = 0.9
     optimizer: Optimizer = "muon"
     save_every: int = 937
-    # checkpoint of a smaller flow to start from, by a function-preserving expansion; none by default.
+    # Checkpoint of a smaller flow to start from, by a function-preserving expansion; none by default.
     narrower: Path | None = None
-    config: normalizing_flow.Config = field(default_factory=normalizing_flow.Config)  # settings of the model.
+    config: normalizing_flow.Config = field(default_factory=normalizing_flow.Config)  # Settings of the model.
 
     @property
     def data_description(self) -> str:
@@ -46,7 +46,7 @@ class Recipe(Options):
 
 
 RECIPES = [Recipe()]
-DRAWS = 16  # samples of the dequantisation noise for each test digit
+DRAWS = 16  # samples of the dequantization noise for each test digit
 
 
 def train(recipe: Recipe, images: Tensor | None = None, test: Tensor | None = None) -> Path | None:
@@ -74,7 +74,7 @@ def _digits(data: Path, split: str) -> Tensor:
 
 
 def build_model(config: normalizing_flow.Config, x: Tensor, narrower: Path | None = None) -> normalizing_flow.Model:
-    """Build a model whose actnorms are initialised on a first batch (B, C, H, W), or one expanded from a checkpoint;
+    """Build a model whose actnorms are initialized on a first batch (B, C, H, W), or one expanded from a checkpoint;
     raise UserError if that cannot be expanded."""
     model, eps = normalizing_flow.Model(config), torch.randn(x.shape, generator=make_rng(0))
     if narrower:
@@ -127,9 +127,9 @@ def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
     """Measure the likelihood of images (N, C, H, W), unpadded, and the error of the inverse.
 
     Returns:
-        In bits per dimension, the bound of one draw of the dequantisation noise ("bits"), and the tighter one of
+        In bits per dimension, the bound of one draw of the dequantization noise ("bits"), and the tighter one of
         `DRAWS` draws ("bits_tight"; Burda 2016, "Importance weighted autoencoders", eq. 8); and the largest error of a
-        dequantised picture, in [-1, 1], taken to z and back, in double precision ("round_trip") and in single
+        dequantized picture, in [-1, 1], taken to z and back, in double precision ("round_trip") and in single
         ("round_trip_single").
     """
     model: normalizing_flow.Model = device.load(path)
@@ -152,7 +152,7 @@ def measure(path: Path, x: Tensor, batch: int = 250) -> dict[str, float]:
 
 
 def round_trip(model: normalizing_flow.Model, x: Tensor, eps: Tensor) -> float:
-    """Return the largest error of pictures (B, C, H, W) that are dequantised by eps ~ N(0, I), taken to z and back."""
+    """Return the largest error of pictures (B, C, H, W) that are dequantized by eps ~ N(0, I), taken to z and back."""
     frames = list(model.encode_steps(model.dequantize(x, eps).y))
     frames.append(last_frame(model.decode_steps(frames[-1].x)))
     before, after = (normalizing_flow.logits_to_images(frame.x) for frame in (frames[0], frames[-1]))

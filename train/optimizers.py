@@ -1,4 +1,4 @@
-"""The optimisers that a recipe can choose."""
+"""The optimizers that a recipe can choose."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal

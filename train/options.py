@@ -13,7 +13,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 from playground.datasets.dataset import Dataset
 from playground.datasets.image_folder import read_image_folder
-from playground.datasets.registry import get_dataset
+from playground.datasets.registry import DATASETS, get_dataset
 from playground.runtime import checkpoint, validation
 from playground.runtime.checkpoint import JSONObject
 from playground.runtime.validation import UserError
@@ -33,6 +33,8 @@ REALS = {
     "weight_decay": (0.0, 100.0),
     "clip_norm": (1e-6, 1e9),
     "ema": (0.0, 1.0),
+    "minutes": (0.01, 1e6),
+    "pause_after": (0.0, 1e6),
 }
 BETA = (0.0, 0.999999)
 
@@ -42,36 +44,35 @@ class Options:
     """Options that every recipe shares.
 
     Attributes:
-        name: name of the checkpoint, and of the folder of the run.
-        steps: optimiser steps of the whole run.
-        batch_size: images of a batch, over all processes.
-        accumulate: batches whose mean gradient makes a step, as one batch so many times as large would.
-        lr: largest learning rate.
-        warmup: steps over which the learning rate rises at the start of a cycle; at most an eighth of the run.
-        decay: fraction of a cycle, at its end, over which the learning rate falls to 0.
-        cycles: equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR"); fewer in a
+        name: Name of the checkpoint, and of the folder of the run.
+        steps: Optimizer steps of the whole run.
+        batch_size: Images of a batch, over all processes.
+        accumulate: Batches whose mean gradient makes a step, as one batch so many times as large would.
+        lr: Largest learning rate.
+        warmup: Steps over which the learning rate rises at the start of a cycle; at most an eighth of the run.
+        decay: Fraction of a cycle, at its end, over which the learning rate falls to 0.
+        cycles: Equal parts of the run, each with this course of the learning rate (Loshchilov 2017, "SGDR"); fewer in a
             run too short for them, see `warmup`.
-        optimizer: adamw or muon, see `train.optimizers`.
-        betas: betas of AdamW, to which Muon leaves some of the weights.
-        weight_decay: decoupled weight decay (Loshchilov 2019).
-        clip_norm: largest norm of the gradient.
-        ema: largest decay of the moving average of the weights, which is what ships; it warms up to that.
-        precision: bf16 or fp16, mixed precision with bfloat16 or, on GPUs without it, with float16; or no, single
-            precision.
-        compile: use torch.compile (a minute to start, then faster).
-        minutes: train to the end in so many minutes instead of `steps`: the learning rate follows the clock, in one
+        optimizer: Either adamw or muon, see `train.optimizers`.
+        betas: Betas of AdamW, to which Muon leaves some of the weights.
+        weight_decay: Decoupled weight decay (Loshchilov 2019).
+        clip_norm: Largest norm of the gradient.
+        ema: Largest decay of the moving average of the weights, which is what ships; it warms up to that.
+        precision: Mixed precision by bf16 (bfloat16) or, on GPUs without it, fp16 (float16); or no, single precision.
+        compile: Use torch.compile (a minute to start, then faster).
+        minutes: Train to the end in so many minutes instead of `steps`: the learning rate follows the clock, in one
             cycle, and the checkpoint tells how many steps that were; by default the steps count.
-        pause_after: minutes after which to stop and save the state; the same command continues. No limit by default.
-        start: checkpoint of the same model from which to start, at its step and with its averaged weights, where there
+        pause_after: Minutes after which to stop and save the state; the same command continues. No limit by default.
+        start: Checkpoint of the same model from which to start, at its step and with its averaged weights, where there
             is no saved state; at the end of a cycle, when the learning rate is 0, little else is lost. None by default.
-        seed: seed of the initial weights, the batches and the noise.
-        data: folder of the data sets.
-        out: folder of the finished checkpoint.
-        runs: folder of unfinished runs with their states, logs and pictures.
-        save_every: steps between two saved states.
-        picture_every: steps between two pictures, and between two losses on held-out data.
-        log_every: steps between two rows of the log.
-        tracker: experiment tracker of Accelerate, to be installed: aim, clearml, comet_ml, dvclive, mlflow, swanlab,
+        seed: Seed of the initial weights, the batches and the noise.
+        data: Folder of the data sets.
+        out: Folder of the finished checkpoint.
+        runs: Folder of unfinished runs with their states, logs and pictures.
+        save_every: Steps between two saved states.
+        picture_every: Steps between two pictures, and between two losses on held-out data.
+        log_every: Steps between two rows of the log.
+        tracker: Experiment tracker of Accelerate, to be installed: aim, clearml, comet_ml, dvclive, mlflow, swanlab,
             tensorboard, trackio or wandb; none by default.
     """
 
@@ -108,10 +109,6 @@ class Options:
         validation.check_bounds(self, INTEGERS, REALS)
         for beta in self.betas:
             validation.check_number("betas", beta, *BETA)
-        if self.minutes is not None:
-            validation.check_number("minutes", self.minutes, 0.01, 10**6)
-        if self.pause_after is not None:
-            validation.check_number("pause_after", self.pause_after, 0, 10**6)
         if self.tracker is not None:
             validation.check_choice("tracker", self.tracker, LOGGER_TYPE_TO_CLASS)
 
@@ -127,6 +124,7 @@ class Options:
 
     @property
     def folder(self) -> Path:
+        """Return the folder of the run."""
         return self.runs / self.name
 
 
@@ -135,7 +133,7 @@ class DatasetOptions(Options):
     """Options of the recipes that train on a data set of choice.
 
     Attributes:
-        dataset: name of a data set, such as digits or fashion_mnist.
+        dataset: Name of a data set, such as digits or fashion_mnist.
     """
 
     dataset: str = "digits"
@@ -164,7 +162,7 @@ class ImageOptions(DatasetOptions):
     """Options of the recipes that train on a data set or on a folder of images.
 
     Attributes:
-        data_folder: folder of your own images, optionally with a subfolder for each class, in place of a data set; they
+        data_folder: Folder of your own images, optionally with a subfolder for each class, in place of a data set; they
             are scaled and cropped to `config.size` pixels.
     """
 
@@ -177,12 +175,19 @@ class ImageOptions(DatasetOptions):
 
     @property
     def data_name(self) -> str:
-        return re.sub(r"[^\w.-]+", "-", self.data_folder.resolve().name) if self.data_folder else self.dataset
+        """Return the name of the data for the name of the checkpoint; that of a folder is never one of a data set."""
+        if self.data_folder is None:
+            return self.dataset
+        name = re.sub(r"[^\w.-]+", "-", self.data_folder.resolve().name)
+        return f"{name}-folder" if name in DATASETS else name
 
     @cached_property
     def training_data(self) -> Dataset:
+        """Return the data set or the folder of images, or raise UserError if it cannot be used."""
+        if self.data_folder is None:
+            return get_dataset(self.dataset)
         channels, size = self.image_shape
-        return read_image_folder(self.data_folder, size, channels) if self.data_folder else get_dataset(self.dataset)
+        return read_image_folder(self.data_folder, size, channels)
 
 
 # Flags of folders, pauses and reports, which do not change the result.
@@ -204,7 +209,7 @@ NON_EXPERIMENT_FLAGS = {
 def experiment(options: Options) -> JSONObject:
     """Return the flags that decide the result, as JSON; of paths only the names, since folders differ by machine."""
     flags = {k: v for k, v in asdict(options).items() if k not in NON_EXPERIMENT_FLAGS}
-    return json.loads(json.dumps(flags, default=lambda path: path.name))
+    return json.loads(json.dumps(flags, default=lambda path: path.resolve().name))
 
 
 def provenance(options: Options, step: int, processes: int, caller_data: bool = False) -> JSONObject:

@@ -9,7 +9,6 @@ import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,9 +18,9 @@ from accelerate.utils import broadcast, set_seed
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground.runtime import checkpoint, files
+from playground.runtime.averaging import ema
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UsageError, UserError
 from train.batches import batch_indices
@@ -41,12 +40,12 @@ def main_process_first(load: Callable[[], T]) -> T:
 
 
 class Run:
-    """Model in training with its optimisers and its moving average, resumed if it was paused before.
+    """Model in training with its optimizers and its moving average, resumed if it was paused before.
 
     Args:
         options: The recipe.
         build: Builds the model.
-        players: Names of submodules with losses and optimisers of their own; by default, the model has one of each.
+        players: Names of submodules with losses and optimizers of their own; by default, the model has one of each.
         caller_data: The data are the caller's, not those that the recipe names.
 
     Attributes:
@@ -65,7 +64,7 @@ class Run:
         if options.precision != "no":
             model = model.to(memory_format=torch.channels_last)
         model = model.to(self.accelerator.device)
-        self.ema = AveragedModel(model, multi_avg_fn=partial(update_average, options.ema)).eval()
+        self.ema = ema(model, options.ema).eval()
         self.ema.n_averaged.fill_(steps_taken)
         if options.compile:
             model.compile()
@@ -131,7 +130,7 @@ class Run:
         rank = self.accelerator.process_index, self.accelerator.num_processes
         return batch_indices(n, self.options.batch_size, batch, self.options.seed, *rank)
 
-    def steps(self) -> Iterator["Step"]:
+    def batches(self) -> Iterator["Step"]:
         """Yield the next step once for each of the batches whose gradients it accumulates."""
         options, process = self.options, self.accelerator.process_index
         self.model.train()
@@ -142,7 +141,7 @@ class Run:
                 yield Step(self, batch, make_rng(options.seed, batch, process))
 
     def minimize(self, loss: Tensor, name: str) -> tuple[Tensor, Tensor]:
-        """Add to the gradient of one optimiser, which takes a step after the last batch of the step; return the mean
+        """Add to the gradient of one optimizer, which takes a step after the last batch of the step; return the mean
         loss of all processes and the norm of the gradient, 0 before the last batch."""
         self.accelerator.backward(loss)  # divides by the number of batches
         norm = torch.zeros(())
@@ -167,21 +166,21 @@ class Run:
         return float(broadcast(torch.tensor(value, device=self.accelerator.device)))
 
     def after_update(self, change: Callable[[nn.Module], None]) -> None:
-        """Have the weights changed after every step of an optimiser."""
+        """Have the weights changed after every step of an optimizer."""
         model = self.accelerator.unwrap_model(self.model)
         for optimizer in self.optimizers.values():
             optimizer.optimizer.register_step_post_hook(lambda *_: change(model))
 
     @property
-    def exported(self) -> Path:
+    def checkpoint_path(self) -> Path:
         """Return the path of the averaged model as a checkpoint, as of the last `save`."""
         return self.options.folder / f"{self.options.name}.safetensors"
 
     def publish(self) -> Path:
         """Copy the checkpoint atomically to the folder from which checkpoints are read, and return its path."""
-        path = self.options.out / self.exported.name
-        with files.atomic_write(path) as published, self.exported.open("rb") as exported:
-            shutil.copyfileobj(exported, published)
+        path = self.options.out / self.checkpoint_path.name
+        with files.atomic_write(path) as published, self.checkpoint_path.open("rb") as finished:
+            shutil.copyfileobj(finished, published)
         return path
 
     def save(self) -> None:
@@ -194,7 +193,7 @@ class Run:
         if self.accelerator.is_main_process:
             about = provenance(self.options, self.step, self.accelerator.num_processes, self.caller_data)
             with _writing(partial_folder):
-                checkpoint.save(self.exported, self.ema.module, about)
+                checkpoint.save(self.checkpoint_path, self.ema.module, about)
             older = sorted(folder.glob("step-*"))
             partial_folder.replace(folder / f"step-{self.step:07d}")
             for path in older:
@@ -203,7 +202,7 @@ class Run:
 
 
 class Step:
-    """Step of a run on a batch, which the recipe takes by minimising its losses.
+    """Step of a run on a batch, which the recipe takes by minimizing its losses.
 
     Attributes:
         index: Number of the steps before it.
@@ -228,7 +227,7 @@ class Step:
         return tuple(part[index].to(self.run.accelerator.device, non_blocking=True) for part in data)
 
     def minimize(self, loss: Tensor, name: str = "loss") -> None:
-        """Take an optimiser step on a scalar loss; players minimise theirs by name."""
+        """Take an optimizer step on a scalar loss; players minimize theirs by name."""
         self.losses[name], self.norms[name] = self.run.minimize(loss, name)
 
 
@@ -271,20 +270,6 @@ def _writing(folder: Path) -> Iterator[None]:
             raise
         reason = textwrap.shorten(str(error), 160, placeholder=" ...")
         raise UserError(f"{folder} cannot be written, perhaps for want of space: {reason}") from error
-
-
-def ema_decay(n: int, decay: float) -> float:
-    """Return the decay of the moving average at its n-th update, which warms up as in diffusers' `EMAModel`.
-
-    The average spans about the last tenth of the steps, until that is more than `decay` spans: with a fixed decay, the
-    weights of the first step would be most of the average of a short run.
-    """
-    return min(decay, (1 + n) / (10 + n))
-
-
-def update_average(decay: float, averages: list[Tensor], weights: list[Tensor], n: Tensor) -> None:
-    """Update the moving average of the weights, as `AveragedModel` asks for."""
-    get_ema_multi_avg_fn(ema_decay(int(n), decay))(averages, weights, n)
 
 
 def truncate_log(path: Path, step: int) -> None:

@@ -42,9 +42,10 @@ class Recipe(Options):
     precision: Precision = "no"
     save_every: int = 5_000
     picture_every: int = 5_000
-    # settings of the model, and the density that it learns.
+    # Settings of the model, and the density that it learns.
     config: score_matching.Config = field(default_factory=score_matching.Config)
-    objective: Objective = "denoising"  # denoising, sliced or explicit; see `playground.families.score_matching.loss`.
+    # One of denoising, sliced and explicit; see `playground.families.score_matching.loss`.
+    objective: Objective = "denoising"
 
     def __post_init__(self) -> None:
         super().__post_init__()

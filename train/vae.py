@@ -45,9 +45,9 @@ class Recipe(ImageOptions):
     steps: int = 23_400
     lr: float = 1e-3
     decay: float = 0.5
-    config: Config = DIGITS  # settings of the model.
-    objective: Objective = field(default_factory=Objective)  # the loss to minimise.
-    binarize: bool = False  # sample a binary image from each grey one, anew for each batch (Burda 2016).
+    config: Config = DIGITS  # Settings of the model.
+    objective: Objective = field(default_factory=Objective)  # The loss to minimize.
+    binarize: bool = False  # Sample a binary image from each grey one, anew for each batch (Burda 2016).
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -232,7 +232,7 @@ def _spread(dataset: Dataset, data: Path, n: int) -> Tensor:
 
 
 def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 50) -> dict[str, float]:
-    """Measure the likelihood of images (N, C, H, W) after binarisation, in nats an image.
+    """Measure the likelihood of images (N, C, H, W) after binarization, in nats an image.
 
     Returns:
         Means of the negative log-likelihood by importance sampling ("nll"), the ELBO and its KL term; and the number of

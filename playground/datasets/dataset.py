@@ -25,16 +25,16 @@ class Loader(Protocol):
         """Load the images and labels of a split; they may be cached, so do not write to them.
 
         Args:
-            root: data folder.
+            root: Data folder.
             split: "train" or "test".
-            download: download the files if they are missing.
-            subset: images of the split to load, all by default.
+            download: Download the files if they are missing.
+            subset: Images of the split to load, all by default.
 
         Returns:
             Images (N, C, H, W) float32 in [-1, 1], and labels (N,) int64, all 0 in a data set without classes.
 
         Raises:
-            DataError: files are missing, damaged or unreadable, or the download failed.
+            DataError: Files are missing, damaged or unreadable, or the download failed.
         """
 
 

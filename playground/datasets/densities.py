@@ -173,7 +173,7 @@ def from_drawing(grey: np.ndarray) -> Mixture:
         grey: uint8 (H, W), dark ink on a bright background or the reverse; the background fills most of the border.
 
     Raises:
-        UserError: the drawing is empty.
+        UserError: The drawing is empty.
     """
     rows, columns = np.nonzero(contrast_to_border(grey) > 64)
     if not len(rows):

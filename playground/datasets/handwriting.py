@@ -30,13 +30,13 @@ def extract_ink(grey: np.ndarray, swap: bool = False) -> np.ndarray:
 
     Args:
         grey: uint8 (H, W), dark ink on a bright ground or the reverse.
-        swap: take for light what is found to be dark ink, and the reverse.
+        swap: Take for light what is found to be dark ink, and the reverse.
 
     Returns:
         uint8 (h, w), 0 for ground and 255 for ink, in strokes about as wide as MNIST's.
 
     Raises:
-        UserError: there is no ink.
+        UserError: There is no ink.
     """
     image = _resize(grey)
     contrast = measure_contrast(image, swap)
@@ -75,9 +75,9 @@ def measure_contrast(image: Tensor, swap: bool, flat: bool = False) -> Tensor:
     than `WINDOW` is ink (a morphological closing, Serra 1982).
 
     Args:
-        image: picture (1, h, w) in [0, 1].
-        swap: see `extract_ink`.
-        flat: take the ground for even, as it is anyway where the border is.
+        image: Picture (1, h, w) in [0, 1].
+        swap: See `extract_ink`.
+        flat: Take the ground for even, as it is anyway where the border is.
 
     Returns:
         Contrast (1, h, w) in [0, 1).

@@ -117,8 +117,8 @@ def _read_idx(path: Path) -> np.ndarray:
     """Read a uint8 array of an IDX file, or of the compressed file beside it.
 
     Raises:
-        ValueError: the file is no IDX file of such an array, or has another length than its header says.
-        OSError: the file is missing or cannot be read.
+        ValueError: The file is no IDX file of such an array, or has another length than its header says.
+        OSError: The file is missing or cannot be read.
     """
     archive = path.with_name(f"{path.name}.gz")
     content = path.read_bytes() if path.exists() or not archive.exists() else gzip.decompress(archive.read_bytes())

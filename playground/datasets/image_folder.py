@@ -27,14 +27,14 @@ def read_image_folder(folder: str | Path, size: int, channels: int | None = None
     Images are scaled and cropped to their central square; every tenth one is left for tests.
 
     Args:
-        folder: folder of images, or of one subfolder for each class; other files are ignored.
-        size: height and width of the images of the data set, in pixels.
+        folder: Folder of images, or of one subfolder for each class; other files are ignored.
+        size: Height and width of the images of the data set, in pixels.
         channels: 1 for grey, 3 for RGB; None for grey if all images are grey.
 
     Raises:
-        UserError: the folder is missing, or its images are too few, too small or unreadable.
+        UserError: The folder is missing, or its images are too few, too small or unreadable.
     """
-    folder = check_folder("--data-folder", Path(folder))
+    folder = check_folder("--data-folder", Path(folder)).resolve()  # the name of "." is empty
     paths, labels, classes = _list_images(folder)
     if len(paths) < MIN_IMAGES:
         raise DataError(

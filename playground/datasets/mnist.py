@@ -37,16 +37,16 @@ def load(root: str | Path, split: str = "train", download: bool = False, subset:
     """Load the digits of a split; the labels are cached, so do not write to them.
 
     Args:
-        root: data folder, which contains MNIST/raw or will contain it.
+        root: Data folder, which contains MNIST/raw or will contain it.
         split: "train" or "test".
-        download: download the files if they are missing (11 MB); the first hundred test digits need none.
-        subset: images of the split to load, all by default.
+        download: Download the files if they are missing (11 MB); the first hundred test digits need none.
+        subset: Images of the split to load, all by default.
 
     Returns:
         Images (N, 1, 32, 32) float32 in [-1, 1], where black is -1, and labels (N,) int64.
 
     Raises:
-        DataError: files are missing or damaged, or the download failed.
+        DataError: Files are missing or damaged, or the download failed.
     """
     return _FILES.load(root, split, download, subset)
 
@@ -58,13 +58,13 @@ def normalize(grey: np.ndarray, swap: bool = False) -> Tensor:
 
     Args:
         grey: uint8 (H, W), dark ink on a bright background or the reverse.
-        swap: see `extract_ink`.
+        swap: See `extract_ink`.
 
     Returns:
         Image (1, 1, 32, 32) in [-1, 1], bright on black.
 
     Raises:
-        UserError: the drawing is blank.
+        UserError: The drawing is blank.
     """
     return scale_and_centre(extract_ink(grey, swap), 20)
 
@@ -73,13 +73,13 @@ def scale_and_centre(ink: np.ndarray, side: int) -> Tensor:
     """Scale ink uint8 (h, w) to a length of its longer side and put its centre of mass in the middle of an image.
 
     Args:
-        side: at most 28 pixels.
+        side: At most 28 pixels.
 
     Returns:
         Image (1, 1, 32, 32) in [-1, 1], bright on black.
 
     Raises:
-        UserError: nothing of it is left.
+        UserError: Nothing of it is left.
     """
     drawing = _scale(ink, side)
     if not drawing.any():

@@ -48,6 +48,7 @@ class Phrase:
 
     @property
     def kind(self) -> Kind:
+        """Return the kind of its meaning."""
         return self.meaning.kind
 
     @property
@@ -66,8 +67,8 @@ class NounStart(NamedTuple):
 
     Attributes:
         article: "a", "the" or nothing.
-        size: its adjective.
-        link: phrase between the emoji before and this one.
+        size: Its adjective.
+        link: Phrase between the emoji before and this one.
     """
 
     article: str = ""
@@ -76,6 +77,7 @@ class NounStart(NamedTuple):
 
     @property
     def has_relation(self) -> bool:
+        """Return true if its link says how two emoji lie to each other."""
         return self.link is not None and self.link.is_relation
 
 
@@ -84,8 +86,8 @@ class Noun:
     """Emoji of a prompt.
 
     Attributes:
-        phrase: its name.
-        place: phrase that places it beside the other emoji.
+        phrase: Its name.
+        place: Phrase that places it beside the other emoji.
     """
 
     phrase: Phrase
@@ -105,8 +107,8 @@ class Draft:
     """All parts of a prompt.
 
     Attributes:
-        ground: colour of the background.
-        left_out: phrases that are left out, by their reason in `LIMITS`, or "" where they are unknown.
+        ground: Colour of the background.
+        left_out: Phrases that are left out, by their reason in `LIMITS`, or "" where they are unknown.
     """
 
     nouns: list[Noun] = field(default_factory=list)
@@ -256,7 +258,7 @@ def select(draft: Draft, names: dict[str, str]) -> Scene:
     """Return what is drawn of a prompt, and leave out the rest.
 
     Args:
-        names: first name of the emoji of each name in lower case.
+        names: First name of the emoji of each name in lower case.
     """
     if not draft.nouns:
         return Scene([], None, draft.ground)

@@ -37,9 +37,9 @@ class Meaning(NamedTuple):
     """Meaning of a phrase.
 
     Attributes:
-        text: the grammar's own words for it; of a place, the relation to the other emoji.
-        source: remark on the phrase, such as its language.
-        alternatives: other texts that it may stand for.
+        text: The grammar's own words for it; of a place, the relation to the other emoji.
+        source: Remark on the phrase, such as its language.
+        alternatives: Other texts that it may stand for.
     """
 
     kind: Kind
@@ -52,8 +52,8 @@ class Lexicon(NamedTuple):
     """Phrases with their meanings.
 
     Attributes:
-        words: all words of the phrases.
-        names: first name of the emoji of each name in lower case.
+        words: All words of the phrases.
+        names: First name of the emoji of each name in lower case.
     """
 
     meanings: dict[Key, Meaning]

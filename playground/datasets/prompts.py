@@ -39,8 +39,8 @@ class Fix:
     """Change of a prompt.
 
     Attributes:
-        label: what changes, such as "gray → grey".
-        prompt: the whole prompt after the change.
+        label: What changes, such as "gray → grey".
+        prompt: The whole prompt after the change.
     """
 
     label: str
@@ -52,9 +52,9 @@ class PromptReading:
     """Reading of a prompt.
 
     Attributes:
-        prompt: the prompt in the words of the grammar, for the model.
-        sentence: how the prompt was read; words of the prompt are between asterisks.
-        fixes: changes of the prompt that a user may want.
+        prompt: The prompt in the words of the grammar, for the model.
+        sentence: How the prompt was read; words of the prompt are between asterisks.
+        fixes: Changes of the prompt that a user may want.
         understood: False if it names neither an emoji nor a background; then the prompt is not for sampling.
         unchanged: True if it is in the grammar already.
     """
@@ -69,7 +69,7 @@ class PromptReading:
         """Return the reading itself.
 
         Raises:
-            UserError: the prompt was not understood.
+            UserError: The prompt was not understood.
         """
         if not self.understood:
             raise UserError(self.sentence)

@@ -35,7 +35,7 @@ def dataset_of(provenance: object) -> Dataset | None:
         return None
     flags = provenance.get("flags")
     if isinstance(flags, dict) and "dataset" in flags:
-        return None if flags.get("data_folder") else DATASETS.get(str(flags["dataset"]))
+        return DATASETS.get(str(flags["dataset"])) if flags.get("data_folder") is None else None
     return next((dataset for dataset in DATASETS.values() if dataset.description == provenance.get("data")), None)
 
 

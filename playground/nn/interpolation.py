@@ -41,8 +41,8 @@ def path_formulas(line: str, arc: str, codes: str) -> list[Formula]:
     """Return the formulas of both paths from z_0 to z_1.
 
     Args:
-        line, arc: names of the paths.
-        codes: meaning of z_0 and z_1, in words.
+        line, arc: Names of the paths.
+        codes: Meaning of z_0 and z_1, in words.
     """
     where = f"z_0, z_1: {codes} · α: share of the way · Ω: angle between them"
     return [

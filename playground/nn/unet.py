@@ -37,15 +37,15 @@ class UNet(nn.Module):
     1 / patch of the resolution, which makes them fast on a CPU.
 
     Args:
-        channels: number of channels of the image, in and out.
-        width: number of channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
-        multipliers: one for each level; the resolution halves from each level to the next.
-        blocks: number of residual blocks of a level, on the way down and on the way up.
-        emb_dim: size of the embedding that modulates every block.
-        patch: side of the squares of pixels that are folded into channels.
-        dropout: share of the activations that a residual block drops in training.
-        context_dim: size of the states of the tokens that every block attends to; 0 for none.
-        fine_width: number of channels of one more block, at the full resolution of the image; 0 for none.
+        channels: Number of channels of the image, in and out.
+        width: Number of channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
+        multipliers: One for each level; the resolution halves from each level to the next.
+        blocks: Number of residual blocks of a level, on the way down and on the way up.
+        emb_dim: Size of the embedding that modulates every block.
+        patch: Side of the squares of pixels that are folded into channels.
+        dropout: Share of the activations that a residual block drops in training.
+        context_dim: Size of the states of the tokens that every block attends to; 0 for none.
+        fine_width: Number of channels of one more block, at the full resolution of the image; 0 for none.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class UNet(nn.Module):
         """Map x (B, C, H, W) and the embedding (B, emb_dim) to an output (B, C, H, W).
 
         Args:
-            context: tokens that every block attends to.
-            hook: called by the cross-attention of each block, in order.
+            context: Tokens that every block attends to.
+            hook: Called by the cross-attention of each block, in order.
         """
         layer_index = itertools.count()
 

@@ -81,7 +81,7 @@ def digest(path: str | Path) -> str:
     digest.
 
     Raises:
-        CheckpointError: missing, damaged, or not a checkpoint of this project.
+        CheckpointError: Missing, damaged, or not a checkpoint of this project.
     """
     return _digest(Path(path), files.version(path))
 

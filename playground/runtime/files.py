@@ -1,6 +1,7 @@
 """Atomic writing of files, and errors of the operating system as one sentence for the user."""
 
 import contextlib
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ from playground.runtime.validation import UserError
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """Open a temporary file, for writing bytes, that replaces `path` when the block ends, or is deleted if the block
-    fails; raise UserError if the disk is full, the folder is read-only ..."""
+    fails; raise UserError if the disk is full, the folder is read-only ... If several write the same path at once, the
+    file of the last one to end stays, whole."""
     path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
+    # Unlike a file of `tempfile`, it has the permissions of any new file.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     with os_errors_to_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = partial.open("wb")
+        file = partial.open("xb")
         try:
             with file:
                 yield file

@@ -40,7 +40,7 @@ def in_worker_thread(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def check_device(name: str) -> torch.device:
-    """Return a device by its name, such as cpu, cuda or cuda:1, or raise UserError if this machine has it not."""
+    """Return a device by its name, such as cpu, cuda or cuda:1, or raise UserError if this machine does not have it."""
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError):  # an AssertionError if torch was built without the device
@@ -54,7 +54,7 @@ def fast_mode(x: Tensor) -> Iterator[None]:
     Leave the context before a generator yields: autocast belongs to a thread, and the next step may run in another.
 
     Args:
-        x: input of the network (B, ...).
+        x: Input of the network (B, ...).
     """
     if x.device.type != "cpu":
         yield

@@ -6,13 +6,12 @@ its own.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import get_total_norm
-from torch.optim.swa_utils import AveragedModel
 
 LABELS = {"lr": "learning rate", "lr_d": "learning rate of D", "lr_g": "learning rate of G", "sigma_min": "least noise",
           "sigma_max": "most noise", "unroll_lr": "size of the unrolled steps", "k": "steps of D"}  # fmt: skip
@@ -29,20 +28,6 @@ def seeded_init(seed: int) -> Iterator[None]:
     with _init_lock, torch.random.fork_rng([]):
         torch.manual_seed(seed)
         yield
-
-
-def ema(network: nn.Module, decay: float) -> AveragedModel:
-    """Return an exponential moving average of a network's weights.
-
-    The decay starts at 0.1 and rises to its final value, so that the initial weights are soon forgotten.
-    """
-
-    @torch.no_grad()
-    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
-        warm_decay = min(decay, (1 + float(steps)) / (10 + float(steps)))
-        torch._foreach_lerp_(list(averages), list(weights), 1 - warm_decay)
-
-    return AveragedModel(network, multi_avg_fn=update)
 
 
 def linear_decay(lr: float, step: int, steps: int) -> float:

@@ -53,7 +53,7 @@ def open_grey(path: str | Path, box: Box = WHOLE) -> np.ndarray:
     Of several pictures in a file the first is read.
 
     Raises:
-        UserError: no image, a damaged one, or too many pixels (checked before any is decoded).
+        UserError: No image, a damaged one, or too many pixels (checked before any is decoded).
     """
     return np.asarray(_crop(_open(path, "L"), box))
 

@@ -1,13 +1,16 @@
 """Recordings: the frames of a run as images and figures, for the page and for export."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
 
 from playground.runtime import pictures
 from playground.runtime.run import Frame
+
+Item = TypeVar("Item")
 
 MAX_FRAMES = 251  # 250 steps and the last frame; of longer runs an even subset is recorded
 
@@ -29,7 +32,7 @@ class Recording:
 
     @property
     def images(self) -> np.ndarray:
-        """The sampled images, uint8 (N, H, W, C)."""
+        """Return the sampled images, uint8 (N, H, W, C)."""
         return self.x[-1]
 
 
@@ -37,7 +40,7 @@ class Recorder:
     """Recorder of at most `MAX_FRAMES` frames of a run of so many steps, the first and the last included."""
 
     def __init__(self, steps: int):
-        self._recorded_steps = _even_subset(steps)
+        self._recorded_steps = subsample(range(steps + 1), MAX_FRAMES)
         self._rows: list[tuple[object, ...]] = []  # of a frame each, the fields of `Recording`
         self._last_x0_hat: Tensor | None = None
 
@@ -57,9 +60,10 @@ class Recorder:
         return Recording(steps, t, np.stack(x), np.stack(x0_hat), np.stack(eps_hat), *figures)
 
 
-def _even_subset(steps: int) -> set[int]:
-    """Return at most `MAX_FRAMES` of the steps 0 ... steps, evenly spaced."""
-    return set(np.linspace(0, steps, min(steps + 1, MAX_FRAMES)).round().astype(int).tolist())
+def subsample(items: Sequence[Item], n: int) -> list[Item]:
+    """Return n of the items at equal distances, with the first and the last; all if there are fewer."""
+    indices = np.linspace(0, len(items) - 1, min(len(items), n))
+    return [items[i] for i in indices.round().astype(int).tolist()]
 
 
 def _rms(x: Tensor) -> float:
@@ -76,5 +80,5 @@ def record(frames: Iterator[Frame], steps: int) -> Recording:
 
 def record_images(frames: Iterator[Frame], steps: int, to_images: Callable[[Frame], Tensor]) -> np.ndarray:
     """Record a run of any family of so many steps as images, uint8 (F, N, H, W, C), by its `Family.to_images`."""
-    recorded_steps = _even_subset(steps)
+    recorded_steps = subsample(range(steps + 1), MAX_FRAMES)
     return np.stack([pictures.to_uint8(to_images(frame)) for frame in frames if frame.step in recorded_steps])

@@ -14,9 +14,9 @@ class Noise:
     since the numbers are sampled on the CPU.
 
     Args:
-        seed: seed of the run.
-        n: batch size B.
-        first: index of the first item.
+        seed: Seed of the run.
+        n: Batch size B.
+        first: Index of the first item.
     """
 
     def __init__(self, seed: int, n: int, first: int = 0):

@@ -35,27 +35,27 @@ class Frame:
 
     @property
     def t(self) -> int:
-        """Time of a diffusion model, T (noise) to 0 (data)."""
+        """Return the time of a diffusion model, T (noise) to 0 (data)."""
         return int(self.level)
 
     @property
     def sigma(self) -> float:
-        """Noise standard deviation of a score model."""
+        """Return the standard deviation of the noise, in a score model."""
         return self.level
 
     @property
     def x0_hat(self) -> Tensor:
-        """Estimate of x0 (B, ...); `x` itself at the last frame."""
+        """Return the estimate of x0 (B, ...); `x` itself at the last frame."""
         return self.estimates["x0_hat"]
 
     @property
     def eps_hat(self) -> Tensor:
-        """Estimate of the noise in `x` (B, ...); at the last frame that of the step before it."""
+        """Return the estimate of the noise in `x` (B, ...); at the last frame that of the step before it."""
         return self.estimates["eps_hat"]
 
     @property
     def score(self) -> Tensor:
-        """Gradient of the log-density at `x` (B, ...); where sigma is 0, that of the step before it."""
+        """Return the gradient of the log-density at `x` (B, ...); where sigma is 0, that of the step before it."""
         return self.estimates["score"]
 
 
@@ -88,9 +88,9 @@ def sample_batches(
 
     Args:
         sample: `Family.sample` with its model: takes settings and the index of the first image.
-        settings: settings of the family; `n` images are sampled.
+        settings: Settings of the family; `n` images are sampled.
         to_images: `Family.to_images` with its model.
-        first: index of the first image of all.
+        first: Index of the first image of all.
 
     Yields:
         Images (B, C, H, W) in [-1, 1].

@@ -2,9 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 MAX_SEED = 2**32 - 1
 # What messages call the fields of settings that the page calls otherwise.
@@ -79,10 +78,10 @@ def check_bounds(
     """Check numbers of a frozen dataclass against their bounds, and replace them by their clean values.
 
     Args:
-        settings: frozen dataclass, in its `__post_init__`; a field that is None by default may be None.
-        integers: lowest and highest value of each field that must be a whole number.
-        floats: lowest and highest value of each field that may be any number.
-        labels: names for the messages, of fields that the page calls otherwise.
+        settings: Frozen dataclass, in its `__post_init__`; a field that is None by default may be None.
+        integers: Lowest and highest value of each field that must be a whole number.
+        floats: Lowest and highest value of each field that may be any number.
+        labels: Names for the messages, of fields that the page calls otherwise.
     """
     for name in (*integers, *(floats or {})):
         value, label = getattr(settings, name), (labels or {}).get(name, name)
@@ -92,47 +91,6 @@ def check_bounds(
             set_frozen(settings, **{name: check_integer(label, value, *integers[name])})
         elif floats:
             set_frozen(settings, **{name: check_number(label, value, *floats[name])})
-
-
-class UNetConfig(Protocol):
-    """Config of a network that halves its resolution from level to level.
-
-    Attributes:
-        size: height and width of the input, in pixels.
-        patch: pixels a side that the stem folds into one position.
-        width: number of channels at the first level.
-        multipliers: width of each level, as a multiple of `width`.
-    """
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def patch(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def multipliers(self) -> Sequence[int]: ...
-
-
-def check_unet_config(config: UNetConfig, bounds: Mapping[str, tuple[int, int]], groups: int) -> None:
-    """Check the config of a U-Net, and replace its numbers by their clean values.
-
-    Args:
-        config: frozen dataclass, in its `__post_init__`.
-        bounds: lowest and highest value of each field that must be a whole number.
-        groups: number of groups of the group normalizations, which must divide the width.
-
-    Raises:
-        UserError: a number is out of bounds, or width or size is not divisible as the network needs.
-    """
-    check_bounds(config, bounds)
-    if not isinstance(config.multipliers, (list, tuple)) or not 1 <= len(config.multipliers) <= 6:
-        raise UserError("multipliers must be a list of 1 to 6 whole numbers")
-    multipliers = tuple(check_integer("multipliers", m, 1, 16) for m in config.multipliers)
-    set_frozen(config, multipliers=multipliers)
-    for name, factor in (("width", groups), ("size", config.patch * 2 ** (len(multipliers) - 1))):
-        if getattr(config, name) % factor:
-            raise UserError(f"{name} must be a multiple of {factor}, not {getattr(config, name)}")
 
 
 def _shorten(value: object) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import gradio as gr
-import numpy as np
 
 from playground.runtime import inference
 from playground.runtime.validation import UserError
@@ -190,12 +189,6 @@ def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | O
         return run
 
     return decorate
-
-
-def subsample(items: Sequence[Item], n: int) -> list[Item]:
-    """Return n of the frames of a run at equal distances, with the first and the last; all if there are fewer."""
-    indices = np.linspace(0, len(items) - 1, min(len(items), n))
-    return [items[i] for i in indices.round().astype(int)]
 
 
 def stream_run(

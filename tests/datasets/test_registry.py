@@ -40,7 +40,7 @@ def test_every_shipped_checkpoint_of_images_names_its_data_set() -> None:
 @pytest.mark.parametrize(
     "provenance",
     [3, None, {}, {"flags": None}, {"flags": {"dataset": ["digits"]}}, {"flags": {"dataset": "cats"}}, {"data": 3},
-     {"flags": {"dataset": "digits", "data_folder": "digits"}}],
+     {"flags": {"dataset": "digits", "data_folder": "digits"}}, {"flags": {"dataset": "digits", "data_folder": ""}}],
 )  # fmt: skip
 def test_unknown_data_are_no_data_set_and_their_classes_have_numbers(provenance: object) -> None:
     assert registry.dataset_of(provenance) is None

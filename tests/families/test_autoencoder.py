@@ -21,7 +21,7 @@ TINY = Config(size=16, width=8, blocks=1)
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
-    """The loss on one batch, for tests/test_contract.py."""
+    """The loss on one batch, for tests/families/test_contract.py."""
     ramp = torch.linspace(-1, 1, 16)
     return autoencoder.loss(model, torch.stack([ramp.expand(3, 16, 16), ramp[:, None].expand(3, 16, 16)]), generator)
 

@@ -36,7 +36,7 @@ def made(config: Config = TINY) -> clip.Model:
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
-    """The loss on one batch, for tests/test_contract.py."""
+    """The loss on one batch, for tests/families/test_contract.py."""
     ramp = torch.linspace(-1, 1, 16)
     x = torch.stack([ramp.expand(3, 16, 16), ramp[:, None].expand(3, 16, 16), torch.ones(3, 16, 16)])
     return clip.loss(model, x, torch.tensor([[1, 3, 9, 0], [1, 4, 9, 0], [1, 5, 9, 0]]).repeat(1, 4))

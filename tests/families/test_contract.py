@@ -47,7 +47,8 @@ def family(request) -> Case:
     module = get_family(request.param)
     tests = importlib.import_module(f"test_{request.param}")
     missing = [name for name in ("TINY", "tiny_loss") if not hasattr(tests, name)]
-    assert not missing, f"tests/test_{request.param}.py must define {' and '.join(missing)}: see tests/test_contract.py"
+    path = f"tests/families/test_{request.param}.py"
+    assert not missing, f"{path} must define {' and '.join(missing)}: see tests/families/test_contract.py"
     torch.manual_seed(0)
     return Case(module, tests, getattr(tests, "build", module.Model)(tests.TINY))
 

@@ -14,7 +14,7 @@ from playground.families import ddpm
 from playground.runtime import inference
 from playground.runtime.run import last_frame
 
-# The smallest model and its loss on one batch, for tests/test_contract.py.
+# The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = ddpm.Config(size=8, classes=3, width=8, blocks=1, emb_dim=16)
 TINY_SETTINGS = {"steps": 4}
 

@@ -56,7 +56,7 @@ def test_layers_lead_back_through_the_same_places() -> None:
         torch.testing.assert_close(log_det, -encoded[-1].extras["log_det"], rtol=1e-4, atol=1e-4)
 
 
-def test_a_new_flow_is_normalised_on_its_data() -> None:
+def test_a_new_flow_is_normalized_on_its_data() -> None:
     data = densities.moons()
     training = Lab(data, SMALL)
     after = lab_pictures.frame_at(training.flow.encode_steps(data.sample(2_000, make_rng(0, 1))), 1).x

@@ -112,7 +112,7 @@ def test_the_inverse_of_a_steep_spline_stays_in_its_interval_and_is_right(scale:
     assert log_slope.isfinite().all()
 
 
-def test_a_normalised_batch_has_mean_zero_and_deviation_one() -> None:
+def test_a_normalized_batch_has_mean_zero_and_deviation_one() -> None:
     torch.manual_seed(0)
     norm, x = ActNorm(3), 5 * torch.randn(64, 3, 4, 4) + torch.tensor([1.0, -2.0, 3.0])[:, None, None]
     norm.initialize(x)

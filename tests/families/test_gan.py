@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 
 from playground.families import gan
@@ -22,7 +23,7 @@ from train.evaluation.sample_quality import Judge
 from train.fit import fit
 from train.run import Run
 
-# The smallest model and its loss on one batch, for tests/test_contract.py.
+# The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = Config(latent=4, widths=(8, 8))
 
 
@@ -248,6 +249,23 @@ def test_networks_for_other_data_are_refused(tiny: recipe.Recipe, wrong: dict, s
     assert not tiny.folder.exists()
 
 
+@pytest.mark.parametrize("option", ["start", "accumulate"])
+def test_options_that_adversarial_networks_lack_are_refused_before_the_run(tiny: recipe.Recipe, option: str) -> None:
+    finished = tiny.out / "finished.safetensors"
+    checkpoint.save(finished, gan.Model(tiny.config), {"steps": tiny.steps})
+    wrong = {"start": finished, "accumulate": 2}[option]
+    with pytest.raises(UserError, match=f"leave out --{option}"):
+        recipe.train(replace(tiny, **{option: wrong}), digits())
+    assert not tiny.folder.exists()
+
+
+def test_several_processes_are_refused_before_the_run(tiny: recipe.Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PartialState(), "num_processes", 2)
+    with pytest.raises(UserError, match="in one process here"):
+        recipe.train(tiny, digits())
+    assert not tiny.folder.exists()
+
+
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(tiny: recipe.Recipe, tmp_path: Path) -> None:
     whole, parts = (replace(tiny, runs=tmp_path / name) for name in ("whole", "parts"))
     paused = replace(parts, pause_after=0.0, log_every=5)
@@ -267,7 +285,7 @@ def _losses(options: recipe.Recipe) -> list[dict[str, torch.Tensor]]:
     return losses
 
 
-def test_an_optimiser_for_each_player_takes_the_steps_of_one_for_both(tiny: recipe.Recipe) -> None:
+def test_an_optimizer_for_each_player_takes_the_steps_of_one_for_both(tiny: recipe.Recipe) -> None:
     options = replace(tiny, steps=3, precision="no")
     run, (images, labels) = Run(options, lambda: gan.Model(options.config), players=recipe.PLAYERS), digits()
     model = deepcopy(run.model)
@@ -296,8 +314,8 @@ def test_weights_stay_clipped_after_every_step(tiny: recipe.Recipe) -> None:
 
 
 def test_stacked_digits_are_three_of_the_set() -> None:
-    images, index = torch.arange(50.0).view(50, 1, 1, 1).expand(50, 1, 2, 2), torch.tensor([7, 7, 30, 2])
-    x, again = (recipe.stack(images, index, make_rng(1)) for _ in range(2))
+    images = torch.arange(50.0).view(50, 1, 1, 1).expand(50, 1, 2, 2)
+    x, again = (recipe.stack(images[[7, 7, 30, 2]], images, make_rng(1)) for _ in range(2))
     assert x.shape == (4, 3, 2, 2)
     assert x[:, 0, 0, 0].tolist() == [7, 7, 30, 2]
     assert torch.equal(x, again)

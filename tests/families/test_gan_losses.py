@@ -105,7 +105,7 @@ def test_the_best_discriminator_gives_the_jensen_shannon_divergence() -> None:
     assert float(loss) == pytest.approx(math.log(4) - float(sum(kl)), abs=0.005)
 
 
-def penalised_distance(weight: float) -> float:
+def penalized_distance(weight: float) -> float:
     """The estimate by the best critic under a gradient penalty, of a Gaussian p and itself moved by 2.
 
     Along the move D has the slope s that is best at each x: with the distribution functions P and Q, and the density r
@@ -133,7 +133,7 @@ def test_a_critic_under_the_gradient_penalty_finds_the_wasserstein_distance() ->
     x = torch.randn(20_000, 2, generator=g)
     with torch.no_grad():
         distance = (d(x + moved) - d(x)).mean().item()
-    assert distance == pytest.approx(penalised_distance(objective.gp), abs=0.01)  # from seed to seed it varies by 0.001
+    assert distance == pytest.approx(penalized_distance(objective.gp), abs=0.01)  # from seed to seed it varies by 0.001
 
 
 # --- what holds D back ----------------------------------------------------------------------------
@@ -150,13 +150,13 @@ def test_penalties_agree_with_finite_differences(name: str) -> None:
     d, (real, fake, u) = critic(), items()
     weight = 3.0
     plain = losses.discriminator_loss(d, real, fake, Objective(), u)
-    penalised = losses.discriminator_loss(d, real, fake, Objective(**{name: weight}), u)
+    penalized = losses.discriminator_loss(d, real, fake, Objective(**{name: weight}), u)
     expected = {
         "r1": weight / 2 * slopes(d, real).square().mean(),
         "r2": weight / 2 * slopes(d, fake).square().mean(),
         "gp": weight * (slopes(d, fake + u[:, None] * (real - fake)) - 1).square().mean(),
     }[name]
-    torch.testing.assert_close(penalised - plain, expected, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(penalized - plain, expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("objective", [Objective(r1=2.0, r2=1.0), Objective("wasserstein", gp=10)])
@@ -175,7 +175,7 @@ def test_the_gradient_of_a_penalty_agrees_with_finite_differences(objective: Obj
     assert analytic == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-5)
 
 
-def test_spectral_normalisation_bounds_the_measured_slope() -> None:
+def test_spectral_normalization_bounds_the_measured_slope() -> None:
     """Softplus is 1-Lipschitz, so the whole critic is; without it, with weights ten times as large, it is not."""
     x = 3 * torch.randn(500, 2, generator=make_rng(0), dtype=torch.float64)
     d = critic(spectral=True)

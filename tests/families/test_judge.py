@@ -16,7 +16,7 @@ TINY = judge.Config(classes=2, width=8)
 
 
 def tiny_loss(model: torch.nn.Module, generator: torch.Generator) -> torch.Tensor:
-    """The loss on one batch, for tests/test_contract.py."""
+    """The loss on one batch, for tests/families/test_contract.py."""
     return judge.loss(model, *stripes(16), generator)
 
 

@@ -39,7 +39,7 @@ TOKENS = clip.vocabulary_of(PROMPTS)
 
 
 def complete(model: Model) -> None:
-    """Attach tiny parts, for tests/test_contract.py."""
+    """Attach tiny parts, for tests/families/test_contract.py."""
     torch.manual_seed(1)
     encoder = clip.Model(clip.Config(len(TOKENS), 12, 16, 8, 16, 32, 1, 32, 1)).eval()
     encoder.tokens.copy_(TOKENS)
@@ -53,7 +53,7 @@ def build(config: Config) -> Model:
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
-    """The loss on one batch, for tests/test_contract.py."""
+    """The loss on one batch, for tests/families/test_contract.py."""
     ramp = torch.linspace(-1, 1, 4)
     z = torch.stack([ramp.expand(4, 4, 4), ramp[:, None].expand(4, 4, 4)])
     states = torch.sin(torch.arange(2 * 3 * 32.0)).view(2, 3, 32)

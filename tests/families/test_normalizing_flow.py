@@ -74,7 +74,7 @@ def test_a_uniform_image_costs_what_its_levels_do() -> None:
     assert math.isclose(bits, 8 + more / math.log(2), abs_tol=0.01)
 
 
-def test_the_dequantising_noise_has_the_density_that_it_says(model: Model) -> None:
+def test_the_dequantizing_noise_has_the_density_that_it_says(model: Model) -> None:
     model, eps = model.double(), torch.randn(1, 1, 8, 8, dtype=torch.float64)
     k = torch.randint(256, eps.shape).double()
     u, log_q = model.sample_dequantization(k, eps)

@@ -20,7 +20,7 @@ from playground.runtime.run import last_frame
 from playground.runtime.validation import UsageError, UserError
 from train import vae as recipe
 
-# The smallest model and its loss on one batch, for tests/test_contract.py.
+# The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = vae.Config(size=8, latent=2, width=8, multipliers=(1,))
 
 

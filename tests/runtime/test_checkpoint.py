@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 
 from playground.families import ddpm
 from playground.runtime import checkpoint
-from playground.runtime.validation import UserError
 
 
 def test_a_loaded_checkpoint_equals_the_saved_model(path, model):
@@ -84,9 +83,6 @@ def test_a_failed_save_leaves_the_old_file(path, model):
     before = path.read_bytes()
     with pytest.raises(TypeError):
         checkpoint.save(path, model, {"not JSON": object()})
-    path.with_name(f"{path.name}.partial").mkdir()  # where the temporary file would be written
-    with pytest.raises(UserError, match="cannot be written: Is a directory"):
-        checkpoint.save(path, model, {})
     assert path.read_bytes() == before
 
 

@@ -69,6 +69,29 @@ def test_every_writer_leaves_the_old_file_on_a_full_disk(tmp_path: Path, name: s
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_writers_of_a_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with files.atomic_write(path) as first:
+        first.write(b"of the first, ")
+        with files.atomic_write(path) as second:
+            second.write(b"of the second")
+        assert path.read_bytes() == b"of the second"
+        first.write(b"which ends last")
+    assert path.read_bytes() == b"of the first, which ends last"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with files.atomic_write(tmp_path / "a.txt"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 def test_an_interruption_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"before")

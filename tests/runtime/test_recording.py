@@ -1,8 +1,9 @@
 """Tests of recordings of runs."""
 
+import pytest
 import torch
 
-from playground.runtime.recording import MAX_FRAMES, record
+from playground.runtime.recording import MAX_FRAMES, record, subsample
 from playground.runtime.run import Frame
 
 
@@ -26,3 +27,11 @@ def test_long_runs_are_recorded_as_an_even_subset_with_both_ends() -> None:
     assert len(run.steps) == MAX_FRAMES
     assert (run.steps[0], run.steps[-1]) == (0, 1000)
     assert {b - a for a, b in zip(run.steps, run.steps[1:], strict=False)} == {4}
+
+
+@pytest.mark.parametrize(
+    ("items", "n", "kept"),
+    [("abcde", 3, "ace"), ("abcd", 3, "acd"), ("abc", 5, "abc"), ("a", 3, "a"), ("", 3, ""), ("abc", 1, "a")],
+)
+def test_a_subset_is_even_with_both_ends(items: str, n: int, kept: str) -> None:
+    assert "".join(subsample(items, n)) == kept

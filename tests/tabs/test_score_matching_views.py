@@ -11,12 +11,13 @@ from playground.diffusion.samplers import DenoiserOutput
 from playground.families import ddpm
 from playground.families.score_matching.samplers import FROM_NOISE
 from playground.runtime import pictures
+from playground.runtime.recording import subsample
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import digits, restoration
 from playground.tabs.score_matching.inverse_params import FLAT, LEFT, LOW, LOWER, PAINTED, SQUARE, Problem, ViewParams
 from playground.tabs.score_matching.inverse_problems import entropy, log_normal
 from playground.tabs.score_matching.restoration import TASKS
-from playground.web import drawing_pad, image_picker, links, run_view, scrubber
+from playground.web import drawing_pad, image_picker, links, scrubber
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_a_task_is_described(model: ddpm.Model, task: str) -> None:
     moments = solved(model, params, x0, gone)
     hook.remove()
     chosen, problem = TASKS[task], Problem(x0, gone)
-    film = chosen.film(params, problem, run_view.subsample(moments, digits.MAX_FRAMES))
+    film = chosen.film(params, problem, subsample(moments, digits.MAX_FRAMES))
     assert "sigma" in numbers_in(film.formula) <= {*film.numbers}
     value = scrubber.pack(film)
     assert value["frames"] == len(moments) <= digits.MAX_FRAMES

@@ -109,6 +109,8 @@ def test_what_cannot_be_is_refused_with_the_exit_code_2(words, sentence, capsys)
         ("judge --dataset fashion_mnist", "judge-fashion_mnist"),
         ("ddpm --dataset fashion_mnist --name mine", "mine"),
         ("ddpm --data-folder my_pictures/", "ddpm-my_pictures"),
+        ("ddpm --data-folder my_pictures/digits", "ddpm-digits-folder"),
+        ("vae --data-folder my_pictures/emoji", "vae-emoji-folder"),
     ],
 )
 def test_another_data_set_does_not_replace_the_shipped_checkpoint(words, name, monkeypatch, capsys) -> None:

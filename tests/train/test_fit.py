@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import os
 import resource
 import shutil
@@ -29,7 +28,7 @@ from train import autoencoder, clip, gan, judge, latent_diffusion, normalizing_f
 from train import ddpm as recipe
 from train.batches import batch_indices, epoch_order
 from train.fit import fit, publish
-from train.run import LOG, Run, Step, ema_decay, update_average
+from train.run import LOG, Run, Step
 from train.schedule import lr_factor
 
 FAMILIES = (autoencoder, clip, recipe, normalizing_flow, gan, judge, score_matching, latent_diffusion, vae)
@@ -138,25 +137,6 @@ def test_the_shipped_recipes_have_all_their_cycles_and_the_whole_warm_up(options
         assert lr_factor(start, options) == pytest.approx(1 / max(options.warmup, 1))
         assert lr_factor(start + options.warmup, options) == 1 or options.decay > 1 - options.warmup / length
         assert lr_factor(start + length - 1, options) < 0.01
-
-
-def test_the_average_of_a_short_run_is_that_of_its_end():
-    """The weights of step k of n have the share 9 (k + 8)! n! / (k! (n + 9)!), and those of the first 10/9 of that."""
-    n = 500
-    weights = torch.eye(n, dtype=torch.double)
-    average = weights[0].clone()
-    for step in range(1, n):
-        update_average(0.999, [average], [weights[step]], torch.tensor(step))
-    k = torch.arange(1.0, n + 1, dtype=torch.double)
-    shares = 9 * ((k + 9).lgamma() - (k + 1).lgamma() + math.lgamma(n + 1) - math.lgamma(n + 10)).exp()
-    shares[0] *= 10 / 9
-    torch.testing.assert_close(average, shares, rtol=1e-6, atol=0)
-    assert average.sum() == pytest.approx(1)
-    assert average[-n // 5 :].sum() > 0.85
-
-
-def test_the_average_of_a_long_run_has_the_decay_that_was_asked_for():
-    assert [ema_decay(n, 0.999) for n in (1, 90, 8_990, 20_000)] == pytest.approx([2 / 11, 0.91, 0.999, 0.999])
 
 
 @pytest.mark.parametrize(("warmup", "decay"), [(0, 0.0), (1, 0.0), (0, 1.0)])

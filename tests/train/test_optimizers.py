@@ -1,4 +1,4 @@
-"""The optimisers that a recipe can choose."""
+"""The optimizers that a recipe can choose."""
 
 from dataclasses import dataclass
 

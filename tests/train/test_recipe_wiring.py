@@ -140,7 +140,7 @@ def test_stacked_digits_have_three_at_random(few, monkeypatch) -> None:
         record = lambda model, x, *args, loss=loss: seen.append(x) or loss(model, x, *args)  # noqa: E731
         monkeypatch.setitem(gan_recipe.PLAYER_LOSSES, name, record)
     digits = torch.arange(32.0).view(-1, 1, 1, 1).expand(-1, 1, 16, 16) / 16 - 1
-    config = gan.Config(3, latent=4, widths=(8, 8))
+    config = gan.Config(channels=3, latent=4, widths=(8, 8))
     gan_recipe.train(gan_recipe.Recipe(**few, config=config, stacked=True), (digits, torch.zeros(32).long()))
     numbers = torch.cat([x[:, :, 0, 0] for x in seen])
     assert numbers.shape == (3 * 2 * 8, 3)
@@ -152,7 +152,7 @@ def test_stacked_digits_have_three_at_random(few, monkeypatch) -> None:
 def test_only_the_discriminators_weights_are_clipped(few) -> None:
     """Arjovsky 2017, algorithm 1, after each of its steps."""
     digits = torch.rand(16, 1, 16, 16, generator=make_rng(0)) * 2 - 1, torch.zeros(16).long()
-    config, objective = gan.Config(3, latent=4, widths=(8, 8)), Objective("wasserstein", clip=0.01)
+    config, objective = gan.Config(channels=3, latent=4, widths=(8, 8)), Objective("wasserstein", clip=0.01)
     path = gan_recipe.train(gan_recipe.Recipe(**few, config=config, objective=objective, stacked=True), digits)
     assert path is not None
     model = checkpoint.load(path)

@@ -52,6 +52,19 @@ def test_a_vae_trains_on_a_folder_of_images(tiny: recipe.Recipe, folder: Path) -
     assert model.test_classes.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("path", [".", "cats/.."])
+def test_a_folder_is_recorded_by_its_own_name(
+    tiny: recipe.Recipe, folder: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    trained = recipe.train(replace(tiny, data_folder=Path(path)))
+    assert trained is not None
+    provenance = checkpoint.read_header(trained).provenance
+    assert provenance["data"] == "the folder images of 20 images"
+    assert provenance["flags"]["data_folder"] == "images"
+    assert registry.dataset_of(provenance) is None, "MNIST is none of it"
+
+
 def test_a_folder_without_enough_test_images_is_rejected(tiny: recipe.Recipe, folder: Path) -> None:
     with pytest.raises(UserError, match=r"config\.n_test must be at most 2, the number of test images in .*images"):
         recipe.train(replace(tiny, data_folder=folder, config=replace(CONFIG, n_test=3)))

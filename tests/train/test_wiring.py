@@ -36,7 +36,7 @@ def tiny(tmp_path: Path) -> ddpm_recipe.Recipe:
 
 
 def step(run: Run) -> None:
-    for now in run.steps():
+    for now in run.batches():
         now.minimize(ddpm.loss(run.model, *now.batch(*DATA), now.rng, run.options.class_dropout))  # type: ignore[attr-defined]
     run.finish_step()
 
@@ -97,7 +97,7 @@ def test_every_process_has_noise_and_dropout_of_its_own(
     run, numbers = Run(tiny, lambda: ddpm.Model(CONFIG)), list[float]()
     for process in range(3):
         monkeypatch.setattr(Accelerator, "process_index", property(lambda _, process=process: process))
-        now = next(run.steps())
+        now = next(run.batches())
         numbers += [torch.rand(1, generator=now.rng).item(), torch.rand(1).item()]
     assert len({*numbers}) == 6
 
@@ -115,7 +115,7 @@ def test_the_losses_of_a_gan_get_objective_and_growth_stage(tmp_path: Path, monk
     expected = []
     for k in range(3):
         expected += [gan.growth_stage(config, k / 8)] * 2
-        for now in run.steps():
+        for now in run.batches():
             gan_recipe.take_turns(run, now, images, DATA[1])
         run.finish_step()
     assert [(call[0], call[2]) for call in calls] == [(objective, stage) for stage in expected]

@@ -28,17 +28,17 @@ from train.evaluation.results import Measurement
 class Options:
     """Options of an evaluation, which prints tables and writes them as JSON."""
 
-    # names of checkpoints, all by default; or lab, for the presets of the lab in the plane.
+    # Names of checkpoints, all by default; or lab, for the presets of the lab in the plane.
     names: Positional[tuple[str, ...]] = ()
-    only: tuple[str, ...] = ()  # rows to measure, such as ddim-50 or "dpm-*"; all by default.
-    n: int = 10_000  # number of pictures in a set of samples, and of test pictures for a likelihood.
-    seeds: int = 3  # number of sets of samples, over which mean and standard deviation are taken.
-    again: bool = False  # repeat measurements that are in the results.
-    data: Path = Path("data")  # folder of the data sets.
-    weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
-    # folder of the classifiers that judge samples: judge-digits, and others by the names of data sets.
+    only: tuple[str, ...] = ()  # Rows to measure, such as ddim-50 or "dpm-*"; all by default.
+    n: int = 10_000  # Number of pictures in a set of samples, and of test pictures for a likelihood.
+    seeds: int = 3  # Number of sets of samples, over which mean and standard deviation are taken.
+    again: bool = False  # Repeat measurements that are in the results.
+    data: Path = Path("data")  # Folder of the data sets.
+    weights: Path = checkpoint.WEIGHTS  # Folder of the checkpoints.
+    # Folder of the classifiers that judge samples: judge-digits, and others by the names of data sets.
     judges: Path = checkpoint.WEIGHTS
-    out: Path = checkpoint.WEIGHTS / "evaluate.json"  # file of the results, which a rerun adds to.
+    out: Path = checkpoint.WEIGHTS / "evaluate.json"  # File of the results, which a rerun adds to.
 
     def __post_init__(self) -> None:
         validation.check_bounds(self, {"n": (1, 10**6), "seeds": (1, 1000)})

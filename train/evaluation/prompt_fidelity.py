@@ -1,4 +1,4 @@
-"""The fidelity of text to image to its prompts: the model draws captions of scenes, and the pictures are recognised.
+"""The fidelity of text to image to its prompts: the model draws captions of scenes, and the pictures are recognized.
 
 `train.evaluation.recognition` finds the scene that a picture shows; the Frechet distance from real scenes is taken in
 the features of `clip-emoji`.
@@ -27,7 +27,7 @@ from playground.runtime.run import last_frame
 from train import device
 from train.evaluation.metrics import frechet
 from train.evaluation.prompt_sets import CAPTIONS, PROMPT_SETS, PromptSet, every_emoji, select
-from train.evaluation.recognition import Recogniser
+from train.evaluation.recognition import Recognizer
 from train.evaluation.render_fidelity import crop_error, fit_renders, nearest_glyph
 from train.evaluation.results import Measurement
 
@@ -86,7 +86,7 @@ class PromptEvaluator:
         """Measure how often the pictures agree with their prompts."""
         prompt_set = self.prompt_set(kind, settings.n)
         x = self.draw(prompt_set.prompts, settings)
-        return agreement(prompt_set.scenes, self.recognise(x, prompt_set.scenes.glyph.shape[1]))
+        return agreement(prompt_set.scenes, self.recognize(x, prompt_set.scenes.glyph.shape[1]))
 
     def distances(self, settings: Settings) -> dict[str, float]:
         """Measure the agreement, the distance from real scenes, and the fraction of near-copies of training scenes."""
@@ -94,7 +94,7 @@ class PromptEvaluator:
         x = self.draw(prompt_set.prompts, settings)
         distance = nearest_distance(shrink(x), self.training_pictures)
         return {
-            **agreement(prompt_set.scenes, self.recognise(x, 1)),
+            **agreement(prompt_set.scenes, self.recognize(x, 1)),
             "frechet": frechet(self.expected, self.features(x)),
             "near_copies": (distance < self.limit).float().mean().item(),
         }
@@ -102,9 +102,9 @@ class PromptEvaluator:
     def floor(self, n: int) -> dict[str, float]:
         """Measure n real scenes, for the figures of a perfect model."""
         x = self.real(n, 1)
-        recognised = self.recognise(x, 1)
+        recognized = self.recognize(x, 1)
         return {
-            **agreement(self.fresh(n, 1), recognised),
+            **agreement(self.fresh(n, 1), recognized),
             "frechet": frechet(self.expected, self.features(x)),
         }
 
@@ -119,11 +119,11 @@ class PromptEvaluator:
             part = slice(start, min(start + BATCH, settings.n))
             prompts, expected_scenes = prompt_set.prompts[part], select(prompt_set.scenes, part)
             maps, x = record_attention(self.model, replace(settings, n=len(prompts)), start, prompts)
-            recognised = self.recognise(x, 2)
-            for i in (recognised.glyph == expected_scenes.glyph).all(1).nonzero()[:, 0].tolist():
+            recognized = self.recognize(x, 2)
+            for i in (recognized.glyph == expected_scenes.glyph).all(1).nonzero()[:, 0].tolist():
                 names = [self.glyphs.names[glyph] for glyph in expected_scenes.glyph[i].tolist()]
                 words = token_slices(tokens(names), tokens([prompts[i]])[0])
-                for k, mask in enumerate(masks(select(recognised, slice(i, i + 1)), self.glyphs, maps.shape[-1])):
+                for k, mask in enumerate(masks(select(recognized, slice(i, i + 1)), self.glyphs, maps.shape[-1])):
                     attention_map = maps[i, words[k]].mean(0)
                     ratios.append(float((attention_map * mask).sum() / attention_map.sum() / mask.mean()))
         return {"attention": statistics.fmean(ratios), "names": float(len(ratios))} if ratios else {"names": 0.0}
@@ -135,7 +135,7 @@ class PromptEvaluator:
         """
         prompt_set = every_emoji(self.glyphs)
         x = self.draw(prompt_set.prompts, replace(settings, n=len(prompt_set.prompts)))
-        fitted = fit_renders(x, prompt_set.scenes, self.recognise, self.glyphs)
+        fitted = fit_renders(x, prompt_set.scenes, self.recognize, self.glyphs)
         renders = scenes.render(fitted, self.glyphs)
         ratio = crop_error(x, renders, fitted) / crop_error(self.reconstruct(renders), renders, fitted)
         median, p90 = ratio.quantile(torch.tensor([0.5, 0.9])).tolist()
@@ -191,9 +191,9 @@ class PromptEvaluator:
         return nearest_distance(shrink(self.real(CAPTIONS, 2)), self.training_pictures).quantile(NEAR).item()
 
     @cached_property
-    def recognise(self) -> Recogniser:
-        """Return the recogniser of the emoji."""
-        return Recogniser(self.glyphs)
+    def recognize(self) -> Recognizer:
+        """Return the recognizer of the emoji."""
+        return Recognizer(self.glyphs)
 
     @cached_property
     def training_pictures(self) -> Tensor:
@@ -204,20 +204,20 @@ class PromptEvaluator:
         return torch.cat([shrink(scenes.render(select(pool, slice(i, i + 500)), self.glyphs)).half() for i in parts])
 
 
-def agreement(expected_scenes: Scenes, recognised: Scenes) -> dict[str, float]:
+def agreement(expected_scenes: Scenes, recognized: Scenes) -> dict[str, float]:
     """Return the fractions of right names and backgrounds; of two emoji with right names also that of relations."""
-    names = (recognised.glyph.sort(1).values == expected_scenes.glyph.sort(1).values).all(1)
+    names = (recognized.glyph.sort(1).values == expected_scenes.glyph.sort(1).values).all(1)
     figures = {
         "name": names.float().mean().item(),
-        "ground": (recognised.background == expected_scenes.background).float().mean().item(),
+        "ground": (recognized.background == expected_scenes.background).float().mean().item(),
     }
     if expected_scenes.glyph.shape[1] == 1 or not names.any():
         return figures
     upright = [
         (part.y[:, 1] - part.y[:, 0]).abs() > (part.x[:, 1] - part.x[:, 0]).abs()
-        for part in (expected_scenes, recognised)
+        for part in (expected_scenes, recognized)
     ]
-    right = (recognised.glyph == expected_scenes.glyph).all(1) & (upright[0] == upright[1])
+    right = (recognized.glyph == expected_scenes.glyph).all(1) & (upright[0] == upright[1])
     return {**figures, "relation": right[names].float().mean().item()}
 
 
@@ -256,13 +256,13 @@ def token_slices(names: Tensor, prompt: Tensor) -> list[slice]:
 
     The longest name is matched first and removed, so that "fire" is not found within "fire engine".
     """
-    remaining, recognised = prompt.clone(), dict[int, slice]()
+    remaining, recognized = prompt.clone(), dict[int, slice]()
     for k in names.argmax(1).argsort(descending=True).tolist():
         inner = names[k, 1 : int(names[k].argmax())]
         at = int(remaining.unfold(0, len(inner), 1).eq(inner).all(1).nonzero()[0, 0])
-        recognised[k] = slice(at, at + len(inner))
-        remaining[recognised[k]] = -1
-    return [recognised[k] for k in range(len(names))]
+        recognized[k] = slice(at, at + len(inner))
+        remaining[recognized[k]] = -1
+    return [recognized[k] for k in range(len(names))]
 
 
 def shrink(x: Tensor) -> Tensor:

@@ -30,15 +30,15 @@ class Renders(NamedTuple):
     squares: Tensor  # Inner products of any two of the four parts (N, K, 4, 4)
 
 
-class Recogniser:
-    """Recogniser of scenes that can show some glyphs."""
+class Recognizer:
+    """Recognizer of scenes that can show some glyphs."""
 
     def __init__(self, glyphs: Glyphs):
         self.grounds = 2 * torch.tensor(list(BACKGROUNDS.values()), device=glyphs.colours.device) / 255 - 1
         self.renders = [render_sizes(glyphs, *ends) for ends in (SIDE_RANGE, PAIR_SIDE_RANGE)]
 
     def __call__(self, x: Tensor, count: int) -> Scenes:
-        """Recognise the scenes in pictures (n, 3, 64, 64) in [-1, 1] of `count` emoji each, 1 or 2."""
+        """Recognize the scenes in pictures (n, 3, 64, 64) in [-1, 1] of `count` emoji each, 1 or 2."""
         ground = self.ground(x)
         small = F.avg_pool2d(x, SIZE // S)
         placements = [self._scene(*index, count) for index in zip(small, self.grounds[ground], strict=True)]

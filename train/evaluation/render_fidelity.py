@@ -15,29 +15,29 @@ from playground.datasets import emoji, scenes
 from playground.datasets.emoji import GLYPH, Glyphs
 from playground.datasets.scenes import BACKGROUNDS, SIZE, Scenes
 from train.evaluation.prompt_sets import select
-from train.evaluation.recognition import Recogniser, difference_from_background
+from train.evaluation.recognition import Recognizer, difference_from_background
 
 STEPS = (2.0, 1.0, 0.5, 0.5, 0.25)  # pixels by which size and position are varied, one after the other
 CROP = 32  # side of the crops of emoji that are compared, in pixels
 
 
-def fit_renders(x: Tensor, asked: Scenes, recogniser: Recogniser, glyphs: Glyphs) -> Scenes:
+def fit_renders(x: Tensor, asked: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
     """Find the size and position of the asked emoji that fit pictures best.
 
     Args:
-        x: pictures (n, 3, 64, 64) in [-1, 1].
-        asked: emoji, one a picture, and backgrounds; their sizes and positions are ignored.
+        x: Pictures (n, 3, 64, 64) in [-1, 1].
+        asked: Emoji, one a picture, and backgrounds; their sizes and positions are ignored.
 
     Returns:
         The scenes with the sizes and positions found.
     """
-    fitted = [_fit(x[i], select(asked, slice(i, i + 1)), recogniser, glyphs) for i in range(len(x))]
+    fitted = [_fit(x[i], select(asked, slice(i, i + 1)), recognizer, glyphs) for i in range(len(x))]
     return Scenes(*(torch.cat(factors) for factors in zip(*fitted, strict=True)))
 
 
-def _fit(x: Tensor, asked: Scenes, recogniser: Recogniser, glyphs: Glyphs) -> Scenes:
+def _fit(x: Tensor, asked: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
     """Fit the render to one picture (3, 64, 64): search coarsely everywhere, then ever more finely around the best."""
-    placement = recogniser.place(x, int(asked.glyph), int(asked.background))  # side, x and y
+    placement = recognizer.place(x, int(asked.glyph), int(asked.background))  # side, x and y
     for step in STEPS:
         offsets = step * torch.tensor(list(product((-1, 0, 1), repeat=3)))
         placements = placement + offsets  # (27, 3)
@@ -59,8 +59,8 @@ def nearest_glyph(x: Tensor, placed: Scenes, glyphs: Glyphs) -> Tensor:
     """Return the emoji (n,) whose render is nearest to the crop of each picture, over small shifts and scales.
 
     Args:
-        placed: where the emoji are in the pictures, and on which backgrounds.
-        glyphs: all emoji to compare with.
+        placed: Where the emoji are in the pictures, and on which backgrounds.
+        glyphs: All emoji to compare with.
     """
     colour, minus_opacity = difference_from_background(
         F.avg_pool2d(emoji.premultiply(glyphs.colours), GLYPH // CROP)

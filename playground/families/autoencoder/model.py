@@ -13,24 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from playground.families.vae import elbo
-from playground.nn.blocks import GROUPS, decoder_layers, encoder_layers
-from playground.runtime import validation
+from playground.nn.blocks import decoder_layers, encoder_layers
+from playground.nn.config import check_unet_config
 
 
 @dataclass(frozen=True)
 class Config:
     """Configuration of an autoencoder."""
 
-    size: int = 64  # width and height of the images in pixels.
-    channels: int = 3  # channels of the images.
-    latent: int = 4  # channels of the latents.
-    width: int = 128  # channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
-    multipliers: Sequence[int] = (1,)  # one for each level; the resolution halves from a level to the next.
-    blocks: int = 3  # residual blocks per level.
-    patch: int = 4  # width and height of the patches that become channels first.
+    size: int = 64  # Width and height of the images in pixels.
+    channels: int = 3  # Channels of the images.
+    latent: int = 4  # Channels of the latents.
+    width: int = 128  # Channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
+    multipliers: Sequence[int] = (1,)  # One for each level; the resolution halves from a level to the next.
+    blocks: int = 3  # Residual blocks per level.
+    patch: int = 4  # Width and height of the patches that become channels first.
 
     def __post_init__(self) -> None:
-        validation.check_unet_config(self, _BOUNDS, GROUPS)
+        check_unet_config(self, _BOUNDS)
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:

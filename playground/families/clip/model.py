@@ -33,15 +33,15 @@ MAX_LOGIT_SCALE = 4.6052  # log 100, upper bound of the log-scale of the logits 
 class Config:
     """Configuration of both encoders."""
 
-    vocabulary: int = 512  # number of tokens in the vocabulary, including start, end and padding.
-    context: int = 24  # maximum number of tokens of a caption, with its start and end.
-    size: int = 64  # width and height of the images in pixels.
-    patch: int = 8  # width and height of the patches of the image encoder.
-    embed: int = 128  # dimensions of the embedding space.
-    text_width: int = 128  # width of the text transformer, with heads of width 32.
-    text_layers: int = 4  # layers of the text transformer.
-    image_width: int = 160  # width of the image transformer, with heads of width 32.
-    image_layers: int = 4  # layers of the image transformer.
+    vocabulary: int = 512  # Number of tokens in the vocabulary, including start, end and padding.
+    context: int = 24  # Maximum number of tokens of a caption, with its start and end.
+    size: int = 64  # Width and height of the images in pixels.
+    patch: int = 8  # Width and height of the patches of the image encoder.
+    embed: int = 128  # Dimensions of the embedding space.
+    text_width: int = 128  # Width of the text transformer, with heads of width 32.
+    text_layers: int = 4  # Layers of the text transformer.
+    image_width: int = 160  # Width of the image transformer, with heads of width 32.
+    image_layers: int = 4  # Layers of the image transformer.
 
     def __post_init__(self) -> None:
         bounds = {"vocabulary": (3, 49_408), "context": (3, 77), "size": (8, 256), "patch": (2, 64), "embed": (8, 1024),
@@ -124,8 +124,8 @@ class Pretrained(nn.Module):
     """Text encoder of a pretrained OpenCLIP model.
 
     Args:
-        architecture: name of the architecture, such as ViT-B-32.
-        weights: name of the weights, such as laion2b_s34b_b79k, which are downloaded; or the path of a file.
+        architecture: Name of the architecture, such as ViT-B-32.
+        weights: Name of the weights, such as laion2b_s34b_b79k, which are downloaded; or the path of a file.
     """
 
     def __init__(self, architecture: str, weights: str):
@@ -157,7 +157,7 @@ def match_activation(architecture: str, weights: str) -> str:
     open_clip_config.json that is published beside them.
 
     Raises:
-        UserError: nothing tells.
+        UserError: Nothing tells.
     """
     import open_clip
 
@@ -236,9 +236,10 @@ def loss(
     models behave like bags-of-words", section 4.
 
     Args:
-        x: images (B, 3, H, W) in [-1, 1]; tokens: tokens of their captions (B, L).
-        swapped: indices of the images with swapped captions (K,), and the tokens of these captions (K, L).
-        rank, processes: index of this process and number of all; the batches of all processes are contrasted.
+        x: Images (B, 3, H, W) in [-1, 1].
+        tokens: Tokens of their captions (B, L).
+        swapped: Indices of the images with swapped captions (K,), and the tokens of these captions (K, L).
+        rank, processes: Index of this process and number of all; the batches of all processes are contrasted.
     """
     from open_clip.loss import ClipLoss
 

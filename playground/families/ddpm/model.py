@@ -17,7 +17,7 @@ from playground.diffusion.guidance import guide
 from playground.diffusion.parameterization import PREDICTIONS, Prediction
 from playground.diffusion.samplers import Denoiser, DenoiserOutput
 from playground.diffusion.schedule import SCHEDULES, NoiseSchedule
-from playground.nn.blocks import GROUPS
+from playground.nn.config import check_unet_config
 from playground.nn.embeddings import make_time_network, sinusoidal_embedding
 from playground.nn.unet import UNet
 from playground.runtime import inference, validation
@@ -27,21 +27,21 @@ from playground.runtime import inference, validation
 class Config:
     """Configuration of a diffusion model."""
 
-    size: int = 32  # width and height of the images in pixels.
-    channels: int = 1  # channels of the images.
-    classes: int = 10  # number of classes; the label `classes` stands for "no class". 0 for an unconditional model.
-    width: int = 64  # channels at the highest resolution of the U-Net, a multiple of 8.
-    multipliers: Sequence[int] = (1, 2)  # one for each level of the U-Net, which has `width * multiplier` channels.
-    blocks: int = 2  # residual blocks per level.
-    patch: int = 2  # width and height of the patches that become channels first.
-    emb_dim: int = 256  # dimensions of the embedding of time and class.
-    dropout: float = 0.0  # dropout probability in the residual blocks.
+    size: int = 32  # Width and height of the images in pixels.
+    channels: int = 1  # Channels of the images.
+    classes: int = 10  # Number of classes; the label `classes` stands for "no class". 0 for an unconditional model.
+    width: int = 64  # Channels at the highest resolution of the U-Net, a multiple of 8.
+    multipliers: Sequence[int] = (1, 2)  # One for each level of the U-Net, which has `width * multiplier` channels.
+    blocks: int = 2  # Residual blocks per level.
+    patch: int = 2  # Width and height of the patches that become channels first.
+    emb_dim: int = 256  # Dimensions of the embedding of time and class.
+    dropout: float = 0.0  # Dropout probability in the residual blocks.
     prediction: str = "eps"  # "eps", "v" or "x0", see `playground.diffusion.parameterization`.
     schedule: str = "cosine"  # "cosine" or "linear", see `playground.diffusion.schedule`.
-    T: int = 1000  # number of time steps of the schedule.
+    T: int = 1000  # Number of time steps of the schedule.
 
     def __post_init__(self) -> None:
-        validation.check_unet_config(self, _BOUNDS, GROUPS)
+        check_unet_config(self, _BOUNDS)
         validation.check_number("dropout", self.dropout, 0, 1)
         validation.check_choice("prediction", self.prediction, PREDICTIONS)
         validation.check_choice("schedule", self.schedule, SCHEDULES)
@@ -80,9 +80,9 @@ class Model(nn.Module):
         """Return a denoiser for classes y (B,) with classifier-free guidance.
 
         Args:
-            w: guidance weight: 1 is the conditional model and 0 the unconditional one, with one evaluation of the
+            w: Guidance weight: 1 is the conditional model and 0 the unconditional one, with one evaluation of the
                 network; other weights need two.
-            clip: clip x0_hat to [-1, 1].
+            clip: Clip x0_hat to [-1, 1].
         """
         no_class = torch.full_like(y, self.config.classes)
         guided = w not in (0, 1)
@@ -104,8 +104,9 @@ def loss(model: nn.Module, x0: Tensor, y: Tensor, rng: torch.Generator, class_dr
     """Return the mean squared error of the prediction at random times, a scalar. Ho 2020, eq. 14, for any prediction.
 
     Args:
-        x0: images (B, C, H, W) in [-1, 1]; y: classes (B,).
-        class_dropout: probability of dropping a class, so that the network learns the unconditional model as well,
+        x0: Images (B, C, H, W) in [-1, 1].
+        y: Their classes (B,).
+        class_dropout: Probability of dropping a class, so that the network learns the unconditional model as well,
             which guidance needs.
     """
     inner = cast(Model, getattr(model, "module", model))

@@ -18,16 +18,16 @@ from playground.runtime.validation import UserError
 class Settings:
     """Settings of a run, checked when made."""
 
-    n: int = 10  # number of images.
-    label: int | None = None  # class of all images, from 0 on; None to cycle through the classes.
-    sampler: SamplerName = "ddim"  # name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
-    # steps of the sampler, 1 to 1000; each evaluates the network once, Heun's method twice, and guidance doubles that.
+    n: int = 10  # Number of images.
+    label: int | None = None  # Class of all images, from 0 on; None to cycle through the classes.
+    sampler: SamplerName = "ddim"  # Name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
+    # Steps of the sampler, 1 to 1000; each evaluates the network once, Heun's method twice, and guidance doubles that.
     steps: int = 20
     eta: float = 0.0  # DDIM's stochasticity: 0 is deterministic, 1 has the variance of DDPM.
-    # guidance weight, 0 to 20: 0 ignores the class, 1 is the conditional model, more exaggerates the class.
+    # Guidance weight, 0 to 20: 0 ignores the class, 1 is the conditional model, more exaggerates the class.
     w: float = 1.0
-    clip: bool = True  # clip each estimate of x0 to [-1, 1].
-    seed: int = 0  # seed of the noise; image i depends on (seed, i) alone.
+    clip: bool = True  # Clip each estimate of x0 to [-1, 1].
+    seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
         validation.check_choice("sampler", self.sampler, SAMPLERS)
@@ -51,10 +51,10 @@ def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
     """Sample images, from noise to data, in `settings.steps` + 1 frames.
 
     Args:
-        first: index of the first image, for runs split into batches.
+        first: Index of the first image, for runs split into batches.
 
     Raises:
-        UserError: the model has fewer times than steps.
+        UserError: The model has fewer times than steps.
     """
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")

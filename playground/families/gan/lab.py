@@ -11,7 +11,8 @@ from playground.datasets.densities import Density
 from playground.families.gan import losses
 from playground.families.gan.losses import MinibatchDiscrimination, Objective
 from playground.runtime import validation
-from playground.runtime.labs import LABELS, ema, linear_decay, optimizer_step, seeded_init
+from playground.runtime.averaging import ema
+from playground.runtime.labs import LABELS, linear_decay, optimizer_step, seeded_init
 from playground.runtime.rng import make_rng
 
 MAX_POINTS = 20 * 1024  # evaluations of D in a step, unrolled steps included
@@ -74,6 +75,7 @@ class Discriminator(nn.Module):
         return self.hidden(x)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map points (B, 2) to logits (B,)."""
         return self.head(self.features(x))[:, 0]
 
 

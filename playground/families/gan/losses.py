@@ -23,7 +23,8 @@ Critic = Callable[[Tensor], Tensor]  # items (B, ...) -> logits (B,)
 class FeatureCritic(Protocol):
     """Discriminator with access to its penultimate layer."""
 
-    def features(self, x: Tensor) -> Tensor: ...
+    def features(self, x: Tensor) -> Tensor:
+        """Return the features (B, F) of items (B, ...)."""
 
 
 class Loss(NamedTuple):
@@ -100,14 +101,14 @@ LOSSES = {
 class Objective:
     """Objective of a training: a loss and regularizers, which are off at 0."""
 
-    loss: str = "nonsaturating"  # one of minimax, nonsaturating, leastsquares, hinge, wasserstein and relativistic.
-    clip: float = 0.0  # largest absolute weight of D (Arjovsky 2017).
-    gp: float = 0.0  # lambda of the gradient penalty (Gulrajani 2017, eq. 3).
-    r1: float = 0.0  # gamma, twice the weight of the squared gradient norm at data (Mescheder 2018, eq. 9).
-    r2: float = 0.0  # the same at samples (Mescheder 2018, eq. 10).
-    matching: float = 0.0  # weight of feature matching in the generator's loss (Salimans 2016).
-    unroll: int = 0  # unrolled steps of D in the generator's loss (Metz 2017).
-    unroll_lr: float = 0.1  # learning rate of the unrolled steps.
+    loss: str = "nonsaturating"  # One of minimax, nonsaturating, leastsquares, hinge, wasserstein and relativistic.
+    clip: float = 0.0  # Largest absolute weight of D (Arjovsky 2017).
+    gp: float = 0.0  # Weight lambda of the gradient penalty (Gulrajani 2017, eq. 3).
+    r1: float = 0.0  # Twice the weight of the squared gradient norm at data, gamma (Mescheder 2018, eq. 9).
+    r2: float = 0.0  # The same at samples (Mescheder 2018, eq. 10).
+    matching: float = 0.0  # Weight of feature matching in the generator's loss (Salimans 2016).
+    unroll: int = 0  # Unrolled steps of D in the generator's loss (Metz 2017).
+    unroll_lr: float = 0.1  # Learning rate of the unrolled steps.
 
     def __post_init__(self) -> None:
         validation.check_choice("loss", self.loss, LOSSES)
@@ -121,9 +122,9 @@ def discriminator_loss(d: Critic, x: Tensor, x_fake: Tensor, objective: Objectiv
     loss + r1 / 2 E |grad D(x)|^2 + r2 / 2 E |grad D(x_fake)|^2 + gp E (|grad D(x_hat)| - 1)^2.
 
     Args:
-        d: the discriminator.
-        x, x_fake: real and fake items (B, ...).
-        u: uniform numbers in [0, 1] (B,), positions of the gradient penalty between fake and real items.
+        d: The discriminator.
+        x, x_fake: Real and fake items (B, ...).
+        u: Uniform numbers in [0, 1] (B,), positions of the gradient penalty between fake and real items.
     """
     at_real = x.detach().requires_grad_(objective.r1 > 0)
     at_fake = x_fake if x_fake.requires_grad else x_fake.detach().requires_grad_(objective.r2 > 0)
@@ -236,6 +237,7 @@ class MinibatchDiscrimination(nn.Module):
         self.project = nn.Linear(features, kernels * dim, bias=False)
 
     def forward(self, f: Tensor) -> Tensor:
+        """Map features (B, F) to features (B, F + kernels)."""
         m = self.project(f).unflatten(1, (self.kernels, -1))  # (B, kernels, dim)
         distance = (m[:, None] - m[None]).abs().sum(3)  # (B, B, kernels)
         return torch.cat([f, (-distance).exp().sum(1) - 1], dim=1)

@@ -27,13 +27,13 @@ N_LOGITS = 256  # logits stored in a checkpoint, of data and of samples
 class Config:
     """Configuration of both networks."""
 
-    channels: int = 1  # channels of the images.
-    latent: int = 32  # dimensions of z.
-    widths: Sequence[int] = (88, 64, 32)  # channels at 4x4, 8x8, ...; the images have twice the last resolution.
-    classes: int = 0  # number of classes to condition on; 0 for none.
-    progressive: bool = False  # have inputs and outputs at every resolution, for progressive growing (Karras 2018).
-    spectral: bool = False  # apply spectral normalization to D.
-    kernels: int = 0  # kernels of minibatch discrimination; 0 for none.
+    channels: int = 1  # Channels of the images.
+    latent: int = 32  # Dimensions of z.
+    widths: Sequence[int] = (88, 64, 32)  # Channels at 4x4, 8x8, ...; the images have twice the last resolution.
+    classes: int = 0  # Number of classes to condition on; 0 for none.
+    progressive: bool = False  # Have inputs and outputs at every resolution, for progressive growing (Karras 2018).
+    spectral: bool = False  # Apply spectral normalization to D.
+    kernels: int = 0  # Kernels of minibatch discrimination; 0 for none.
 
     def __post_init__(self) -> None:
         if not isinstance(self.widths, (list, tuple)) or not 1 <= len(self.widths) <= 6:
@@ -157,9 +157,11 @@ class ConditionedDiscriminator(nn.Module):
         self.d, self.y, self.stage = d, y, stage
 
     def features(self, x: Tensor) -> Tensor:
+        """Return the penultimate layer (B, F) for images (B, C, H, W)."""
         return self.d.features(x, self.stage)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map images (B, C, H, W) to logits (B,)."""
         return self.d(x, self.y, self.stage)
 
 

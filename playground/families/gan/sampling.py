@@ -16,12 +16,12 @@ from playground.runtime.run import Frame
 class Settings:
     """Settings of a run, checked when made."""
 
-    n: int = 16  # number of images.
-    # class of all images, or None to cycle through the classes; unused by models without classes.
+    n: int = 16  # Number of images.
+    # Class of all images, or None to cycle through the classes; unused by models without classes.
     label: int | None = None
-    # largest absolute value in z, 0.05 to 4 (Brock 2019, "Large Scale GAN Training", section 3.1).
+    # Largest absolute value in z, 0.05 to 4 (Brock 2019, "Large Scale GAN Training", section 3.1).
     truncation: float = 4.0
-    seed: int = 0  # seed of the codes; image i depends on (seed, i) alone.
+    seed: int = 0  # Seed of the codes; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
         integers = {"n": (1, 1_000_000), "label": (0, 999), "seed": (0, validation.MAX_SEED)}

@@ -20,8 +20,9 @@ def discriminator_loss(
     """Return the loss of D on a batch, a scalar, without gradients in G.
 
     Args:
-        x: images (B, C, H, W) in [-1, 1]; y: their classes (B,).
-        stage: stage of progressive growing.
+        x: Images (B, C, H, W) in [-1, 1].
+        y: Their classes (B,).
+        stage: Stage of progressive growing.
     """
     x, u = resize_to_stage(x, stage), torch.rand(len(x), generator=rng)
     with torch.no_grad():

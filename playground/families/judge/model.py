@@ -18,9 +18,9 @@ from playground.nn.blocks import GROUPS
 class Config:
     """Configuration of a classifier."""
 
-    channels: int = 1  # channels of the images, whose height and width can be any multiples of 8.
-    classes: int = 10  # number of classes.
-    width: int = 32  # channels after the first convolution; there are 4 times as many features.
+    channels: int = 1  # Channels of the images, whose height and width can be any multiples of 8.
+    classes: int = 10  # Number of classes.
+    width: int = 32  # Channels after the first convolution; there are 4 times as many features.
 
 
 class Model(nn.Module):

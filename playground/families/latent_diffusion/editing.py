@@ -18,8 +18,8 @@ def sdedit(model: Model, settings: Settings, z0: Tensor, strength: float) -> Ite
     """Sample variations of an image: noise is added to its latents, and the rest of a run removes it. Meng 2022.
 
     Args:
-        z0: latents of the image (1, c, h, w).
-        strength: fraction of the steps to run; 1 keeps nothing of the image.
+        z0: Latents of the image (1, c, h, w).
+        strength: Fraction of the steps to run; 1 keeps nothing of the image.
     """
     steps = timesteps(model, settings, strength)
     noise = Noise(settings.seed, settings.n)
@@ -35,8 +35,8 @@ def prompt_to_prompt(model: Model, settings: Settings, edited_prompt: str, share
     both share. Hertz 2022, "Prompt-to-Prompt", section 3.2.
 
     Args:
-        edited_prompt: the second prompt.
-        shared_fraction: fraction of the run, from the noise on, in which the attention maps are shared.
+        edited_prompt: The second prompt.
+        shared_fraction: Fraction of the run, from the noise on, in which the attention maps are shared.
 
     Yields:
         Frames of 2 n images: those of `settings.prompt`, then those of the edited prompt.

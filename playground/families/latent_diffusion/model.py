@@ -23,6 +23,7 @@ from playground.families.autoencoder import Model as Autoencoder
 from playground.families.ddpm import add_random_noise
 from playground.nn.attention import AttentionHook, Context
 from playground.nn.blocks import GROUPS
+from playground.nn.config import check_unet_config
 from playground.nn.embeddings import make_time_network, sinusoidal_embedding
 from playground.nn.unet import UNet
 from playground.runtime import validation
@@ -33,27 +34,27 @@ from playground.runtime.validation import UserError
 class Config:
     """Configuration of the U-Net, with the autoencoder and the text encoder of its training."""
 
-    size: int = 16  # width and height of the latents.
-    channels: int = 4  # channels of the latents.
-    context_dim: int = 128  # width of the states of the text encoder.
-    width: int = 64  # channels at the highest resolution of the U-Net, a multiple of 8.
-    multipliers: Sequence[int] = (1, 2)  # one for each level of the U-Net, which has `width * multiplier` channels.
-    blocks: int = 2  # residual blocks per level.
-    patch: int = 1  # width and height of the patches of latents that become channels first.
-    fine_width: int = 0  # channels of one more block at the end, at the full resolution of the latents; 0 for none.
-    emb_dim: int = 256  # dimensions of the embedding of time.
+    size: int = 16  # Width and height of the latents.
+    channels: int = 4  # Channels of the latents.
+    context_dim: int = 128  # Width of the states of the text encoder.
+    width: int = 64  # Channels at the highest resolution of the U-Net, a multiple of 8.
+    multipliers: Sequence[int] = (1, 2)  # One for each level of the U-Net, which has `width * multiplier` channels.
+    blocks: int = 2  # Residual blocks per level.
+    patch: int = 1  # Width and height of the patches of latents that become channels first.
+    fine_width: int = 0  # Channels of one more block at the end, at the full resolution of the latents; 0 for none.
+    emb_dim: int = 256  # Dimensions of the embedding of time.
     prediction: str = "v"  # "eps", "v" or "x0", see `playground.diffusion.parameterization`.
     schedule: str = "cosine"  # "cosine" or "linear", see `playground.diffusion.schedule`.
-    T: int = 1000  # number of time steps of the schedule.
-    autoencoder: str = "autoencoder-emoji"  # name of the autoencoder's checkpoint.
-    # name of the text encoder's checkpoint, or ARCHITECTURE/WEIGHTS of a pretrained OpenCLIP model.
+    T: int = 1000  # Number of time steps of the schedule.
+    autoencoder: str = "autoencoder-emoji"  # Name of the autoencoder's checkpoint.
+    # Name of the text encoder's checkpoint, or ARCHITECTURE/WEIGHTS of a pretrained OpenCLIP model.
     encoder: str = "clip-emoji"
-    # see `playground.runtime.checkpoint.digest`; the U-Net works only with this autoencoder.
+    # See `playground.runtime.checkpoint.digest`; the U-Net works only with this autoencoder.
     autoencoder_digest: str = ""
-    encoder_digest: str = ""  # digest of the text encoder.
+    encoder_digest: str = ""  # Digest of the text encoder.
 
     def __post_init__(self) -> None:
-        validation.check_unet_config(self, _BOUNDS, GROUPS)
+        check_unet_config(self, _BOUNDS)
         if self.fine_width % GROUPS:
             raise UserError(f"fine_width must be a multiple of {GROUPS}, not {self.fine_width}")
         validation.check_choice("prediction", self.prediction, PREDICTIONS)
@@ -151,9 +152,10 @@ def loss(
     """Return the mean squared error of the prediction at random times, a scalar. Rombach 2022, eq. 3.
 
     Args:
-        z0: latents (B, c, h, w).
-        context: context of their captions; empty: context of the empty prompt, a batch of 1.
-        dropout: probability of replacing a caption by the empty prompt, so that the network learns the unconditional
+        z0: Latents (B, c, h, w).
+        context: Context of their captions.
+        empty: Context of the empty prompt, a batch of 1.
+        dropout: Probability of replacing a caption by the empty prompt, so that the network learns the unconditional
             model as well, which guidance needs.
     """
     inner = cast(Model, getattr(model, "module", model))

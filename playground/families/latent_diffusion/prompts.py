@@ -20,7 +20,7 @@ def read_prompts(settings: Settings, provenance: Mapping[str, Any]) -> tuple[Set
     """Return settings with both prompts in the words of a checkpoint, and a sentence on how they were read.
 
     Raises:
-        UserError: a prompt names neither an emoji nor a background.
+        UserError: A prompt names neither an emoji nor a background.
     """
     prompt, negative = (read_prompt(text, provenance).check() for text in (settings.prompt, settings.negative))
     sentence = f"{prompt.sentence} The negative prompt: {negative.sentence}" if negative.prompt else prompt.sentence

@@ -29,16 +29,16 @@ GUIDANCE_SCHEDULES: dict[GuidanceSchedule, Callable[[float], float]] = {
 class Settings:
     """Settings of a run, checked when made."""
 
-    n: int = 4  # number of images.
-    prompt: str = "a small pizza on a blue background"  # text prompt; an empty one makes the run unconditional.
-    negative: str = ""  # negative prompt, which replaces the empty prompt of classifier-free guidance.
-    sampler: SamplerName = "ddim"  # name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
-    # steps of the sampler, 1 to 1000; each evaluates the network with and without the prompt, Heun's method twice.
+    n: int = 4  # Number of images.
+    prompt: str = "a small pizza on a blue background"  # Text prompt; an empty one makes the run unconditional.
+    negative: str = ""  # Negative prompt, which replaces the empty prompt of classifier-free guidance.
+    sampler: SamplerName = "ddim"  # Name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
+    # Steps of the sampler, 1 to 1000; each evaluates the network with and without the prompt, Heun's method twice.
     steps: int = 20
     eta: float = 0.0  # DDIM's stochasticity: 0 is deterministic, 1 has the variance of DDPM.
-    w: float = 3.0  # guidance weight, 0 to 12: 0 ignores the prompt, 1 is the conditional model.
-    guidance: GuidanceSchedule = "constant"  # schedule of w - 1 over the run, see `GUIDANCE_SCHEDULES`.
-    seed: int = 0  # seed of the noise; image i depends on (seed, i) alone.
+    w: float = 3.0  # Guidance weight, 0 to 12: 0 ignores the prompt, 1 is the conditional model.
+    guidance: GuidanceSchedule = "constant"  # Schedule of w - 1 over the run, see `GUIDANCE_SCHEDULES`.
+    seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
         for name in ("prompt", "negative"):
@@ -69,9 +69,9 @@ class CFGDenoiser:
     """Denoiser with classifier-free guidance from a negative prompt to the prompts of a run.
 
     Args:
-        negative: context of the negative prompt, a batch of 1.
-        prompts: contexts of the prompts, one for each image.
-        edit: changes the attention weights to the prompts.
+        negative: Context of the negative prompt, a batch of 1.
+        prompts: Contexts of the prompts, one for each image.
+        edit: Changes the attention weights to the prompts.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ def sample(model: Model, settings: Settings, first: int = 0, prompts: Sequence[s
     """Sample latents, from noise to data, in `settings.steps` + 1 frames; `decode_frame` decodes them to images.
 
     Args:
-        first: index of the first image, for runs split into batches.
-        prompts: prompts, one for each image, where they are not all `settings.prompt`.
+        first: Index of the first image, for runs split into batches.
+        prompts: Prompts, one for each image, where they are not all `settings.prompt`.
     """
     noise = Noise(settings.seed, settings.n, first)
     context = model.encode_text(prompts or [settings.prompt] * settings.n)
@@ -134,10 +134,10 @@ def timesteps(model: Model, settings: Settings, strength: float = 1.0) -> list[i
     """Return the times of a run, down to 0.
 
     Args:
-        strength: fraction of the steps to run, the last ones; at least one step.
+        strength: Fraction of the steps to run, the last ones; at least one step.
 
     Raises:
-        UserError: the model has fewer times than steps.
+        UserError: The model has fewer times than steps.
     """
     if settings.steps > model.schedule.T:
         raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")

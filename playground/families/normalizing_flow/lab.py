@@ -21,7 +21,8 @@ from playground.families.normalizing_flow.layers import (
 from playground.families.normalizing_flow.model import log_normal
 from playground.nn.blocks import zero_init
 from playground.runtime import validation
-from playground.runtime.labs import LABELS, ema, linear_decay, optimizer_step, seeded_init
+from playground.runtime.averaging import ema
+from playground.runtime.labs import LABELS, linear_decay, optimizer_step, seeded_init
 from playground.runtime.rng import make_rng
 from playground.runtime.run import Frame
 

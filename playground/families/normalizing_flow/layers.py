@@ -21,7 +21,8 @@ class Layer(Protocol):
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
 
-    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]: ...
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map z (B, C, ...) to x (B, C, ...) and log |det| (B,)."""
 
 
 class ActNorm(nn.Module):
@@ -113,7 +114,7 @@ class Coupling(nn.Module):
     the second half. Dinh 2017, "Density estimation using Real NVP", section 3.2.
 
     Args:
-        net: network from the first half and the context (B, c + K, ...) to parameters (B, c count, ...).
+        net: Network from the first half and the context (B, c + K, ...) to parameters (B, c count, ...).
     """
 
     def __init__(self, transform: Transform, net: nn.Module):

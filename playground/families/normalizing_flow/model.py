@@ -28,16 +28,16 @@ MARGIN = 1e-5  # distance that the arguments of logits keep from 0 and 1
 class Config:
     """Configuration of a flow."""
 
-    size: int = 28  # width and height of the images in pixels.
-    channels: int = 1  # channels of the images.
-    # flow steps (activation normalization, 1x1 convolution, coupling) of each scale; from a scale to the next the
+    size: int = 28  # Width and height of the images in pixels.
+    channels: int = 1  # Channels of the images.
+    # Flow steps (activation normalization, 1x1 convolution, coupling) of each scale; from a scale to the next the
     # resolution halves and half of the numbers are factored out.
     steps: Sequence[int] = (8, 8)
-    widths: Sequence[int] = (96, 128)  # width of the coupling networks of each scale.
+    widths: Sequence[int] = (96, 128)  # Width of the coupling networks of each scale.
     coupling: str = "spline"  # "affine" or "spline".
-    bins: int = 8  # bins of a spline.
-    noise_steps: int = 5  # steps of the flow that samples u given the image; 0 for uniform u.
-    noise_width: int = 32  # width of that flow's networks.
+    bins: int = 8  # Bins of a spline.
+    noise_steps: int = 5  # Steps of the flow that samples u given the image; 0 for uniform u.
+    noise_width: int = 32  # Width of that flow's networks.
 
     def __post_init__(self) -> None:
         validation.check_bounds(self, _BOUNDS)
@@ -78,8 +78,8 @@ class FlowBlock(nn.ModuleList):
     """Flow steps at one resolution, each an activation normalization, a 1x1 convolution and a coupling.
 
     Args:
-        channels, width: channels of the items and width of the coupling networks.
-        context: channels of the context of the couplings; 0 for none.
+        channels, width: Channels of the items and width of the coupling networks.
+        context: Channels of the context of the couplings; 0 for none.
     """
 
     def __init__(self, config: Config, steps: int, channels: int, width: int, context: int = 0):

@@ -23,9 +23,9 @@ def to_double(model: Model) -> Model:
 class Settings:
     """Settings of a run, checked when made."""
 
-    n: int = 16  # number of images.
-    temperature: float = 1.0  # standard deviation of z, 0 to 2; below 1 the samples are more typical and less diverse.
-    seed: int = 0  # seed of z; image i depends on (seed, i) alone.
+    n: int = 16  # Number of images.
+    temperature: float = 1.0  # Standard deviation of z, 0 to 2; below 1 the samples are more typical and less diverse.
+    seed: int = 0  # Seed of z; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
         integers = {"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}

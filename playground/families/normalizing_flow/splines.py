@@ -39,8 +39,8 @@ def spline(x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Apply a monotone rational-quadratic spline to each number. Durkan 2019, eq. 4.
 
     Args:
-        x: numbers (...).
-        h: parameters (3 K - 1, ...) of K bins for each number.
+        x: Numbers (...).
+        h: Parameters (3 K - 1, ...) of K bins for each number.
 
     Returns:
         Values (...) and the logarithms of the derivatives (...).

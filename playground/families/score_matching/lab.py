@@ -9,7 +9,8 @@ from playground.datasets.densities import Density, make_true_score
 from playground.families.score_matching.langevin import Score
 from playground.families.score_matching.model import OBJECTIVES, Config, Model, loss, sample_sigmas
 from playground.runtime import validation
-from playground.runtime.labs import LABELS, ema, linear_decay, optimizer_step, seeded_init
+from playground.runtime.averaging import ema
+from playground.runtime.labs import LABELS, linear_decay, optimizer_step, seeded_init
 from playground.runtime.rng import make_rng
 
 

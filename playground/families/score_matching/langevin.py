@@ -59,7 +59,7 @@ def mala(
     Each Langevin step is a proposal, accepted or rejected so that p_sigma is exactly stationary for any step size.
 
     Args:
-        accept_noise: normal noise, mapped to the uniform numbers that decide on acceptance.
+        accept_noise: Normal noise, mapped to the uniform numbers that decide on acceptance.
 
     Yields:
         Frames with the extra "accepted", bool (B,): the last proposals that were accepted; all True before the first.
@@ -90,10 +90,10 @@ def annealed(
     algorithm 1; Jolicoeur-Martineau 2021, "Adversarial score matching", section 4.
 
     Args:
-        x: samples of N(0, sigmas[0]^2 I) (B, ...).
-        sigmas: noise levels from high to low.
-        steps_per_level: steps at each noise level.
-        step_size: size of a step in units of the level's variance.
+        x: Samples of N(0, sigmas[0]^2 I) (B, ...).
+        sigmas: Noise levels from high to low.
+        steps_per_level: Steps at each noise level.
+        step_size: Size of a step in units of the level's variance.
     """
     step = 0
     for sigma in sigmas:
@@ -113,10 +113,10 @@ def predictor_corrector(
     and 4; without corrector steps it is the reverse diffusion sampler.
 
     Args:
-        x: samples of N(0, sigmas[0]^2 I) (B, ...).
-        sigmas: noise levels from high to low.
+        x: Samples of N(0, sigmas[0]^2 I) (B, ...).
+        sigmas: Noise levels from high to low.
         corrector_steps: Langevin steps at each noise level.
-        snr: signal-to-noise ratio r of a corrector step, which determines its size. There is one size for the whole
+        snr: Signal-to-noise ratio r of a corrector step, which determines its size. There is one size for the whole
             batch, so that samples depend slightly on the others of their batch.
     """
     step = 0
@@ -164,10 +164,10 @@ def log_likelihood(
     divergence of the probability flow on the way there.
 
     Args:
-        sigmas: noise levels from low to high.
-        mean: mean of the data, of a shape that broadcasts to x.
-        variance: variance of each coordinate of the data.
-        probes: noise for estimating the divergence (Hutchinson 1990) where there are too many dimensions to compute it.
+        sigmas: Noise levels from low to high.
+        mean: Mean of the data, of a shape that broadcasts to x.
+        variance: Variance of each coordinate of the data.
+        probes: Noise for estimating the divergence (Hutchinson 1990) where there are too many dimensions to compute it.
 
     Yields:
         Frames with the extra "log_p" (B,): the log-density of the points x in nats, as if the density at the frame's
@@ -233,7 +233,7 @@ def inpainting_score(score: Score, x0: Tensor, mask: Tensor) -> Score:
     the score of all data elsewhere. After Song 2021, section 5.
 
     Args:
-        x0: the data (B, ...).
+        x0: The data (B, ...).
         mask: True where they are known, of a shape that broadcasts to x0.
     """
     return lambda x, sigma: torch.where(mask, (x0 - x) / sigma**2, score(x, sigma))

@@ -25,15 +25,15 @@ OBJECTIVES: tuple[str, ...] = get_args(Objective)
 class Config:
     """Configuration of a score network."""
 
-    # density of the training data: ring, grid, uneven, moons, spirals, pinwheel or checkerboard, see
+    # Density of the training data: ring, grid, uneven, moons, spirals, pinwheel or checkerboard, see
     # `playground.datasets.densities`; "" for a drawing.
     data: str = "grid"
-    width: int = 128  # width of the perceptron.
-    layers: int = 3  # hidden layers of the perceptron.
-    frequencies: int = 4  # number of frequencies of the Fourier features of each coordinate.
-    sigma_min: float = 0.02  # lowest noise level of the training.
-    sigma_max: float = 8.0  # highest noise level of the training.
-    sigma_data: float = 1.4  # standard deviation of the data, the root mean square of a coordinate.
+    width: int = 128  # Width of the perceptron.
+    layers: int = 3  # Hidden layers of the perceptron.
+    frequencies: int = 4  # Number of frequencies of the Fourier features of each coordinate.
+    sigma_min: float = 0.02  # Lowest noise level of the training.
+    sigma_max: float = 8.0  # Highest noise level of the training.
+    sigma_data: float = 1.4  # Standard deviation of the data, the root mean square of a coordinate.
 
     def __post_init__(self) -> None:
         integers = {"width": (4, 1024), "layers": (1, 12), "frequencies": (0, 16)}
@@ -60,6 +60,7 @@ class Model(nn.Module):
         self.net = nn.Sequential(*hidden, nn.Linear(config.width, 2))
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Map points x (B, 2) and noise levels sigma (B,) to the score (B, 2)."""
         sigma, sigma_data = sigma[:, None], self.config.sigma_data
         variance = sigma**2 + sigma_data**2
         frequencies = math.pi / 2 * 2.0 ** torch.arange(self.config.frequencies, device=x.device)
@@ -102,12 +103,12 @@ def loss(
     The weights make the loss of an untrained network equal at all levels. Karras 2022, section 5.
 
     Args:
-        objective: one of `OBJECTIVES`: regression on -eps / sigma (Vincent 2011, eq. 10); the divergence of the score
+        objective: One of `OBJECTIVES`: regression on -eps / sigma (Vincent 2011, eq. 10); the divergence of the score
             along random directions (Song 2020, eq. 8); or regression on the true score.
-        true_score: required by "explicit", which takes the same level for the whole batch.
+        true_score: Required by "explicit", which takes the same level for the whole batch.
 
     Raises:
-        KeyError: there is no such objective.
+        KeyError: There is no such objective.
     """
     eps = torch.randn(x0.shape, generator=rng).to(x0)
     x = x0 + sigma[:, None] * eps

@@ -75,9 +75,9 @@ def sample(
     """Sample with one of `FROM_NOISE`, from high noise to low.
 
     Args:
-        sigma_range: lowest and highest noise level.
-        evaluations: number of score evaluations, at least 10; the last frame takes one more.
-        step_size: size of a step of annealed Langevin dynamics in units of the level's variance.
+        sigma_range: Lowest and highest noise level.
+        evaluations: Number of score evaluations, at least 10; the last frame takes one more.
+        step_size: Size of a step of annealed Langevin dynamics in units of the level's variance.
     """
     steps = SAMPLERS[sampler].steps(evaluations)
     if sampler == "annealed":

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from playground.families.vae import elbo
 from playground.families.vae.elbo import VAEOutput
-from playground.nn.blocks import GROUPS, decoder_layers, encoder_layers
+from playground.nn.blocks import decoder_layers, encoder_layers
+from playground.nn.config import check_unet_config
 from playground.runtime import validation
 
 LIKELIHOODS = ("bernoulli", "gaussian", "learned gaussian")
@@ -28,27 +29,27 @@ INACTIVE_NATS = 0.05  # a dimension whose KL is smaller carries no information a
 class Config:
     """Configuration of a VAE."""
 
-    size: int = 28  # width and height of the images in pixels.
-    channels: int = 1  # channels of the images.
-    latent: int = 20  # dimensions of z.
-    width: int = 32  # channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
-    multipliers: Sequence[int] = (1, 2)  # one for each level; the resolution halves from a level to the next.
-    blocks: int = 1  # residual blocks per level.
-    patch: int = 2  # width and height of the patches that become channels first, see `playground.nn.unet.UNet`.
-    # use a spatial broadcast decoder, whose input is the code and the coordinates at every position, instead of a
+    size: int = 28  # Width and height of the images in pixels.
+    channels: int = 1  # Channels of the images.
+    latent: int = 20  # Dimensions of z.
+    width: int = 32  # Channels at the highest resolution; a level has `width * multiplier`, a multiple of 8.
+    multipliers: Sequence[int] = (1, 2)  # One for each level; the resolution halves from a level to the next.
+    blocks: int = 1  # Residual blocks per level.
+    patch: int = 2  # Width and height of the patches that become channels first, see `playground.nn.unet.UNet`.
+    # Use a spatial broadcast decoder, whose input is the code and the coordinates at every position, instead of a
     # feature map computed from the code. It lets single dimensions represent positions.
     broadcast: bool = False
     # p(x|z): "bernoulli" (pixels as fractions of white), "gaussian" with standard deviation `sigma`, or "learned
     # gaussian", which learns one standard deviation, starting at `sigma`.
     likelihood: str = "bernoulli"
-    sigma: float = 1.0  # standard deviation of Gaussian pixels.
-    components: int = 0  # components of the Gaussian mixture fitted to the codes; 0 for none.
-    # number of test images whose codes, classes and bounds are stored with the weights, so that maps and histograms
+    sigma: float = 1.0  # Standard deviation of Gaussian pixels.
+    components: int = 0  # Components of the Gaussian mixture fitted to the codes; 0 for none.
+    # Number of test images whose codes, classes and bounds are stored with the weights, so that maps and histograms
     # need no data.
     n_test: int = 0
 
     def __post_init__(self) -> None:
-        validation.check_unet_config(self, _BOUNDS, GROUPS)
+        check_unet_config(self, _BOUNDS)
         validation.check_flag("broadcast", self.broadcast)
         validation.check_choice("likelihood", self.likelihood, LIKELIHOODS)
         validation.check_number("sigma", self.sigma, 1e-3, 10)
@@ -95,6 +96,7 @@ class SpatialBroadcast(nn.Module):
         self.coordinates[0], self.coordinates[1] = line, line[:, None]
 
     def forward(self, z: Tensor) -> Tensor:
+        """Map codes (B, Z) to features (B, Z + 2, side, side)."""
         side = self.coordinates.shape[-1]
         code = z[:, :, None, None].expand(-1, -1, side, side)
         return torch.cat([code, self.coordinates.to(z).expand(len(z), -1, -1, -1)], dim=1)
@@ -109,11 +111,11 @@ class Model(nn.Module):
     """Variational autoencoder, with buffers measured after training.
 
     Attributes:
-        log_sigma: logarithm of the standard deviation of Gaussian pixels.
+        log_sigma: Logarithm of the standard deviation of Gaussian pixels.
         mixture_weights, mixture_means, mixture_scale_tril: Gaussian mixture fitted to the codes, if the config asks
             for one.
         kl: KL of each dimension, mean over test images.
-        test_mu, test_classes, test_elbo: codes, classes and bounds of some test images, if the config asks for them.
+        test_mu, test_classes, test_elbo: Codes, classes and bounds of some test images, if the config asks for them.
     """
 
     mixture_weights: Tensor  # (M,)

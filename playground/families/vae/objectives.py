@@ -20,12 +20,12 @@ class Objective:
     """Training objective."""
 
     kind: str = "elbo"  # "elbo", "tc" or "iwae", see `OBJECTIVES`.
-    beta: float = 1.0  # weight of the KL (Higgins 2017), or of its total correlation alone (kind "tc").
-    samples: int = 1  # number K of codes sampled per image.
-    # nats of each dimension that have no cost (Kingma 2016, "Inverse Autoregressive Flow", eq. 15).
+    beta: float = 1.0  # Weight of the KL (Higgins 2017), or of its total correlation alone (kind "tc").
+    samples: int = 1  # Number K of codes sampled per image.
+    # Nats of each dimension that have no cost (Kingma 2016, "Inverse Autoregressive Flow", eq. 15).
     free_bits: float = 0.0
-    warmup: int = 0  # steps over which beta rises from 0.
-    n: int = 60_000  # images in the data set (kind "tc").
+    warmup: int = 0  # Steps over which beta rises from 0.
+    n: int = 60_000  # Images in the data set (kind "tc").
 
     def __post_init__(self) -> None:
         validation.check_choice("objective", self.kind, OBJECTIVES)

@@ -20,11 +20,11 @@ PRIORS: tuple[Prior, ...] = get_args(Prior)
 class Settings:
     """Settings of a run, checked when made."""
 
-    n: int = 16  # number of images.
-    # distribution of the codes: normal, N(0, I), or mixture, the Gaussian mixture fitted to codes of the data.
+    n: int = 16  # Number of images.
+    # Distribution of the codes: normal, N(0, I), or mixture, the Gaussian mixture fitted to codes of the data.
     prior: Prior = "normal"
-    temperature: float = 1.0  # factor of the standard deviation of the codes, 0 to 3.
-    seed: int = 0  # seed of the noise; image i depends on (seed, i) alone.
+    temperature: float = 1.0  # Factor of the standard deviation of the codes, 0 to 3.
+    seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
         validation.check_choice("prior", self.prior, PRIORS)

@@ -10,9 +10,9 @@ from torch import Tensor
 from playground.families import latent_diffusion
 from playground.families.clip import Word
 from playground.families.latent_diffusion import Model, Settings
+from playground.runtime.recording import subsample
 from playground.runtime.run import Frame
 from playground.tabs.latent_diffusion.latent_pictures import decoded
-from playground.web.run_view import subsample
 
 MAX_FRAMES = 61  # of a run; longer ones keep an even subset
 ATTENTION = 16_000_000  # bytes of attention that a run keeps: longer runs keep that of fewer moments

@@ -15,6 +15,7 @@ from playground.families.score_matching import langevin, samplers
 from playground.runtime import pictures, validation
 from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
+from playground.runtime.recording import subsample
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 from playground.tabs.ddpm import runs
@@ -98,7 +99,7 @@ def strips(frames: Sequence[Frame], low: float) -> list[Strip]:
 
 def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     """Return the film of a run."""
-    frames = run_view.subsample(run, MAX_FRAMES)
+    frames = subsample(run, MAX_FRAMES)
     sigmas = [frame.sigma for frame in frames]
     lengths = [frame.score.flatten(1).norm(dim=1).mean().item() for frame in frames]
     steps = samplers.SAMPLERS[params.sampler].steps(params.evaluations)

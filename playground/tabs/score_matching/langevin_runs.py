@@ -16,10 +16,11 @@ from playground.families.score_matching import langevin, samplers
 from playground.families.score_matching.langevin import Score
 from playground.runtime import validation
 from playground.runtime.paths import Paths
+from playground.runtime.recording import subsample
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
-from playground.web import formula, palette, run_view
+from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value
 from playground.web.scrubber import Counts, Curve, Film, Histogram, Series, Strip
 
@@ -201,7 +202,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     """Return the film of a run, or raise UserError if the particles are lost."""
     if not (run[-1].x.abs() < LOST).all():  # nor if it is no number
         raise UserError("the particles ran off to infinity: choose a smaller step")
-    density, frames = density_of(params.data), run_view.subsample(run, MAX_FRAMES)
+    density, frames = density_of(params.data), subsample(run, MAX_FRAMES)
     plots, sigmas = [plot(density, frame) for frame in frames], [frame.sigma for frame in frames]
     truth = density.modes()[1] if isinstance(density, Mixture) and density.multimodal else NO_MODES
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]

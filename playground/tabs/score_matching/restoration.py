@@ -15,6 +15,7 @@ from playground.families import ddpm
 from playground.families.score_matching import langevin, samplers
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
+from playground.runtime.recording import subsample
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import forward, runs
@@ -155,7 +156,7 @@ class RestorationView(LinkedRunView):
         problem = Problem(x0, mask)
 
         def finish() -> list[object]:
-            film = task.film(params, problem, run_view.subsample(frames, digits.MAX_FRAMES))
+            film = task.film(params, problem, subsample(frames, digits.MAX_FRAMES))
             about = media.build_origin(runs.CHECKPOINTS.path(self.paths, params.model), params)
             run = export.from_film(f"{TAB}-seed{params.seed}", about | links.record(TAB, linkable(params)), film)
             return [scrubber.pack(film), run, links.value(TAB, linkable(params)), explanation.source(task.code)]

@@ -15,7 +15,7 @@ def factors(n: int, counts: tuple[int, ...] = COUNTS, seed: int = 0) -> np.ndarr
     return np.stack([rng.integers(count, size=n) for count in counts], axis=1)
 
 
-def standardised(codes: np.ndarray) -> np.ndarray:
+def standardized(codes: np.ndarray) -> np.ndarray:
     return (codes - codes.mean(0)) / codes.std(0)
 
 
@@ -31,7 +31,7 @@ def rotated(codes: np.ndarray) -> np.ndarray:
 def test_a_perfect_code_scores_1() -> None:
     true = factors(12_000)
     rng = np.random.default_rng(2)
-    perfect = standardised(true) + 0.01 * rng.normal(size=true.shape)
+    perfect = standardized(true) + 0.01 * rng.normal(size=true.shape)
     dead = 0.01 * rng.normal(size=(len(true), 4))
     codes = np.concatenate([perfect[:, ::-1], dead], axis=1)  # in another order, with dead dimensions
     assert disentanglement.factor_vae(codes, true, votes=1000) == 1
@@ -41,7 +41,7 @@ def test_a_perfect_code_scores_1() -> None:
 
 def test_a_rotated_code_scores_near_nothing() -> None:
     true = factors(12_000, (6, 6, 6, 6, 6, 6))
-    codes = rotated(standardised(true))
+    codes = rotated(standardized(true))
     assert disentanglement.mig(codes, true) < 0.02
     assert disentanglement.dci(codes, true, train=1000, trees=10) < 0.25
     assert disentanglement.factor_vae(codes, true, votes=2000) < 0.35  # six factors: chance is 0.17
@@ -49,21 +49,21 @@ def test_a_rotated_code_scores_near_nothing() -> None:
 
 def test_a_rotation_of_two_dimensions_costs_just_those() -> None:
     true = factors(12_000, (6, 6, 6, 6))
-    codes = standardised(true).copy()
+    codes = standardized(true).copy()
     codes[:, :2] = codes[:, :2] @ np.array([[1, 1], [-1, 1]]) / math.sqrt(2)
     assert disentanglement.mig(codes, true) == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_factor_that_no_dimension_knows_costs_its_share() -> None:
     true = factors(12_000, (5, 5, 5, 5))
-    codes = standardised(true)[:, :3]
+    codes = standardized(true)[:, :3]
     assert disentanglement.mig(codes, true) == pytest.approx(0.75, abs=0.02)
     assert disentanglement.factor_vae(codes, true, votes=4000) == pytest.approx(0.75, abs=0.03)
 
 
 def test_a_single_dimension_has_a_gap_and_a_code_without_any_no_votes() -> None:
     true = factors(2000, (4,))
-    assert disentanglement.mig(standardised(true), true) == pytest.approx(1, abs=0.01)
+    assert disentanglement.mig(standardized(true), true) == pytest.approx(1, abs=0.01)
     assert disentanglement.factor_vae(np.zeros((2000, 3)), true, votes=10) == 0
 
 

@@ -1,4 +1,4 @@
-"""How text to image is measured: emoji are recognised by their nearest renders, and prompts compared with them."""
+"""How text to image is measured: emoji are recognized by their nearest renders, and prompts compared with them."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from playground.datasets.scenes import Combinations, Scenes
 from playground.families.clip.model import tokenizer
 from playground.runtime.rng import make_rng
 from train.evaluation import prompt_fidelity, prompt_sets
-from train.evaluation.recognition import Recogniser, explained_energy, render_sizes, sort_scene
+from train.evaluation.recognition import Recognizer, explained_energy, render_sizes, sort_scene
 
 N = 40
 
@@ -23,8 +23,8 @@ def glyphs() -> emoji.Glyphs:
 
 
 @pytest.fixture(scope="module")
-def recognise(glyphs: emoji.Glyphs) -> Recogniser:
-    return Recogniser(glyphs)
+def recognize(glyphs: emoji.Glyphs) -> Recognizer:
+    return Recognizer(glyphs)
 
 
 def every(glyphs: emoji.Glyphs) -> Combinations:
@@ -32,18 +32,18 @@ def every(glyphs: emoji.Glyphs) -> Combinations:
     return Combinations(torch.ones(n, len(scenes.BACKGROUNDS), dtype=torch.bool), torch.ones(n, n, dtype=torch.bool))
 
 
-def test_one_emoji_is_recognised_in_its_place(recognise: Recogniser, glyphs: emoji.Glyphs) -> None:
+def test_one_emoji_is_recognized_in_its_place(recognize: Recognizer, glyphs: emoji.Glyphs) -> None:
     scene_batch = scenes.sample(50, make_rng(0), every(glyphs).backgrounds)
-    found = recognise(scenes.render(scene_batch, glyphs), 1)
+    found = recognize(scenes.render(scene_batch, glyphs), 1)
     assert found.glyph.equal(scene_batch.glyph)
     assert found.background.equal(scene_batch.background)
     for name, tolerance in (("side", 3), ("x", 2), ("y", 2)):
         torch.testing.assert_close(getattr(found, name), getattr(scene_batch, name), atol=tolerance, rtol=0)
 
 
-def test_two_emoji_are_recognised_in_order(recognise: Recogniser, glyphs: emoji.Glyphs) -> None:
+def test_two_emoji_are_recognized_in_order(recognize: Recognizer, glyphs: emoji.Glyphs) -> None:
     scene_batch = scenes.sample_pairs(20, make_rng(0), every(glyphs))
-    found = recognise(scenes.render(scene_batch, glyphs), 2)
+    found = recognize(scenes.render(scene_batch, glyphs), 2)
     assert found.glyph.equal(scene_batch.glyph)
     assert found.background.equal(scene_batch.background)
 

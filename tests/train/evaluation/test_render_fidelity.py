@@ -8,7 +8,7 @@ from playground.datasets import emoji, scenes
 from playground.datasets.scenes import Scenes
 from playground.runtime.rng import make_rng
 from train.evaluation import prompt_sets
-from train.evaluation.recognition import Recogniser
+from train.evaluation.recognition import Recognizer
 from train.evaluation.render_fidelity import crop_error, fit_renders, nearest_glyph
 
 
@@ -21,8 +21,8 @@ def glyphs() -> emoji.Glyphs:
 
 
 @pytest.fixture(scope="module")
-def recogniser(glyphs: emoji.Glyphs) -> Recogniser:
-    return Recogniser(glyphs)
+def recognizer(glyphs: emoji.Glyphs) -> Recognizer:
+    return Recognizer(glyphs)
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +30,20 @@ def real(glyphs: emoji.Glyphs) -> Scenes:
     return scenes.sample(12, make_rng(0), scenes.training_combinations(glyphs.names).backgrounds)
 
 
-def test_a_render_is_found_at_its_size_and_position(recogniser: Recogniser, glyphs: emoji.Glyphs, real: Scenes) -> None:
+def test_a_render_is_found_at_its_size_and_position(recognizer: Recognizer, glyphs: emoji.Glyphs, real: Scenes) -> None:
     centred = real._replace(side=torch.full_like(real.side, 40))  # somewhere else than the render
-    fitted = fit_renders(scenes.render(real, glyphs), centred, recogniser, glyphs)
+    fitted = fit_renders(scenes.render(real, glyphs), centred, recognizer, glyphs)
     for name in ("side", "x", "y"):
         torch.testing.assert_close(getattr(fitted, name), getattr(real, name), atol=0.6, rtol=0)
 
 
 def test_a_blurred_render_is_worse_and_another_emoji_worse_still(
-    recogniser: Recogniser, glyphs: emoji.Glyphs, real: Scenes
+    recognizer: Recognizer, glyphs: emoji.Glyphs, real: Scenes
 ) -> None:
     x = scenes.render(real, glyphs)
 
     def error(pictures: torch.Tensor) -> float:
-        fitted = fit_renders(pictures, real, recogniser, glyphs)
+        fitted = fit_renders(pictures, real, recognizer, glyphs)
         return float(crop_error(pictures, scenes.render(fitted, glyphs), fitted).median())
 
     other = scenes.render(real._replace(glyph=(real.glyph + 1) % len(glyphs.names)), glyphs)
