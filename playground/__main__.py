@@ -133,7 +133,7 @@ def _like(words: list[str]) -> list[str]:
     command = read_metadata(options.like).get("command", "")
     arguments = shlex.split(command.partition(" sample ")[2])
     if not arguments:
-        raise UserError(f"no command makes {options.like.name} again, but the page can: drop it there")
+        raise UserError(f"no command makes {options.like.name} again: drop it on the page, which opens it or says why")
     return [*arguments[: arguments.index("--out")], *others]
 
 
