@@ -25,14 +25,14 @@ TERMS: dict[tuple[str, ...], str] = {
                "step (Ho 2020).",
     ("density",): "Height of a distribution at a place: how likely it is to draw something near it. It is no "
                   "probability, and may be larger than 1.",
-    ("dequantisation",): "Noise that is added to whole-number pixels, so that a density of real numbers can describe "
+    ("dequantization",): "Noise that is added to whole-number pixels, so that a density of real numbers can describe "
                          "them.",
     ("discriminator",): "The network of a GAN that learns to tell real pictures from generated ones, called D.",
     ("distortion",): "What a reconstruction misses: −log p(x|z).",
     ("DPM-Solver++",): "A sampler that solves the probability flow in few steps, by extrapolating from the last "
                        "estimates (Lu 2022).",
     ("ELBO",): "Evidence lower bound: a number that log p(x) is at least as large as, and that can be computed. A VAE "
-               "maximises it.",
+               "maximizes it.",
     ("η", "eta"): "How much fresh noise DDIM adds at each step: 0 for none, 1 for as much as DDPM.",
     ("Fréchet distance",): "Distance between two sets of pictures: between the means and covariances of their features "
                            "in a classifier. FID is the same with another network.",
@@ -50,7 +50,7 @@ TERMS: dict[tuple[str, ...], str] = {
                      "probable as possible.",
     ("logit", "logits"): "A number before it is turned into a probability: 0 means one half, large means almost "
                          "certainly real.",
-    ("minimax",): "The first loss of GANs: G minimises what D maximises (Goodfellow 2014).",
+    ("minimax",): "The first loss of GANs: G minimizes what D maximizes (Goodfellow 2014).",
     ("mode", "modes"): "A place where data are dense: one of several kinds of pictures, or one hill of a density.",
     ("moving average",): "Mean of a network's weights over its last steps of training, which makes better pictures "
                          "than any single one of them.",

@@ -1,4 +1,4 @@
-"""Training images nearest to a generated one, which show whether it is memorised."""
+"""Training images nearest to a generated one, which show whether it is memorized."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:
     page.goto(digits)
     before = ready(page, DIGITS)
-    assert "layer 6 of 6: normalise" in caption(page, DIGITS)
+    assert "layer 6 of 6: normalize" in caption(page, DIGITS)
     drawn = pixels(page, f"{DIGITS} .strips canvas")
     page.locator(f"{DIGITS} .position").fill("0")
     expect(page.locator(f"{DIGITS} .caption")).to_contain_text("the noise")

@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_first_use_of_a_term_is_marked_with_its_explanation() -> None:
-    marked = glossary.mark("The ELBO is a bound; the ELBO is what a VAE maximises.")
+    marked = glossary.mark("The ELBO is a bound; the ELBO is what a VAE maximizes.")
     about = glossary.TERMS["ELBO",]
     assert (
         unescape(marked)
-        == f'The <dfn tabindex="0" title="{about}">ELBO</dfn> is a bound; the ELBO is what a VAE maximises.'
+        == f'The <dfn tabindex="0" title="{about}">ELBO</dfn> is a bound; the ELBO is what a VAE maximizes.'
     )
 
 

@@ -118,7 +118,7 @@ def test_every_loss_pulls_fakes_to_where_d_sees_data(loss: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_arrows_point_against_the_gradient_of_the_whole_loss(name: str) -> None:
-    """By finite differences of what G minimises: along its arrows all the points together go down fastest."""
+    """By finite differences of what G minimizes: along its arrows all the points together go down fastest."""
     settings = replace(PRESETS[name].settings, width=16, batch=32)
     trained = Lab(densities.ring(), settings)
     for _ in range(5):

@@ -16,8 +16,8 @@ MEASURED_FOLDER = Path("runs/measured")  # checkpoints that are measured for the
 Record = JSONObject  # the identity of a measurement, and its "figures"
 Rows = list[JSONObject]  # of a table: checkpoint, row, n, seeds, and mean and deviation of each figure
 
-# Figures that the tables add: the ratio of another figure to that of the row "floor" with the same n.
-FLOOR_RATIOS = {"frechet_in_floors": "frechet", "coverage_of_floor": "coverage"}
+# Figures that the tables add: the ratio of another figure to that of as many real pictures, the row "floor".
+REAL_RATIOS = {"frechet_x_real": "frechet", "coverage_x_real": "coverage"}
 
 
 class Measurement(NamedTuple):
@@ -71,20 +71,20 @@ def tables(records: Iterable[Record]) -> dict[str, Rows]:
     floors = {(table, n): group for (table, _, row, n), group in groups.items() if row == "floor"}
     by_table: dict[str, Rows] = {}
     for (table, name, row, n), group in groups.items():
-        group = [relative_to_floor(figures, floors.get((table, n), [])) for figures in group]
+        group = [relative_to_real(figures, floors.get((table, n), [])) for figures in group]
         common = [figure for figure in group[0] if all(figure in figures for figures in group)]
         spread = {figure: _spread([figures[figure] for figures in group]) for figure in common}
         by_table.setdefault(table, []).append({"checkpoint": name, "row": row, "n": n, "seeds": len(group), **spread})
     return by_table
 
 
-def relative_to_floor(figures: dict[str, float], floor: list[dict[str, float]]) -> dict[str, float]:
-    """Return the figures and, if there is a floor, those of `FLOOR_RATIOS` as multiples of the floor's mean."""
+def relative_to_real(figures: dict[str, float], floor: list[dict[str, float]]) -> dict[str, float]:
+    """Return the figures and, if real pictures were measured too, those of `REAL_RATIOS` as multiples of their mean."""
     if not floor:
         return figures
     ratios = {
         ratio: figures[name] / statistics.mean(floor_figures[name] for floor_figures in floor)
-        for ratio, name in FLOOR_RATIOS.items()
+        for ratio, name in REAL_RATIOS.items()
         if name in figures and all(name in floor_figures for floor_figures in floor)
     }
     return {**figures, **ratios}

@@ -2,7 +2,7 @@
 
 Sets of pictures are compared with the test images in the features of the judge (`playground.families.judge`).
 Training images give the floor, the figures of a perfect model. Other training images, noisy, blurred or at half
-resolution, calibrate the judge: they show how pictures look at a distance of so many floors.
+resolution, calibrate the judge: they show how pictures look at such a multiple.
 """
 
 import time
@@ -98,7 +98,7 @@ def _load_changed(change: Callable[[Tensor], Tensor], images: Tensor, labels: Te
 def checkpoint_measurements(judge: "Judge", path: Path, labels: Tensor, n: int, seeds: int) -> Iterator[Measurement]:
     """Yield the rows of a checkpoint with the settings that its recipe defines, for several seeds.
 
-    Conditional models sample the classes of n training images: ten classes in equal numbers would be two floors from
+    Conditional models sample the classes of n training images: ten classes in equal numbers would be at two × real from
     MNIST's test digits even if every picture were real.
     """
     name, config, _ = checkpoint.read_header(path)

@@ -122,7 +122,7 @@ class GANLabView(LabView[ViewParams]):
         skip_preprocess(self.preset)
         axes["data"], pad = DATA.build("ring", "gan-pad")
         losses = [(variants.TITLES[name], name) for name in LOSSES]
-        axes["loss"] = gr.Radio(losses, label="Loss", info="What G and D minimise.", elem_classes="chips")
+        axes["loss"] = gr.Radio(losses, label="Loss", info="What G and D minimize.", elem_classes="chips")
         axes["r1"] = number_control("R1", "Keeps D flat at the data.")
         axes["r2"] = number_control("R2", "Keeps D flat at the fakes.")
         axes["gp"] = number_control("Gradient penalty", "Asks D for a slope of 1 between both.")

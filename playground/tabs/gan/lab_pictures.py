@@ -47,7 +47,7 @@ def picture(lab: Lab, losses: Mapping[str, float], _: int) -> Value:
     """Return fake points, D's logit everywhere, where it pulls the fakes, and what is covered; raise DivergenceError if
     a point is not finite."""
     fake = lab.sample(N_TEST)
-    lab.d.eval()  # what spectral normalisation keeps stays as it is
+    lab.d.eval()  # what spectral normalization keeps stays as it is
     logits, arrows = heat(lab), pull(lab, fake)
     lab.d.train()
     if not all(part.isfinite().all() for part in (fake, logits, arrows)):

@@ -139,8 +139,8 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
 
 CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
     ("frechet", "Fréchet distance", "Divided by that of real digits; 1 is as good as they are.", True),
-    ("discriminator", "Loss of D", "What D minimises.", False),
-    ("generator", "Loss of G", "What G minimises.", False),
+    ("discriminator", "Loss of D", "What D minimizes.", False),
+    ("generator", "Loss of G", "What G minimizes.", False),
     ("discriminator_gradient", "Gradient of D", "Its norm, over D's weights.", True),
     ("generator_gradient", "Gradient of G", "Its norm, over G's weights.", True),
 )

@@ -37,7 +37,7 @@ TITLES = {
 }
 _REAL, _FAKE = "D(x)", "D(G(z))"
 _ENTROPY = f"E softplus(−{_REAL}) + E softplus({_FAKE})"
-FORMULAS = {  # what D and G minimise by each loss, in the notation of `Formula`
+FORMULAS = {  # what D and G minimize by each loss, in the notation of `Formula`
     "minimax": (_ENTROPY, f"−E softplus({_FAKE})"),
     "nonsaturating": (_ENTROPY, f"E softplus(−{_FAKE})"),
     "leastsquares": (f"½ E ({_REAL} − 1)² + ½ E {_FAKE}²", f"½ E ({_FAKE} − 1)²"),
@@ -105,7 +105,7 @@ class About:
 
 
 def formulas(objective: Objective) -> tuple[str, str]:
-    """Return what D and G minimise, in the notation of `Formula`."""
+    """Return what D and G minimize, in the notation of `Formula`."""
     d, g = FORMULAS[objective.loss]
     for weight, term in (
         (objective.gp, "E (|∇D| − 1)²"),

@@ -34,7 +34,7 @@ HOW = """
 Every layer can be undone, so one network draws and reads: from noise z through the layers to a picture, and from any
 picture to its z, exactly but for rounding. After the first scale half of the numbers are done. Each layer knows how
 much it stretches space, so the likelihood is known too. Pixels are whole numbers, a density is of real ones: noise u,
-drawn by a small flow of its own, fills the gaps between them (the dequantisation). What it costs is part of the bits,
+drawn by a small flow of its own, fills the gaps between them (the dequantization). What it costs is part of the bits,
 which are a bound, by one draw of u: on average at least those of the exact likelihood.
 
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
@@ -43,9 +43,9 @@ digit, may be likelier than every digit. And the likeliest z, 0, is far from all
 This flow is small and learned for three hours: its samples have the strokes of digits, and some are none.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
-[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation, mixing, temperature) ·
+[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization, mixing, temperature) ·
 [Durkan 2019](https://arxiv.org/abs/1906.04032) (splines) ·
-[Ho 2019](https://arxiv.org/abs/1902.00275) (dequantisation) ·
+[Ho 2019](https://arxiv.org/abs/1902.00275) (dequantization) ·
 [Nalisnick 2019](https://arxiv.org/abs/1810.09136) (likelihood of what is none of the data)
 """
 

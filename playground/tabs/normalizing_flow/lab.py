@@ -17,13 +17,13 @@ from playground.web.lab_view import LabControls, LabData, LabView, number_contro
 TAB = "normalizing_flow.lab"
 DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
-Every layer can be undone: a normalisation shifts and scales, a mixing turns and shears, a coupling bends one coordinate
+Every layer can be undone: a normalization shifts and scales, a mixing turns and shears, a coupling bends one coordinate
 as the other one says. How much each of them stretches the plane is known, so the density of every point is known too:
 log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Move the slider under the planes to see the
 data become noise, layer by layer, and a net of noise become the data.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings) ·
-[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalisation and mixing) ·
+[Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization and mixing) ·
 [Durkan 2019](https://arxiv.org/abs/1906.04032) (splines)
 """
 
@@ -55,7 +55,7 @@ class FlowLabView(LabView[ViewParams]):
         hint = "How a coordinate is transformed: scaled and shifted, or by a piecewise curve."
         axes["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
                                     elem_classes="chips")  # fmt: skip
-        axes["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalisation and a mixing.")
+        axes["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalization and a mixing.")
         axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline.")
         axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")

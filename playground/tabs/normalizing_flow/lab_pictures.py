@@ -46,7 +46,7 @@ def start_lab(data: Density, settings: Settings) -> Value:
             **lab_sessions.start_session(lab, KIND, Dial("Layers gone through", marks, len(marks) - 1))}  # fmt: skip
 
 
-NAMES = ("normalise", "mix", "couple")
+NAMES = ("normalize", "mix", "couple")
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
 
-LAYERS = {"ActNorm": "normalise", "InvertibleConv1x1": "mix", "Coupling": "couple"}
+LAYERS = {"ActNorm": "normalize", "InvertibleConv1x1": "mix", "Coupling": "couple"}
 OF_SAMPLES = (
     Formula("z = temperature · ε", "= {temperature} ε", "Kingma 2018, section 6"),
     Formula(
@@ -43,7 +43,7 @@ OF_PICTURE = (
 )
 DIAGRAM = (
     Box("y before", "The numbers before the layer, as a picture.", strip=0, ahead=-1),
-    Box("layer", "Normalise: shift and scale. Mix: a 1x1 convolution. Couple: half of the numbers bend the others.",
+    Box("layer", "Normalize: shift and scale. Mix: a 1x1 convolution. Couple: half of the numbers bend the others.",
         number="layer"),
     Box("y", "The numbers after it.", strip=0),
     Box("log |det|", "How much space is stretched up to the frame on show, in nats.", number="log_det"),

@@ -22,7 +22,7 @@ pictures; for these points it is known exactly, and stands beside what a network
 adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
 to the middle of all, in little noise to the nearest mode: move the slider under the planes.
 
-What is minimised, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
+What is minimized, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
 
 - *Denoising*: E λ(σ) ‖s(x, σ) + ε / σ‖². The noise that was added can't be told from x alone, so this never comes to 0.
 - *Sliced*: E λ(σ) (vᵀ ∂s/∂x v + ½ ‖s(x, σ)‖²) for random directions v. It needs no noise that is known, and falls

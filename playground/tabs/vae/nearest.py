@@ -1,4 +1,4 @@
-"""Nearest: the training images that are most like what the decoder draws. Is it memorised?"""
+"""Nearest: the training images that are most like what the decoder draws. Is it memorized?"""
 
 import gradio as gr
 from torch import Tensor
@@ -15,8 +15,8 @@ HINT = (
 )
 N_NEIGHBOURS = 9
 HOW = """
-The distance is the root mean square over pixels, between black (−1) and white (1). A model that memorised its data
-would draw images at distance 0 from a training image; one that generalises draws images unlike any single one.
+The distance is the root mean square over pixels, between black (−1) and white (1). A model that memorized its data
+would draw images at distance 0 from a training image; one that generalizes draws images unlike any single one.
 """
 
 

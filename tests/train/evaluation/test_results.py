@@ -24,11 +24,11 @@ def test_the_table_counts_in_floors_of_as_many_pictures() -> None:
     records = [record("real digits", "floor", 0, 1.5, 0.9), record("real digits", "floor", 1, 2.5, 0.7)]
     records += [record("model", "fast", 0, 4.0, 0.4), record("model", "fast", 1, 8.0, 0.4)]
     floor, fast = results.tables(records)["digits"]
-    assert floor["frechet_in_floors"]["mean"] == 1
+    assert floor["frechet_x_real"]["mean"] == 1
     assert fast["frechet"]["mean"] == 6
-    assert fast["frechet_in_floors"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
+    assert fast["frechet_x_real"] == {"mean": 3, "std": pytest.approx(sqrt(2))}
     assert fast["coverage"]["mean"] == pytest.approx(0.4)
-    assert fast["coverage_of_floor"]["mean"] == pytest.approx(0.5)
+    assert fast["coverage_x_real"]["mean"] == pytest.approx(0.5)
     assert fast["seeds"] == 2
     assert "| 0.4000 ± 0.0000 | 3.00 ± 1.41 |" in results.markdown({"digits": [floor, fast]})
 
@@ -44,7 +44,7 @@ def test_a_figure_that_not_every_seed_has_is_left_out() -> None:
 def test_a_table_without_a_floor_counts_as_it_is_and_one_seed_has_no_spread() -> None:
     (row,) = results.tables([record("model", "fast", 0, 4.0, 0.4, table="other")])["other"]
     assert row["frechet"] == {"mean": 4}
-    assert not {"frechet_in_floors", "coverage_of_floor"} & row.keys()
+    assert not {"frechet_x_real", "coverage_x_real"} & row.keys()
     assert "| model | fast | 10 | 1 | 4.00 | 0.4000 |" in results.markdown({"other": [row]})
 
 
@@ -52,8 +52,8 @@ def test_rows_may_lack_what_the_floor_has_and_the_other_way_round() -> None:
     floor = {**record("scenes", "floor", 0, 2.0, 0.9), "figures": {"frechet": 2.0}}
     prompt_set = {**record("model", "asked", 0, 0.0, 0.0), "figures": {"name": 0.5, "coverage": 0.3}}
     rows = results.tables([floor, record("model", "drawn", 0, 4.0, 0.4), prompt_set])["digits"]
-    assert [row.get("frechet_in_floors") for row in rows] == [{"mean": 1}, {"mean": 2}, None]
-    assert all("coverage_of_floor" not in row for row in rows)
+    assert [row.get("frechet_x_real") for row in rows] == [{"mean": 1}, {"mean": 2}, None]
+    assert all("coverage_x_real" not in row for row in rows)
 
 
 OLD = record("model", "fast", 0, 4.0, 0.4)
