@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from playground.web import reopen
+from playground.web import reopen, tour
 
 TITLE = "Generative Playground"
 
@@ -33,7 +33,9 @@ def build(titles: Mapping[str, str], selected: str, guide: Sequence[GuideStep]) 
     )
     with gr.Row(elem_classes="title"):
         gr.Markdown(f"# {TITLE}")
-        gr.HTML(f'<nav id="tabs" aria-label="Tabs">{links}</nav>', padding=False, apply_default_css=False)
+        gr.HTML(
+            f'<nav id="tabs" aria-label="Tabs">{links}</nav>{tour.to_html()}', padding=False, apply_default_css=False
+        )
         if guide:
             steps = escape(json.dumps([step._asdict() for step in guide]))
             button = f'<button id="guide" type="button" aria-label="Show me around" data-steps="{steps}">?</button>'

@@ -5,12 +5,14 @@ import {selectView} from './select_view.js';
 import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
 import {explainTerms} from './terms.js';
+import {offerTour, stopIn} from './tour.js';
 
 document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
 selectView(window);
 repairStreams(window);
 explainTerms(document);
-offerGuide(document);
+offerGuide(document, stopIn(location.search) > 0);
+offerTour(document);
 
 // A tab opens as it was left: links.js keeps its address.
 document.addEventListener('click', ({target}) => {

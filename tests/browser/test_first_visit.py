@@ -22,7 +22,7 @@ def newcomer(chromium: Browser) -> Iterator[Page]:
 
 def test_the_guide_leads_through_a_tab_and_comes_back_when_asked(newcomer: Page, address: str) -> None:
     newcomer.goto(f"{address}ddpm")
-    card, steps = newcomer.locator("#guide-card"), discover()["ddpm"].guide
+    card, steps = newcomer.locator("[aria-label='Guided minute']"), discover()["ddpm"].guide
     for k, step in enumerate(steps):
         expect(card).to_contain_text(step.text)
         expect(card).to_contain_text(f"{k + 1} of {len(steps)}")

@@ -5,6 +5,7 @@ import test from 'node:test';
 
 import {seenKey} from '../../playground/web/guide.js';
 import {placeBeside} from '../../playground/web/terms.js';
+import {stopIn, withStop} from '../../playground/web/tour.js';
 
 test('an explanation stays inside the window, above its term where there is no room below', () => {
   const page = {innerWidth: 400, innerHeight: 300};
@@ -16,4 +17,10 @@ test('an explanation stays inside the window, above its term where there is no r
 test('each tab has a guide of its own, below a sub-path too', () => {
   assert.equal(seenKey('/ddpm'), 'guide.ddpm');
   assert.equal(seenKey('/space/app/ddpm'), 'guide.ddpm');
+});
+
+test('the stop of the tour is part of an address', () => {
+  assert.equal(withStop('vae', 2), 'vae?tour=2');
+  assert.equal(withStop('vae?view=map', 3), 'vae?view=map&tour=3');
+  assert.deepEqual(['?view=map&tour=3', '?tour=x', '?tour=-1', ''].map(stopIn), [3, 0, 0, 0]);
 });

@@ -15,7 +15,8 @@ from playground.tabs.start import films
 from playground.web import controls
 
 SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
-HINT = "**Choose one**, or compare them in the table below."
+HINT = "**Choose one**, compare them in the table below, or take the tour."
+TOUR = '<a id="take-tour" href="./?tour=1">Take the tour</a>: twelve stops, two sentences each.'
 QUESTIONS = ("What is trained", "How it samples", "Its likelihood")
 
 
@@ -71,6 +72,7 @@ ABOUT = {
 def build(page: gr.Blocks, paths: Paths) -> None:
     """Build a card for each family, whose film comes when it is computed, and the table of the families."""
     families = {name: tab for name, tab in tabs.discover().items() if name in ABOUT}
+    gr.HTML(TOUR, padding=False, apply_default_css=False)
     with gr.Row(elem_classes="families"):
         for name, tab in families.items():
             card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)

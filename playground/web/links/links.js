@@ -13,19 +13,25 @@ function showText(text) {
   setTimeout(() => { button.textContent = 'Copy link'; }, LABEL_TIME);
 }
 
-// Writes the value into the page's address, beside the parameters that are Gradio's own.
+// Returns whether a parameter of the address is Gradio's, or the stop of the tour.
+function isOfPage(key) {
+  return key.startsWith('__') || key === 'tour';
+}
+
+// Writes the value into the page's address, beside the parameters of the page.
 function updateAddress() {
   if (!props.value) return;
   button.dataset.settings = new URLSearchParams(props.value.link ?? {});
   if (!element.offsetParent) return;
-  const gradioParameters = [...new URLSearchParams(location.search)].filter(([key]) => key.startsWith('__'));
-  const query = new URLSearchParams([...gradioParameters, ...Object.entries(props.value.address)]);
+  const pageParameters = [...new URLSearchParams(location.search)].filter(([key]) => isOfPage(key));
+  const query = new URLSearchParams([...pageParameters, ...Object.entries(props.value.address)]);
   const search = query.size ? `?${query}` : '';
   const view = query.get('view') ?? '';
   const isOther = history.state?.view !== undefined && history.state.view !== view;
   const change = isOther ? 'pushState' : 'replaceState'; // Back leads to the view before, see page.js
   history[change]({...history.state, view}, '', location.pathname + search + location.hash);
-  keep(location.pathname, location.search, 'sessionStorage'); // with which page.js opens the tab again
+  const settings = new URLSearchParams(Object.entries(props.value.address));
+  keep(location.pathname, settings.size ? `?${settings}` : '', 'sessionStorage'); // with which page.js opens the tab again
   if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
   wasVisible = true;
 }

@@ -1,0 +1,52 @@
+// The card at the bottom of a page that says what to look at, for the guides of the tabs and for the tour.
+
+import {make} from './dom.js';
+
+const WAIT = 300; // milliseconds between looks for the first picture
+const PATIENCE = 60_000; // milliseconds after which a page without one is not waited for
+
+export class Card {
+  constructor(document, label) {
+    this.document = document;
+    this.text = make('p');
+    this.count = make('span');
+    this.node = make('div', {className: 'guide-card', hidden: true});
+    this.node.setAttribute('role', 'dialog');
+    this.node.setAttribute('aria-label', label);
+  }
+
+  // Shows a text with buttons, [name, function] from left to right, and marks the first visible element of a selector.
+  show({text, target, count, buttons}) {
+    this.hide();
+    this.text.textContent = text;
+    this.count.textContent = count;
+    this.node.replaceChildren(this.text, this.count, ...buttons.map(([textContent, onclick]) => (
+      make('button', {type: 'button', textContent, onclick}))));
+    this.node.hidden = false;
+    this.document.querySelector('.gradio-container').append(this.node);
+    const element = [...this.document.querySelectorAll(target)].find((one) => one.getClientRects().length);
+    element?.classList.add('guide-target');
+    element?.scrollIntoView({block: 'center'});
+  }
+
+  hide() {
+    this.node.hidden = true;
+    for (const one of this.document.querySelectorAll('.guide-target')) one.classList.remove('guide-target');
+  }
+
+  // Moves the focus to the last button.
+  focus() {
+    this.node.lastElementChild.focus();
+  }
+}
+
+// Calls a function once the page has an element and its first picture, if that comes in time.
+export function whenReady(document, selector, act) {
+  const start = performance.now();
+  const timer = setInterval(() => {
+    const isReady = document.querySelector(selector) && document.querySelector('[data-ready], .families img');
+    if (!isReady && performance.now() - start < PATIENCE) return;
+    clearInterval(timer);
+    if (isReady) act();
+  }, WAIT);
+}

@@ -1,0 +1,49 @@
+// The tour: stops through the tabs in the order of ideas. `?tour=5` in an address is the fifth; a visitor who leaves can go
+// on from the start page.
+
+import {Card, whenReady} from './card.js';
+import {keep, recall} from './storage.js';
+
+const STOP = 'tour.stop';
+
+// Returns the number of the stop in an address, 0 for none.
+export function stopIn(search) {
+  return Math.max(0, Math.floor(Number(new URLSearchParams(search).get('tour')))) || 0;
+}
+
+// Returns an address with the number of a stop.
+export function withStop(address, number) {
+  return `${address}${address.includes('?') ? '&' : '?'}tour=${number}`;
+}
+
+// Shows the stop in the page's address, and lets the start page offer the next one.
+export function offerTour(document) {
+  const stopsOf = () => JSON.parse(document.querySelector('#tour').dataset.stops);
+  const card = new Card(document, 'Tour');
+  const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
+  const number = stopIn(location.search);
+
+  function show() {
+    const stops = stopsOf();
+    const stop = stops[number - 1];
+    if (!stop) return;
+    const isLast = number === stops.length;
+    keep(STOP, isLast ? '' : String(number));
+    const buttons = [['Leave', () => card.hide()]];
+    if (number > 1) buttons.push(['Back', () => go(number - 1)]);
+    buttons.push([isLast ? 'Done' : 'Next', () => (isLast ? card.hide() : go(number + 1))]);
+    card.show({...stop, count: `Stop ${number} of ${stops.length}`, buttons});
+    card.focus();
+  }
+
+  if (number) whenReady(document, '#tour', show);
+  document.addEventListener('keydown', ({key}) => { if (key === 'Escape') card.hide(); });
+  const left = Number(recall(STOP));
+  if (left > 1) whenReady(document, '#take-tour', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
+}
+
+// Lets the link to the tour lead to the stop where it was left.
+function offerToGoOn(link, number, go) {
+  link.textContent = `Go on with the tour, stop ${number}`;
+  link.addEventListener('click', (event) => { event.preventDefault(); go(number); });
+}
