@@ -2,8 +2,9 @@
 
 import {make} from './dom.js';
 
-const WAIT = 300; // milliseconds between looks for the first picture
-const PATIENCE = 60_000; // milliseconds after which a page without one is not waited for
+const WAIT = 300; // milliseconds between looks
+const PATIENCE = 60_000; // milliseconds after which nothing is waited for
+const LINE = 20; // pixels; what is no higher is still empty
 
 export class Card {
   constructor(document, label) {
@@ -40,11 +41,13 @@ export class Card {
   }
 }
 
-// Calls a function once the page has an element and its first picture, if that comes in time.
-export function whenReady(document, selector, act) {
+// Calls a function once one of the elements of a selector shows something, if that comes in time; `selectorOf` returns the
+// selector, or nothing while it is not known.
+export function whenShown(document, selectorOf, act) {
   const start = performance.now();
   const timer = setInterval(() => {
-    const isReady = document.querySelector(selector) && document.querySelector('[data-ready], .families img');
+    const selector = selectorOf();
+    const isReady = selector && [...document.querySelectorAll(selector)].some(({clientHeight}) => clientHeight > LINE);
     if (!isReady && performance.now() - start < PATIENCE) return;
     clearInterval(timer);
     if (isReady) act();

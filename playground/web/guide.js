@@ -1,7 +1,7 @@
 // The guided minute of a tab: a few captions, each at one thing of the page. It comes by itself at the first visit of a tab,
 // until a visitor closes one, and again from the button with the question mark.
 
-import {Card, whenReady} from './card.js';
+import {Card, whenShown} from './card.js';
 import {keep, recall} from './storage.js';
 
 const OFF = 'guide.off';
@@ -15,8 +15,10 @@ export function seenKey(path) {
 export function offerGuide(document, isOnTour) {
   const card = new Card(document, 'Guided minute');
 
+  const stepsOf = () => JSON.parse(document.querySelector('#guide')?.dataset.steps ?? '[]');
+
   function show(k) {
-    const steps = JSON.parse(document.querySelector('#guide').dataset.steps);
+    const steps = stepsOf();
     if (k >= steps.length) return card.hide();
     const isLast = k + 1 === steps.length;
     const buttons = [['Close', dismiss], [isLast ? 'Done' : 'Next', () => { show(k + 1); card.focus(); }]];
@@ -35,7 +37,7 @@ export function offerGuide(document, isOnTour) {
   });
   const key = seenKey(location.pathname);
   if (isOnTour || recall(OFF) || recall(key)) return;
-  whenReady(document, '#guide', () => {
+  whenShown(document, () => stepsOf()[0]?.target, () => {
     if (recall(OFF)) return;
     keep(key, 'seen');
     show(0);

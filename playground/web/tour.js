@@ -1,7 +1,7 @@
 // The tour: stops through the tabs in the order of ideas. `?tour=5` in an address is the fifth; a visitor who leaves can go
 // on from the start page.
 
-import {Card, whenReady} from './card.js';
+import {Card, whenShown} from './card.js';
 import {keep, recall} from './storage.js';
 
 const STOP = 'tour.stop';
@@ -18,7 +18,7 @@ export function withStop(address, number) {
 
 // Shows the stop in the page's address, and lets the start page offer the next one.
 export function offerTour(document) {
-  const stopsOf = () => JSON.parse(document.querySelector('#tour').dataset.stops);
+  const stopsOf = () => JSON.parse(document.querySelector('#tour')?.dataset.stops ?? '[]');
   const card = new Card(document, 'Tour');
   const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
   const number = stopIn(location.search);
@@ -36,10 +36,10 @@ export function offerTour(document) {
     card.focus();
   }
 
-  if (number) whenReady(document, '#tour', show);
+  if (number) whenShown(document, () => stopsOf()[number - 1]?.target, show);
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') card.hide(); });
   const left = Number(recall(STOP));
-  if (left > 1) whenReady(document, '#take-tour', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
+  if (left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
 }
 
 // Lets the link to the tour lead to the stop where it was left.

@@ -38,7 +38,7 @@ def test_a_finished_run_is_there_without_a_click(page: Page) -> None:
     ready(page, SCRUBBER)
     assert "step 20 of 20" in caption(page, SCRUBBER)
     digits = strip(page, SCRUBBER, 0)
-    assert digits.shape == (96, 128)
+    assert digits.shape == (64, 160)
     assert 0.05 < (digits > 128).mean() < 0.4, "ink on a dark ground"
 
 
@@ -320,7 +320,7 @@ def test_a_link_restores_its_run(page: Page, address: str) -> None:
 def test_a_bad_link_says_so(page: Page, address: str, asked: str, sentence: str) -> None:
     page.goto(f"{address}ddpm?{asked}")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(sentence)
-    assert strip(page, SCRUBBER, 0).shape == (96, 128), "the first run is there all the same"
+    assert strip(page, SCRUBBER, 0).shape == (64, 160), "the first run is there all the same"
 
 
 def test_exports_hold_their_settings(page: Page, tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_exports_hold_their_settings(page: Page, tmp_path: Path) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Pictures (PNG)").click()
     picture = saved(download.value)
-    assert picture.size == (4 * 128, 4 * 96)
+    assert picture.size == (4 * 160, 4 * 64)
     assert json.loads(picture.text["settings"])["steps"] == 20
     assert picture.text["command"] == "python -m playground sample ddpm-digits --seed 8 --out ddpm-digits-seed8.png"
     page.get_by_role("button", name="First frame").click()
