@@ -15,7 +15,7 @@ from playground.tabs.start import films
 from playground.web import controls
 
 SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
-HINT = "**Choose one**, compare them in the table below, or take the tour."
+HINT = "**Choose one**, or compare them in the table below."
 TOUR = '<a id="take-tour" href="./?tour=1">Take the tour</a>: twelve stops, two sentences each.'
 QUESTIONS = ("What is trained", "How it samples", "Its likelihood")
 
