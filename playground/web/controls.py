@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
 import gradio as gr
@@ -41,9 +42,14 @@ def column() -> gr.Column:
     return gr.Column(scale=1, min_width=260, elem_classes="controls")
 
 
-def stage_column() -> gr.Column:
-    """Return the column of a view's pictures, beside that of its controls."""
-    return gr.Column(scale=3, min_width=320, elem_classes="stage")
+@contextmanager
+def stage_column(with_settings: bool = True) -> Iterator[None]:
+    """Build the column of a view's pictures, beside that of its controls, with the button that leads to these unless
+    the view has it elsewhere."""
+    with gr.Column(scale=3, min_width=320, elem_classes="stage"):
+        if with_settings:
+            settings_button()
+        yield
 
 
 def on_new_seed(button: gr.Button, number: Control) -> Event:

@@ -160,7 +160,7 @@ def lay_out(
         with controls.column():
             go, stop = build_buttons(name)
             inputs, new_seed = build_controls()
-        with controls.stage_column():
+        with controls.stage_column(with_settings=False):
             stage = build_stage()
             code = explanation.build(how, function)
             run = gr.State(None, time_to_live=3600)

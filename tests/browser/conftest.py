@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from server import Server, shipped
-from visitor import LIMIT
+from visitor import FAMILIAR, LIMIT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "msedge")
 CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -23,10 +23,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# A visitor who has opened all layers and closed the guide before.
-FAMILIAR = """try {
-  for (const key of ['layer.dimensions', 'layer.numbers', 'layer.maths', 'guide.off']) localStorage[key] = 'open';
-} catch { /* an empty page keeps nothing */ }"""
 expect.set_options(timeout=LIMIT)
 
 

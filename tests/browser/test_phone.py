@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import Browser, expect
+from visitor import FAMILIAR
 
 from playground.tabs import discover
 
@@ -12,16 +13,23 @@ COMPLETE += ", .caption:has-text('is missing')"  # of a view whose checkpoint is
 
 
 @pytest.mark.parametrize("tab", discover())
-def test_a_phone_never_scrolls_sideways(chromium: Browser, address: str, tab: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme="dark", has_touch=True)
+def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
+    chromium: Browser, address: str, tab: str
+) -> None:
+    phone = {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark", "has_touch": True}
+    context = chromium.new_context(**phone, reduced_motion="reduce")  # type: ignore[arg-type]
+    context.add_init_script(FAMILIAR)
     page = context.new_page()
     page.goto(f"{address}{'' if tab == 'start' else tab}?__theme=dark")
     expect(page.get_by_role("link", name=discover()[tab].title, exact=True)).to_have_attribute("aria-current", "page")
     complete = page.locator(COMPLETE).locator("visible=true").first
-    expect(complete).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    for view in page.get_by_role("tab").all()[1:]:
-        view.click()
+    views = page.get_by_role("tab").all()
+    for k in range(max(1, len(views))):
+        if k:
+            views[k].click()
         expect(complete).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, view.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, k
+        if page.locator(".tab-body:not(.controls-first) .controls").locator("visible=true").count():  # below the stage
+            button = page.get_by_role("button", name="Settings").locator("visible=true").first
+            expect(button).to_be_in_viewport()
     context.close()

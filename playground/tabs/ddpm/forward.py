@@ -127,7 +127,7 @@ class ForwardView(View):
                     [self.model],
                 )  # fmt: skip
                 self.seed, self.new_seed = controls.seed("The same seed gives the same noise.")
-            with controls.stage_column():
+            with controls.stage_column(with_settings=False):
                 self.stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
                 explanation.build(HOW, schedule.NoiseSchedule.add_noise)
                 self.link = links.build()

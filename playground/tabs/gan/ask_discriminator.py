@@ -109,7 +109,7 @@ class AskView(View):
             with controls.column():
                 self.image = image_picker.build("gan-ask", KINDS, "The picture that D looks at.", lambda: mnist.DATASET)
                 self.seed, self.new_seed = controls.seed("The same seed gives the same fake.")
-            with controls.stage_column():
+            with controls.stage_column(with_settings=False):
                 self.stage = gr.HTML(elem_id="gan-verdicts")
                 explanation.build(HOW, gan.Discriminator.forward)
                 self.link = links.build()

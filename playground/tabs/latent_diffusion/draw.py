@@ -87,7 +87,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 model, inputs, new_seed = build_controls(paths)
                 line.bind(model)
                 build_picker(prompt)
-            with controls.stage_column():
+            with controls.stage_column(with_settings=False):
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
                 self.strip_kind, self.layer, self.head = build_strip_controls()
                 text = "What does CLIP see in these pictures?"

@@ -131,7 +131,7 @@ class GridView(View):
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
                 self.seed, self.new_seed = controls.seed("Of the first column, or of all.")
-            with controls.stage_column():
+            with controls.stage_column(with_settings=False):
                 text = "Sampling thirty pictures, a few seconds each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)

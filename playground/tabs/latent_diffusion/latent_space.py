@@ -173,7 +173,7 @@ class LatentSpaceView(View):
             with controls.column():
                 self.path_inputs, self.sources, self.source_changes = _build_path_controls(paths)
                 self.run_inputs, self.buttons = _build_run_controls(paths, self.path_inputs[0])
-            with controls.stage_column():
+            with controls.stage_column(with_settings=False):
                 text = "Encoding a first picture …"
                 self.path_stage = scrubber.build("From one latent to another", "text-inside", text)
                 text = "Press Sample to make something of it."
@@ -285,6 +285,7 @@ def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], ru
     with gr.Row(elem_classes="go"):
         go = gr.Button("Sample", variant="primary", elem_id="text-vary", min_width=80)
         stop = gr.Button("Stop", min_width=80, interactive=False)
+        controls.settings_button()
     hint = "0 keeps the picture, 1 keeps nothing of it."
     strength = gr.Slider(0, 1, default.strength, step=0.05, label="Strength", info=hint)
     with gr.Accordion("More", open=False):

@@ -124,7 +124,6 @@ class DigitsView(View):
             with controls.column():
                 self.image, self.inputs, self.new_seed = _controls(paths)
             with controls.stage_column():
-                controls.settings_button()
                 self.stage = scrubber.build(
                     "Through the flow, layer by layer", "flow-digits", "Drawing first samples …"
                 )

@@ -46,7 +46,6 @@ class VAETab(View):
                 )
                 self.seed, self.new_seed = controls.seed("The same seed gives the same code from the prior.")
             with controls.stage_column():
-                controls.settings_button()
                 self.notice = gr.HTML(visible=False)  # what is wrong with the address
                 self._build_views()
                 self.command, self.link = save.build(paths, self.session), links.build()
