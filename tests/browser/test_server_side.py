@@ -45,6 +45,7 @@ def style(chromium: Browser, address: str, width: int) -> dict[str, list[list[st
     page = context.new_page()
     page.goto(f"{address}ddpm")
     ready(page, STAGE)
+    page.wait_for_selector(".guide-card:not([hidden])")
     found = page.evaluate(STYLE, app.CSS.read_text(encoding="utf-8"))
     context.close()
     return found

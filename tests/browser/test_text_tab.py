@@ -89,7 +89,7 @@ def test_the_line_under_a_prompt_says_how_it_is_read_and_mends_it(page: Page) ->
 def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
     thumbnail = pixels(page, f"{SCRUBBER} .words canvas", 3)
-    press(page, "Look inside")
+    page.get_by_role("button", name="Look inside").click()
     page.get_by_label("Attention of").locator("visible=true").click()
     page.get_by_role("option", name=re.compile("layer 1,")).click()
     eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas", 3), thumbnail))
@@ -129,7 +129,7 @@ def test_an_example_and_a_random_prompt_are_drawn(page: Page) -> None:
 
 def test_an_emoji_is_picked(page: Page) -> None:
     ready(page, SCRUBBER)
-    press(page, "Emoji and backgrounds that it knows")
+    page.get_by_role("button", name="Emoji and backgrounds").click()
     page.get_by_role("button", name="🦉", exact=True).click()
     expect(page.locator("#text-prompt textarea")).to_have_value("an owl on a blue background")
 
