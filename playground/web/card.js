@@ -5,6 +5,7 @@ import {make} from './dom.js';
 const WAIT = 300; // milliseconds between looks
 const PATIENCE = 60_000; // milliseconds after which nothing is waited for
 const LINE = 20; // pixels; what is no higher is still empty
+const OURS = '.scrubber, .lab, .explorer, .latent';
 
 export class Card {
   constructor(document, label) {
@@ -41,13 +42,19 @@ export class Card {
   }
 }
 
+// Returns whether an element can be seen, and a component of ours that it is part of has its first value: Gradio builds a
+// component anew for that.
+function showsSomething(element) {
+  return element.clientHeight > LINE && (!element.closest(OURS) || element.closest('[data-ready]'));
+}
+
 // Calls a function once one of the elements of a selector shows something, if that comes in time; `selectorOf` returns the
 // selector, or nothing while it is not known.
 export function whenShown(document, selectorOf, act) {
   const start = performance.now();
   const timer = setInterval(() => {
     const selector = selectorOf();
-    const isReady = selector && [...document.querySelectorAll(selector)].some(({clientHeight}) => clientHeight > LINE);
+    const isReady = selector && [...document.querySelectorAll(selector)].some(showsSomething);
     if (!isReady && performance.now() - start < PATIENCE) return;
     clearInterval(timer);
     if (isReady) act();

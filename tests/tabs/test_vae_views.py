@@ -427,7 +427,7 @@ def test_a_bad_question_to_the_map_too(paths: Paths, function, request_, sentenc
 def test_a_question_waits_for_its_turn_and_is_then_turned_away(paths: Paths, monkeypatch) -> None:
     monkeypatch.setattr(ui_answers, "SLOT_TIMEOUT", 0.01)
     with ui_answers._slots, ui_answers._slots:
-        assert "too many visitors" in answers.answering(paths, "decode", answers.decode)(GOOD)["error"].lower()
+        assert "the server is busy" in answers.answering(paths, "decode", answers.decode)(GOOD)["error"].lower()
     assert "pixels" in answers.answering(paths, "decode", answers.decode)(GOOD)
 
 
@@ -437,6 +437,15 @@ def test_a_missing_checkpoint_names_its_recipe(paths: Paths) -> None:
 
 
 def test_an_image_of_the_map_is_shown_without_the_data_set(paths: Paths) -> None:
+    answer = answers.answering(paths, "point", partial(latent_map.test_image, paths))
+    assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2"
+
+
+def test_an_image_of_the_map_without_its_file_is_as_the_model_draws_it(paths: Paths, monkeypatch) -> None:
+    def load(*_: object) -> None:
+        raise UserError("not here")
+
+    monkeypatch.setattr(codes, "load_image", load)
     answer = answers.answering(paths, "point", partial(latent_map.test_image, paths))
     assert answer({"model": "vae-digits", "index": 12})["caption"] == "test image 12: 2, as the model draws it"
     for index in (-1, 50, 1.5, None):
