@@ -39,7 +39,8 @@ export function offerTour(document) {
   if (number) whenShown(document, () => stopsOf()[number - 1]?.target, show);
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') card.hide(); });
   const left = Number(recall(STOP));
-  if (left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
+  const isStart = location.pathname.endsWith('/'); // where the link to the tour is
+  if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
 }
 
 // Lets the link to the tour lead to the stop where it was left.

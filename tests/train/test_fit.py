@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 
 from playground.datasets.registry import dataset_of
@@ -37,15 +36,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = ddpm.Config(size=8, classes=3, width=8, blocks=1, emb_dim=16)
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 LABELS = torch.arange(40) % 3
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch):
-    """Each test decides anew on what Accelerate runs."""
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """The budget of time: a run ends on time, and its learning rate follows the clock."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from playground.families import ddpm
@@ -29,14 +27,6 @@ class FakeTime:
 
     def __call__(self) -> float:
         return self.seconds
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import test_normalizing_flow
 import test_score_matching
 import test_vae
 import torch
-from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from playground.datasets import emoji, scenes
@@ -33,14 +32,6 @@ from train import vae as vae_recipe
 from train.run import Run
 
 GLYPHS = Glyphs(emoji.CORE[:6], torch.randint(256, (6, 4, 64, 64), generator=make_rng(0), dtype=torch.uint8), "")
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from playground.families import ddpm
 from playground.runtime import checkpoint
@@ -20,14 +19,6 @@ from train.run import Run
 
 STEPS = 120
 FAMILIES = family_names()
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def shortened(name: str, tmp_path: Path, **flags) -> Options:

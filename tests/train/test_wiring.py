@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from playground.families import ddpm, gan
 from playground.families.gan.losses import Objective
@@ -19,14 +18,6 @@ from train.run import Run
 
 DATA = torch.rand(12, 1, 8, 8, generator=make_rng(0)) * 2 - 1, torch.arange(12) % 3
 CONFIG = ddpm.Config(size=8, classes=3, width=8, multipliers=(1,), blocks=1, emb_dim=8)
-
-
-@pytest.fixture(autouse=True)
-def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Controls of Draw: the prompt, the settings of a run, and the choice of what is shown."""
 
+from functools import partial
+
 import gradio as gr
 import torch
 
@@ -46,12 +48,15 @@ def build_picker(prompt: Control) -> None:
         ):
             samples = [[name] for name in names]
             picker = gr.Dataset(components=[prompt], samples=samples, sample_labels=texts, samples_per_page=len(names),
-                                label=label, type="values", elem_classes="picker")  # fmt: skip
+                                label=label, type="values")  # fmt: skip
+            picker.click(
+                partial(_put, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN, **controls.PRIVATE
+            )
 
-            def put(sample: list[str], text: object, kind: str = kind) -> str:
-                return exchange(str(text), **{kind: sample[0]})
 
-            picker.click(put, [picker, prompt], prompt, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+def _put(kind: str, sample: list[str], text: object) -> str:
+    """Return a prompt with another "name" or "background", that of a sample."""
+    return exchange(str(text), **{kind: sample[0]})
 
 
 def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:

@@ -2,6 +2,7 @@
 // strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
 // drawing and leaves the drawing.
 
+import {ARROWS} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const SIDE = 280; // pixels of the canvas
@@ -10,7 +11,6 @@ const SEND_DELAY = 60; // milliseconds
 const INK_ON_BLACK = '#fff';
 const INK_ON_IMAGE = '#e69f00';
 const KEY_STEP = 14; // pixels that an arrow key moves the pen
-const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 const canvas = element.querySelector('canvas');
 const context = canvas.getContext('2d');

@@ -24,7 +24,6 @@ const view = {
   cell: [0, 0], // row and column of the traversal figure, where the keys have led
   sliders: [],
   boxes: {}, // of the diagram, by what they show
-  images: {}, // by the name of their figures
 };
 
 const decode = requestTo('decode', (image) => {
@@ -54,9 +53,7 @@ function showImage(name, image) {
   paintPixels(canvas, image);
   canvas.style.width = `${Math.max(1, Math.floor(MAX_WIDTH / image.width)) * image.width}px`;
   if (view.boxes[name]) paintPixels(view.boxes[name].canvas, image);
-  view.images[name] = image;
-  const {image: original, decoded} = view.images;
-  if (name === 'decoded') showImage('difference', differenceOf(original, decoded));
+  if (name === 'decoded') showImage('difference', differenceOf(view.value.image, image));
 }
 
 // Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code

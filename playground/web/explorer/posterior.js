@@ -1,5 +1,6 @@
 // Numbers of one dimension of a code.
 
+import {ARROWS} from '../keys.js';
 import {clamp, useMinusSign} from '../numbers.js';
 
 // Returns the texts of a dimension: mean and deviation of its posterior N(mu, exp(logVar)), its value z, and the KL
@@ -25,8 +26,9 @@ export function sourceOf(z, {z: chosen, mu}) {
 
 // Returns the cell to which a key leads from a cell [row, column] of a traversal figure; null for other keys.
 export function nextCell(key, [row, column], rows, columns) {
-  const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[key];
-  return step ? [clamp(row + step[0], 0, rows - 1), clamp(column + step[1], 0, columns - 1)] : null;
+  if (!ARROWS[key]) return null;
+  const [right, down] = ARROWS[key];
+  return [clamp(row + down, 0, rows - 1), clamp(column + right, 0, columns - 1)];
 }
 
 // Returns the row and the column of a traversal figure at a place in it, given as shares of its width and height.

@@ -2,12 +2,12 @@
 // box, swap}: name and URL of the picture, the frame [left, top, right, bottom] in shares of the picture's sides, and
 // whether ink and paper are swapped.
 
+import {ARROWS} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const WHOLE = [0, 0, 1, 1];
 const SMALLEST = 0.03; // share of a side; a smaller frame is a click, which takes it away
 const KEY_STEP = 0.02; // share of a side
-const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 const [original, image, frame, whole, swap] = ['.original', 'img', 'i', 'button', 'input'].map(
   (selector) => element.querySelector(selector));

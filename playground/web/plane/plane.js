@@ -2,6 +2,7 @@
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
 import {make} from '../dom.js';
+import {ARROWS} from '../keys.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel} from './geometry.js';
@@ -217,10 +218,10 @@ function endHover() {
 }
 
 function pressKey(event) {
-  const move = {ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP]}[event.key];
-  if (!move || !view.chart) return;
+  if (!ARROWS[event.key] || !view.chart) return;
   event.preventDefault();
-  moveTo([view.cursor[0] + move[0], view.cursor[1] + move[1]]);
+  const [right, down] = ARROWS[event.key];
+  moveTo([view.cursor[0] + STEP * right, view.cursor[1] - STEP * down]);
 }
 
 // Returns to the image, or draws a code from its posterior.
