@@ -89,13 +89,17 @@ def test_the_line_under_a_prompt_says_how_it_is_read_and_mends_it(page: Page) ->
 def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
     thumbnail = pixels(page, f"{SCRUBBER} .words canvas", 3)
+    page.locator(f"{SCRUBBER} [data-do=pin]").click()
     page.get_by_role("button", name="Look inside").click()
     page.get_by_label("Attention of").locator("visible=true").click()
     page.get_by_role("option", name=re.compile("layer 1,")).click()
     eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas", 3), thumbnail))
     page.locator("label").filter(has_text="Guidance").locator("visible=true").last.click()
     next_value(page, before, SCRUBBER)
-    expect(page.locator(f"{SCRUBBER} .strips figure")).to_have_count(4)
+    expect(page.locator(f"{SCRUBBER} .scrubber > .strips figure")).to_have_count(4)
+    page.locator(f"{SCRUBBER} .position").press(
+        "Home"
+    )  # the pinned run keeps its pictures, or the page reports an error
 
 
 def test_a_link_restores_prompt_and_settings(page: Page, address: str) -> None:

@@ -83,6 +83,13 @@ function showRun(run, index) {
   showFrame(index);
 }
 
+// Shows other maps of the words of the run on show, which stays the same run: it may be pinned.
+function showWords(words) {
+  if (!view.run || isLive()) return;
+  view.run.words = words;
+  showRun(view.run, view.index);
+}
+
 // Goes to a frame and stays there.
 function seek(k) {
   setPlaying(false);
@@ -99,7 +106,7 @@ async function load() {
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
   if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
   if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
-  if (value.words && !value.strips) return view.run && !isLive() && showRun({...view.run, words: value.words}, view.index);
+  if (value.words && !value.strips) return showWords(value.words);
   const generation = ++loading.generation;
   if (value.message) {
     restore(value.message);
