@@ -33,11 +33,15 @@ def build(titles: Mapping[str, str], selected: str, guide: Sequence[GuideStep]) 
     )
     with gr.Row(elem_classes="title"):
         gr.Markdown(f"# {TITLE}")
-        gr.HTML(
-            f'<nav id="tabs" aria-label="Tabs">{links}</nav>{tour.to_html()}', padding=False, apply_default_css=False
-        )
+        stops = f'<template id="tour" data-stops="{_to_attribute(tour.STOPS)}"></template>'
+        gr.HTML(f'<nav id="tabs" aria-label="Tabs">{links}</nav>{stops}', padding=False, apply_default_css=False)
         if guide:
-            steps = escape(json.dumps([step._asdict() for step in guide]))
+            steps = _to_attribute(guide)
             button = f'<button id="guide" type="button" aria-label="Show me around" data-steps="{steps}">?</button>'
             gr.HTML(button, padding=False, apply_default_css=False)
         reopen.build()
+
+
+def _to_attribute(steps: Sequence[GuideStep | tour.Stop]) -> str:
+    """Return the steps of a guide or of the tour as the value of an attribute that their scripts read."""
+    return escape(json.dumps([step._asdict() for step in steps]))

@@ -1,7 +1,5 @@
 """The tour: twelve stops through the tabs, in the order of ideas; `?tour=5` in an address is the fifth."""
 
-import json
-from html import escape
 from typing import NamedTuple
 
 
@@ -87,9 +85,3 @@ STOPS = (
         "through the layers, there and back.",
     ),
 )
-
-
-def to_html() -> str:
-    """Return the element from which tour.js reads the stops."""
-    stops = escape(json.dumps([stop._asdict() for stop in STOPS], ensure_ascii=False))
-    return f'<template id="tour" data-stops="{stops}"></template>'
