@@ -29,7 +29,7 @@ from train.evaluation.metrics import frechet
 from train.evaluation.prompt_sets import CAPTIONS, PROMPT_SETS, PromptSet, every_emoji, select
 from train.evaluation.recognition import Recognizer
 from train.evaluation.render_fidelity import crop_error, fit_renders, nearest_glyph
-from train.evaluation.results import Measurement
+from train.evaluation.results import Figures, Measurement
 
 TABLE = "prompts"
 SEEDS, BATCH = 2, 50
@@ -47,7 +47,7 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
     best, evaluator = Settings(n=n, prompt=""), cache(lambda: PromptEvaluator(path, data, flags))
 
     def measurement(
-        row: str, settings: Settings, measure: Callable[["PromptEvaluator"], dict[str, float]], n: int
+        row: str, settings: Settings, measure: Callable[["PromptEvaluator"], Figures], n: int
     ) -> Measurement:
         settings_text = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "prompt", "seed"))
         identity = {"table": TABLE, "checkpoint": path.stem, "sha256": sha256, "row": row, "settings": settings_text,
@@ -128,21 +128,25 @@ class PromptEvaluator:
                     ratios.append(float((attention_map * mask).sum() / attention_map.sum() / mask.mean()))
         return {"attention": statistics.fmean(ratios), "names": float(len(ratios))} if ratios else {"names": 0.0}
 
-    def render_errors(self, settings: Settings) -> dict[str, float]:
-        """Measure the difference of a picture of every emoji from its render, in units of the autoencoder's.
-
-        Also the share whose nearest render, of all emoji of the font, is the right one.
-        """
-        prompt_set = every_emoji(self.glyphs)
-        x = self.draw(prompt_set.prompts, replace(settings, n=len(prompt_set.prompts)))
-        fitted = fit_renders(x, prompt_set.scenes, self.recognize, self.glyphs)
-        renders = scenes.render(fitted, self.glyphs)
-        ratio = crop_error(x, renders, fitted) / crop_error(self.reconstruct(renders), renders, fitted)
+    def render_errors(self, settings: Settings) -> Figures:
+        """Measure the difference of a picture of every emoji from its render, in units of the autoencoder's, and the
+        share whose nearest render, of all emoji of the font, is the right one."""
+        x, fitted, ratio = self.draw_every_emoji(settings)
         median, p90 = ratio.quantile(torch.tensor([0.5, 0.9])).tolist()
         font = emoji.load(self.data, download=True)
         names = [font.names[i] for i in nearest_glyph(x, fitted, font).tolist()]
         nearest = statistics.fmean(a == b for a, b in zip(names, self.glyphs.names, strict=True))
-        return {"error_median": median, "error_p90": p90, "nearest_of_font": nearest}
+        by_emoji = {name: round(error, 2) for name, error in zip(self.glyphs.names, ratio.tolist(), strict=True)}
+        return {"error_median": median, "error_p90": p90, "nearest_of_font": nearest, "error_by_emoji": by_emoji}
+
+    def draw_every_emoji(self, settings: Settings) -> tuple[Tensor, Scenes, Tensor]:
+        """Return a picture of every emoji (n, 3, 64, 64), the scenes whose renders fit them best, and the difference
+        from those (n,), in units of the autoencoder's."""
+        prompt_set = every_emoji(self.glyphs)
+        x = self.draw(prompt_set.prompts, replace(settings, n=len(prompt_set.prompts)))
+        fitted = fit_renders(x, prompt_set.scenes, self.recognize, self.glyphs)
+        renders = scenes.render(fitted, self.glyphs)
+        return x, fitted, crop_error(x, renders, fitted) / crop_error(self.reconstruct(renders), renders, fitted)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:

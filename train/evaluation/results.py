@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from playground.runtime.validation import UserError
 
 MEASURED_FOLDER = Path("runs/measured")  # checkpoints that are measured for the tables but not shipped
 Record = JSONObject  # the identity of a measurement, and its "figures"
+Figures = Mapping[str, float | dict[str, float]]  # by name; what is a dictionary is detail, which tables leave out
 Rows = list[JSONObject]  # of a table: checkpoint, row, n, seeds, and mean and deviation of each figure
 
 # Figures that the tables add: the ratio of another figure to that of as many real pictures, the row "floor".
@@ -24,7 +25,7 @@ class Measurement(NamedTuple):
     """Measurement to take."""
 
     identity: JSONObject  # JSON of its table, checkpoint, sha256 of the file, row, settings, n, seed and more
-    measure: Callable[[], dict[str, float]]  # Computes the figures by name
+    measure: Callable[[], Figures]
 
 
 def read(path: Path) -> list[Record]:
@@ -35,7 +36,7 @@ def read(path: Path) -> list[Record]:
         raise UserError(f"{path} is damaged, and nothing can be added to it: move it away ({error})") from error
 
 
-def save_figures(path: Path, measurement: Measurement, figures: dict[str, float]) -> None:
+def save_figures(path: Path, measurement: Measurement, figures: Figures) -> None:
     """Add the figures of a measurement to a file and its tables, atomically and safe from other processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -67,7 +68,8 @@ def tables(records: Iterable[Record]) -> dict[str, Rows]:
     groups: dict[tuple[str, str, str, int], list[dict[str, float]]] = {}
     for record in records:
         key = (record["table"], record["checkpoint"], record["row"], record["n"])
-        groups.setdefault(key, []).append(record["figures"])
+        figures = {name: value for name, value in record["figures"].items() if not isinstance(value, dict)}
+        groups.setdefault(key, []).append(figures)
     floors = {(table, n): group for (table, _, row, n), group in groups.items() if row == "floor"}
     by_table: dict[str, Rows] = {}
     for (table, name, row, n), group in groups.items():

@@ -7,7 +7,7 @@ from torchvision.transforms.functional import gaussian_blur
 from playground.datasets import emoji, scenes
 from playground.datasets.scenes import Scenes
 from playground.runtime.rng import make_rng
-from train.evaluation import prompt_sets
+from train.evaluation import emoji_sheet, prompt_sets
 from train.evaluation.recognition import Recognizer
 from train.evaluation.render_fidelity import crop_error, fit_renders, nearest_glyph
 
@@ -74,3 +74,12 @@ def test_every_emoji_is_asked_for_once_on_a_background_of_the_training(glyphs: e
     assert allowed[prompt_set.scenes.glyph[:, 0], prompt_set.scenes.background].all()
     assert len(prompt_set.scenes.background.unique()) == len(scenes.BACKGROUNDS)
     assert all(name in prompt for name, prompt in zip(glyphs.names, prompt_set.prompts, strict=True))
+
+
+def test_the_sheet_shows_each_picture_left_of_its_render_and_the_worst_first() -> None:
+    grey = torch.linspace(-1, 1, 6)[:, None, None, None].expand(6, 3, 64, 64)
+    sheet = emoji_sheet.lay_out(grey[:3], grey[3:], errors=torch.tensor([1.0, 3.0, 2.0]))
+    side = emoji_sheet.SIDE
+    levels = [int(sheet[0, i * (2 * side + emoji_sheet.GAP) + half * side, 0]) for i in range(3) for half in range(2)]
+    expected = ((grey[[1, 4, 2, 5, 0, 3], 0, 0, 0] + 1) * 127.5).round().int().tolist()
+    assert levels == expected

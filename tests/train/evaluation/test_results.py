@@ -85,6 +85,14 @@ def test_the_same_is_known_and_measured_again_replaces_itself(tmp_path) -> None:
     assert results.read(path) == [OLD]
 
 
+def test_details_are_kept_but_not_in_tables(tmp_path: Path) -> None:
+    path, details = tmp_path / "evaluate.json", {"owl": 3.0, "cat": 5.0}
+    results.save_figures(path, entry(OLD), {"frechet": 3.0, "error_by_emoji": details})
+    assert results.read(path)[0]["figures"]["error_by_emoji"] == details
+    (rows,) = results.tables(results.read(path)).values()
+    assert "error_by_emoji" not in rows[0] and rows[0]["frechet"] == {"mean": 3.0}
+
+
 def test_two_processes_lose_none_of_each_other(tmp_path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for seed in range(40):
