@@ -25,7 +25,7 @@ from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
-from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, STRIP_KINDS, make_film, strips, words
+from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
 from playground.web import controls, export
 from playground.web.stop import UnderWay, keep_run
 
@@ -67,11 +67,12 @@ def test_long_runs_keep_few_frames_and_less_attention(model: Model, monkeypatch:
 
 def test_the_mean_of_the_maps_is_that_of_layers_and_heads(model: Model) -> None:
     run = recorded(model, n=2, steps=3)
-    maps = words(run).maps
-    assert maps.shape == (4, len(run.words), 2, 4, 4)
+    maps = words(run, Attention()).maps
+    assert maps.shape == (5, len(run.words), 2, 4, 4), "four moments, and all of them"
     assert maps.max() == 255
-    one = words(run, layer=0, head=1).maps
-    plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(one.shape).astype(float)  # (K, L, N, S, S)
+    one = words(run, Attention(layer=0, head=1)).maps
+    plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(4, *one.shape[1:]).astype(float)  # (K, L, N, S, S)
+    plain = np.concatenate([plain, plain.mean(0, keepdims=True)])
     brightest = plain.max((2, 3, 4), keepdims=True)
     assert np.abs(one - 255 * plain / brightest).max() <= 0.51
 
@@ -342,8 +343,8 @@ def test_enter_in_a_prompt_does_not_mark_its_own_run_as_stale(page: gr.Blocks) -
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1),
-        lambda view: DrawView.show_attention(view, None, 0, 0),
+        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1, SMOOTH),
+        lambda view: DrawView.show_attention(view, None, 0, 0, SMOOTH),
         lambda view: DrawView.find_captions(view, None),
         lambda view: grid.GridView.save(view, None),
         *(lambda _, save=save: controls.user_errors_to_gradio(save)(None, 0) for save in export.EXPORTS.values()),

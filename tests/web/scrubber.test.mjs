@@ -10,7 +10,7 @@ import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
-import {mapOffset} from '../../playground/web/words/words.js';
+import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
 
 test('frames lie row by row, sheet after sheet', () => {
   const layout = {columns: 3, per_sheet: 6, width: 10, height: 20};
@@ -89,6 +89,15 @@ test('a box ahead shows the next frame, and at the end the step that led there',
 test('the map of a word lies behind those of the words and pictures before it', () => {
   const words = {tokens: ['a', 'b', 'c'], moments: [0, 0, 1], pictures: 2, size: 4};
   assert.equal(mapOffset(words, 0, 0, 0), 0);
-  assert.equal(mapOffset(words, 1, 2, 1), 5 * 16);
-  assert.equal(mapOffset(words, 2, 0, 0), 6 * 16);
+  assert.equal(mapOffset(words, 0, 2, 1), 5 * 16);
+  assert.equal(mapOffset(words, 1, 0, 0), 6 * 16);
+  assert.deepEqual([0, 1, 2].map((k) => momentAt(words, k, false)), [0, 0, 1]);
+  assert.equal(momentAt(words, 0, true), 2, 'the mean of all comes last');
+});
+
+test('a place is coloured by the words that look there, and darkened where none does', () => {
+  const [red, blue] = [[255, 0, 0], [0, 0, 255]];
+  assert.deepEqual(mixColours([red, blue], [255, 0]), [255, 0, 0, 0.7 * 255]);
+  assert.deepEqual(mixColours([red, blue], [255, 255]), [127.5, 0, 127.5, 0.7 * 255]);
+  assert.deepEqual(mixColours([red, blue], [0, 0]), [0, 0, 0, 0.55 * 255]);
 });

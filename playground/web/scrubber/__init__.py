@@ -15,7 +15,7 @@ import gradio as gr
 import numpy as np
 
 from playground.runtime import pictures
-from playground.web import component
+from playground.web import component, palette
 from playground.web.answers import encode_base64
 from playground.web.component import Value
 from playground.web.scrubber import sheets
@@ -102,8 +102,10 @@ def _pack_strips(strips: Sequence[Strip]) -> Value:
 
 
 def _pack_words(words: Words) -> Value:
-    return {"tokens": list(words.tokens), "maps": encode_base64(words.maps), "moments": list(words.moments),
-            "size": words.maps.shape[-1], "pictures": words.maps.shape[2]}  # fmt: skip
+    colours = [palette.CLASSES[i % len(palette.CLASSES)] for i in range(len(words.tokens))]
+    return {"tokens": list(words.tokens), "colours": colours, "maps": encode_base64(words.maps),
+            "moments": list(words.moments), "size": words.maps.shape[-1], "pictures": words.maps.shape[2],
+            "smooth": words.smooth}  # fmt: skip
 
 
 def _pack_curve(curve: Curve) -> Value:

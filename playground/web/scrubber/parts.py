@@ -77,8 +77,9 @@ class Words:
     """Tokens of a prompt, and the attention that each gets at each place of the pictures."""
 
     tokens: Sequence[tuple[str, str]]  # text of each token, and a note about it
-    maps: np.ndarray  # uint8 (K, L, N, S, S) for K moments, L tokens and N pictures
+    maps: np.ndarray  # uint8 (K + 1, L, N, S, S) for K moments and their mean, L tokens and N pictures
     moments: Sequence[int]  # index of the moment that each frame shows, (F,)
+    smooth: bool = True  # over the pictures, show the maps smoothed
 
 
 @dataclass(frozen=True)
