@@ -59,7 +59,8 @@ def test_a_prompt_is_drawn_scrubbed_and_its_words_light_up(page: Page) -> None:
     words.nth(6).click()
     words.nth(3).click()
     page.mouse.move(0, 0)
-    assert both.any() and not pixels(page, overlay).any()
+    assert both.any()
+    assert not pixels(page, overlay).any()
 
 
 def test_enter_draws_a_prompt_without_marking_it_stale(page: Page) -> None:
@@ -225,8 +226,14 @@ def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> Non
 
 def test_why_latent_is_measured(page: Page, address: str) -> None:
     page.goto(f"{address}latent_diffusion?view=latent_vs_pixel")
+    costs = page.locator("#text-why")
+    expect(costs).to_contain_text("times the operations")  # without a click
+    expect(costs.locator("tr")).to_have_count(4)
+    latent, pixels = (costs.locator(".bars i").nth(k).bounding_box()["width"] for k in (0, 1))
+    assert 0 < latent < pixels / 2
     page.locator("#text-measure").click()
-    expect(page.locator("#text-why")).to_contain_text("times the operations")
+    expect(costs.locator("tr")).to_have_count(2)  # it is measured anew
+    expect(costs.locator("tr")).to_have_count(4)
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

@@ -1,5 +1,6 @@
 """The views of text to image: what they keep of a run, the maps of words, what they refuse."""
 
+import re
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -25,7 +26,16 @@ from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
-from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
+from playground.tabs.latent_diffusion.runs import (
+    FIRST,
+    GUIDANCE,
+    SMOOTH,
+    STRIP_KINDS,
+    Attention,
+    make_film,
+    strips,
+    words,
+)
 from playground.web import controls, export
 from playground.web.stop import UnderWay, keep_run
 
@@ -258,6 +268,18 @@ def test_costs_are_those_of_the_shapes() -> None:
     assert cost.operations == 2 * conv.weight.numel() * 4 * 4, "a multiplication and an addition each"
     assert cost.numbers == 8 * 4 * 4
     assert latent_vs_pixel.measure_cost(conv, conv, replace(TINY, size=8)).operations == 4 * cost.operations
+
+
+def test_bars_of_the_costs_are_as_long_as_their_numbers() -> None:
+    latent = latent_vs_pixel.Cost((4, 16, 16), 0.010, 1e9, 10)
+    pixels = latent_vs_pixel.Cost((3, 64, 64), 0.160, 2e10, 320)
+    assert "U-Net on the pixels" in latent_vs_pixel.show([latent]), "what is being measured"
+    html = latent_vs_pixel.show([latent, pixels])
+    assert "16.0 times as long, 20.0 times the operations and 32.0 times the memory" in html
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
+    assert widths == [6.2, 100, 8.3, 100], "10 ms of 160, and 1,024 numbers of 12,288"
+    for text in ("10.0 ms", "160.0 ms", "1,024", "12,288"):
+        assert text in html
 
 
 def test_the_way_begins_and_ends_with_the_two_pictures(model: Model) -> None:

@@ -97,7 +97,7 @@ test('the map of a word lies behind those of the words and pictures before it', 
 
 test('a place is coloured by the words that look there, and darkened where none does', () => {
   const [red, blue] = [[255, 0, 0], [0, 0, 255]];
-  assert.deepEqual(mixColours([red, blue], [255, 0]), [255, 0, 0, 0.7 * 255]);
-  assert.deepEqual(mixColours([red, blue], [255, 255]), [127.5, 0, 127.5, 0.7 * 255]);
-  assert.deepEqual(mixColours([red, blue], [0, 0]), [0, 0, 0, 0.55 * 255]);
+  assert.deepEqual(mixColours([red, blue], [255, 0]), [255, 0, 0, 0.65 * 255]);
+  assert.deepEqual(mixColours([red, blue], [255, 255]), [127.5, 0, 127.5, 0.65 * 255]);
+  assert.deepEqual(mixColours([red, blue], [0, 0]), [0, 0, 0, 0.5 * 255]);
 });

@@ -14,7 +14,10 @@ GUIDE = (
         "#text-prompt",
         "Type an emoji and a background, and press Sample. The line below says how it was read.",
     ),
-    GuideStep("#text-scrubber .words", "Point at a word, or press it: its colour shows where in the pictures the network looks for it."),
+    GuideStep(
+        "#text-scrubber .words",
+        "Point at a word, or press it: its colour shows where the network looks for it.",
+    ),
     GuideStep(
         "#text-scrubber .position",
         "Drag this to see the picture appear: first the colours, then the place, at last the details.",

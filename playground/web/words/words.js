@@ -6,7 +6,7 @@ import {decodeBytes} from '../numbers.js';
 
 const NONE = -1;
 const MAGNIFICATION = 4; // pixels of the overlay for one of the pictures, so that it is smooth
-const [DARKEST, STRONGEST] = [0.55, 0.7]; // opacity of the overlay without attention, where it is black, and with the most
+const [DARKEST, STRONGEST] = [0.5, 0.65]; // opacity of the overlay without attention, where it is black, and with the most
 
 // Returns the position of a map among the bytes of all: see Words of scrubber/parts.py.
 export function mapOffset({tokens, pictures, size}, moment, word, picture) {
@@ -73,6 +73,7 @@ export class WordList {
     const {overlay} = this;
     overlay.clearRect(0, 0, overlay.canvas.width, overlay.canvas.height);
     const lit = [...new Set([...this.chosen, this.pointed])].filter((word) => word !== NONE);
+    overlay.canvas.toggleAttribute('data-lit', lit.length > 0);
     if (!lit.length) return;
     const [tileWidth, tileHeight, space] = [...tile, gap].map((length) => MAGNIFICATION * length);
     const columns = (width + gap) / (tile[0] + gap);
