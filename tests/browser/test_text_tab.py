@@ -31,7 +31,7 @@ def test_a_prompt_is_drawn_scrubbed_and_its_words_light_up(page: Page) -> None:
     assert np.abs(final[:4].astype(int) - BACKGROUNDS["red"][0]).mean() < 25, "so much red is in the upper border"
     words = page.locator(f"{SCRUBBER} .words button")
     expect(words).to_have_text(["start", "a", "big", "owl", "on", "a", "red", "background", "end"])
-    overlay = f"{SCRUBBER} .attention"
+    overlay = f"{SCRUBBER} .overlay"
     assert not pixels(page, overlay).any()
     words.nth(3).hover()
     owl = pixels(page, overlay)
@@ -116,10 +116,10 @@ def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -
     eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas", 3), thumbnail))
     page.locator(f"{SCRUBBER} .words button").nth(3).click()
     page.mouse.move(0, 0)
-    smooth = pixels(page, f"{SCRUBBER} .attention")
+    smooth = pixels(page, f"{SCRUBBER} .overlay")
     page.get_by_text("Exact", exact=True).locator("visible=true").click()
-    eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .attention"), smooth))
-    exact = pixels(page, f"{SCRUBBER} .attention")[:256, :256].reshape(16, 16, 16, 16)
+    eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .overlay"), smooth))
+    exact = pixels(page, f"{SCRUBBER} .overlay")[:256, :256].reshape(16, 16, 16, 16)
     assert (exact == exact[:, :1, :, :1]).all(), "a square for each place"
     page.locator("label").filter(has_text="Guidance").locator("visible=true").last.click()
     next_value(page, before, SCRUBBER)

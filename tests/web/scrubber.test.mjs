@@ -10,6 +10,7 @@ import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
+import {pathUntil} from '../../playground/web/scrubber/trail.js';
 import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
 
 test('frames lie row by row, sheet after sheet', () => {
@@ -100,4 +101,10 @@ test('a place is coloured by the words that look there, and darkened where none 
   assert.deepEqual(mixColours([red, blue], [255, 0]), [255, 0, 0, 0.65 * 255]);
   assert.deepEqual(mixColours([red, blue], [255, 255]), [127.5, 0, 127.5, 0.65 * 255]);
   assert.deepEqual(mixColours([red, blue], [0, 0]), [0, 0, 0, 0.5 * 255]);
+});
+
+test('the path of a particle grows with the frames', () => {
+  const path = [[0, 0], [0.5, 0.25], [1, 1]];
+  assert.deepEqual(pathUntil(path, 1, {width: 100, height: 200}), [[0, 0], [50, 50]]);
+  assert.equal(pathUntil(path, 2, {width: 1, height: 1}).length, 3);
 });

@@ -44,12 +44,19 @@ def pack(film: Film) -> Value:
     }  # fmt: skip
     # The followers are one string: Gradio's page copies values number by number, several times.
     return {**_pack_strips(film.strips), "following": json.dumps(followers), "ends": list(film.ends),
-            "start": film.start, "keep": film.keep, "notice": film.notice}  # fmt: skip
+            "start": film.start, "keep": film.keep, "path_hint": film.path_hint,
+            "notice": film.notice}  # fmt: skip
 
 
 def pack_words(words: Words) -> Value:
     """Return the value that shows other maps of the words of the run on show."""
-    return {"id": uuid.uuid4().hex, "following": json.dumps({"words": _pack_words(words)})}
+    return _pack_part({"words": _pack_words(words)})
+
+
+def pack_path(path: np.ndarray) -> Value:
+    """Return the value that shows a path over the first strip of the run on show: a place for each frame, (F, 2), as
+    fractions of the width from the left and of the height from the top."""
+    return _pack_part({"path": path.round(4).tolist()})
 
 
 def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str, started: float) -> Value:
@@ -99,6 +106,10 @@ def _pack_strips(strips: Sequence[Strip]) -> Value:
             for strip, grid in zip(strips, grids, strict=True)
         ],
     }
+
+
+def _pack_part(part: Value) -> Value:
+    return {"id": uuid.uuid4().hex, "following": json.dumps({"part": part})}
 
 
 def _pack_words(words: Words) -> Value:

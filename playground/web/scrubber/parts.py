@@ -96,4 +96,5 @@ class Film:
     words: Words | None = None
     start: int = -1  # frame to show first; a negative one counts from the end
     keep: bool = False  # show the frame selected in the run before instead, if that has as many frames
+    path_hint: str = ""  # what a click into the first strip does, which sends the event `select`, if it does anything
     notice: str = ""  # text shown above the caption of every frame

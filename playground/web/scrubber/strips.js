@@ -49,7 +49,8 @@ export class Strips {
     context.imageSmoothingEnabled = false;
     const caption = make('figcaption', {textContent: name}, make('small', {textContent: hint}));
     const below = make('div', {className: 'below'});
-    return {context, below, sheets: [], figure: make('figure', {}, make('div', {className: 'picture'}, canvas), caption, below), isSmall: small};
+    const about = make('div', {className: 'about'}, caption, below);
+    return {context, below, sheets: [], figure: make('figure', {}, make('div', {className: 'picture'}, canvas), about), isSmall: small};
   }
 
   layOut() {

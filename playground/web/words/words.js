@@ -3,6 +3,7 @@
 
 import {make} from '../dom.js';
 import {decodeBytes} from '../numbers.js';
+import {layOver, makeOverlay} from '../overlay.js';
 
 const NONE = -1;
 const MAGNIFICATION = 4; // pixels of the overlay for one of the pictures, so that it is smooth
@@ -34,8 +35,7 @@ export class WordList {
     this.chosen = new Set(); // indices of the words that colour the strip
     this.pointed = NONE; // index of the word that colours it as long as it is pointed at
     this.shape = ''; // tokens and size of the buttons that were built
-    this.overlay = make('canvas', {className: 'attention'}).getContext('2d');
-    this.overlay.canvas.setAttribute('aria-hidden', 'true');
+    this.overlay = makeOverlay();
     this.moments = this.makeMoments();
   }
 
@@ -46,8 +46,7 @@ export class WordList {
     this.list.hidden = this.overlay.canvas.hidden = !words;
     if (!words) return [];
     this.setTokens(words);
-    canvas.after(this.overlay.canvas);
-    Object.assign(this.overlay.canvas, {width: MAGNIFICATION * run.width, height: MAGNIFICATION * run.height});
+    layOver(this.overlay, canvas, MAGNIFICATION);
     const mapPainter = new MapPainter(decodeBytes(words.maps), words);
     const thumbnails = [...this.list.querySelectorAll('canvas')].map((thumbnail) => thumbnail.getContext('2d'));
     return [(k) => {
