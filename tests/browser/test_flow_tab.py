@@ -21,11 +21,18 @@ def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
     ready(page, LAB)
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30")
+    page.evaluate(
+        f"""() => {{
+          const mark = document.querySelector('{LAB} .dial output');
+          window.marks = [];
+          new MutationObserver(() => marks.push(mark.value)).observe(mark, {{childList: true}});
+        }}"""
+    )
     page.get_by_role("button", name="Play through", exact=True).click()  # which ends the training
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
-    page.wait_for_function(f"!document.querySelector('{LAB} .dial output').value.startsWith('18 of')")
-    page.wait_for_function(f"document.querySelector('{LAB} .dial output').value.startsWith('18 of')")
+    page.wait_for_function("marks.at(-1)?.startsWith('18 of')")
+    assert len(set(page.evaluate("marks"))) == 19, "before any layer, and after each"
     expect(page.get_by_role("button", name="Play through", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     through = pixels(page, f"{LAB} .field", 1)
     page.locator(f"{LAB} .dial input").fill("0")
     expect(page.locator(f"{LAB} .caption")).to_contain_text("so far 0.000")

@@ -35,7 +35,7 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_corrects_their_weig
     verdict = page.locator(f"{WALK} .below p")
     expect(verdict).to_contain_text("The modes have wrong weights.")
     assert verdict.bounding_box()["y"] < 800, "above the fold"
-    page.locator(f"{WALK} .strips canvas").click(position={"x": 360, "y": 120})
+    page.locator(f"{WALK} .droppable").click(position={"x": 360, "y": 120})
     path = f"{WALK} .overlay"
     eventually(page, lambda: page.locator(path).is_visible() and pixels(page, path).any())
     page.locator(f"{WALK} .position").fill("0")

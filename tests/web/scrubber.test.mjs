@@ -10,7 +10,7 @@ import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
-import {pathUntil} from '../../playground/web/scrubber/trail.js';
+import {fade, pathUntil} from '../../playground/web/scrubber/trail.js';
 import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
 
 test('frames lie row by row, sheet after sheet', () => {
@@ -108,4 +108,5 @@ test('the path of a particle grows with the frames', () => {
   const path = [[0, 0], [0.5, 0.25], [1, 1]];
   assert.deepEqual(pathUntil(path, 1, {width: 100, height: 200}), [[0, 0], [50, 50]]);
   assert.equal(pathUntil(path, 2, {width: 1, height: 1}).length, 3);
+  assert.deepEqual([fade(0), fade(100)], [1, 0.15], 'what is long ago stays faint');
 });

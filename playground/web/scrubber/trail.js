@@ -11,6 +11,11 @@ export function pathUntil(path, k, {width, height}) {
   return path.slice(0, k + 1).map(([x, y]) => [x * width, y * height]);
 }
 
+// Returns the opacity of a step of the path that was taken some frames ago.
+export function fade(age) {
+  return Math.max(0.15, 1 - age / 25);
+}
+
 // The path over a strip. `drop` is called with the place of a click, as fractions of the width and height.
 export class Trail {
   constructor(drop) {
@@ -35,9 +40,14 @@ export class Trail {
     const {overlay} = this;
     overlay.clearRect(0, 0, overlay.canvas.width, overlay.canvas.height);
     Object.assign(overlay, {lineWidth: WIDTH, lineJoin: 'round', strokeStyle: PATH, fillStyle: PATH});
-    overlay.beginPath();
-    for (const point of points) overlay.lineTo(...point);
-    overlay.stroke();
+    points.slice(1).forEach((point, i) => {
+      overlay.globalAlpha = fade(points.length - 2 - i);
+      overlay.beginPath();
+      overlay.moveTo(...points[i]);
+      overlay.lineTo(...point);
+      overlay.stroke();
+    });
+    overlay.globalAlpha = 1;
     overlay.beginPath();
     overlay.arc(...points[0], RADIUS, 0, 2 * Math.PI);
     overlay.stroke();
