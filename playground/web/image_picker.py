@@ -71,9 +71,8 @@ def build(
         model: the choice of a model, if there is one.
     """
     kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
-    number = skip_preprocess(
-        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info=FETCHED, visible=False)
-    )
+    label, visible = "Number of the test image", kinds[0] == TEST_IMAGE
+    number = skip_preprocess(gr.Slider(0, 9_999, 0, step=1, label=label, info=FETCHED, visible=visible))
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:
         x = load_image(UPLOAD, 0, Sources("", upload, correction), dataset(*values), Path())

@@ -1,6 +1,7 @@
 """Plots of plotly that follow the page's theme, light or dark, and images as HTML."""
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,6 +23,22 @@ def figure(x: str, y: str, *traces: BasePlotlyType, height: int = 300) -> go.Fig
     fig.update_xaxes(title=x, **axis)
     fig.update_yaxes(title=y, **axis)
     return fig
+
+
+def bars(title: str, rows: Sequence[tuple[str, float, str]], text: str) -> str:
+    """Return bars as HTML.
+
+    Args:
+        rows: name, value and colour of each bar; the greatest value fills the width.
+        text: format of a value, such as "{:.1f} ms".
+    """
+    greatest = max(value for _, value, _ in rows)
+    lines = "".join(
+        f"<span>{name}</span><div><i style='width:{100 * value / greatest:.1f}%;background:{colour}'></i></div>"
+        f"<b>{text.format(value)}</b>"
+        for name, value, colour in rows
+    )
+    return f"<figure class='bars'><figcaption>{title}</figcaption>{lines}</figure>"
 
 
 def image_tag(image: np.ndarray, alt: str, width: int) -> str:

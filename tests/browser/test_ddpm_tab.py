@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from visitor import (
     caption,
     control,
+    count_frames,
     eventually,
     idle,
     later,
@@ -67,6 +68,7 @@ def test_scrubbing_repaints_at_once_and_asks_the_server_for_nothing(page: Page) 
     page.locator(f"{SCRUBBER} .position").press("ArrowRight")
     assert "step 1 of 20 · t = 950" in caption(page, SCRUBBER)
     assert not requests
+    assert count_frames(page, 1000) == 0, "a page at rest"
 
 
 def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:

@@ -21,7 +21,18 @@ def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
     ready(page, LAB)
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30")
-    page.get_by_role("button", name="Pause", exact=True).click()
+    page.evaluate(
+        f"""() => {{
+          const mark = document.querySelector('{LAB} .dial output');
+          window.marks = [];
+          new MutationObserver(() => marks.push(mark.value)).observe(mark, {{childList: true}});
+        }}"""
+    )
+    page.get_by_role("button", name="Play through", exact=True).click()  # which ends the training
+    page.wait_for_function("marks.at(-1)?.startsWith('18 of')")
+    assert len(set(page.evaluate("marks"))) == 19, "before any layer, and after each"
+    expect(page.get_by_role("button", name="Play through", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     through = pixels(page, f"{LAB} .field", 1)
     page.locator(f"{LAB} .dial input").fill("0")
     expect(page.locator(f"{LAB} .caption")).to_contain_text("so far 0.000")
@@ -55,7 +66,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:
-    page.goto(digits)
+    page.goto(f"{digits}&show=samples")
     before = ready(page, DIGITS)
     assert "layer 6 of 6: normalize" in caption(page, DIGITS)
     drawn = pixels(page, f"{DIGITS} .strips canvas")
@@ -71,9 +82,7 @@ def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> Non
 
 def test_digits_go_to_noise_and_back_and_are_compared(page: Page, digits: str) -> None:
     page.goto(digits)
-    before = ready(page, DIGITS)
-    page.locator("label").filter(has_text="A picture to z and back").click()
-    next_value(page, before, DIGITS)
+    ready(page, DIGITS)
     assert "bits per dimension" in caption(page, DIGITS)
     expect(page.locator("#flow-likelihood .line")).to_have_count(4)
     page.locator(f"{DIGITS} .position").fill("0")
@@ -84,7 +93,7 @@ def test_digits_go_to_noise_and_back_and_are_compared(page: Page, digits: str) -
 
 
 def test_a_link_restores_the_way_between_two_digits(page: Page, digits: str, tmp_path: Path) -> None:
-    page.goto(f"{digits}&show=way&to_number=3&seed=2")
+    page.goto(f"{digits}&show=way&picture=A+sample&to_number=3&seed=2")
     ready(page, DIGITS)
     assert "50% of the way" in caption(page, DIGITS)
     expect(page.get_by_label("Seed or number").locator("visible=true")).to_have_value("3")

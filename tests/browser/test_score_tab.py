@@ -6,7 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from visitor import caption, control, later, nameless, next_value, open_again, pixels, ready, saved, set_control
+from visitor import (
+    caption,
+    control,
+    eventually,
+    later,
+    nameless,
+    next_value,
+    open_again,
+    pixels,
+    ready,
+    saved,
+    set_control,
+)
 
 from playground.runtime.checkpoint import WEIGHTS
 
@@ -20,6 +32,17 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_corrects_their_weig
     first = pixels(page, f"{WALK} .strips canvas")
     page.locator(f"{WALK} .position").fill("50")
     assert not np.array_equal(pixels(page, f"{WALK} .strips canvas"), first)
+    verdict = page.locator(f"{WALK} .below p")
+    expect(verdict).to_contain_text("The modes have wrong weights.")
+    assert verdict.bounding_box()["y"] < 800, "above the fold"
+    page.locator(f"{WALK} .droppable").click(position={"x": 360, "y": 120})
+    path = f"{WALK} .overlay"
+    eventually(page, lambda: page.locator(path).is_visible() and pixels(page, path).any())
+    page.locator(f"{WALK} .position").fill("0")
+    rows, columns = np.nonzero(pixels(page, path))
+    assert (round(columns.mean()), round(rows.mean())) == (720, 240), "only where it was dropped"
+    page.locator(f"{WALK} .position").fill("50")
+    assert np.count_nonzero(pixels(page, path)) > len(rows), "the path so far"
     page.locator("label").filter(has_text="Annealed").locator("visible=true").click()
     set_control(page, "Steps", "400")
     page.locator("#score-langevin-sample").click()

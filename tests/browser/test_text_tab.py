@@ -31,16 +31,36 @@ def test_a_prompt_is_drawn_scrubbed_and_its_words_light_up(page: Page) -> None:
     assert np.abs(final[:4].astype(int) - BACKGROUNDS["red"][0]).mean() < 25, "so much red is in the upper border"
     words = page.locator(f"{SCRUBBER} .words button")
     expect(words).to_have_text(["start", "a", "big", "owl", "on", "a", "red", "background", "end"])
+    overlay = f"{SCRUBBER} .overlay"
+    assert not pixels(page, overlay).any()
     words.nth(3).hover()
-    lit = pixels(page, f"{SCRUBBER} .strips canvas")
-    assert lit.astype(int).sum() < final.astype(int).sum(), "what gets no attention is dark"
+    owl = pixels(page, overlay)
+    assert len(np.unique(owl)) > 100, "the map, 16 places wide, is smooth over the picture"
     page.mouse.move(0, 0)
-    assert np.array_equal(pixels(page, f"{SCRUBBER} .strips canvas"), final)
+    assert not pixels(page, overlay).any()
     page.locator(f"{SCRUBBER} .position").fill("3")
     assert "step 3 of 20" in caption(page, SCRUBBER)
     words.nth(3).focus()
     page.keyboard.press("ArrowRight")
-    expect(words.nth(4)).to_have_attribute("aria-pressed", "true")
+    expect(words.nth(4)).to_be_focused()
+    on = pixels(page, overlay)
+    assert on.any()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(words.nth(3)).to_have_attribute("aria-pressed", "true")
+    early = pixels(page, overlay)
+    assert not np.array_equal(early, on)
+    page.locator(f"{SCRUBBER} .words select").select_option("all steps")
+    assert not np.array_equal(pixels(page, overlay), early)
+    words.nth(6).click()
+    page.mouse.move(0, 0)
+    expect(page.locator(f"{SCRUBBER} .words [aria-pressed=true]")).to_have_count(2)
+    both = pixels(page, overlay)
+    words.nth(6).click()
+    words.nth(3).click()
+    page.mouse.move(0, 0)
+    assert both.any()
+    assert not pixels(page, overlay).any()
 
 
 def test_enter_draws_a_prompt_without_marking_it_stale(page: Page) -> None:
@@ -94,6 +114,13 @@ def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -
     page.get_by_label("Attention of").locator("visible=true").click()
     page.get_by_role("option", name=re.compile("layer 1,")).click()
     eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .words canvas", 3), thumbnail))
+    page.locator(f"{SCRUBBER} .words button").nth(3).click()
+    page.mouse.move(0, 0)
+    smooth = pixels(page, f"{SCRUBBER} .overlay")
+    page.locator("label").filter(has_text="Exact").locator("visible=true").last.click()
+    eventually(page, lambda: not np.array_equal(pixels(page, f"{SCRUBBER} .overlay"), smooth))
+    exact = pixels(page, f"{SCRUBBER} .overlay")[:256, :256].reshape(16, 16, 16, 16)
+    assert (exact == exact[:, :1, :, :1]).all(), "a square for each place"
     page.locator("label").filter(has_text="Guidance").locator("visible=true").last.click()
     next_value(page, before, SCRUBBER)
     expect(page.locator(f"{SCRUBBER} .scrubber > .strips figure")).to_have_count(4)
@@ -199,8 +226,14 @@ def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> Non
 
 def test_why_latent_is_measured(page: Page, address: str) -> None:
     page.goto(f"{address}latent_diffusion?view=latent_vs_pixel")
+    costs = page.locator("#text-why")
+    expect(costs).to_contain_text("times the operations")  # without a click
+    expect(costs.locator("tr")).to_have_count(4)
+    latent, pixels = (costs.locator(".bars i").nth(k).bounding_box()["width"] for k in (0, 1))
+    assert 0 < latent < pixels / 2
     page.locator("#text-measure").click()
-    expect(page.locator("#text-why")).to_contain_text("times the operations")
+    expect(costs.locator("tr")).to_have_count(2)  # it is measured anew
+    expect(costs.locator("tr")).to_have_count(4)
 
 
 def test_every_picture_and_control_has_a_name(page: Page) -> None:

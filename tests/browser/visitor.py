@@ -42,6 +42,18 @@ def later(page: Page, milliseconds: int) -> None:
     page.evaluate(f"new Promise((done) => setTimeout(done, {milliseconds}))")
 
 
+def count_frames(page: Page, milliseconds: int) -> int:
+    """Return how many frames the page's scripts ask the browser for in a time: none while nothing moves."""
+    return page.evaluate(
+        f"""new Promise((done) => {{
+          const ask = window.requestAnimationFrame;
+          let n = 0;
+          window.requestAnimationFrame = (draw) => {{ n++; return ask.call(window, draw); }};
+          setTimeout(() => {{ window.requestAnimationFrame = ask; done(n); }}, {milliseconds});
+        }})"""
+    )
+
+
 def idle(page: Page) -> None:
     """Wait until a page has sent no request, and none of its streams has ended, for a second."""
     seen = [time.monotonic()]

@@ -1,5 +1,6 @@
 """The views of text to image: what they keep of a run, the maps of words, what they refuse."""
 
+import re
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -25,7 +26,16 @@ from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
-from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, STRIP_KINDS, make_film, strips, words
+from playground.tabs.latent_diffusion.runs import (
+    FIRST,
+    GUIDANCE,
+    SMOOTH,
+    STRIP_KINDS,
+    Attention,
+    make_film,
+    strips,
+    words,
+)
 from playground.web import controls, export
 from playground.web.stop import UnderWay, keep_run
 
@@ -67,11 +77,12 @@ def test_long_runs_keep_few_frames_and_less_attention(model: Model, monkeypatch:
 
 def test_the_mean_of_the_maps_is_that_of_layers_and_heads(model: Model) -> None:
     run = recorded(model, n=2, steps=3)
-    maps = words(run).maps
-    assert maps.shape == (4, len(run.words), 2, 4, 4)
+    maps = words(run, Attention()).maps
+    assert maps.shape == (5, len(run.words), 2, 4, 4), "four moments, and all of them"
     assert maps.max() == 255
-    one = words(run, layer=0, head=1).maps
-    plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(one.shape).astype(float)  # (K, L, N, S, S)
+    one = words(run, Attention(layer=0, head=1)).maps
+    plain = run.attention[0][:, :, 1].transpose(0, 3, 1, 2).reshape(4, *one.shape[1:]).astype(float)  # (K, L, N, S, S)
+    plain = np.concatenate([plain, plain.mean(0, keepdims=True)])
     brightest = plain.max((2, 3, 4), keepdims=True)
     assert np.abs(one - 255 * plain / brightest).max() <= 0.51
 
@@ -259,6 +270,18 @@ def test_costs_are_those_of_the_shapes() -> None:
     assert latent_vs_pixel.measure_cost(conv, conv, replace(TINY, size=8)).operations == 4 * cost.operations
 
 
+def test_bars_of_the_costs_are_as_long_as_their_numbers() -> None:
+    latent = latent_vs_pixel.Cost((4, 16, 16), 0.010, 1e9, 10)
+    pixels = latent_vs_pixel.Cost((3, 64, 64), 0.160, 2e10, 320)
+    assert "U-Net on the pixels" in latent_vs_pixel.show([latent]), "what is being measured"
+    html = latent_vs_pixel.show([latent, pixels])
+    assert "16.0 times as long, 20.0 times the operations and 32.0 times the memory" in html
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
+    assert widths == [6.2, 100, 8.3, 100], "10 ms of 160, and 1,024 numbers of 12,288"
+    for text in ("10.0 ms", "160.0 ms", "1,024", "12,288"):
+        assert text in html
+
+
 def test_the_way_begins_and_ends_with_the_two_pictures(model: Model) -> None:
     torch.manual_seed(0)
     x, other = torch.rand(2, 1, 3, 16, 16) * 2 - 1
@@ -342,8 +365,8 @@ def test_enter_in_a_prompt_does_not_mark_its_own_run_as_stale(page: gr.Blocks) -
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1),
-        lambda view: DrawView.show_attention(view, None, 0, 0),
+        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1, SMOOTH),
+        lambda view: DrawView.show_attention(view, None, 0, 0, SMOOTH),
         lambda view: DrawView.find_captions(view, None),
         lambda view: grid.GridView.save(view, None),
         *(lambda _, save=save: controls.user_errors_to_gradio(save)(None, 0) for save in export.EXPORTS.values()),

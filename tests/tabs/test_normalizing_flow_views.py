@@ -150,11 +150,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_without_test_digits_samples_stand_for_them(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: object, **__: object) -> None:
-        raise UserError("more digits than come with the page are not here")
-
-    monkeypatch.setattr(mnist, "load", load)
+def test_a_digit_is_compared_without_a_fetched_data_set(paths: Paths) -> None:
     assert not likelihood.is_measured(paths, "flow-digits")
     found = likelihood.groups(paths, "flow-digits")
     assert likelihood.is_measured(paths, "flow-digits")
@@ -162,7 +158,6 @@ def test_without_test_digits_samples_stand_for_them(paths: Paths, monkeypatch: p
     assert [len(values) for values in found.values()] == [6, 6, 2, 1]
     shown = likelihood.table(found, 3.0)
     assert "3.00 bits per dimension" in shown
-    assert likelihood.UNFETCHED in shown
 
 
 @pytest.mark.usefixtures("few")
@@ -177,7 +172,6 @@ def test_a_picture_is_compared_with_test_digits(
     assert blank.shape == (1,)
     shown = likelihood.table(found, found["test digits"].max().item() + 1)
     assert "likelier than 0% of the test digits (▼)" in shown
-    assert likelihood.UNFETCHED not in shown
 
 
 def test_ticks_stay_within_the_line() -> None:

@@ -13,7 +13,7 @@ from playground.families.score_matching.samplers import FROM_NOISE
 from playground.runtime import pictures
 from playground.runtime.recording import subsample
 from playground.runtime.validation import UserError
-from playground.tabs.score_matching import digits, restoration
+from playground.tabs.score_matching import digits, langevin_runs, restoration
 from playground.tabs.score_matching.inverse_params import FLAT, LEFT, LOW, LOWER, PAINTED, SQUARE, Problem, ViewParams
 from playground.tabs.score_matching.inverse_problems import entropy, log_normal
 from playground.tabs.score_matching.restoration import TASKS
@@ -221,3 +221,30 @@ def test_a_link_restores_what_was_asked_and_no_drawing() -> None:
 def test_absurd_tasks_are_refused(name: str, value) -> None:
     with pytest.raises(UserError):
         ViewParams(**{name: value})
+
+
+@pytest.mark.parametrize("sampler", ["langevin", "mala", "probability flow"])
+def test_a_dropped_particle_begins_where_it_is_dropped_and_ends_near_the_data(sampler: str) -> None:
+    params = langevin_runs.ViewParams(sampler=sampler, n=10, steps=250, data="ring")
+    density = langevin_runs.density_of(params.data)
+    score = langevin_runs.densities.make_true_score(density)
+    length = len(list(langevin_runs.run(score, params)))
+    path = langevin_runs.drop(score, params, (0.75, 0.25), length)
+    frames = langevin_runs.film(params, list(langevin_runs.run(score, params))).strips[0].frames
+    assert path.shape == (len(frames), 2), "a place for each frame of the film"
+    assert path[0] == pytest.approx([0.75, 0.25]), "on the right, above the middle"
+    end = torch.from_numpy((2 * path[-1:] - 1) * [1, -1] * langevin_runs.SPAN).float()
+    assert torch.cdist(end, density.modes()[0]).min() < 0.5
+    assert len(langevin_runs.drop(score, params, (0.75, 0.25), 5)) == 5, "of a run that was stopped"
+
+
+def test_the_verdict_on_the_modes_allows_for_chance() -> None:
+    truth = torch.tensor([0.8, 0.2])
+
+    def judge(*shares: float, n: int = 400) -> str:
+        kl = sum(share * np.log(share / weight) for share, weight in zip(shares, truth.tolist(), strict=True))
+        return langevin_runs.judge(langevin_runs.Plot(np.zeros(0), np.array(shares), 0.0, 1.0, kl, n), truth)
+
+    assert judge(0.8, 0.2) == "The modes have their true weights.\nweights: 80% 20%\nthe truth: 80% 20%"
+    assert judge(0.5, 0.5).startswith("The modes have wrong weights.")
+    assert judge(0.6, 0.4, n=20).startswith("The modes have their true weights."), "by chance, among so few"

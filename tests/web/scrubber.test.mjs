@@ -10,7 +10,8 @@ import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
-import {mapOffset} from '../../playground/web/words/words.js';
+import {fade, pathUntil} from '../../playground/web/scrubber/trail.js';
+import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
 
 test('frames lie row by row, sheet after sheet', () => {
   const layout = {columns: 3, per_sheet: 6, width: 10, height: 20};
@@ -25,6 +26,7 @@ test('strips lie beside each other at whole multiples of their size, where they 
   assert.equal(fitStrips(three, 128, 1000), 2);
   assert.equal(fitStrips(three, 128, 474), 1, 'a strip takes at least 150 pixels');
   assert.equal(fitStrips(three, 128, 400), 3, 'one below the other, if a row has no room');
+  assert.equal(fitStrips([...three, false, false], 28, 320), 5, 'or in pairs');
   assert.equal(fitStrips([false], 32, 2000), 20, 'a strip is at most 640 pixels wide');
   assert.equal(fitStrips([false, false], 600, 300), 0, 'and shrinks if it must');
   assert.equal(fitStrips([false, false, true], 160, 924), 2, 'a small one takes half');
@@ -89,6 +91,22 @@ test('a box ahead shows the next frame, and at the end the step that led there',
 test('the map of a word lies behind those of the words and pictures before it', () => {
   const words = {tokens: ['a', 'b', 'c'], moments: [0, 0, 1], pictures: 2, size: 4};
   assert.equal(mapOffset(words, 0, 0, 0), 0);
-  assert.equal(mapOffset(words, 1, 2, 1), 5 * 16);
-  assert.equal(mapOffset(words, 2, 0, 0), 6 * 16);
+  assert.equal(mapOffset(words, 0, 2, 1), 5 * 16);
+  assert.equal(mapOffset(words, 1, 0, 0), 6 * 16);
+  assert.deepEqual([0, 1, 2].map((k) => momentAt(words, k, false)), [0, 0, 1]);
+  assert.equal(momentAt(words, 0, true), 2, 'the mean of all comes last');
+});
+
+test('a place is coloured by the words that look there, and darkened where none does', () => {
+  const [red, blue] = [[255, 0, 0], [0, 0, 255]];
+  assert.deepEqual(mixColours([red, blue], [255, 0]), [255, 0, 0, 0.65 * 255]);
+  assert.deepEqual(mixColours([red, blue], [255, 255]), [127.5, 0, 127.5, 0.65 * 255]);
+  assert.deepEqual(mixColours([red, blue], [0, 0]), [0, 0, 0, 0.5 * 255]);
+});
+
+test('the path of a particle grows with the frames', () => {
+  const path = [[0, 0], [0.5, 0.25], [1, 1]];
+  assert.deepEqual(pathUntil(path, 1, {width: 100, height: 200}), [[0, 0], [50, 50]]);
+  assert.equal(pathUntil(path, 2, {width: 1, height: 1}).length, 3);
+  assert.deepEqual([fade(0), fade(100)], [1, 0.15], 'what is long ago stays faint');
 });

@@ -46,6 +46,12 @@ def test_a_bundle_holds_each_module_once_and_before_its_use(name: str) -> None:
         assert body.index(f"modules['{use[1]}'] =") < use.start()
 
 
+def test_scripts_and_styles_stay_small() -> None:
+    """Each of the page's own, once."""
+    files = [path for suffix in ("js", "css", "html") for path in component.WEB.rglob(f"*.{suffix}")]
+    assert sum(path.stat().st_size for path in files) <= 150_000
+
+
 def test_every_import_names_an_export() -> None:
     for path in component.WEB.rglob("*.js"):
         for names, target in re.findall(r"import \{([^}]*)\} from '([^']+)'", path.read_text(encoding="utf-8")):

@@ -8,13 +8,16 @@ SUMMARY = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
     "makes a picture of it."
 )
-HINT = "**Type a prompt and press Sample**, then point at a word above the pictures."
+HINT = "**Type a prompt and press Sample**, then point at a word above the pictures, or press several."
 GUIDE = (
     GuideStep(
         "#text-prompt",
         "Type an emoji and a background, and press Sample. The line below says how it was read.",
     ),
-    GuideStep("#text-scrubber .words", "Point at a word, or tap it: the pictures show where the network looks for it."),
+    GuideStep(
+        "#text-scrubber .words",
+        "Point at a word, or press it: its colour shows where the network looks for it.",
+    ),
     GuideStep(
         "#text-scrubber .position",
         "Drag this to see the picture appear: first the colours, then the place, at last the details.",

@@ -25,9 +25,12 @@ from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import (
     CHECKPOINTS,
+    DETAILS,
     FIRST,
     LATENT,
+    SMOOTH,
     STRIP_KINDS,
+    Attention,
     ViewParams,
     first,
     layers,
@@ -89,7 +92,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 build_picker(prompt)
             with controls.stage_column(with_settings=False):
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
-                self.strip_kind, self.layer, self.head = build_strip_controls()
+                self.strip_kind, *self.attention = build_strip_controls()
                 text = "What does CLIP see in these pictures?"
                 self.caption_button = gr.Button(text, size="sm", elem_classes="needs-run")
                 self.captions = gr.HTML(elem_id="text-seen")
@@ -100,7 +103,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 link = links.build()
         self.stage, self.buttons = stage, run_view.Buttons(go, stop, new_seed)
         self.inputs = [model, prompt, *inputs]
-        self.outputs = [stage, exportable, self.run, command, code, link, self.captions, self.layer, self.head]
+        self.outputs = [stage, exportable, self.run, command, code, link, self.captions, *self.attention]
 
     @staticmethod
     def params_of(values: Iterable[ControlValue]) -> ViewParams:
@@ -135,7 +138,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
             *_attention_choices(run),
         ]
 
-    @run_view.errors_on_stage(n_others=8)
+    @run_view.errors_on_stage(n_others=9)
     def sample(self, strip_kind: ControlValue, *values: ControlValue) -> Iterator[Value | Outputs]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
@@ -161,18 +164,18 @@ class DrawView(FirstRunView[ViewParams, Run]):
         yield from self.sample_example([random_prompt()], *values)
 
     @user_errors_to_gradio
-    def show_strips(self, run_on_show: RunOnShow | None, strip_kind: object, layer: object, head: object) -> Value:
+    def show_strips(self, run_on_show: RunOnShow | None, strip_kind: object, *attention: object) -> Value:
         """Return other strips of the run on show."""
         name, run = controls.check_kept(run_on_show)
         kind = validation.check_choice("strips", strip_kind, STRIP_KINDS)
-        film = make_film(load_model(self.paths, name), run, kind, *parse_attention(run, layer, head))
+        film = make_film(load_model(self.paths, name), run, kind, parse_attention(run, *attention))
         return scrubber.pack(replace(film, keep=True))
 
     @user_errors_to_gradio
-    def show_attention(self, run_on_show: RunOnShow | None, layer: object, head: object) -> Value:
+    def show_attention(self, run_on_show: RunOnShow | None, *attention: object) -> Value:
         """Return other maps of the words of the run on show."""
         _, run = controls.check_kept(run_on_show)
-        return scrubber.pack_words(words(run, *parse_attention(run, layer, head)))
+        return scrubber.pack_words(words(run, parse_attention(run, *attention)))
 
     @user_errors_to_gradio
     def find_captions(self, run_on_show: RunOnShow | None) -> str:
@@ -182,7 +185,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
 
     def bind(self, page: gr.Blocks) -> None:
         stage, light = self.stage, {**controls.LIGHT, **controls.PRIVATE}
-        kind, layer, head = self.strip_kind, self.layer, self.head
+        kind, attention = self.strip_kind, self.attention
         prompt, negative, seed = (self.inputs[NAMES.index(name)] for name in ("prompt", "negative", "seed"))
         inputs, outputs = [kind, *self.inputs], [*self.outputs, prompt]
         other_runs = [
@@ -194,23 +197,23 @@ class DrawView(FirstRunView[ViewParams, Run]):
         view.bind(self.sample, "text_to_image_sample", triggers=[prompt.submit, negative.submit],
                   other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
         self.caption_button.click(self.find_captions, self.run, self.captions, **controls.SLOW)
-        kind.input(self.show_strips, [self.run, kind, layer, head], stage, **light)
-        gr.on([layer.input, head.input], self.show_attention, [self.run, layer, head], stage, **light)
+        kind.input(self.show_strips, [self.run, kind, *attention], stage, **light)
+        gr.on([control.input for control in attention], self.show_attention, [self.run, *attention], stage, **light)
 
 
-def parse_attention(run: Run, layer: object, head: object) -> tuple[int | None, int | None]:
-    """Return the layer and the head whose attention is shown, None for the mean; raise UserError if the U-Net has none
-    such."""
+def parse_attention(run: Run, layer: object, head: object, detail: object) -> Attention:
+    """Return the attention of a layer and a head, -1 for the mean; raise UserError if the U-Net has none such."""
 
     def parse(name: str, value: object, n: int) -> int | None:
         index = validation.check_integer(name, value, -1, n - 1)
         return None if index < 0 else index
 
-    return parse("layer", layer, len(run.attention)), parse("head", head, run.attention[0].shape[2])
+    smooth = validation.check_choice("detail", detail, DETAILS) == SMOOTH
+    return Attention(parse("layer", layer, len(run.attention)), parse("head", head, run.attention[0].shape[2]), smooth)
 
 
 def _attention_choices(run: Run) -> list[Value]:
-    """Return the layers and heads to choose from, with the mean first."""
+    """Return the layers and heads to choose from, with the mean first, and smooth maps."""
     heads = [(f"head {i + 1}", i) for i in range(run.attention[0].shape[2])]
     names = [(name, i) for i, name in enumerate(layers(run))]
-    return [gr.update(choices=[MEAN, *options], value=-1) for options in (names, heads)]
+    return [*(gr.update(choices=[MEAN, *options], value=-1) for options in (names, heads)), SMOOTH]

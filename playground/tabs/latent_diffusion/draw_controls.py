@@ -10,7 +10,16 @@ from playground.datasets.prompts import exchange
 from playground.families.latent_diffusion import GUIDANCE_SCHEDULES
 from playground.runtime.paths import Paths
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
-from playground.tabs.latent_diffusion.runs import CHECKPOINTS, FIRST, LATENT, MAX_PICTURES, MAX_STEPS, STRIP_KINDS
+from playground.tabs.latent_diffusion.runs import (
+    CHECKPOINTS,
+    DETAILS,
+    FIRST,
+    LATENT,
+    MAX_PICTURES,
+    MAX_STEPS,
+    SMOOTH,
+    STRIP_KINDS,
+)
 from playground.web import controls
 from playground.web.controls import Control, skip_preprocess
 
@@ -81,8 +90,8 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     return model, inputs, new_seed
 
 
-def build_strip_controls() -> tuple[Control, Control, Control]:
-    """Build the choice of strips, and of the layer and the head whose attention is shown."""
+def build_strip_controls() -> list[Control]:
+    """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
     with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
         hint = "Guidance: the estimates with and without the prompt."
         strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
@@ -90,4 +99,6 @@ def build_strip_controls() -> tuple[Control, Control, Control]:
             [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
         )
         head = gr.Dropdown([MEAN], value=-1, label="Head", info="Each layer has several.")
-    return skip_preprocess(strip_kind), skip_preprocess(layer), skip_preprocess(head)
+        hint = "Smooth between the places where the network looked, or each place as one square."
+        detail = gr.Radio(DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
+    return [skip_preprocess(control) for control in (strip_kind, layer, head, detail)]

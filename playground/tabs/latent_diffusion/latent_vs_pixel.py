@@ -1,6 +1,7 @@
 """Why latent? One step of the same U-Net on latents and on pixels, measured while you wait."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,12 +19,14 @@ from playground.runtime import inference, labs
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model
-from playground.web import controls, explanation, links, plots
+from playground.web import controls, explanation, links, palette, plots
 from playground.web.controls import EventSettings, user_errors_to_gradio
 from playground.web.view import View
 
 TAB = "latent_diffusion.latent_vs_pixel"
 RUNS = 5
+NAMES = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
+COLOURS = (palette.ESTIMATE, palette.DATA)
 HOW = """
 The same network is evaluated on a latent and, with random weights, on something of a picture's size: sixteen times as
 many places, so sixteen times the work in every convolution, and 256 times in what looks from every place at every
@@ -81,28 +84,45 @@ def measure_cost(evaluate: Callable[[Tensor], object], network: torch.nn.Module,
     return Cost(tuple(x.shape[1:]), seconds, counter.get_total_flops(), sum(numbers))
 
 
+def show(costs: list[Cost]) -> str:
+    """Return HTML of the costs that are measured so far: the verdict, bars, and a table."""
+    verdict = plots.paragraph(f"Measuring: {NAMES[len(costs)]} …") if len(costs) < len(NAMES) else ""
+    if len(costs) > 1:
+        latent, pixels, *_ = costs
+        verdict = (
+            plots.paragraph(
+                f"A step on pixels takes {pixels.seconds / latent.seconds:.1f} times as long, "
+                f"{pixels.operations / latent.operations:.1f} times the operations and "
+                f"{pixels.numbers / latent.numbers:.1f} times the memory."
+            )
+            + verdict
+        )
+    if not costs:
+        return verdict
+    steps = list(zip(("in latents", "in pixels"), costs, COLOURS, strict=False))
+    times = [(name, 1000 * entry.seconds, colour) for name, entry, colour in steps]
+    values = [(name, math.prod(entry.shape), colour) for name, entry, colour in steps]
+    return (
+        verdict
+        + plots.bars("Time of one step", times, "{:.1f} ms")
+        + plots.bars("Numbers that make up a picture", values, "{:,}")
+        + table(costs)
+    )
+
+
 def table(costs: list[Cost]) -> str:
-    """Return HTML of the costs that are measured so far."""
-    names = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
+    """Return HTML of the costs that are measured so far, in numbers."""
     rows = "".join(
         f"<tr><th scope=row>{name}</th><td>{'x'.join(map(str, entry.shape))}</td><td>{1000 * entry.seconds:.1f} ms</td>"
         f"<td>{entry.operations / 1e9:.2f} billion</td><td>{entry.numbers / 1e6:.2f} million</td></tr>"
-        for name, entry in zip(names, costs, strict=False)
+        for name, entry in zip(NAMES, costs, strict=False)
     )
-    times = ""
-    if len(costs) > 1:
-        latent, pixels, *_ = costs
-        times = (
-            f"<p>On pixels: {pixels.seconds / latent.seconds:.1f} times the time, "
-            f"{pixels.operations / latent.operations:.1f} times the operations, "
-            f"{pixels.numbers / latent.numbers:.1f} times the memory.</p>"
-        )
     head = "".join(f"<th scope=col>{name}</th>" for name in ("", "shape", "time", "operations", "numbers in its maps"))
-    return f'<div class="xy"><table><tr>{head}</tr>{rows}</table></div>{times}'
+    return f'<div class="xy"><table><tr>{head}</tr>{rows}</table></div>'
 
 
 class CostView(View):
-    """View of the costs, measured at a press."""
+    """View of the costs, measured when it is first seen and at a press."""
 
     TITLE = "Why latent?"
 
@@ -110,20 +130,20 @@ class CostView(View):
         self.paths = paths
         with gr.Column(elem_classes="stage"):
             self.model = CHECKPOINTS.build(paths)
-            self.go = gr.Button("Measure", variant="primary", elem_id="text-measure")
-            text = "Press Measure: a few seconds, on the machine that serves this page."
-            self.table = gr.HTML(plots.paragraph(text), elem_id="text-why")
+            self.go = gr.Button("Measure again", variant="primary", elem_id="text-measure")
+            self.costs = gr.HTML(show([]), elem_id="text-why")
             explanation.build(HOW, UNet.forward)
             self.link = links.build()
 
     @user_errors_to_gradio
     def measure(self, name: object) -> Iterator[str]:
-        """Measure the costs. Returns a table as HTML."""
+        """Measure the costs. Returns bars and a table as HTML."""
         costs: list[Cost] = []
+        yield show(costs)
         try:
             for entry in inference.in_worker_thread(measure_costs(load_model(self.paths, name))):
                 costs.append(entry)
-                yield table(costs)
+                yield show(costs)
         except UserError as error:
             yield plots.paragraph(controls.error_sentence(error))
             raise
@@ -131,12 +151,14 @@ class CostView(View):
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the model that the address names."""
         params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
-        table_value = plots.paragraph(wrong) if wrong else gr.skip()
-        return [CHECKPOINTS.update(self.paths, params.model), links.value(TAB, params, address), table_value]
+        model = CHECKPOINTS.update(self.paths, params.model)
+        if wrong:  # without a link, which would have the costs measured
+            return [model, gr.skip(), plots.paragraph(wrong)]
+        return [model, links.value(TAB, params, address), gr.skip()]
 
     def bind(self, page: gr.Blocks) -> None:
         private: EventSettings = {"queue": False, **controls.HIDDEN, **controls.PRIVATE}
-        page.load(self.on_load, None, [self.model, self.link, self.table], **private)
+        page.load(self.on_load, None, [self.model, self.link, self.costs], **private)
         self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **private)
-        self.go.click(self.measure, self.model, self.table, concurrency_id="model", concurrency_limit=1,
-                      trigger_mode="once", **controls.SLOW)  # fmt: skip
+        gr.on([self.go.click, self.link.select], self.measure, self.model, self.costs,
+              concurrency_id="model", concurrency_limit=1, trigger_mode="once", **controls.SLOW)  # fmt: skip

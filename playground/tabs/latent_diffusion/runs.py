@@ -27,6 +27,7 @@ CHECKPOINTS = CheckpointPicker("latent_diffusion", "text-to-image-emoji")
 MAX_PICTURES, MAX_STEPS = 9, 250  # of the page; the command line makes more
 MAX_MAP_BYTES = 2_000_000  # bytes of maps that the browser gets
 LATENT, CHANNELS, GUIDANCE = STRIP_KINDS = ("Latent", "Channels", "Guidance")
+SMOOTH, EXACT = DETAILS = ("Smooth", "Exact")  # ways to show attention over the pictures
 DIAGRAM = (
     Box("prompt", "What you typed, cut into tokens and turned into states by the text encoder of a CLIP."),
     Box("z at t", "The noisy latent that goes into this step: three principal components as colours.", strip=1),
@@ -95,20 +96,33 @@ def layers(run: Run) -> list[str]:
     return [f"layer {i + 1}, {size}x{size}" for i, size in enumerate(sizes)]
 
 
-def words(run: Run, layer: int | None = None, head: int | None = None) -> Words:
-    """Return the words with their maps, of a layer and a head or the mean over all, each as bright as it gets at that
-    moment."""
-    layers_chosen = run.attention if layer is None else [run.attention[layer]]
+@dataclass(frozen=True)
+class Attention:
+    """Attention that the words show: that of a layer and a head, or the mean over all; smooth over the pictures, or
+    exactly as the network has it."""
+
+    layer: int | None = None
+    head: int | None = None
+    smooth: bool = True
+
+
+ALL_ATTENTION = Attention()
+
+
+def words(run: Run, attention: Attention) -> Words:
+    """Return the words with their maps, each as bright as it gets at that moment, and over all moments."""
+    layers_chosen = run.attention if attention.layer is None else [run.attention[attention.layer]]
     size = max(math.isqrt(layer_maps.shape[3]) for layer_maps in layers_chosen)
-    mean = torch.stack([_maps(layer_maps, head, size) for layer_maps in layers_chosen]).mean(0)  # (K, N, L, S, S)
+    mean = torch.stack([_maps(layer_maps, attention.head, size) for layer_maps in layers_chosen]).mean(0)
     share = max(1, math.ceil(mean.numel() / MAX_MAP_BYTES))
-    mean = mean[::share]
+    mean = torch.cat([mean[::share], mean.mean(0, keepdim=True)])  # (K + 1, N, L, S, S)
     brightest = mean.amax((1, 3, 4), keepdim=True).clamp(min=1e-6)
     maps = (255 * mean / brightest).round().byte().permute(0, 2, 1, 3, 4).contiguous().numpy()
     return Words(
         [(word.text, "" if word.in_vocabulary else NOT_KNOWN) for word in run.words],
         maps,
         [k // share for k in run.attention_index],
+        attention.smooth,
     )
 
 
@@ -128,10 +142,8 @@ def _maps(attention: np.ndarray, head: int | None, size: int) -> Tensor:
 # The scrubber.
 
 
-def make_film(
-    model: Model, run: Run, strip_kind: str = LATENT, layer: int | None = None, head: int | None = None
-) -> Film:
-    """Return the film of a run, with the words' attention of a layer and a head, or the mean over all."""
+def make_film(model: Model, run: Run, strip_kind: str = LATENT, attention: Attention = ALL_ATTENTION) -> Film:
+    """Return the film of a run."""
     settings, schedule, times, n_steps = run.settings, model.schedule, run.times, len(run.times) - 1
     alpha_bar = schedule.alpha_bar[run.t].tolist()
     weights = [settings.weight(times[min(step, n_steps - 1)] / schedule.T) for step in run.steps]
@@ -153,7 +165,7 @@ def make_film(
         formula=formula.render(formulas.latent_denoising_step(step_formula, model.prediction, settings.negative)),
         numbers=formulas.denoising_numbers(schedule, times, run.steps, run.coefficients, weights),
         diagram=() if strip_kind == GUIDANCE else DIAGRAM,
-        words=words(run, layer, head),
+        words=words(run, attention),
     )  # fmt: skip
 
 

@@ -8,14 +8,15 @@ SUMMARY = (
     "A flow is a network that can be run backwards: layer by layer it turns data into noise, and noise into data, "
     "and it knows the likelihood of every point exactly."
 )
-HINT = "**Press Play** to train one, then move through its layers; or see *Digits* come out of noise, and go back."
+HINT = "**Press Play** to train one, then *Play through* its layers; in *Digits*, a digit goes to noise and back."
 GUIDE = (
     GuideStep(
         "#flow-lab [data-do=play]",
         "Press Play: a flow learns to turn the data into a round cloud of noise, and to go back.",
     ),
     GuideStep(
-        "#flow-lab .dial", "Move this dial through the layers: each bends the plane a little, and none tears it."
+        "#flow-lab .dial",
+        "Move this dial through the layers, or let it play: each bends the plane a little, and none tears it.",
     ),
     GuideStep(
         "[data-tab-id=digits]", "Digits are next: any picture has its own noise, and comes back from it exactly."

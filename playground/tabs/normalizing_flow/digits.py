@@ -24,9 +24,9 @@ from playground.web.scrubber import Film
 from playground.web.view import View
 
 TAB = "normalizing_flow.digits"
-SAMPLES, PICTURE, WAY = CONTENTS = ("samples", "picture", "way")
+PICTURE, SAMPLES, WAY = CONTENTS = ("picture", "samples", "way")
 SAMPLE = "A sample"
-KINDS = (SAMPLE, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
+KINDS = (image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD, SAMPLE)
 ENDS = (SAMPLE, image_picker.TEST_IMAGE)  # of a way
 SIDE = 28  # pixels of a digit
 MOST = 25  # samples
@@ -55,16 +55,16 @@ class ViewParams:
     """Parameters of a link, in the order of the controls. A link cannot hold a drawing or an upload."""
 
     model: str = ""  # its checkpoint
-    show: str = SAMPLES  # one of `CONTENTS`
+    show: str = PICTURE  # one of `CONTENTS`
     # What is taken to z.
-    picture: str = SAMPLE
+    picture: str = image_picker.TEST_IMAGE
     number: int = 0
     # The end of a way: a sample and its seed, or a test image and its number.
     to: str = SAMPLE
     to_number: int = 1
     # Of samples.
     n: int = 16
-    temperature: float = 0.8
+    temperature: float = 0.7
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -125,7 +125,7 @@ class DigitsView(View):
                 self.image, self.inputs, self.new_seed = _controls(paths)
             with controls.stage_column():
                 self.stage = scrubber.build(
-                    "Through the flow, layer by layer", "flow-digits", "Drawing first samples …"
+                    "Through the flow, layer by layer", "flow-digits", "Taking a first digit to z and back …"
                 )
                 self.likelihood = gr.HTML(elem_id="flow-likelihood")
                 explanation.build(HOW, normalizing_flow.Model.decode_steps)
@@ -186,18 +186,18 @@ class DigitsView(View):
 def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
     """Build the choice of a picture, the controls in the order of `ViewParams`, and the button for a new seed."""
     default, model = ViewParams(), CHECKPOINTS.build(paths)
-    titles = list(zip(("Samples", "A picture to z and back", "From one to another"), CONTENTS, strict=True))
+    titles = list(zip(("A digit to noise and back", "Samples", "From one to another"), CONTENTS, strict=True))
     hint = "Layer by layer, or a path between two pictures."
     show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
-    with gr.Column(visible=False) as picture_column:
+    with gr.Column() as picture_column:
         image = image_picker.build("flow-digits", KINDS, "The picture to take to z.", lambda: mnist.DATASET)
     with gr.Row(visible=False) as end_row:
         to = gr.Radio(ENDS, value=default.to, label="To", info="Where the path ends.", elem_classes="chips")
         hint = "Seed of the sample, or number of the test image."
         to_number = gr.Number(default.to_number, label="Seed or number", info=hint, precision=0)
-    n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.")
+    n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.", visible=False)
     hint = "Standard deviation of z in samples: 1 as trained, 0 makes all alike."
-    temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint)
+    temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint, visible=False)
     seed, new_seed = controls.seed()
     kind, number, *_ = image.inputs
 

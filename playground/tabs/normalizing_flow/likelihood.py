@@ -13,19 +13,14 @@ from playground.families.normalizing_flow import LEVELS
 from playground.runtime import files, inference
 from playground.runtime.paths import Paths
 from playground.runtime.rng import Noise, make_rng
-from playground.runtime.run import last_frame
-from playground.runtime.validation import UserError
 from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker
 
 CHECKPOINTS = CheckpointPicker("normalizing_flow", "flow-digits")
-REAL, SAMPLES = "test digits", "samples of the model"  # what the others are measured against
-COMPARED, BATCH = 200, 25
+REAL = "test digits"  # what the others are measured against
+COMPARED, BATCH = 100, 25  # as many test digits as come with the page
 OTHERS = (20, 1)  # pictures of noise, blank pages
 MEASURING = "Comparing it with digits, inverted digits, noise and a blank page: some seconds, once …"
-UNFETCHED = (
-    "The test digits are not here yet, so samples of the model stand for them: choose a test image to fetch them."
-)
 STACKED = "grid-template-columns:minmax(0,1fr);gap:4px"
 LEAST = 1e-3  # bits that the axis can show
 COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
@@ -60,39 +55,26 @@ def is_measured(paths: Paths, name: str) -> bool:
 
 
 def groups(paths: Paths, name: str) -> Groups:
-    """Return bits per dimension of real digits (or of samples, as long as there are none), the same inverted, noise and
-    a blank page; measured once for each checkpoint."""
+    """Return bits per dimension of test digits, the same inverted, noise and a blank page; measured once for each
+    checkpoint."""
     with _lock:
         key = _key(paths, name)
         if key not in _measured:
             if len(_measured) >= KEPT:
                 _measured.clear()
-            _measured[key] = _measure(load_model(paths, name), _real(paths))
+            _measured[key] = _measure(load_model(paths, name), paths)
         return _measured[key]
 
 
 def _key(paths: Paths, name: str) -> tuple[object, ...]:
-    return paths, name, files.version(CHECKPOINTS.path(paths, name)), _real(paths) is not None
+    return paths, name, files.version(CHECKPOINTS.path(paths, name))
 
 
-def _real(paths: Paths) -> Tensor | None:
-    """Return test digits, if they were fetched before: nobody waits for them here."""
-    try:
-        return mnist.crop(mnist.load(paths.data, "test", subset=slice(COMPARED))[0])
-    except UserError:
-        return None
-
-
-def _samples(model: normalizing_flow.Model) -> Tensor:
-    run = normalizing_flow.sample(model, normalizing_flow.Settings(n=COMPARED))
-    return normalizing_flow.logits_to_images(last_frame(inference.in_worker_thread(run)).x)
-
-
-def _measure(model: normalizing_flow.Model, real: Tensor | None) -> Groups:
-    x = _samples(model) if real is None else real
+def _measure(model: normalizing_flow.Model, paths: Paths) -> Groups:
+    x = mnist.crop(mnist.load(paths.data, "test", subset=slice(COMPARED))[0])
     noise, blank = OTHERS
     k = torch.floor(LEVELS * torch.rand(noise, *x.shape[1:], generator=make_rng(0)))
-    images = {SAMPLES if real is None else REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,
+    images = {REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,
               "a blank page": -torch.ones(blank, *x.shape[1:])}  # fmt: skip
     batches = torch.cat([*images.values()]).split(BATCH)
     values = torch.cat([*inference.in_worker_thread(bits(model, batch) for batch in batches)])
@@ -101,29 +83,28 @@ def _measure(model: normalizing_flow.Model, real: Tensor | None) -> Groups:
 
 def table(groups: Groups, own: float) -> str:
     """Return HTML: where a picture of so many bits falls among those of `groups`, a line for each kind."""
-    first = next(iter(groups))
     scale = Scale.of(torch.cat([*groups.values(), torch.tensor([own])]))
     rows = [
-        f"<div><b>{name}</b> {describe_position(values, groups[first], first)}</div>{scale.line(values, own, colour)}"
+        f"<div><b>{name}</b> {describe_position(values, groups[REAL])}</div>{scale.line(values, own, colour)}"
         for (name, values), colour in zip(groups.items(), COLOURS, strict=True)
     ]
     return (
-        f"<p><b>This picture:</b> {describe_position(torch.tensor([own]), groups[first], first)} (▼). "
-        f'{"" if first == REAL else UNFETCHED}</p><div class="verdicts" style="{STACKED}">'
+        f"<p><b>This picture:</b> {describe_position(torch.tensor([own]), groups[REAL])} (▼).</p>"
+        f'<div class="verdicts" style="{STACKED}">'
         f"{''.join(rows)}{scale.ends()}</div>"
     )
 
 
-def describe_position(values: Tensor, real: Tensor, name: str) -> str:
-    """Return the bits of some pictures in words, against those of real ones, of this name."""
+def describe_position(values: Tensor, real: Tensor) -> str:
+    """Return the bits of some pictures in words, against those of real ones."""
     if len(values) == 1:
         return (
-            f"{values.item():.2f} bits per dimension, likelier than {(real > values).float().mean():.0%} of the {name}"
+            f"{values.item():.2f} bits per dimension, likelier than {(real > values).float().mean():.0%} of the {REAL}"
         )
     text = f"{values.mean():.2f} bits per dimension on average"
     if values is real:
         return text
-    return f"{text}; {(values < real.median()).float().mean():.0%} of them are likelier than the median of the {name}"
+    return f"{text}; {(values < real.median()).float().mean():.0%} of them are likelier than the median of the {REAL}"
 
 
 class Scale(NamedTuple):

@@ -19,7 +19,7 @@ GUIDE = (
     ),
     GuideStep(
         "[data-tab-id=langevin]",
-        "Then let particles follow the arrows in Langevin: see who gets stuck, and why annealing helps.",
+        "Then let particles follow the arrows in Langevin: see who gets stuck, and click to drop one of your own.",
     ),
 )
 TAB = tab_of_views(

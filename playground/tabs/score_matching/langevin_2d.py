@@ -10,13 +10,14 @@ import gradio as gr
 from playground.datasets import densities
 from playground.export import media
 from playground.families.score_matching import langevin, samplers
+from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
 from playground.tabs.score_matching import langevin_runs
 from playground.tabs.score_matching.langevin_runs import ViewParams
 from playground.web import controls, export, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue, skip_preprocess, user_errors_to_gradio
 from playground.web.linked_run import LinkedRunView
 from playground.web.stop import Outputs
 
@@ -60,9 +61,11 @@ class LangevinView(LinkedRunView):
     def __init__(self, paths: Paths):
         self.paths = paths
         stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Walking …")
+        # Parameters of the run on show, and the number of its frames.
+        self.walk = gr.State(None, time_to_live=3600)
         self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.errors_on_stage(n_others=3)
     def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         params, frames = langevin_runs.resolve(self.paths, ViewParams(*values)), list[Frame]()
@@ -72,12 +75,21 @@ class LangevinView(LinkedRunView):
             film = langevin_runs.film(params, frames)
             about = describe_run(self.paths, params) | links.record(TAB, params)
             run = export.from_film(f"{TAB}-seed{params.seed}", about, film)
-            return [scrubber.pack(film), run, links.value(TAB, params)]
+            return [scrubber.pack(film), run, links.value(TAB, params), (params, len(frames))]
 
         yield from run_view.stream_run(
             langevin_runs.run(langevin_runs.score_of(self.paths, params), params), steps, frames.append,
             lambda frame: [langevin_runs.preview(params, frame)], finish,
         )  # fmt: skip
+
+    @user_errors_to_gradio
+    def drop(self, walk: tuple[ViewParams, int] | None, event: gr.EventData) -> Value:
+        """Return the path of a particle that is dropped at a place of the picture."""
+        params, length = controls.check_kept(walk)
+        x, y = (validation.check_number(name, getattr(event, name, None), 0, 1) for name in ("x", "y"))
+        return scrubber.pack_path(
+            langevin_runs.drop(langevin_runs.score_of(self.paths, params), params, (x, y), length)
+        )
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them, with the models of its data."""
@@ -89,7 +101,9 @@ class LangevinView(LinkedRunView):
         gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
               queue=False, **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
         triggers = [control.input for control in (model, data, score, sampler)]
-        self.bind_runs(page, self.sample, "score_langevin", triggers)
+        self.bind_runs(page, self.sample, "score_langevin", triggers, other_outputs=[self.walk])
+        stage = self.layout.stage
+        stage.select(self.drop, self.walk, stage, trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
 
 
 def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:

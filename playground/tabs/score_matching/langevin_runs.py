@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -30,6 +31,7 @@ SPAN = 3.2  # the picture goes from -SPAN to SPAN
 SIDE, CELL = 240, 4  # pixels a side: of the picture, of the density's cells
 FEW = 8  # modes whose weights are written out
 MAX_FRAMES = 101
+TOLERANCE = 0.02  # nats from the true weights of the modes that count as none
 NO_MODES = torch.zeros(0)  # weights of none
 LOST = 1000.0  # farther from 0 than any noise carries a particle
 
@@ -118,20 +120,34 @@ def score_of(paths: Paths, params: ViewParams) -> Score:
     return model.score()
 
 
-def run(score: Score, params: ViewParams) -> Iterator[Frame]:
-    """Return the frames of a run."""
+def run(score: Score, params: ViewParams, place: tuple[float, float] | None = None) -> Iterator[Frame]:
+    """Return the frames of a run, whose first particle begins at a place of the plane, or where chance puts it."""
     noise, start = Draws(params, 0), Draws(params, 1)((2,))
-    if params.sampler in samplers.PLAIN:
-        x = params.high / 2 * start.clamp(-2, 2) / 2
+    is_plain = params.sampler in samplers.PLAIN
+    x = params.high / 2 * start.clamp(-2, 2) / 2 if is_plain else params.high * start
+    if place:
+        x[0] = torch.tensor(place)
+    if is_plain:
         noised, h = density_of(params.data).add_noise(params.low), step_size(params)
         if params.sampler == "langevin":
             return langevin.langevin(score, x, params.low, h, params.steps, noise, params.temperature)
         return langevin.mala(
             score, lambda x, _: noised.log_prob(x), x, params.low, h, params.steps, noise, Draws(params, 2)
         )
-    return samplers.sample(
-        score, params.high * start, params.sampler, (params.low, params.high), params.steps, params.step_size, noise
-    )
+    return samplers.sample(score, x, params.sampler, (params.low, params.high), params.steps, params.step_size, noise)
+
+
+def drop(score: Score, params: ViewParams, place: tuple[float, float], length: int) -> np.ndarray:
+    """Return the path of a particle that begins at a place of the picture, as fractions of its width from the left and
+    of its height from the top: (F, 2), in the film of a run of so many frames."""
+    x, y = ((2 * share - 1) * SPAN for share in place)
+    frames = subsample(list(islice(run(score, params, (x, -y)), length)), MAX_FRAMES)
+    return (to_picture(torch.stack([frame.x[0] for frame in frames]))).numpy()
+
+
+def to_picture(x: Tensor) -> Tensor:
+    """Return points of the plane (N, 2) as fractions of the picture's width and height, from the left and the top."""
+    return (x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2
 
 
 def step_size(params: ViewParams) -> float:
@@ -154,6 +170,7 @@ class Plot(NamedTuple):
     length: float
     accepted: float
     kl: float
+    n: int  # particles
 
 
 def plot(density: Density, frame: Frame) -> Plot:
@@ -166,13 +183,14 @@ def plot(density: Density, frame: Frame) -> Plot:
         frame.score.norm(dim=1).mean().item(),
         frame.extras["accepted"].float().mean().item() if "accepted" in frame.extras else 1.0,
         covered.reverse_kl if covered else 0.0,
+        len(frame.x),
     )
 
 
 def draw_particles(density: Density, frame: Frame) -> np.ndarray:
     """Return the particles on the density at their noise level, uint8 (SIDE, SIDE, 3)."""
     sheet = background(density, round(frame.sigma, 6)).copy()
-    at = ((frame.x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2 * SIDE).long().numpy()
+    at = (to_picture(frame.x) * SIDE).long().numpy()
     rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
     for dx in (0, 1):
         for dy in (0, 1):
@@ -224,6 +242,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         formula.render([samplers.SAMPLERS[params.sampler].formula]),
         samplers.numbers(sigmas, step_size(params), params.temperature),
         keep=True,
+        path_hint="Click to drop a particle, and follow its path",
     )  # fmt: skip
 
 
@@ -231,7 +250,7 @@ def strip(plots: Sequence[Plot], truth: Tensor = NO_MODES) -> Strip:
     """Return the pictures of a run, and below them the shares of its modes beside their true weights (K,)."""
     sheet = np.stack([plot.picture for plot in plots])[:, None]
     histograms = [_histogram(plots, truth)] if len(truth) else []
-    notes = [_describe_shares(plot.shares, truth) for plot in plots] if 0 < len(truth) <= FEW else []
+    notes = [judge(plot, truth) for plot in plots] if len(truth) else []
     hint = "on the density at their noise level, bright where it is dense"
     return Strip("particles", hint, sheet, notes, histograms)
 
@@ -244,9 +263,18 @@ def _describe_kl(kl: float) -> str:
     return f"KL of the modes {kl:.3f} nats" if np.isfinite(kl) else "no particle is near to a mode"
 
 
+def judge(plot: Plot, truth: Tensor) -> str:
+    """Return in words whether the shares of the modes are their weights (K,), as well as so many particles can tell."""
+    if not np.isfinite(plot.kl):
+        return "No particle is near to a mode yet."
+    is_right = plot.kl < TOLERANCE + 2 * len(truth) / plot.n  # by chance it is K / 2n on average
+    verdict = "The modes have their true weights." if is_right else "The modes have wrong weights."
+    return f"{verdict}\n{_describe_shares(plot.shares, truth)}" if len(truth) <= FEW else verdict
+
+
 def _describe_shares(shares: np.ndarray, truth: Tensor) -> str:
     now, true = (" ".join(f"{share:.0%}" for share in values.tolist()) for values in (shares, truth))
-    return f"weights of the modes: {now}\nthe truth: {true}"
+    return f"weights: {now}\nthe truth: {true}"
 
 
 def _histogram(plots: Sequence[Plot], truth: Tensor) -> Histogram:

@@ -7,6 +7,7 @@ import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
+const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
 const find = (selector) => element.querySelector(selector);
 const findAll = (selector) => [...element.querySelectorAll(selector)];
@@ -20,6 +21,7 @@ const view = {
 const training = {
   isPlaying: false,
   isArrival: false, // it plays because the page was opened
+  isSweeping: false, // the dial moves by itself
   isBusy: false, // the server has yet to answer
   dialChanged: false, // while it was busy
   startTime: 0, // of Play
@@ -52,9 +54,25 @@ function turnDial() {
   if (!training.isBusy && (!training.isPlaying || view.frame.over)) request('show');
 }
 
+// Moves the dial from one end to the other, or stops it.
+async function sweep() {
+  const begins = !training.isSweeping;
+  pause();
+  if (!begins || view.refusal) return;
+  training.isSweeping = true;
+  updateButtons();
+  for (let at = 0; training.isSweeping && at <= dial.max && isSeen(); at++) {
+    dial.value = at;
+    turnDial();
+    await new Promise((done) => setTimeout(done, SWEEP / dial.max));
+  }
+  if (training.isSweeping) pause();
+}
+
 // Trains until the end or a pause, and rests while nobody can see it.
 async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
+  pause();
   training.isPlaying = true;
   startClock();
   updateButtons();
@@ -84,7 +102,7 @@ function startClock() {
 }
 
 function pause() {
-  training.isPlaying = training.isArrival = false;
+  training.isPlaying = training.isArrival = training.isSweeping = false;
   updateButtons();
 }
 
@@ -121,7 +139,8 @@ function updateButtons() {
   const {refusal, frame} = view;
   const playButton = find('[data-do=play]');
   playButton.textContent = training.isPlaying ? 'Pause' : 'Play';
-  playButton.disabled = dial.disabled = Boolean(refusal);
+  find('[data-do=sweep]').textContent = training.isSweeping ? 'Stop' : 'Play through';
+  playButton.disabled = dial.disabled = find('[data-do=sweep]').disabled = Boolean(refusal);
   for (const button of findAll('.actions button')) button.disabled = training.isPlaying || refusal || frame?.over;
   find('.lab').classList.toggle('refused', refusal);
 }
@@ -152,6 +171,7 @@ function press(event) {
   if (!action) return;
   training.isArrival = false;
   if (action === 'save') save();
+  else if (action === 'sweep') sweep();
   else if (action !== 'play') request(action);
   else if (training.isPlaying) pause();
   else play();
@@ -231,7 +251,10 @@ function load() {
   if (isFirst) playOnArrival();
 }
 
-dial.addEventListener('input', turnDial);
+dial.addEventListener('input', () => {
+  if (training.isSweeping) pause();
+  turnDial();
+});
 element.addEventListener('click', press);
 new ResizeObserver(resize).observe(find('.planes'));
 watch('value', load);

@@ -15,7 +15,7 @@ import gradio as gr
 import numpy as np
 
 from playground.runtime import pictures
-from playground.web import component
+from playground.web import component, palette
 from playground.web.answers import encode_base64
 from playground.web.component import Value
 from playground.web.scrubber import sheets
@@ -44,12 +44,19 @@ def pack(film: Film) -> Value:
     }  # fmt: skip
     # The followers are one string: Gradio's page copies values number by number, several times.
     return {**_pack_strips(film.strips), "following": json.dumps(followers), "ends": list(film.ends),
-            "start": film.start, "keep": film.keep, "notice": film.notice}  # fmt: skip
+            "start": film.start, "keep": film.keep, "path_hint": film.path_hint,
+            "notice": film.notice}  # fmt: skip
 
 
 def pack_words(words: Words) -> Value:
     """Return the value that shows other maps of the words of the run on show."""
-    return {"id": uuid.uuid4().hex, "following": json.dumps({"words": _pack_words(words)})}
+    return _pack_part({"words": _pack_words(words)})
+
+
+def pack_path(path: np.ndarray) -> Value:
+    """Return the value that shows a path over the first strip of the run on show: a place for each frame, (F, 2), as
+    fractions of the width from the left and of the height from the top."""
+    return _pack_part({"path": path.round(4).tolist()})
 
 
 def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str, started: float) -> Value:
@@ -101,9 +108,15 @@ def _pack_strips(strips: Sequence[Strip]) -> Value:
     }
 
 
+def _pack_part(part: Value) -> Value:
+    return {"id": uuid.uuid4().hex, "following": json.dumps({"part": part})}
+
+
 def _pack_words(words: Words) -> Value:
-    return {"tokens": list(words.tokens), "maps": encode_base64(words.maps), "moments": list(words.moments),
-            "size": words.maps.shape[-1], "pictures": words.maps.shape[2]}  # fmt: skip
+    colours = [palette.CLASSES[i % len(palette.CLASSES)] for i in range(len(words.tokens))]
+    return {"tokens": list(words.tokens), "colours": colours, "maps": encode_base64(words.maps),
+            "moments": list(words.moments), "size": words.maps.shape[-1], "pictures": words.maps.shape[2],
+            "smooth": words.smooth}  # fmt: skip
 
 
 def _pack_curve(curve: Curve) -> Value:

@@ -77,8 +77,9 @@ class Words:
     """Tokens of a prompt, and the attention that each gets at each place of the pictures."""
 
     tokens: Sequence[tuple[str, str]]  # text of each token, and a note about it
-    maps: np.ndarray  # uint8 (K, L, N, S, S) for K moments, L tokens and N pictures
+    maps: np.ndarray  # uint8 (K + 1, L, N, S, S) for K moments and their mean, L tokens and N pictures
     moments: Sequence[int]  # index of the moment that each frame shows, (F,)
+    smooth: bool = True  # over the pictures, show the maps smoothed
 
 
 @dataclass(frozen=True)
@@ -95,4 +96,5 @@ class Film:
     words: Words | None = None
     start: int = -1  # frame to show first; a negative one counts from the end
     keep: bool = False  # show the frame selected in the run before instead, if that has as many frames
+    path_hint: str = ""  # what a click into the first strip does, which sends the event `select`, if it does anything
     notice: str = ""  # text shown above the caption of every frame

@@ -12,6 +12,7 @@ import {Pin} from './pin.js';
 import {Playback} from './playback.js';
 import {closeSheets, loadSheets} from './sheets.js';
 import {Strips} from './strips.js';
+import {Trail} from './trail.js';
 
 const NOTHING_CAME = 2000; // milliseconds after a run's end
 const PLAYING_TIME = 4; // seconds of a run at the speed 1
@@ -25,6 +26,7 @@ const playButton = find('[data-do=play]');
 
 const strips = new Strips(find('.strips'));
 const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
+const trail = new Trail((x, y) => { if (!isLive()) trigger('select', {x, y}); });
 const pin = new Pin(element);
 const playback = new Playback(framesPerSecond, advance);
 const view = {
@@ -77,17 +79,17 @@ function showRun(run, index) {
     ...drawCurves(find('.curves'), run, seek),
     ...followDiagram(find('.diagram'), run),
     ...drawBelow(strips.list, run.below),
-    ...words.draw(run, strips.list[0].context),
+    ...[words, trail].flatMap((over) => over.draw(run, strips.list[0].context)),
   ];
   position.max = run.frames - 1;
   showFrame(index);
 }
 
-// Shows other maps of the words of the run on show, which stays the same run: it may be pinned.
-function showWords(words) {
+// Shows a new part of the run on show, which stays the same run: it may be pinned. A path is followed from its start.
+function showPart(part) {
   if (!view.run || isLive()) return;
-  view.run.words = words;
-  showRun(view.run, view.index);
+  showRun(Object.assign(view.run, part), view.index);
+  if (part.path) playOnArrival(view.run.frames - 1);
 }
 
 // Goes to a frame and stays there.
@@ -106,7 +108,7 @@ async function load() {
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
   if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
   if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
-  if (value.words && !value.strips) return showWords(value.words);
+  if (value.part) return showPart(value.part);
   const generation = ++loading.generation;
   if (value.message) {
     restore(value.message);
@@ -205,12 +207,9 @@ function onSettingsChanged() {
 // begins while it cancels another.
 function finishStop() {
   request.isStopping = request.isRunning;
-  if (request.isStopping) {
-    caption.value = 'Stopping …';
-  } else {
-    const instead = view.run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.';
-    restore(request.stopNotice ?? instead);
-  }
+  const instead = view.run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.';
+  if (request.isStopping) caption.value = 'Stopping …';
+  else restore(request.stopNotice ?? instead);
 }
 
 // Switches between a run under way, with its progress from 0 to 1, and a finished one.

@@ -5,17 +5,19 @@ import {locateFrame} from './sheets.js';
 
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
+const LEGIBLE = 3; // scale at which a picture is large enough
 const GAP = 12; // CSS pixels between strips: --gap of scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or else one below the
-// other; 0 if even one of them is too wide. Widths are in CSS pixels.
+// other, or in pairs if they are many and not too small then; 0 if even one of them is too wide. Widths are in CSS pixels.
 export function fitStrips(areSmall, width, containerWidth) {
   const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
   for (let scale = largest; scale > 0; scale--) {
     const widths = areSmall.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
     if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
   }
-  return largest;
+  const pair = Math.floor((containerWidth - GAP) / 2 / width);
+  return pair >= LEGIBLE && areSmall.length > 2 && !areSmall.includes(true) ? pair : largest;
 }
 
 // Returns the scale of a strip among others: half of theirs if it is small, at least 1.
@@ -49,7 +51,8 @@ export class Strips {
     context.imageSmoothingEnabled = false;
     const caption = make('figcaption', {textContent: name}, make('small', {textContent: hint}));
     const below = make('div', {className: 'below'});
-    return {context, below, sheets: [], figure: make('figure', {}, canvas, caption, below), isSmall: small};
+    const about = make('div', {className: 'about'}, caption, below);
+    return {context, below, sheets: [], figure: make('figure', {}, make('div', {className: 'picture'}, canvas), about), isSmall: small};
   }
 
   layOut() {
