@@ -38,8 +38,8 @@ def test_the_true_gradient_is_the_slope_of_the_mean() -> None:
 
 
 def test_the_variances_are_those_of_the_closed_forms() -> None:
-    """For f = (z - a)^2 and d = mu - a: 4 sigma^2 with the trick, and without it the variance of (d + sigma eps)^2 eps /
-    sigma, which is d^4 / sigma^2 + 14 d^2 + 15 sigma^2."""
+    """For f = (z - a)^2 and d = mu - a: 4 sigma^2 with the trick; without it that of (d + sigma eps)^2 eps / sigma, or
+    d^4 / sigma^2 + 14 d^2 + 15 sigma^2."""
     eps = torch.randn(K, 1, generator=make_rng(1))
     for sigma in (1.0, 0.25):
         arguments = torch.zeros(1), torch.tensor([sigma]), eps

@@ -32,8 +32,8 @@ LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a view: the model, the image, and the seed of a code from the prior. They do not hold a drawing or an
-    upload.
+    """Parameters of a view: the model, the image, the seed of a code from the prior, and settings of single views. They
+    do not hold a drawing or an upload.
     """
 
     model: str = ""
