@@ -67,7 +67,7 @@ QUESTIONS = {
         "The same gradient is estimated from the same random z, with the trick and without. Which spreads more?",
         ("With the trick", "Without it", "Both alike"),
         1,
-        "Both histograms have the same centre, the true gradient, but the lower one is much wider.",
+        "Both are right on average, at the line, but the lower histogram is much wider.",
         "A VAE is trained on a mean over random codes z, and needs to know how that changes with μ and σ. The trick "
         "writes z = μ + σ ε: now the randomness is outside, and the slope of the loss reaches μ and σ through z. "
         "Without it each sample is weighed by its value (the score-function estimator, REINFORCE), which is right on "
@@ -181,7 +181,7 @@ QUESTIONS = {
         "probability flow, for the price of solving an ODE. And likely is not real: see where a blank page stands in "
         "the first of these views.",
         (
-            Experiment("A digit to noise and back", "normalizing_flow?view=digits&show=picture"),
+            Experiment("A digit to noise and back", "normalizing_flow?view=digits&show=picture&picture=Test+image&number=18"),
             Experiment("Learn a density in the plane", "normalizing_flow?view=lab"),
         ),
     ),

@@ -57,7 +57,7 @@ class Comparison(NamedTuple):
     title: str
     estimates: dict[str, Gradients]  # by `ESTIMATORS`, each (N,)
     true: Gradients  # scalars
-    exact: bool  # `true` is a closed form, not a mean of estimates
+    reference: str  # name of `true`, which is known or a mean of estimates
 
 
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
@@ -98,8 +98,8 @@ def compare_known(params: ViewParams) -> Comparison:
     mu, sigma = torch.zeros(1), torch.tensor([params.sigma])
     f = gradients.squared_distance(params.a)
     estimates = {name: group(estimate(f, mu, sigma, eps), 0, params.samples) for name, estimate in ESTIMATORS.items()}
-    true = gradients.squared_distance_gradients(mu, sigma, params.a)
-    return Comparison(f"f(z) = (z − {params.a:g})²", estimates, Gradients(*(value[0] for value in true)), True)
+    true = Gradients(*(value[0] for value in gradients.squared_distance_gradients(mu, sigma, params.a)))
+    return Comparison(use_minus_signs(f"f(z) = (z - {params.a:g})²"), estimates, true, "true gradient")
 
 
 def compare_image(model: vae.Model, encoded: EncodedImage) -> Comparison:
@@ -107,7 +107,7 @@ def compare_image(model: vae.Model, encoded: EncodedImage) -> Comparison:
     samples, dimension = _sample_image(model, encoded.x.numpy().tobytes()), codes.order(model)[0]
     estimates = {name: group(values, dimension, encoded.params.samples) for name, values in samples.items()}
     best = Gradients(*(values[:, dimension].mean() for values in samples[WITH]))
-    return Comparison(f"f(z) = log p(x given z), dimension z{dimension + 1}", estimates, best, False)
+    return Comparison(f"f(z) = log p(x given z), dimension z{dimension + 1}", estimates, best, "best estimate")
 
 
 @lru_cache(maxsize=8)  # while other settings of the view are tried
@@ -132,16 +132,21 @@ def group(estimates: Gradients, dimension: int, n: int) -> Gradients:
 
 def to_table(comparison: Comparison) -> str:
     """Return a table of the means and standard deviations of a comparison as Markdown."""
-    name = "true gradient" if comparison.exact else "best estimate"
-    heads = [comparison.title, name, *(f"{each}: mean ± spread" for each in ESTIMATORS), "the variance is"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for parameter, symbol in (("mu", "∂/∂μ"), ("sigma", "∂/∂σ")):
-        values = [getattr(gradient, parameter) for gradient in comparison.estimates.values()]
-        cells = [f"{_format(each.mean())} ± {_format(each.std())}" for each in values]
-        times = _format(values[1].var() / values[0].var(), 2)
-        true = _format(getattr(comparison.true, parameter))
-        lines.append(f"| {symbol} | {true} | {' | '.join(cells)} | {times} times as large without it |")
-    return "\n".join(lines)
+    with_it, without = comparison.estimates.values()
+    rows = {
+        comparison.title: ("∂/∂μ", "∂/∂σ"),
+        "---": ("---", "---"),
+        comparison.reference: map(_format, comparison.true),
+        **{f"{name}, mean ± spread": map(_spread, values) for name, values in comparison.estimates.items()},
+        "variance without it, times that with it": (
+            _format(other.var() / own.var(), 2) for own, other in zip(with_it, without, strict=True)
+        ),
+    }
+    return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())
+
+
+def _spread(values: Tensor) -> str:
+    return f"{_format(values.mean())} ± {_format(values.std())}"
 
 
 def _format(value: Tensor, digits: int = 3) -> str:
@@ -154,12 +159,14 @@ def draw(comparison: Comparison) -> go.Figure:
     whole = torch.cat([gradient.mu for gradient in comparison.estimates.values()])
     low, high = whole.quantile(torch.tensor([EDGE, 1 - EDGE])).tolist()
     bins = {"start": low, "end": high, "size": (high - low) / 50}
-    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.16, subplot_titles=list(ESTIMATORS))
+    titles = [f"{comparison.title}, {name}" for name in ESTIMATORS]
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.16, subplot_titles=titles)
+    figure.update_annotations(font_size=13)
     for row, (gradient, colour) in enumerate(zip(comparison.estimates.values(), COLOURS, strict=True), 1):
         bars = go.Histogram(x=gradient.mu.tolist(), xbins=bins, marker={"color": colour}, showlegend=False)
         figure.add_trace(bars, row, 1)
     figure.add_vline(x=comparison.true.mu.item(), line={"color": palette.DATA, "width": 2})
-    figure.update_xaxes(title="∂/∂μ", row=2)
+    figure.update_xaxes(title=f"estimates of ∂/∂μ; the line is the {comparison.reference}", row=2)
     return plots.restyle(figure, HEIGHT)
 
 
