@@ -26,6 +26,7 @@ class Question(NamedTuple):
     experiments: tuple[Experiment, ...]
 
 
+_D_WINS = "r1=0&r2=0&k=10&lr_d=0.01&lr_g=0.0002&momentum=0.5&batch=128&ema_decay=0"  # settings of the lab
 QUESTIONS = {
     "vae-or-gan": Question(
         "VAE or GAN, and when?",
@@ -136,6 +137,23 @@ QUESTIONS = {
             Experiment("Minibatch discrimination", "gan?view=lab&loss=nonsaturating&r1=0&r2=0&kernels=8&batch=128"),
         ),
     ),
+    "discriminator-wins": Question(
+        "What happens when the discriminator wins?",
+        "It takes ten large steps for each small one of the generator, and soon knows every fake. With the minimax loss, "
+        "what does the generator do?",
+        ("It learns faster from the better judge", "It stays where it is", "It collapses to one mode"),
+        1,
+        "Its points hardly move, however long it trains.",
+        "The minimax loss of the generator is log(1 − D(G(z))), which is flat where D is sure of a fake: no slope, no "
+        "learning. The non-saturating loss, −log D(G(z)), has the same aim and is steep just there, so the points set "
+        "out for the data. It helps as well to hold D back, by fewer or smaller steps, or by penalties on its slope. "
+        "A discriminator that is too weak is no better: it cannot tell the generator what is missing.",
+        (
+            Experiment("Minimax", f"gan?view=lab&loss=minimax&{_D_WINS}"),
+            Experiment("Non-saturating", f"gan?view=lab&loss=nonsaturating&{_D_WINS}"),
+            Experiment("Slopes in whole trainings", "gan?view=losses&losses=minimax,nonsaturating&below=logits"),
+        ),
+    ),
     "elbo": Question(
         "What do the ELBO's two terms do?",
         "A VAE is trained with a code ten times as dear (β = 10). What becomes of its reconstructions?",
@@ -181,7 +199,9 @@ QUESTIONS = {
         "probability flow, for the price of solving an ODE. And likely is not real: see where a blank page stands in "
         "the first of these views.",
         (
-            Experiment("A digit to noise and back", "normalizing_flow?view=digits&show=picture&picture=Test+image&number=18"),
+            Experiment(
+                "A digit to noise and back", "normalizing_flow?view=digits&show=picture&picture=Test+image&number=18"
+            ),
             Experiment("Learn a density in the plane", "normalizing_flow?view=lab"),
         ),
     ),
