@@ -139,8 +139,8 @@ QUESTIONS = {
     ),
     "discriminator-wins": Question(
         "What happens when the discriminator wins?",
-        "It takes ten large steps for each small one of the generator, and soon knows every fake. With the minimax loss, "
-        "what does the generator do?",
+        "It takes ten large steps for each small one of the generator, and soon knows every fake. With the minimax "
+        "loss, what does the generator do?",
         ("It learns faster from the better judge", "It stays where it is", "It collapses to one mode"),
         1,
         "Its points hardly move, however long it trains.",
