@@ -25,6 +25,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import gradio as gr
 import tyro
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from playground.runtime import checkpoint, inference, validation
 from playground.runtime.paths import Paths
@@ -116,6 +119,11 @@ async def drop_closed_sessions(page: gr.Blocks) -> None:
     call_glibc("malloc_trim", 0)
 
 
+def redirect_to_root(request: Request) -> RedirectResponse:
+    """Lead from the name of the first tab to the root, where its page is."""
+    return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
+
+
 def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start the server of a page; returns the app, its local address and its public one."""
     return page.launch(
@@ -127,6 +135,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         run_history=False,
         state_session_capacity=64,  # a session may hold 110 MB of frames
         footer_links=["api", "gradio"],
+        app_kwargs={"routes": [Route(f"/{next(iter(discover()))}", redirect_to_root)]},
         **options,  # type: ignore[arg-type]
     )
 

@@ -24,6 +24,11 @@ def address(name: str, titles: Mapping[str, str]) -> str:
     return "./" if name == next(iter(titles)) else name
 
 
+def page_title(titles: Mapping[str, str], selected: str) -> str:
+    """Return the title of a tab's page in the browser's bar; the first is the app's own."""
+    return TITLE if selected == next(iter(titles)) else f"{titles[selected]} · {TITLE}"
+
+
 def build(titles: Mapping[str, str], selected: str, guide: Sequence[GuideStep]) -> None:
     """Build the head of the page of the tab `selected`, with its guide; `titles` are those of all tabs by name, in
     order."""
@@ -34,7 +39,8 @@ def build(titles: Mapping[str, str], selected: str, guide: Sequence[GuideStep]) 
     with gr.Row(elem_classes="title"):
         gr.Markdown(f"# {TITLE}")
         stops = f'<template id="tour" data-stops="{_to_attribute(tour.STOPS)}"></template>'
-        gr.HTML(f'<nav id="tabs" aria-label="Tabs">{links}</nav>{stops}', padding=False, apply_default_css=False)
+        nav = f'<nav id="tabs" aria-label="Tabs" data-title="{escape(page_title(titles, selected))}">{links}</nav>'
+        gr.HTML(nav + stops, padding=False, apply_default_css=False)
         if guide:
             steps = _to_attribute(guide)
             button = f'<button id="guide" type="button" aria-label="Show me around" data-steps="{steps}">?</button>'

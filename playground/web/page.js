@@ -1,10 +1,12 @@
 // Runs before Gradio's own scripts.
 
 import {offerGuide} from './guide.js';
+import {offerQuestions} from './questions.js';
 import {selectView} from './select_view.js';
 import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
 import {explainTerms} from './terms.js';
+import {keepTitle} from './title.js';
 import {offerTour, stopIn} from './tour.js';
 
 document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
@@ -13,6 +15,8 @@ repairStreams(window);
 explainTerms(document);
 offerGuide(document, stopIn(location.search) > 0);
 offerTour(document);
+offerQuestions(document);
+keepTitle(document);
 
 // A tab opens as it was left: links.js keeps its address.
 document.addEventListener('click', ({target}) => {

@@ -14,14 +14,21 @@ INK = "#808b9b"  # colour of what page.css does not colour by the theme
 
 def figure(x: str, y: str, *traces: BasePlotlyType, height: int = 300) -> go.Figure:
     """Return a figure of traces with axes named x and y on a transparent background."""
-    fig = go.Figure(list(traces))
+    fig = restyle(go.Figure(list(traces)), height)
+    fig.update_xaxes(title=x)
+    fig.update_yaxes(title=y)
+    return fig
+
+
+def restyle(fig: go.Figure, height: int) -> go.Figure:
+    """Let a figure follow the page's theme, and return it."""
     fig.update_layout(
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": INK, "size": 13}, height=height,
         margin={"l": 56, "r": 12, "t": 36, "b": 48}, legend={"orientation": "h", "y": 1.16}, dragmode=False,
     )  # fmt: skip
     axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True}
-    fig.update_xaxes(title=x, **axis)
-    fig.update_yaxes(title=y, **axis)
+    fig.update_xaxes(**axis)
+    fig.update_yaxes(**axis)
     return fig
 
 

@@ -16,6 +16,13 @@ export function withStop(address, number) {
   return `${address}${address.includes('?') ? '&' : '?'}tour=${number}`;
 }
 
+// Returns an address without a stop.
+export function withoutStop(href) {
+  const url = new URL(href);
+  url.searchParams.delete('tour');
+  return url.href;
+}
+
 // Shows the stop in the page's address, and lets the start page offer the next one.
 export function offerTour(document) {
   const stopsOf = () => JSON.parse(document.querySelector('#tour')?.dataset.stops ?? '[]');
@@ -23,21 +30,25 @@ export function offerTour(document) {
   const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
   const number = stopIn(location.search);
 
+  function leave() {
+    card.hide();
+    history.replaceState(history.state, '', withoutStop(location.href));
+  }
   function show() {
     const stops = stopsOf();
     const stop = stops[number - 1];
     if (!stop) return;
     const isLast = number === stops.length;
     keep(STOP, isLast ? '' : String(number));
-    const buttons = [['Leave', () => card.hide()]];
+    const buttons = [['Leave', leave]];
     if (number > 1) buttons.push(['Back', () => go(number - 1)]);
-    buttons.push([isLast ? 'Done' : 'Next', () => (isLast ? card.hide() : go(number + 1))]);
+    buttons.push([isLast ? 'Done' : 'Next', () => (isLast ? leave() : go(number + 1))]);
     card.show({...stop, count: `Stop ${number} of ${stops.length}`, buttons});
     card.focus();
   }
 
   if (number) whenShown(document, () => stopsOf()[number - 1]?.target, show);
-  document.addEventListener('keydown', ({key}) => { if (key === 'Escape') card.hide(); });
+  document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !card.node.hidden) leave(); });
   const left = Number(recall(STOP));
   const isStart = location.pathname.endsWith('/'); // where the link to the tour is
   if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));

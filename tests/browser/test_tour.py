@@ -25,8 +25,14 @@ def test_a_tour_that_was_left_goes_on_from_the_start_page(page: Page, address: s
     page.goto(f"{address}vae?view=map&tour=3")
     card = page.get_by_role("dialog", name="Tour")
     expect(card).to_contain_text(STOPS[2].text)
+    page.get_by_role("tab", name="Interpolate").click()
+    expect(page).to_have_url(re.compile(r"view=interpolate"))
+    assert "tour=" not in page.url, "the stop is in another view"
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"tour=3.*view=map"))
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
+    assert "tour=" not in page.url
     page.goto(address)
     page.get_by_role("link", name="Go on with the tour, stop 3").click()
     expect(card).to_contain_text(STOPS[2].text)

@@ -1,8 +1,8 @@
 """The start page: its films are runs of the models, and its table leads to views that exist."""
 
-import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
@@ -14,6 +14,7 @@ from playground.runtime.paths import Paths
 from playground.tabs import discover, start
 from playground.tabs.ddpm import runs
 from playground.tabs.start import films
+from playground.tabs.start.questions import QUESTIONS
 
 PATHS = Paths(Path("weights"), Path("data"))
 
@@ -57,14 +58,17 @@ def test_what_is_wrong_with_a_model_stands_on_its_card(tmp_path: Path) -> None:
     assert "<img" not in card
 
 
-def test_every_answer_leads_to_a_view() -> None:
+def test_every_answer_and_every_experiment_leads_to_a_view() -> None:
     page = app.build_page(PATHS)
     views: dict[str, set[Any]] = {}
     for block in page.blocks.values():
         if isinstance(block, gr.Tab):
             views.setdefault(block.page, set()).add(block.id)
-    assert set(start.ABOUT) == set(discover()) - {"start"}
-    for about in start.ABOUT.values():
-        for answer in about.answers:
-            name, _, view = re.fullmatch(r"(\w+)(\?view=(\w+))?", answer.address).groups()
-            assert not view or answer.address.partition("=")[2] in views[name]
+    assert set(start.ABOUT) == set(discover()) - {"start", "compare"}
+    answers = [answer.address for about in start.ABOUT.values() for answer in about.answers]
+    experiments = [one.address for question in QUESTIONS.values() for one in question.experiments]
+    for address in answers + experiments:
+        name, _, query = address.partition("?")
+        assert name in discover()
+        view = dict(parse_qsl(query)).get("view")
+        assert not view or view in views[name], address

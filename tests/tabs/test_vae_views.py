@@ -28,6 +28,7 @@ from playground.tabs.vae import (
     betas,
     codes,
     elbo_terms,
+    gradients,
     interpolate,
     latent_map,
     nearest,
@@ -227,6 +228,32 @@ def test_an_error_hides_the_plots_of_the_image_before(tab: VAETab, view: str) ->
     for values, visible in ((choice(0), True), (blank, False), (choice(1), True)):
         outputs = tab.show(session, *values)
         assert [outputs[tab.outputs.index(plot)]["visible"] for plot in plots] == [visible] * len(plots)
+
+
+def test_fewer_samples_and_no_trick_spread_the_estimates_of_a_gradient(paths: Paths, encoded: EncodedImage) -> None:
+    few, many = (replace(encoded.params, a=1.5, sigma=0.5, samples=n) for n in (1, 20))
+    for params in (few, many):
+        comparisons = gradients.compare_known(params), gradients.compare_image(codes.load(paths, ""), encoded)
+        for with_it, without in (comparison.estimates.values() for comparison in comparisons):
+            assert without.mu.var() > 3 * with_it.mu.var()
+    spread = [gradients.compare_known(params).estimates["without it"].mu for params in (few, many)]
+    assert [len(values) for values in spread] == [gradients.ESTIMATES] * 2
+    assert (spread[0].var() / spread[1].var()).item() == pytest.approx(20, rel=0.4)
+    text, known, image = gradients.show(paths, encoded._replace(params=many))
+    assert "| true gradient | −3 | 1 |" in text
+    for plot in (known, image):
+        assert [len(trace.x) > 0 for trace in plot["value"].data] == [True, True]
+    assert len(image["value"].data[0].x) == gradients.DRAWS // 20
+
+
+def test_settings_of_one_view_change_no_other(paths: Paths) -> None:
+    values = choice(0)._replace(a=3.0, sigma=0.5, samples=7)
+    assert values.for_view("traverse") == choice(0).for_view("traverse")
+    assert values.for_view("gradients").params.samples == 7
+    for field, value, word in (("samples", 21, "samples per estimate"), ("sigma", 0, "σ"), ("a", "x", "a must")):
+        with pytest.raises(UserError, match=word):
+            values._replace(**{field: value}).for_view("gradients").encode(paths)
+        values._replace(**{field: value}).for_view("elbo").encode(paths)
 
 
 def test_rate_and_distortion_sum_to_the_bound(paths: Paths, encoded: EncodedImage) -> None:

@@ -87,4 +87,5 @@ def test_a_file_of_a_code_from_the_prior_opens_its_view(save_file: Callable[...,
     link = find_link(save_from_page(save_file, view, SAMPLED))
     assert link == (
         f"vae?view={view}&model=vae-digits&picture=From+the+prior&number=0&seed=5&to=From+the+prior&to_number={to_number}"
+        "&a=2.0&sigma=1.0&samples=1"
     )

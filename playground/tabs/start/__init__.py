@@ -11,13 +11,23 @@ from playground.runtime import checkpoint, files
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import Tab
-from playground.tabs.start import films
+from playground.tabs.start import films, questions
 from playground.web import controls
 
 SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
-HINT = "**Choose one**, or compare them in the table below."
-TOUR = '<a id="take-tour" href="./?tour=1">Take the tour</a>: twelve stops, two sentences each.'
-QUESTIONS = ("What is trained", "How it samples", "Its likelihood")
+HINT = "**Choose one**, compare them in the table below, or begin with what brought you here."
+# Ways in, for different readers: a title, a link as HTML, and the tab that it needs.
+DOORS = (
+    (
+        "Where do I begin?",
+        '<a id="take-tour" href="./?tour=1">Take the tour</a>: twelve stops, two sentences each',
+        "start",
+    ),
+    ("I know the papers", '<a href="compare">Compare the families</a> side by side, with their scores', "compare"),
+    ("I have a picture", '<a href="compare?view=drawing">Draw or upload it</a>: what does each make of it?', "compare"),
+    ("I have a question", '<a href="#questions">Guess, then see</a>: an experiment answers it', "start"),
+)
+ASKED = ("What is trained", "How it samples", "Its likelihood")
 
 
 class Answer(NamedTuple):
@@ -28,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class About(NamedTuple):
-    """Entry of a family on the start page: a film, what that shows, and the answers to `QUESTIONS`."""
+    """Entry of a family on the start page: a film, what that shows, and the answers to `ASKED`."""
 
     film: films.Film
     alt: str
@@ -70,14 +80,22 @@ ABOUT = {
 
 
 def build(page: gr.Blocks, paths: Paths) -> None:
-    """Build a card for each family, whose film comes when it is computed, and the table of the families."""
-    families = {name: tab for name, tab in tabs.discover().items() if name in ABOUT}
-    gr.HTML(TOUR, padding=False, apply_default_css=False)
+    """Build the ways in, a card for each family, whose film comes when it is computed, their table, the questions."""
+    found = tabs.discover()
+    families = {name: tab for name, tab in found.items() if name in ABOUT}
+    gr.HTML(make_doors(set(found)), padding=False, apply_default_css=False)
     with gr.Row(elem_classes="families"):
         for name, tab in families.items():
             card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)
             page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT, **controls.PRIVATE)
     gr.HTML(make_table(families), padding=False, apply_default_css=False)
+    gr.HTML(questions.to_html(set(found)), padding=False, apply_default_css=False)
+
+
+def make_doors(names: set[str]) -> str:
+    """Return the ways in as HTML; those to tabs that are not among `names` are left out."""
+    doors = "".join(f"<p><b>{title}</b>{link}</p>" for title, link, tab in DOORS if tab in names)
+    return f'<div class="doors">{doors}</div>'
 
 
 def make_card(name: str, tab: Tab, film: str = "") -> str:
@@ -101,7 +119,7 @@ def _make_film(paths: Paths, name: str, versions: tuple[object, ...]) -> str:
 
 def make_table(families: dict[str, Tab]) -> str:
     """Return the answers of the families as HTML, each a link to the view that shows it."""
-    head = "".join(f'<th scope="col">{question}</th>' for question in ("", *QUESTIONS))
+    head = "".join(f'<th scope="col">{question}</th>' for question in ("", *ASKED))
     rows = "".join(
         f'<tr><th scope="row">{escape(tab.title)}</th>'
         + "".join(f'<td><a href="{answer.address}">{answer.text}</a></td>' for answer in ABOUT[name].answers)

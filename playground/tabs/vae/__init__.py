@@ -9,7 +9,7 @@ import gradio as gr
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import Tab
-from playground.tabs.vae import betas, codes, elbo_terms, interpolate, latent_map, nearest, save, traverse
+from playground.tabs.vae import betas, codes, elbo_terms, gradients, interpolate, latent_map, nearest, save, traverse
 from playground.tabs.vae.choice import Choice
 from playground.tabs.vae.codes import ViewParams
 from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, UNOPENED, Session, read_code
@@ -21,7 +21,7 @@ from playground.web.view import View
 
 SUMMARY = "A variational autoencoder squeezes an image into a few numbers, its code z, and draws it again from them."
 VIEWS = {"traverse": traverse.VIEW, "map": latent_map.VIEW, "interpolate": interpolate.VIEW, "beta": betas.VIEW,
-         "elbo": elbo_terms.VIEW, "nearest": nearest.VIEW}  # fmt: skip
+         "elbo": elbo_terms.VIEW, "gradients": gradients.VIEW, "nearest": nearest.VIEW}  # fmt: skip
 
 
 class VAETab(View):
@@ -33,7 +33,7 @@ class VAETab(View):
         self.paths, self.session = paths, gr.State(Session())
         self.tabs: dict[str, gr.Tab] = {}  # of the views by name
         self.components: dict[str, list[Control]] = {}  # that each view fills
-        self.end_controls: list[Control] = []  # of the other end of a path
+        self.own_controls: list[Control] = []  # of single views
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 self.model = codes.CHECKPOINTS.build(paths, info="Each has a latent code of its own.")
@@ -49,7 +49,7 @@ class VAETab(View):
                 self.notice = gr.HTML(visible=False)  # what is wrong with the address
                 self._build_views()
                 self.command, self.link = save.build(paths, self.session), links.build()
-        self.inputs = [self.model, *self.image.inputs, self.seed, *self.end_controls]  # in the order of `Choice`
+        self.inputs = [self.model, *self.image.inputs, self.seed, *self.own_controls]  # in the order of `Choice`
         shared = [self.notice, self.link, self.command]
         self.outputs = [*shared, *(part for parts in self.components.values() for part in parts)]
         self.unchanged = [gr.skip()] * len(self.outputs)
@@ -60,7 +60,7 @@ class VAETab(View):
                 with gr.Tab(view.title, id=name) as self.tabs[name]:
                     gr.Markdown(view.hint)
                     self.components[name], own = view.build(self.paths)
-                    self.end_controls += own
+                    self.own_controls += own
 
     def show(self, session: Session, *values: ControlValue, address: bool = True, wrong: str = "") -> list[object]:
         """Return the values of the outputs for the chosen image in the selected view; the other views stay as they are.
@@ -144,7 +144,7 @@ class VAETab(View):
         image, light = self.image, {**controls.LIGHT, **controls.PRIVATE}
         inputs = [self.session, *self.inputs]
         show = self.show, inputs, self.outputs
-        changes = [self.seed.input, *image.changes, *image.choices, *(end.input for end in self.end_controls)]
+        changes = [self.seed.input, *image.changes, *image.choices, *(control.input for control in self.own_controls)]
         gr.on(changes, *show, trigger_mode="always_last", **light)
         kind, *_ = image.inputs
         private: EventSettings = {"queue": False, **controls.PRIVATE}
@@ -161,7 +161,7 @@ class VAETab(View):
                         trigger_mode="always_last", **light)  # fmt: skip
         table, search = self.components["nearest"]
         search.click(self.search, [result, *inputs], table, js=TRAVERSE_CODE, **controls.SLOW)
-        linkable = [self.model, *image.inputs[:2], self.seed, *self.end_controls]
+        linkable = [self.model, *image.inputs[:2], self.seed, *self.own_controls]
         page.load(self.on_load, self.session, [*self.outputs, *linkable], **light)
 
 

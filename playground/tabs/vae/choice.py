@@ -1,7 +1,7 @@
 """What the controls choose, and what a view makes of it."""
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import NamedTuple
 
 from playground.runtime.paths import Paths
@@ -11,6 +11,8 @@ from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import component, image_picker
 from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import NO_SOURCES, Sources
+
+OWN_SETTINGS = {"interpolate": ("to", "to_number"), "gradients": ("a", "sigma", "samples")}  # of views, by their names
 
 
 class Choice(NamedTuple):
@@ -25,6 +27,9 @@ class Choice(NamedTuple):
     seed: ControlValue
     to: ControlValue = ViewParams.to
     to_number: ControlValue = ViewParams.to_number
+    a: ControlValue = ViewParams.a
+    sigma: ControlValue = ViewParams.sigma
+    samples: ControlValue = ViewParams.samples
 
     @classmethod
     def from_params(cls, params: ViewParams) -> "Choice":
@@ -35,11 +40,12 @@ class Choice(NamedTuple):
     @property
     def params(self) -> ViewParams:
         """Return the values as parameters of a view, or raise UserError if one is not allowed."""
-        return ViewParams(self.model, self.picture, self.number, self.seed, self.to, self.to_number)
+        return ViewParams(**{field.name: getattr(self, field.name) for field in fields(ViewParams)})
 
     def for_view(self, name: str) -> "Choice":
-        """Return the part on which a view depends: only one has another end."""
-        return self if name == "interpolate" else self._replace(to=ViewParams.to, to_number=ViewParams.to_number)
+        """Return the part on which a view depends: settings of other views are as they were at first."""
+        others = [field for view, settings in OWN_SETTINGS.items() if view != name for field in settings]
+        return self._replace(**{field: getattr(ViewParams, field) for field in others})
 
     def encode(self, paths: Paths) -> EncodedImage:
         """Return the chosen image with its code, or raise UserError if there is none yet."""

@@ -25,28 +25,37 @@ PRIOR = "From the prior"
 KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a path from the chosen image
 FIRST_DIGIT = 18  # test digit whose reconstruction differs visibly
+MAX_SAMPLES = 20  # of an estimate of a gradient
+LABELS = validation.LABELS | {"sigma": "σ", "samples": "samples per estimate"}
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a view: the model, the image, the seed of a code from the prior, and the other end of a path: where
-    from, and which. They do not hold a drawing or an upload.
+    """Parameters of a view: the model, the image, the seed of a code from the prior, and settings of single views. They
+    do not hold a drawing or an upload.
     """
 
     model: str = ""
     picture: str = PRIOR
     number: int = 0
     seed: int = 0
+    # Of Interpolate: the other end of the path, where from, and which.
     to: str = PRIOR
     to_number: int = 1
+    # Of Gradients: where (z - a)^2 is 0, the standard deviation of z, and the samples of an estimate.
+    a: float = 2.0
+    sigma: float = 1.0
+    samples: int = 1
 
     def __post_init__(self) -> None:
         validation.check_choice("picture", self.picture, KINDS)
         validation.check_choice("other end", self.to, ENDS)
         last = 9_999 if self.to == image_picker.TEST_IMAGE else validation.MAX_SEED
-        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED), "to_number": (0, last)}
-        validation.check_bounds(self, bounds, labels=validation.LABELS)
+        integers = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED), "to_number": (0, last),
+                    "samples": (1, MAX_SAMPLES)}  # fmt: skip
+        numbers = {"a": (-LIMIT, LIMIT), "sigma": (0.01, LIMIT)}
+        validation.check_bounds(self, integers, numbers, labels=LABELS)
 
 
 class EncodedImage(NamedTuple):

@@ -13,9 +13,9 @@ function showText(text) {
   setTimeout(() => { button.textContent = 'Copy link'; }, LABEL_TIME);
 }
 
-// Returns whether a parameter of the address is Gradio's, or the stop of the tour.
-function isOfPage(key) {
-  return key.startsWith('__') || key === 'tour';
+// Returns whether a parameter of the address is Gradio's, or the stop of the tour, which is in one view only.
+function isOfPage(key, isOther) {
+  return key.startsWith('__') || (key === 'tour' && !isOther);
 }
 
 // Writes the value into the page's address, beside the parameters of the page.
@@ -23,11 +23,11 @@ function updateAddress() {
   if (!props.value) return;
   button.dataset.settings = new URLSearchParams(props.value.link ?? {});
   if (!element.offsetParent) return;
-  const pageParameters = [...new URLSearchParams(location.search)].filter(([key]) => isOfPage(key));
+  const view = props.value.address.view ?? '';
+  const isOther = history.state?.view !== undefined && history.state.view !== view;
+  const pageParameters = [...new URLSearchParams(location.search)].filter(([key]) => isOfPage(key, isOther));
   const query = new URLSearchParams([...pageParameters, ...Object.entries(props.value.address)]);
   const search = query.size ? `?${query}` : '';
-  const view = query.get('view') ?? '';
-  const isOther = history.state?.view !== undefined && history.state.view !== view;
   const change = isOther ? 'pushState' : 'replaceState'; // Back leads to the view before, see page.js
   history[change]({...history.state, view}, '', location.pathname + search + location.hash);
   const settings = new URLSearchParams(Object.entries(props.value.address));

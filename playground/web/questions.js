@@ -1,0 +1,47 @@
+// The questions of the start page: a reader guesses, then sees the answer. `?question=guidance` in the page's address opens
+// one, and the address names the one that was opened last.
+
+import {whenShown} from './card.js';
+
+const PREFIX = 'question-'; // of their ids
+const KEY = 'question'; // in the address
+
+// Returns the address of a page that opens a question, or none.
+export function withQuestion(href, name) {
+  const url = new URL(href);
+  if (name) url.searchParams.set(KEY, name);
+  else url.searchParams.delete(KEY);
+  return url.href;
+}
+
+// Lets the questions of a document show their answers.
+export function offerQuestions(document) {
+  document.addEventListener('click', ({target}) => {
+    const choice = target.closest?.('.question .choices button');
+    if (choice) answer(choice);
+  });
+  document.addEventListener('toggle', ({target}) => {
+    if (target.matches?.('.question')) keepInAddress(target);
+  }, true); // it does not bubble
+  const id = PREFIX + new URLSearchParams(location.search).get(KEY);
+  if (id === PREFIX + null) return;
+  whenShown(document, () => `#${CSS.escape(id)} summary`, () => {
+    const question = document.getElementById(id);
+    question.open = true;
+    question.scrollIntoView();
+  });
+}
+
+// Marks a choice, and shows the answer.
+function answer(choice) {
+  for (const other of choice.parentElement.children) other.setAttribute('aria-pressed', other === choice);
+  const question = choice.closest('.question');
+  question.dataset.answered = 'yes';
+  question.querySelector('.answer').hidden = false;
+}
+
+function keepInAddress(question) {
+  const name = question.id.slice(PREFIX.length);
+  const isNamed = new URLSearchParams(location.search).get(KEY) === name;
+  if (question.open || isNamed) history.replaceState(history.state, '', withQuestion(location.href, question.open && name));
+}
