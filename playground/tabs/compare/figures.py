@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from playground.runtime import checkpoint, files
 from playground.runtime.checkpoint import Header, JSONObject
-from playground.runtime.family import family_names, get_family
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 
 FILE = "evaluate.json"
 REAL = "real digits"  # stands in place of a checkpoint in the rows of real pictures
+FLOOR = "floor"  # row of real digits as they are; others, disturbed ones, calibrate the judge
 TABLES = ("digits", "flow")  # of the file: judged samples of digits, and the likelihood of the flow
 MISSING = "there is no {path}: `python -m train evaluate` measures the checkpoints and writes it"
 NOT_MEASURED = "not measured"
@@ -45,7 +45,7 @@ class Row:
 
     Attributes:
         checkpoint: name of the checkpoint, or `REAL`.
-        family, title: name of its family and what people call it; "" and "not here" if the file is not in the folder.
+        family: name of its family, "" if the file is not in the folder.
         row: name of the settings, which `settings` writes out.
         n, seeds: pictures in a set of samples, and sets.
         figures: spread of each figure by its name.
@@ -54,7 +54,6 @@ class Row:
 
     checkpoint: str
     family: str
-    title: str
     row: str
     settings: str
     n: int
@@ -103,6 +102,7 @@ def _read(path: Path, versions: tuple[tuple[int, ...], ...]) -> tuple[Row, ...]:
             _row(entry, records[_key(table, entry)], headers, sha256)
             for table in TABLES
             for entry in results["tables"].get(table, [])
+            if entry["checkpoint"] != REAL or entry["row"] == FLOOR
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged: move it away, and measure again ({error!r})") from error
@@ -116,11 +116,10 @@ def _row(entry: JSONObject, record: JSONObject, headers: Mapping[str, Header], s
     """Return a row from an entry of a table and one of its measurements."""
     name, header = entry["checkpoint"], headers.get(entry["checkpoint"])
     family = "real" if name == REAL else header.family if header else ""
-    title = get_family(family).title if family in family_names() else "Real digits" if name == REAL else "not here"
     figures = {
         key: Spread(float(value["mean"]), float(value["std"]) if "std" in value else None)
         for key, value in entry.items()
         if isinstance(value, dict)
     }
     changed = header is not None and sha256(name) != record["sha256"]
-    return Row(name, family, title, entry["row"], record["settings"], entry["n"], entry["seeds"], figures, changed)
+    return Row(name, family, entry["row"], record["settings"], entry["n"], entry["seeds"], figures, changed)

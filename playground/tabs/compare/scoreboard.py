@@ -9,6 +9,7 @@ from typing import NamedTuple
 import gradio as gr
 import plotly.graph_objects as go
 
+from playground import tabs
 from playground.runtime import files, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
@@ -49,10 +50,6 @@ class Figure(NamedTuple):
     write: Callable[[float], str]
 
 
-def _three_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 FIGURES = {
     "frechet_x_real": Figure("Fréchet distance, × real", "Distance to the test digits; 1 is as good as real digits.",
                              False, "{:.2f}".format),
@@ -64,7 +61,7 @@ FIGURES = {
                        "{:.2%}".format),
     "bits_tight": Figure("Bits per dimension", "Negative log-likelihood of test digits; fewer are better.", False,
                          "{:.3f}".format),
-    "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, _three_digits),
+    "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, "{:,.1f}".format),
 }  # fmt: skip
 SPEED = "samples_per_second"
 PLOTTED = ("frechet_x_real", "coverage")  # against speed
@@ -96,6 +93,14 @@ class ViewParams:
             raise UserError("the row must be named by a text")
 
 
+def family_title(row: Row) -> str:
+    """Return what the page calls the family of a row: the title of its tab."""
+    if row.checkpoint == figures.REAL:
+        return "real"
+    tab = tabs.discover().get(row.family)
+    return tab.title if tab else "not here"
+
+
 def describe_spread(figure: str, spread: Spread) -> str:
     """Return a figure with its spread as text."""
     write = FIGURES[figure].write
@@ -123,7 +128,7 @@ def table_row(row: Row) -> table.Row:
         Cell(row.checkpoint, row.checkpoint, "How it was measured"),
         Cell(row.row, row.row, row.settings),
         *(cell(row, figure) for figure in FIGURES),
-        Cell(row.title, row.title),
+        Cell(family_title(row), family_title(row)),
         Cell(f"{row.n:,} × {row.seeds}", row.n),
     ]
     return table.Row(row.key, cells)
@@ -155,7 +160,7 @@ def _points(rows: Sequence[Row], figure: str, most: int) -> go.Scatter:
         x=[row.figures[SPEED].mean for row in rows], y=[spread.mean for spread in y], mode="markers",
         error_y={"array": [spread.std or 0 for spread in y], "thickness": 1}, text=hover, hoverinfo="text",
         marker={"color": COLOURS[rows[0].family], "size": 10, "symbol": symbols},
-        name=rows[0].title,
+        name=family_title(rows[0]),
     )  # fmt: skip
 
 
@@ -171,7 +176,7 @@ def write_csv(path: Path, rows: Sequence[Row], params: ViewParams) -> None:
         for row in (by_key[entry.key] for entry in order):
             spreads = [row.figures.get(figure, (None, None)) for figure in FIGURES]
             numbers = [number for spread in spreads for number in spread]
-            about = [row.checkpoint, row.title, row.row, row.settings, row.n, row.seeds]
+            about = [row.checkpoint, family_title(row), row.row, row.settings, row.n, row.seeds]
             writer.writerow([*about, *numbers, row.command])
 
 
@@ -186,7 +191,7 @@ class ScoreboardView(View):
             gr.Markdown(HINT)
             self.table = table.build("Scoreboard", "scoreboard")
             self.about = gr.Markdown(elem_id="scoreboard-about")
-            self.command = gr.Code(language="shell", show_label=False, interactive=False)
+            self.command = gr.Code(lines=1, language="shell", show_label=False, interactive=False)
             with gr.Row():
                 self.plots = [gr.Plot(show_label=False, min_width=320) for _ in PLOTTED]
             explanation.build(HOW, figures.read)
