@@ -14,7 +14,7 @@ from playground.runtime.family import Family
 from playground.runtime.run import Frame
 from playground.tabs.score_matching import digits as score_digits
 
-DATA = DATASETS["mnist"]
+DATA = DATASETS["digits"]
 
 
 class Request(NamedTuple):
