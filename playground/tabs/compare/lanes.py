@@ -77,34 +77,34 @@ def describe_time(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
-def render(lanes: Lanes, sort: str, asks_class: bool, note: str) -> str:
+def render(lanes: Lanes, sort: str, asks_class: bool, note: str, live: bool = False) -> str:
     """Return the lanes as HTML, in order, below a note on the whole race.
 
     Args:
         asks_class: True if all are asked for one class, which some cannot.
+        live: True while the race is under way, so that nothing of it can be saved or linked.
     """
     body = "".join(_render_lane(lanes, name, asks_class) for name in sort_lanes(lanes, sort))
-    return f'<p class="note" aria-live=polite>{escape(note)}</p><div class="lanes">{body}</div>'
+    return f'<p class="note" aria-live=polite>{escape(note)}</p><div class="lanes" data-ready data-live="{str(live).lower()}">{body}</div>'
 
 
 def _render_lane(lanes: Lanes, name: str, asks_class: bool) -> str:
     lane = lanes[name]
     participant, standing = lane.participant, lane.standing
-    about = (
-        f'<a href="{participant.address}">{escape(participant.title)}</a> <small>{escape(participant.about)}</small>'
-    )
+    title, hint = escape(participant.title), escape(participant.about)
+    about = f'<a href="{participant.address}">{title}</a> <small>{hint}</small>'
     result = "".join(f"<p>{escape(text)}</p>" for text in (lane.reading, lane.error) if text)
     if standing is None:
         return f'<section data-lane="{name}"><div>{about}</div><div>{result}</div></section>'
     if asks_class and not standing.has_classes:
         result += f"<p>{NO_CLASSES}</p>"
     images = "" if standing.images is None else _image(participant, standing.images)
-    bar = f'<progress value="{standing.progress:.3f}" aria-label="Steps of {escape(participant.title)}"></progress>'
-    medal = f'<b class="place">{rank}</b> ' if (rank := place(lanes, name)) else ""
+    bar = f'<progress value="{standing.progress:.3f}" aria-label="Steps of {title}"></progress>'
+    medal = f'<b class="place" title="Place {rank}">{rank}</b>' if (rank := place(lanes, name)) else ""
     done = " data-done" if standing.done else ""
     figures = _figures(standing)
     return (
-        f'<section data-lane="{name}"{done}><div>{medal}{about}{figures}</div>'
+        f'<section data-lane="{name}"{done}><div>{about}{medal}{figures}</div>'
         f"<div>{images}{bar}{result}</div></section>"
     )
 
@@ -114,12 +114,12 @@ def _figures(standing: Standing) -> str:
     n = 1 if standing.images is None else len(standing.images)
     so_far = {
         "a picture": describe_time(standing.seconds / n),
-        "evaluations of the network": f"{standing.evaluations:g}",
+        "evaluation" if standing.evaluations == 1 else "evaluations": f"{standing.evaluations:g}",
     }
     lines = {
         **(so_far if standing.seconds else {}),
-        "million parameters": f"{standing.parameters / 1e6:.3g}",
-        "MiB on disk": f"{standing.size / 2**20:.3g}",
+        "M parameters": f"{standing.parameters / 1e6:.3g}",
+        "MiB": f"{standing.size / 2**20:.3g}",
     }
     return "<ul>" + "".join(f"<li><b>{number}</b> {unit}</li>" for unit, number in lines.items()) + "</ul>"
 

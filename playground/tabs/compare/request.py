@@ -152,7 +152,8 @@ class RequestView(View):
                 self.stage = gr.HTML(plots.paragraph("Loading the models …"), elem_id="compare-race")
                 explanation.build(HOW, race)
                 with gr.Accordion("Export", open=False):
-                    self.save_button = gr.Button("The grids (PNG)", size="sm")
+                    with gr.Row(elem_classes="needs-run"):
+                        self.save_button = gr.Button("The grids (PNG)", size="sm")
                     label = "The same pictures from the command line"
                     self.command = gr.Code(label=label, language="shell", interactive=False)
                 self.download = download.build("compare-download")
@@ -178,7 +179,7 @@ class RequestView(View):
                     run.step = sum(lane.done for lane in race.lanes.values())
                 last_preview = now
                 note = f"{run.step} of {len(race.lanes)} done: {params.describe()}"
-                yield [lanes.render(race.lanes, params.sort, params.digit != ANY, note), *unchanged]
+                yield [lanes.render(race.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
             yield self.values(race.result())
         except Exception as error:
             yield [plots.paragraph(error_sentence(error)), *unchanged]
