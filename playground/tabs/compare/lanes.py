@@ -85,7 +85,8 @@ def render(lanes: Lanes, sort: str, asks_class: bool, note: str, live: bool = Fa
         live: True while the race is under way, so that nothing of it can be saved or linked.
     """
     body = "".join(_render_lane(lanes, name, asks_class) for name in sort_lanes(lanes, sort))
-    return f'<p class="note" aria-live=polite>{escape(note)}</p><div class="lanes" data-ready data-live="{str(live).lower()}">{body}</div>'
+    title = f'<p class="note" aria-live=polite>{escape(note)}</p>'
+    return f'{title}<div class="lanes" data-ready data-live="{str(live).lower()}">{body}</div>'
 
 
 def _render_lane(lanes: Lanes, name: str, asks_class: bool) -> str:
