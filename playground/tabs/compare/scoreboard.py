@@ -23,14 +23,15 @@ from playground.web.view import View
 
 TAB = "compare.scoreboard"
 HINT = """
-Sets of 10,000 digits of each model, compared with the test digits in the features of a classifier. Press a heading to
-sort, and a row to see how it was measured.
+Sets of digits of each model, most of 10,000, compared with the test digits in the features of a classifier. Press a
+heading to sort, and a row to see how it was measured.
 """
 HOW = """
 **Fréchet distance** is that of the pictures to the test digits, as a multiple of what as many training digits score: 1
 would be as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
 real ones that lie among the pictures, and **density** and **coverage** are their counterparts which outliers do not
-mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers. **Bits per
+mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers; an open
+point of a plot has fewer than the others. **Bits per
 dimension** is a likelihood, of grey test digits, which only some families have. Pictures per second were counted on
 two cores of the machine that measured, which was sometimes busy. What follows ± is the standard deviation over sets of
 other seeds.
@@ -107,18 +108,22 @@ def describe_spread(figure: str, spread: Spread) -> str:
     return write(spread.mean) + ("" if spread.std is None else f" ± {write(spread.std)}")
 
 
-def describe_row(row: Row) -> str:
-    """Return how a row was measured, in a few sentences of Markdown."""
+def how_measured(row: Row) -> str:
+    """Return of what a row was measured, in a sentence or two."""
     sets = f"{row.n:,} pictures" if row.seeds == 1 else f"{row.seeds} sets of {row.n:,} pictures, each of another seed"
-    settings = f" Settings: {row.settings}." if row.settings else ""
+    return f"{sets}." + (f" Settings: {row.settings}." if row.settings else "")
+
+
+def describe_row(row: Row) -> str:
+    """Return how a row was measured, in Markdown."""
     changed = " **The file has changed since: measure it again.**" if row.changed else ""
-    return f"**{row.checkpoint}**, {row.row}: {sets}.{settings}{changed} To measure it again:"
+    return f"**{row.checkpoint}**, {row.row}: {how_measured(row)}{changed} To measure it again:"
 
 
 def cell(row: Row, figure: str) -> Cell:
     """Return the cell of a figure, or why there is none."""
     if spread := row.figures.get(figure):
-        return Cell(describe_spread(figure, spread), spread.mean, f"{row.n:,} pictures, {row.seeds} sets")
+        return Cell(describe_spread(figure, spread), spread.mean, how_measured(row))
     return Cell(row.why_missing(figure), None)
 
 
@@ -151,8 +156,7 @@ def _points(rows: Sequence[Row], figure: str, most: int) -> go.Scatter:
     y = [row.figures[figure] for row in rows]
     hover = [
         f"<b>{row.checkpoint}</b>, {row.row}<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
-        f"<br>{describe_spread(SPEED, row.figures[SPEED])} pictures a second<br>{row.seeds} × {row.n:,} pictures"
-        f"<br>{row.settings}"
+        f"<br>{describe_spread(SPEED, row.figures[SPEED])} pictures a second<br>{how_measured(row)}"
         for row in rows
     ]
     symbols = ["circle" if row.n == most else "circle-open" for row in rows]
