@@ -68,7 +68,7 @@ def test_rows_are_those_of_the_file_with_the_family_and_the_state_of_each_checkp
     assert rows[1].settings == "of samples"
     assert [row.changed for row in rows] == [False, False, False, True], "the flow was another when it was measured"
     assert rows[1].why_missing("bits_tight") == "no likelihood"
-    assert rows[1].command == f'python -m train evaluate {GAN} --n 10 --seeds 2 --only "samples" --again'
+    assert rows[1].command == f"python -m train evaluate {GAN} --n 10 --seeds 2 --only samples --again"
     (tmp_path / f"{FLOW}.safetensors").unlink()
     assert figures.read(paths)[3].family == "", "a file that went away is noticed"
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from playground.export import media
 from playground.runtime import checkpoint, files
 from playground.runtime.checkpoint import Header, JSONObject
 from playground.runtime.paths import Paths
@@ -23,7 +24,6 @@ NO_CLASSES = "no classes"
 REASONS = {
     ("gan", "bits_tight"): "no likelihood",
     ("vae", "bits_tight"): "only a bound",
-    ("ddpm", "bits_tight"): NOT_MEASURED,
     ("real", "bits_tight"): "no model",
     ("real", "samples_per_second"): "not sampled",
     ("gan", "accuracy"): NO_CLASSES,
@@ -65,9 +65,8 @@ class Row:
     def command(self) -> str:
         """Return the command that measures the row again."""
         sets = f" --n {self.n} --seeds {self.seeds}" if (self.n, self.seeds) != (10_000, 3) else ""
-        only = f' --only "{self.row}"' if self.family else ""
-        names = "" if self.checkpoint == REAL else f" {self.checkpoint}"
-        return f"python -m train evaluate{names}{sets}{only} --again"
+        name = "" if self.checkpoint == REAL else f" {self.checkpoint}"
+        return f"python -m train evaluate{name}{sets} --only {media.quote(self.row)} --again"
 
     @property
     def key(self) -> str:
