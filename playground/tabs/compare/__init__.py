@@ -1,0 +1,25 @@
+"""The tab that compares the families: the same request to each, and how good each was when it was measured."""
+
+from playground.tabs import tab_of_views
+from playground.tabs.compare import request, scoreboard
+from playground.web.header import GuideStep
+from playground.web.view import View
+
+SUMMARY = "The families side by side: what each makes of the same request, how long it takes, and how good it is."
+HINT = "**Press Sample** and see who is done first."
+# By their names in links; the first is at the tab's own address.
+VIEWS: dict[str, type[View]] = {
+    "request": request.RequestView,
+    "scoreboard": scoreboard.ScoreboardView,
+}
+GUIDE = (
+    GuideStep(
+        "#compare-race",
+        "Each family makes the same digits. The clocks run together, as if each had this machine to itself.",
+    ),
+    GuideStep(
+        "#compare-sample", "Choose a digit, and press Sample: who is done first, and how long does the last take?"
+    ),
+    GuideStep("[data-tab-id=scoreboard]", "Fast is not good: here is how near the digits of each come to real ones."),
+)
+TAB = tab_of_views("Compare", 5, SUMMARY, HINT, VIEWS, GUIDE)

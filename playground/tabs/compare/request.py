@@ -1,0 +1,264 @@
+"""The same request: digits by a sampler of each family, in a race, with what was measured meanwhile."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import NamedTuple
+
+import gradio as gr
+
+from playground.export import media
+from playground.runtime import inference, validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.compare import judge, lanes
+from playground.tabs.compare.lanes import SORTS, Lane
+from playground.tabs.compare.participants import PARTICIPANTS, Request
+from playground.tabs.compare.race import Runner, prepare, race
+from playground.tabs.score_matching.digits import ANY, DIGITS
+from playground.web import controls, download, explanation, links, plots, run_view
+from playground.web.component import Value
+from playground.web.controls import ControlValue, EventSettings, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.run_view import PAUSE
+from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+from playground.web.view import View
+
+TAB = "compare"
+ALL = ",".join(PARTICIPANTS)
+HOW = """
+Each computes alone, in turns of a step: the next turn is that of the one whose clock shows least, and a clock counts
+its own turns only. So the clocks run together, as if each had this machine to itself, and the first to be done is the
+fastest. A step or two before the start warm each network up. Its evaluations are counted in its layers, and the
+parameters are those of the part that samples: a decoder, a generator, or all of a U-Net.
+
+Fast or slow says nothing of good or bad: for that see the *Scoreboard*. Text to image takes no part, since it has
+learned emoji and no digits.
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the controls: a class or `ANY`, the number of pictures, who takes part,
+    their names between commas, what they are sorted by, and the seed."""
+
+    digit: str = ANY
+    n: int = 5
+    who: str = ALL
+    sort: str = "tab"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        validation.check_choice("digit", self.digit, DIGITS)
+        validation.check_choice("sort", self.sort, SORTS)
+        validation.check_bounds(self, {"n": (1, 20), "seed": (0, validation.MAX_SEED)}, labels=validation.LABELS)
+        if not isinstance(self.who, str) or not self.who:
+            raise UserError("choose at least one that takes part")
+        for name in self.names:
+            validation.check_choice("who", name, PARTICIPANTS)
+
+    @classmethod
+    def of(cls, digit: ControlValue, n: ControlValue, who: ControlValue, *others: ControlValue) -> "ViewParams":
+        """Return the parameters in the values of the controls."""
+        names = ",".join(map(str, who)) if isinstance(who, list) else ""
+        return cls(digit, n, names, *others)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of those who take part."""
+        return self.who.split(",")
+
+    @property
+    def request(self) -> Request:
+        """Return the request that all get."""
+        return Request(self.n, None if self.digit == ANY else int(self.digit), self.seed)
+
+    def describe(self) -> str:
+        """Return the request as text."""
+        number = f"{self.n} picture" + "s" * (self.n > 1)
+        return f"{number} {'of the ten digits in turn' if self.digit == ANY else f'of {self.digit}'}, seed {self.seed}"
+
+
+class Result(NamedTuple):
+    """Race as far as it came."""
+
+    params: ViewParams
+    lanes: dict[str, Lane]
+    commands: str
+
+    def render(self) -> str:
+        """Return the result as HTML."""
+        done = sum(lane.done for lane in self.lanes.values())
+        able = sum(not lane.error for lane in self.lanes.values())
+        stopped = f"Stopped when {done} of {able} were done. " if done < able else ""
+        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, stopped + self.params.describe())
+
+
+class Race:
+    """Race under way: the runners of a request, and the lanes that the page shows."""
+
+    def __init__(self, paths: Paths, params: ViewParams):
+        self.paths, self.params = paths, params
+        self.runners: dict[str, Runner] = {}
+        self.lanes = {name: Lane(PARTICIPANTS[name]) for name in PARTICIPANTS if name in params.names}
+
+    def run(self) -> Iterator[str]:
+        """Prepare the runners and let them run; yield the name of each that is ready, or has taken a step."""
+        for name, lane in list(self.lanes.items()):
+            try:
+                self.runners[name] = prepare(lane.participant, self.paths.weights, self.params.request)
+            except UserError as error:
+                self.lanes[name] = replace(lane, error=error_sentence(error))
+            yield name
+        yield from race(self.runners)
+
+    def update(self) -> None:
+        """Draw the lanes of all runners that were not done before."""
+        for name, runner in self.runners.items():
+            if self.lanes[name].done:
+                continue
+            standing, reading = runner.standing(), ""
+            if standing.done and standing.images is not None:
+                reading = judge.describe(self.paths, standing.images, self.params.request, standing.has_classes)
+            self.lanes[name] = replace(self.lanes[name], standing=standing, reading=reading)
+
+    def result(self) -> Result:
+        """Return the race as far as it came."""
+        commands = [
+            media.build_command(runner.path, runner.settings, f"{name}.png")
+            for name, runner in self.runners.items()
+            if runner.participant.has_command
+        ]
+        return Result(self.params, dict(self.lanes), "\n".join(commands))
+
+
+class RequestView(View):
+    """View of the race.
+
+    Attributes:
+        result: state of the last race.
+        under_way: state of the race under way, an `UnderWay`.
+    """
+
+    TITLE = "The same request"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Row(elem_classes="tab-body"):
+            with controls.column():
+                self.go, self.stop = run_view.build_buttons("compare")
+                self.inputs, self.sort, self.new_seed = _controls()
+            with controls.stage_column(with_settings=False):
+                self.stage = gr.HTML(plots.paragraph("Loading the models …"), elem_id="compare-race")
+                explanation.build(HOW, race)
+                with gr.Accordion("Export", open=False):
+                    with gr.Row(elem_classes="needs-run"):
+                        self.save_button = gr.Button("The grids (PNG)", size="sm")
+                    label = "The same pictures from the command line"
+                    self.command = gr.Code(label=label, language="shell", interactive=False)
+                self.download = download.build("compare-download")
+                self.link = links.build()
+        self.result, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
+
+    @user_errors_to_gradio
+    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
+        """Ask a sampler of each family for the same digits. Returns their pictures and what was measured, as HTML."""
+        unchanged = [gr.skip()] * 3
+        try:
+            params = ViewParams.of(*values)
+            race, last_preview = Race(self.paths, params), time.monotonic()
+            yield (run := Unfinished(lambda: self.values(race.result()), len(race.lanes)))
+            for name in inference.in_worker_thread(race.run()):
+                runner, now = race.runners.get(name), time.monotonic()
+                if runner and not runner.done and now - last_preview < PAUSE:
+                    continue
+                with run.lock:
+                    if run.is_stopped:
+                        return
+                    race.update()
+                    run.step = sum(lane.done for lane in race.lanes.values())
+                last_preview = now
+                note = f"{run.step} of {len(race.lanes)} done: {params.describe()}"
+                yield [lanes.render(race.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
+            yield self.values(race.result())
+        except Exception as error:
+            yield [plots.paragraph(error_sentence(error)), *unchanged]
+            raise
+
+    @staticmethod
+    def values(result: Result) -> list[object]:
+        """Return the values of the outputs for a result."""
+        return [result.render(), result, links.value(TAB, result.params), result.commands]
+
+    def stop_run(self, under_way: UnderWay, result: Result | None) -> list[object]:
+        """Return the race as far as it came; before anything is drawn, the one on show stays."""
+        run, under_way.run = under_way.run, None
+        nothing = result.render() if result else plots.paragraph("Stopped. Press Sample to start again.")
+        return (run.stop() if run else []) or [nothing, *[gr.skip()] * 3]
+
+    @user_errors_to_gradio
+    def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:
+        """Sort the lanes of the last race."""
+        result = controls.check_kept(result)
+        return self.values(result._replace(params=replace(result.params, sort=sort)))
+
+    @user_errors_to_gradio
+    def save(self, result: Result | None) -> Value:
+        """Save the pictures of all lanes in the order on show, as a PNG with the settings and what was measured."""
+        params, by_name, _ = controls.check_kept(result)
+        path = download.new_path(f"compare-seed{params.seed}.png")
+        about = {"settings": json.dumps(asdict(params)), **links.record(TAB, params)}
+        rows = [_measured(name, by_name[name]) for name in lanes.sort_lanes(by_name, params.sort)]
+        media.write_png(path, lanes.sheet(by_name, params.sort), about | {"rows": json.dumps(rows)})
+        return download.pack_file(path)
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the controls as the address sets them; the race begins when the link is visible."""
+        linked, wrong = links.read_request(ViewParams, TAB, request)
+        params = linked or ViewParams()
+        values = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params, bool(linked))]
+        digit, n, _, sort, seed = astuple(params)
+        return [*values, digit, n, params.names, sort, seed]
+
+    def bind(self, page: gr.Blocks) -> None:
+        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
+        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
+        outputs, seed = [self.stage, self.result, self.link, self.command], self.inputs[-1]
+        run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
+        triggers, buttons = [self.go.click, seed.submit], [self.go, self.new_seed, self.sort, self.stop]
+        enable = "() => [{0}, {0}, {0}, {1}].map((enabled) => ({{__type__: 'update', interactive: enabled}}))".format
+        all_triggers = [*triggers, self.new_seed.click, self.link.select]
+        gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
+        runs = [
+            gr.on(triggers, *run, api_name="compare_families", **controls.MODEL),
+            self.link.select(*run, **private),
+            controls.on_new_seed(self.new_seed, seed).then(*run, **private),
+        ]
+        for event in runs:
+            event.then(None, None, buttons, js=enable("true", "false"))
+        self.stop.click(self.stop_run, [self.under_way, self.result], outputs, cancels=runs, queue=False,
+                        **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+        self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **light)
+        self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **light)
+
+
+def _measured(name: str, lane: Lane) -> Mapping[str, object]:
+    """Return what was measured of a participant, for the metadata of a file."""
+    standing = lane.standing and asdict(replace(lane.standing, images=None))
+    about = {"name": name, "title": lane.participant.title, "checkpoint": lane.participant.checkpoint}
+    return {**about, **(standing or {}), "reading": lane.reading, "error": lane.error}
+
+
+def _controls() -> tuple[list[controls.Control], gr.Radio, gr.Button]:
+    """Build the controls in the order of `ViewParams`; return them, the one that sorts, and the button for a new
+    seed."""
+    default = ViewParams()
+    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")
+    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="Of each.")
+    titles = [(participant.title, name) for name, participant in PARTICIPANTS.items()]
+    who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", elem_classes="chips")
+    sort = gr.Radio([(title, name) for name, title in SORTS.items()], value=default.sort, label="Sort by",
+                    info="The least first.", elem_classes="chips")  # fmt: skip
+    seed, new_seed = controls.seed()
+    return [*map(skip_preprocess, (digit, n, who, sort)), seed], sort, new_seed

@@ -1,0 +1,254 @@
+"""Scoreboard: how good the digits of each family are, as the evaluation measured them."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from playground import tabs
+from playground.runtime import files, validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.compare import figures
+from playground.tabs.compare.figures import Row, Spread
+from playground.web import component, controls, download, explanation, links, palette, plots, table
+from playground.web.component import Value
+from playground.web.controls import EventSettings, error_sentence, user_errors_to_gradio
+from playground.web.table import Cell, Column
+from playground.web.view import View
+
+TAB = "compare.scoreboard"
+HINT = """
+Sets of digits of each model, most of 10,000, compared with the test digits in the features of a classifier. Press a
+heading to sort, and a row to see how it was measured.
+"""
+HOW = """
+**Fréchet distance** is that of the pictures to the test digits, as a multiple of what as many training digits score: 1
+would be as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
+real ones that lie among the pictures, and **density** and **coverage** are their counterparts which outliers do not
+mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers; an open
+point of a plot has fewer than the others. **Bits per
+dimension** is a likelihood, of grey test digits, which only some families have. Pictures per second were counted on
+two cores of the machine that measured, which was sometimes busy. What follows ± is the standard deviation over sets of
+other seeds.
+
+[Heusel 2017](https://arxiv.org/abs/1706.08500) (Fréchet distance) ·
+[Kynkäänniemi 2019](https://arxiv.org/abs/1904.06991) (precision and recall) ·
+[Naeem 2020](https://arxiv.org/abs/2002.09797) (density and coverage)
+"""
+
+
+class Figure(NamedTuple):
+    """Figure that the scoreboard shows: its column, and how its numbers are written."""
+
+    title: str
+    hint: str
+    more_is_better: bool
+    write: Callable[[float], str]
+
+
+FIGURES = {
+    "frechet_x_real": Figure("Fréchet distance, × real", "Distance to the test digits; 1 is as good as real digits.",
+                             False, "{:.2f}".format),
+    "precision": Figure("Precision", "Share of the pictures that lie among real ones.", True, "{:.3f}".format),
+    "recall": Figure("Recall", "Share of the real pictures that lie among the generated ones.", True, "{:.3f}".format),
+    "density": Figure("Density", "How densely real pictures surround the generated ones.", True, "{:.3f}".format),
+    "coverage": Figure("Coverage", "Share of the real pictures with a generated one near them.", True, "{:.3f}".format),
+    "accuracy": Figure("Read as asked", "Share that a classifier reads as the class that was asked for.", True,
+                       "{:.2%}".format),
+    "bits_tight": Figure("Bits per dimension", "Negative log-likelihood of test digits; fewer are better.", False,
+                         "{:.3f}".format),
+    "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, "{:,.1f}".format),
+}  # fmt: skip
+SPEED = "samples_per_second"
+PLOTTED = ("frechet_x_real", "coverage")  # against speed
+COLUMNS = (
+    Column("model", "Model", "The checkpoint."),
+    Column("settings", "Settings", "How it was sampled."),
+    *(Column(name, figure.title, figure.hint, figure.more_is_better) for name, figure in FIGURES.items()),
+    Column("family", "Family", "The kind of model."),
+    Column("n", "Pictures", "In each set, and how many sets.", descending=True),
+)
+COLOURS = {
+    "real": palette.CLASSES[8], "vae": palette.LINES[0], "gan": palette.LINES[1], "ddpm": palette.LINES[5],
+    "normalizing_flow": palette.LINES[3], "": palette.LINES[8],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link: the column that sorts, its direction, and the key of the row that is picked."""
+
+    sort: str = "frechet_x_real"
+    descending: bool = False
+    row: str = ""
+
+    def __post_init__(self) -> None:
+        validation.check_choice("sort", self.sort, [column.name for column in COLUMNS])
+        validation.check_flag("descending", self.descending)
+        if not isinstance(self.row, str):
+            raise UserError("the row must be named by a text")
+
+
+def family_title(row: Row) -> str:
+    """Return what the page calls the family of a row: the title of its tab."""
+    if row.checkpoint == figures.REAL:
+        return "real"
+    tab = tabs.discover().get(row.family)
+    return tab.title if tab else "not here"
+
+
+def describe_spread(figure: str, spread: Spread) -> str:
+    """Return a figure with its spread as text."""
+    write = FIGURES[figure].write
+    return write(spread.mean) + ("" if spread.std is None else f" ± {write(spread.std)}")
+
+
+def how_measured(row: Row) -> str:
+    """Return of what a row was measured, in a sentence or two."""
+    sets = f"{row.n:,} pictures" if row.seeds == 1 else f"{row.seeds} sets of {row.n:,} pictures, each of another seed"
+    return f"{sets}." + (f" Settings: {row.settings}." if row.settings else "")
+
+
+def describe_row(row: Row) -> str:
+    """Return how a row was measured, in Markdown."""
+    changed = " **The file has changed since: measure it again.**" if row.changed else ""
+    return f"**{row.checkpoint}**, {row.row}: {how_measured(row)}{changed} To measure it again:"
+
+
+def cell(row: Row, figure: str) -> Cell:
+    """Return the cell of a figure, or why there is none."""
+    if spread := row.figures.get(figure):
+        return Cell(describe_spread(figure, spread), spread.mean, how_measured(row))
+    return Cell(row.why_missing(figure), None)
+
+
+def table_row(row: Row) -> table.Row:
+    """Return a row of the table."""
+    cells = [
+        Cell(row.checkpoint, row.checkpoint, "How it was measured"),
+        Cell(row.row, row.row, row.settings),
+        *(cell(row, figure) for figure in FIGURES),
+        Cell(family_title(row), family_title(row)),
+        Cell(f"{row.n:,} × {row.seeds}", row.n),
+    ]
+    return table.Row(row.key, cells)
+
+
+def plot(rows: Sequence[Row], figure: str) -> go.Figure:
+    """Return a plot of a figure against speed, a point a row; an open one is of fewer pictures than others."""
+    known = [row for row in rows if figure in row.figures and SPEED in row.figures]
+    most = max((row.n for row in known), default=0)
+    families = [family for family in COLOURS if any(row.family == family for row in known)]
+    traces = [_points([row for row in known if row.family == family], figure, most) for family in families]
+    fig = plots.figure("pictures per second", FIGURES[figure].title, *traces)
+    fig.update_xaxes(type="log")
+    if not FIGURES[figure].more_is_better:
+        fig.update_yaxes(type="log")
+    return fig
+
+
+def _points(rows: Sequence[Row], figure: str, most: int) -> go.Scatter:
+    y = [row.figures[figure] for row in rows]
+    hover = [
+        f"<b>{row.checkpoint}</b>, {row.row}<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
+        f"<br>{describe_spread(SPEED, row.figures[SPEED])} pictures a second<br>{how_measured(row)}"
+        for row in rows
+    ]
+    symbols = ["circle" if row.n == most else "circle-open" for row in rows]
+    return go.Scatter(
+        x=[row.figures[SPEED].mean for row in rows], y=[spread.mean for spread in y], mode="markers",
+        error_y={"array": [spread.std or 0 for spread in y], "thickness": 1}, text=hover, hoverinfo="text",
+        marker={"color": COLOURS[rows[0].family], "size": 10, "symbol": symbols},
+        name=family_title(rows[0]),
+    )  # fmt: skip
+
+
+def write_csv(path: Path, rows: Sequence[Row], params: ViewParams) -> None:
+    """Write the rows to a file, in the order on show."""
+    by_key = {row.key: row for row in rows}
+    order = table.sort_rows(COLUMNS, [table_row(row) for row in rows], params.sort, params.descending)
+    parts = ("", " std")
+    heading = ["checkpoint", "family", "row", "settings", "n", "seeds", *(n + p for n in FIGURES for p in parts)]
+    with files.os_errors_to_user_error(path), path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*heading, "command"])
+        for row in (by_key[entry.key] for entry in order):
+            spreads = [row.figures.get(figure, (None, None)) for figure in FIGURES]
+            numbers = [number for spread in spreads for number in spread]
+            about = [row.checkpoint, family_title(row), row.row, row.settings, row.n, row.seeds]
+            writer.writerow([*about, *numbers, row.command])
+
+
+class ScoreboardView(View):
+    """View of the results of the evaluation."""
+
+    TITLE = "Scoreboard"
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        with gr.Column(elem_classes="stage"):
+            gr.Markdown(HINT)
+            self.table = table.build("Scoreboard", "scoreboard")
+            self.about = gr.Markdown(elem_id="scoreboard-about")
+            self.command = gr.Code(lines=1, language="shell", show_label=False, interactive=False)
+            with gr.Row():
+                self.plots = [gr.Plot(show_label=False, min_width=320) for _ in PLOTTED]
+            explanation.build(HOW, figures.read)
+            with gr.Accordion("Export", open=False):
+                self.save_button = gr.Button("Scoreboard (CSV)", size="sm")
+            self.download = download.build("scoreboard-download")
+            self.link = links.build()
+
+    def values(self, params: ViewParams) -> list[object]:
+        """Return the values of the table, of what it says of the picked row, and of the link."""
+        rows = figures.read(self.paths)
+        by_key = {row.key: row for row in rows}
+        if params.row and params.row not in by_key:
+            raise UserError(f"the results have no row {params.row!r}: press one of the table")
+        packed = table.pack(COLUMNS, [table_row(row) for row in rows], params.sort, params.descending, params.row)
+        row = by_key[params.row or packed["rows"][0]["key"]]
+        return [packed | {"picked": row.key}, describe_row(row), row.command, links.value(TAB, params)]
+
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the values of all outputs, as the address asks for."""
+        params, wrong = links.read_request(ViewParams, TAB, request)
+        try:
+            drawn = [plot(figures.read(self.paths), figure) for figure in PLOTTED]
+            try:
+                values = self.values(params or ViewParams())
+            except UserError as error:
+                values, wrong = self.values(ViewParams()), error_sentence(error)
+        except UserError as error:
+            return [component.message(error_sentence(error)), *[gr.skip()] * (3 + len(PLOTTED))]
+        return [values[0] | {"message": wrong}, *values[1:], *drawn]
+
+    @user_errors_to_gradio
+    def select(self, value: object) -> list[object]:
+        """Sort the table, or say how a row was measured."""
+        return self.values(params_of(value))
+
+    @user_errors_to_gradio
+    def save(self, value: object) -> Value:
+        """Save the table as CSV, in the order on show."""
+        params, path = params_of(value), download.new_path("scoreboard.csv")
+        write_csv(path, figures.read(self.paths), params)
+        return download.pack_file(path)
+
+    def bind(self, page: gr.Blocks) -> None:
+        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
+        outputs = [self.table, self.about, self.command, self.link]
+        page.load(self.on_load, None, [*outputs, *self.plots], **light)
+        self.table.select(self.select, self.table, outputs, **light)
+        self.save_button.click(self.save, self.table, self.download, **controls.SLOW)
+
+
+def params_of(value: object) -> ViewParams:
+    """Return the parameters in the value of the table, which the browser sends."""
+    if not isinstance(value, Mapping) or "sort" not in value:
+        raise UserError("there are no results to sort: open the page again")
+    return ViewParams(value["sort"], value.get("descending"), value.get("picked"))  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+// Table of figures. `props.value` comes from pack() of table/__init__.py, or is a message of the page. A press on a
+// heading or on a row puts what is chosen into `props.value` and triggers `select`; a new value shows it.
+
+import { make } from '../dom.js';
+
+const root = element.querySelector('.figures');
+const message = element.querySelector('.message');
+const head = root.querySelector('tr');
+const body = root.querySelector('tbody');
+
+// Chooses a column or a row.
+function choose(choices) {
+  props.value = {...props.value, ...choices};
+  trigger('select');
+}
+
+// Returns the heading of a column, whose button sorts by it, the other way round if the rows are sorted by it already.
+function makeHeading({name, title, hint, descending: isFirst}) {
+  const {sort, descending} = props.value;
+  const cell = make('th', {scope: 'col'}, make('button', {
+    type: 'button', id: `sort-${name}`, textContent: title, title: hint,
+    onclick: () => choose({sort: name, descending: sort === name ? !descending : isFirst}),
+  }));
+  if (sort === name) cell.ariaSort = descending ? 'descending' : 'ascending';
+  return cell;
+}
+
+// Returns a row, whose heading is a button that picks it.
+function makeRow({key, cells}) {
+  const [first, ...others] = cells;
+  const isPicked = props.value.picked === key;
+  const button = make('button', {
+    type: 'button', id: `row-${key}`, textContent: first.text, title: first.hint, ariaPressed: isPicked,
+  });
+  const row = make('tr', {onclick: () => choose({picked: key})}, make('th', {scope: 'row'}, button));
+  row.append(...others.map(({text, value, hint}) => (
+    make('td', {textContent: text, title: hint, className: value === null ? 'missing' : ''}))));
+  row.toggleAttribute('data-picked', isPicked);
+  return row;
+}
+
+// Shows the value; the button that was pressed keeps the focus.
+function show() {
+  const {value} = props;
+  message.hidden = !value?.message;
+  message.textContent = value?.message ?? '';
+  const focused = root.contains(document.activeElement) ? document.activeElement.id : '';
+  if (value?.rows) {
+    head.replaceChildren(...value.columns.map(makeHeading));
+    body.replaceChildren(...value.rows.map(makeRow));
+  }
+  if (focused) document.getElementById(focused)?.focus({preventScroll: true});
+  if (value) root.dataset.ready = value.id;
+}
+
+watch('value', show);
+show();
