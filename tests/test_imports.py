@@ -26,7 +26,11 @@ RULES: dict[str, list[str]] = {
     "playground.web.*": [f"playground.{room}.*" for room in ("web", "diffusion", "datasets", "export", "runtime")],
     # without a browser
     "playground.api.*": [
-        "playground.api.*", "playground.pipeline", "playground.families.*", "playground.export.*", *LOWER
+        "playground.api.*",
+        "playground.pipeline",
+        "playground.families.*",
+        "playground.export.*",
+        *LOWER,
     ],
     "playground.__main__": ["playground.*"],
     "train.*": ["train.*", "playground.families.*", *LOWER],

@@ -101,10 +101,10 @@ def checkpoint_names(paths: Paths, family: str) -> list[str]:
 
 
 def checkpoint_parameter(paths: Paths, family: str) -> Parameter:
-    """Return the parameter that chooses a checkpoint of a family, the first of the folder by default."""
+    """Return the parameter that chooses a checkpoint of a family, the first by name by default."""
 
     def choices() -> list[str]:
         return checkpoint_names(paths, family)
 
-    default = next(iter(choices()), "")
+    default = min(choices(), default="")
     return Parameter("checkpoint", str, default, "Name of the checkpoint, see list_checkpoints.", choices=choices)

@@ -117,7 +117,8 @@ def test_frames_and_arrays_come_as_npz(client: Client) -> None:
     with np.load(file) as arrays:
         assert (arrays["images"].shape, about["labels"]) == ((3, 32, 32, 1), [0, 1, 2])
     file, _ = client.predict(n=2, steps=3, result="animation", api_name="/sample_ddpm")
-    assert Image.open(file).n_frames == 4
+    with Image.open(file) as animation:
+        assert animation.n_frames == 4
 
 
 def test_a_prompt_is_read(client: Client) -> None:
@@ -181,7 +182,7 @@ def test_a_mistake_is_one_sentence_with_a_status(
 
 def test_what_only_the_run_finds_out_is_one_sentence_too(address: str, client: Client) -> None:
     for name, values, sentence in [
-        ("sample_ddpm", {"n": 64, "steps": 100}, "n times steps must be at most"),
+        ("sample_ddpm", {"n": 64, "steps": 100}, "N times steps must be at most"),
         ("sample_ddpm", {"label": 10}, "no class 10"),
         ("sample_latent_diffusion", {"prompt": "xyzzy"}, "names an emoji or a background"),
     ]:
