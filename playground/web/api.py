@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio.to_thread import run_sync
 from gradio.data_classes import FileData
+from gradio.mcp import GradioMCPServer
 from gradio.utils import get_upload_folder, is_in_or_equal
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -198,6 +200,13 @@ async def read_body(receive: Receive) -> tuple[bytes, Receive]:
     return body, receive_again
 
 
+async def return_all_outputs(_: GradioMCPServer, job: Any) -> list[Any]:
+    """Return the outputs of a tool's job: Gradio takes several for one if the client asks for no progress, so that a
+    language model would get a picture as text."""
+    result = await run_sync(job.result)
+    return list(result) if isinstance(result, tuple) else [result]
+
+
 def server_options(page: gr.Blocks) -> dict[str, Any]:
     """Return what the API adds to the page's server, as arguments of FastAPI."""
 
@@ -206,4 +215,5 @@ def server_options(page: gr.Blocks) -> dict[str, Any]:
         running = sum(job is not None for job in queue.active_jobs)
         return JSONResponse({"status": "ok", "running": running, "waiting": len(queue)})
 
+    GradioMCPServer._execute_tool_without_progress = return_all_outputs  # type: ignore[method-assign]
     return {"routes": [Route(f"{PREFIX}/health", health)], "middleware": [Middleware(CallCheck, page=page)]}
