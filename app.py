@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,11 +30,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from playground.api import find_endpoints
 from playground.runtime import checkpoint, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
-from playground.web import component, controls, glossary, header, plots
+from playground.web import api, component, controls, download, glossary, header, plots
 from playground.web.component import WEB
 from playground.web.controls import error_sentence
 
@@ -57,6 +59,8 @@ class Options:
     port: int | None = int(os.environ["GRADIO_SERVER_PORT"]) if "GRADIO_SERVER_PORT" in os.environ else None
     share: bool = False  # create a public link through Gradio's servers, valid for 72 hours.
     weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
+    # also offer the API to language models as tools, by the Model Context Protocol; needs the package mcp.
+    mcp: bool = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
 
 
@@ -97,7 +101,8 @@ def build_page(paths: Paths) -> gr.Blocks:
     glossary.mark_page(page)
     with page:
         page.unload(partial(drop_closed_sessions, page))
-    return page.queue(max_size=64, default_concurrency_limit=1)
+    api.publish(page, find_endpoints(paths, download.new_path))
+    return page.queue(max_size=64, default_concurrency_limit=1, api_open=False)  # all wait in the queue
 
 
 def report_unreadable_checkpoints(weights: Path) -> dict[str, object]:
@@ -135,7 +140,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         run_history=False,
         state_session_capacity=64,  # a session may hold 110 MB of frames
         footer_links=["api", "gradio"],
-        app_kwargs={"routes": [Route(f"/{next(iter(discover()))}", redirect_to_root)]},
+        app_kwargs=api.server_options(page, Route(f"/{next(iter(discover()))}", redirect_to_root)),
         **options,  # type: ignore[arg-type]
     )
 
@@ -155,6 +160,8 @@ def check_options(options: Options) -> None:
     """Check the options before the slow start, or raise UserError: a folder cannot be read, or the address not listened
     on."""
     validation.check_folder("--weights", options.weights)
+    if options.mcp and find_spec("mcp") is None:
+        raise UserError("--mcp needs the package mcp: pip install 'mcp>=1.21,<2'")
     if os.path.lexists(options.data):
         validation.check_folder("--data", options.data)
     port = 0 if options.port is None else validation.check_integer("--port", options.port, 1, 65535)
@@ -170,16 +177,18 @@ def check_options(options: Options) -> None:
 
 
 def serve(options: Options) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C, or until the system ends it."""
     check_options(options)
     names = [path.stem for path in checkpoint.find(options.weights)]
     print(f"Checkpoints in {options.weights}: {', '.join(names) or 'none'}")
     share_arenas()
     inference.reserve_cores_for_worker()
     page = build_page(Paths(options.weights, options.data))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, signal.default_int_handler)
     try:
-        launch(page, server_name=options.host, server_port=options.port, share=options.share or None)
+        launch(page, server_name=options.host, server_port=options.port, share=options.share or None,
+               mcp_server=options.mcp)  # fmt: skip
     except SystemExit:  # after Ctrl-C with server-side rendering, Gradio stops Node and exits before it closes the page
         page.close(verbose=False)
     finally:

@@ -149,14 +149,32 @@ class Run:
         """
         path, family = Path(out), self.pipeline.family
         check_out(path, family, self.settings.n)
-        metadata = media.build_metadata(self.pipeline.path, self.settings, path.name, self.prompts, self.first)
         if path.suffix.lower() == ".gif":
             to_images, frames = partial(family.to_images, self.pipeline.model), tqdm(self, unit="frame")
-            media.write_gif(path, record_images(frames, self.settings.steps, to_images), metadata)
-        elif path.suffix.lower() == ".png":
-            media.write_png(path, pictures.make_grid(self.images()), metadata)
+            self.write(path, record_images(frames, self.settings.steps, to_images))
         else:
-            media.write_npz(path, {"images": self.images(), **self.conditions()}, metadata)
+            self.write(path, self.images())
+
+    def write(self, path: Path, images: np.ndarray) -> dict[str, str]:
+        """Write what was sampled, and return the metadata of the file.
+
+        Args:
+            path: File: .png for a grid, .npz for arrays, .gif for an animation.
+            images: Images uint8 (N, H, W, C), or the frames (F, N, H, W, C), of which an .npz has "images" too.
+
+        Raises:
+            UserError: The file cannot be written.
+        """
+        metadata = media.build_metadata(self.pipeline.path, self.settings, path.name, self.prompts, self.first)
+        frames = {"frames": images} if images.ndim == 5 else {}
+        last = images[-1] if frames else images
+        if path.suffix.lower() == ".gif":
+            media.write_gif(path, images, metadata)
+        elif path.suffix.lower() == ".png":
+            media.write_png(path, pictures.make_grid(last), metadata)
+        else:
+            media.write_npz(path, {"images": last, **frames, **self.conditions()}, metadata)
+        return metadata
 
     def _repr_png_(self) -> bytes:
         """Draw a run in a notebook: a row for each of the first images, from the first frame to the last."""

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -27,6 +28,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 
 APP = Path(app.__file__)
+NO_MCP = pytest.mark.skipif(find_spec("mcp") is not None, reason="the package mcp is there")
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -78,6 +80,7 @@ def test_a_variable_that_gradio_rejects_ends_the_app_in_one_sentence(start: Star
         ({"host": "a" * 70, "port": 7000}, f"cannot listen on {'a' * 70}:7000 ("),
         ({"weights": Path("nowhere")}, "--weights must be a folder, and there is no folder nowhere"),
         ({"weights": APP}, f"--weights must be a folder, and there is no folder {APP}"),
+        pytest.param({"mcp": True}, "--mcp needs the package mcp: pip install", marks=NO_MCP),
         ({"data": APP}, f"--data must be a folder, and there is no folder {APP}"),
     ],
 )
@@ -178,6 +181,27 @@ def test_ctrl_c_ends_the_app_without_a_traceback(start: Start, server_side: bool
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert ("SSR" in greeting, len(children)) == (server_side, int(server_side))
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+@pytest.mark.parametrize("server_side", [True, False])
+def test_the_end_by_the_system_in_mid_run_leaves_no_traceback(start: Start, server_side: bool) -> None:
+    if server_side and not shutil.which("node"):
+        pytest.skip("server-side rendering needs Node")
+    process = start(GRADIO_SSR_MODE=str(server_side))
+    assert process.stdout
+    greeting = next(line for line in process.stdout if "Running on local URL" in line)
+    address = re.search(r"http://[^\s,]+(?=[\s,])", greeting)[0].rstrip("/")  # type: ignore[index]
+    children = psutil.Process(process.pid).children()
+    run = {"n": 12, "steps": 100}
+    httpx.post(f"{address}/gradio_api/call/v2/sample_ddpm", json=run, timeout=60).raise_for_status()
+    deadline = time.monotonic() + 60
+    while not httpx.get(f"{address}/gradio_api/health", timeout=60).json()["running"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
 

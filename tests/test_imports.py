@@ -22,8 +22,16 @@ RULES: dict[str, list[str]] = {
     # the page
     "app": ["playground.*"],
     "playground.tabs.*": ["playground.*"],
+    "playground.web.api": ["playground.api.*", "playground.web.*", "playground.runtime.*"],
     "playground.web.*": [f"playground.{room}.*" for room in ("web", "diffusion", "datasets", "export", "runtime")],
     # without a browser
+    "playground.api.*": [
+        "playground.api.*",
+        "playground.pipeline",
+        "playground.families.*",
+        "playground.export.*",
+        *LOWER,
+    ],
     "playground.__main__": ["playground.*"],
     "train.*": ["train.*", "playground.families.*", *LOWER],
     # a family imports itself, the packages below, and the families that it builds on

@@ -1,10 +1,16 @@
-"""The examples of the README for Python, run as they are written but for the number of steps and pictures."""
+"""The examples of the README, run as they are written but for the number of steps and pictures, and the address."""
 
+import asyncio
+import base64
+import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -12,11 +18,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from server import in_process
 
 import playground
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(?:python|sh|json)\n(.*?)```", README, re.DOTALL)
+ADDRESS = "http://127.0.0.1:7860/"
 
 
 def example(word: str) -> str:
@@ -65,3 +76,59 @@ def test_the_network_is_exported_to_onnx(tmp_path) -> None:
     (v,) = session.run(["v"], {"xt": x.numpy(), "t": t.numpy(), "y": y.numpy()})
     expected = playground.load("ddpm-digits").model(x, t, y)
     torch.testing.assert_close(torch.from_numpy(v), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an app, with tools for language models where the package is there."""
+    has_mcp = importlib.util.find_spec("mcp") is not None
+    with in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data")), mcp_server=has_mcp) as url:
+        yield url
+
+
+def at(address: str, word: str) -> str:
+    """Return the example in which a word occurs, for an app at this address."""
+    return example(word).replace(ADDRESS.rstrip("/"), address.rstrip("/")).replace('"steps": 20', '"steps": 2')
+
+
+def test_the_app_is_called_from_python(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict = {}
+    exec(at(address, "gradio_client"), names)
+    with np.load(names["arrays"]) as arrays:
+        assert arrays["frames"].shape == (3, 4, 32, 32, 1)
+    assert "--label 7" in Image.open(names["seven"]).text["command"]
+    assert "'class': '7'" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the example needs curl")
+def test_the_app_is_called_by_curl(address: str, tmp_path: Path) -> None:
+    subprocess.run(["sh", "-c", at(address, "xargs curl")], cwd=tmp_path, check=True)
+    picture = Image.open(tmp_path / "sevens.png")
+    assert picture.size == (256, 256)
+    assert "--label 7" in picture.text["command"]
+
+
+def test_a_language_model_finds_the_tools_and_calls_one(address: str) -> None:
+    pytest.importorskip("mcp")
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    (server,) = json.loads(at(address, "mcpServers"))["mcpServers"].values()
+
+    async def use() -> tuple:
+        async with streamablehttp_client(server["url"]) as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            good = await session.call_tool("sample_vae", {"n": 1, "seed": 3})
+            return tools, good, await session.call_tool("sample_ddpm", {"label": 10, "steps": 1})
+
+    with ThreadPoolExecutor() as pool:  # Playwright may run an event loop in this thread
+        tools, good, bad = pool.submit(asyncio.run, use()).result()
+    assert "Sample pictures from a checkpoint of the family: Variational autoencoder" in tools["sample_vae"].description
+    n = tools["sample_vae"].inputSchema["properties"]["n"]
+    assert (n["minimum"], n["maximum"], n["description"]) == (1, 64, "Number of images.")
+    assert "required" not in tools["sample_vae"].inputSchema
+    picture = Image.open(BytesIO(base64.b64decode(good.content[0].data)))
+    assert picture.size == (112, 112)
+    assert bad.isError
+    assert "no class 10" in bad.content[0].text

@@ -22,6 +22,7 @@ import app
 from playground.runtime.paths import Paths
 page = app.build_page(Paths(Path("weights"), Path("data")))
 components = [component["props"] for component in page.config["components"]]
+print(*page.endpoints)
 print([props.get("label") or props.get("value") for props in components if props.get("visible", True)])
 """
 
@@ -53,6 +54,7 @@ def test_it_is_on_the_page(tree: Path) -> None:
     shown = python(tree, "-c", TABS)
     assert ">Toy</a>" in shown
     assert "'Sample the toy'" in shown
+    assert " sample_toy " in shown, "in the API too"
 
 
 def test_it_is_trained_listed_and_sampled_on_the_command_line(tree: Path) -> None:

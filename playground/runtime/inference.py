@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -15,6 +15,7 @@ from torch import Tensor
 from playground.runtime.validation import UserError
 
 Item = TypeVar("Item")
+Params = ParamSpec("Params")
 
 SMALL_BATCH = 4  # smaller batches are slower with bfloat16 or a second core (measured on two cores)
 _openmp = ThreadpoolController().select(user_api="openmp")  # limits the calling thread alone, unlike torch
@@ -35,8 +36,13 @@ def reserve_cores_for_worker() -> None:
 
 def in_worker_thread(items: Iterator[Item]) -> Iterator[Item]:
     """Yield the items of a generator, computing each in the worker thread, which serves other callers in between."""
-    while (item := _worker.submit(next, items, None).result()) is not None:
+    while (item := compute(next, items, None)) is not None:
         yield item
+
+
+def compute(function: Callable[Params, Item], *args: Params.args, **kwargs: Params.kwargs) -> Item:
+    """Return the value of a function, which the worker thread of `in_worker_thread` computes."""
+    return _worker.submit(function, *args, **kwargs).result()
 
 
 def check_device(name: str) -> torch.device:

@@ -10,3 +10,7 @@ class Paths:
 
     weights: Path
     data: Path
+
+    def checkpoint(self, name: str) -> Path:
+        """Return the path of a checkpoint."""
+        return self.weights / f"{name}.safetensors"

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from torch import Tensor
 
+from playground.runtime.validation import Bounds
+
 BATCH = 250  # images sampled at once by a run of more
 
 
@@ -68,6 +70,7 @@ class RunSettings(Protocol):
     """Settings of a run of any family: a frozen dataclass, with the number of images and the seed of their noise."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    BOUNDS: ClassVar[Bounds]
 
     @property
     def n(self) -> int: ...

@@ -4,8 +4,10 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_SEED = 2**32 - 1
+MAX_TEXT = 300  # characters of a prompt
 # What messages call the fields of settings that the page calls otherwise.
 LABELS = {"n": "number of pictures", "w": "guidance w", "number": "number of the test image",
           "to_number": "number of the other end"}  # fmt: skip
@@ -54,6 +56,14 @@ def check_choice(name: str, value: object, allowed: Iterable[str]) -> str:
     return value
 
 
+def check_text(name: str, value: object) -> str:
+    """Return text of at most `MAX_TEXT` characters, without unpaired surrogates, which JSON allows and UTF-8 cannot
+    encode."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT or value.encode(errors="ignore").decode() != value:
+        raise UserError(f"{name} must be text of at most {MAX_TEXT} characters")
+    return value
+
+
 def check_folder(name: str, value: Path) -> Path:
     """Return the path of a folder, if it exists and can be read."""
     if not os.path.isdir(value):  # unlike Path.is_dir, without an error where a folder above cannot be read
@@ -67,6 +77,13 @@ def set_frozen(settings: object, **values: object) -> None:
     """Set fields of a frozen dataclass in its `__post_init__`."""
     for name, value in values.items():
         object.__setattr__(settings, name, value)
+
+
+class Bounds(NamedTuple):
+    """Lowest and highest value of each field of settings that must be a whole number, and of each that may be any."""
+
+    integers: Mapping[str, tuple[int, int]]
+    floats: Mapping[str, tuple[float, float]] = {}
 
 
 def check_bounds(

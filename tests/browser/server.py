@@ -43,10 +43,11 @@ def shipped(folder: Path, **variables: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def in_process(paths: Paths) -> Iterator[str]:
-    """Serve an app inside this process, so that a test can choose its files or look at its state; yield its address."""
+def in_process(paths: Paths, **options: object) -> Iterator[str]:
+    """Serve an app inside this process, so that a test can choose its files, look at its state, or launch it with
+    options; yield its address."""
     page = app.build_page(paths)
-    _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True)
+    _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True, **options)
     try:
         yield address
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from playground.runtime import validation
 from playground.runtime.family import Family
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
+from playground.runtime.validation import Bounds
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class Settings:
         seed: seed of the noise; image i depends on (seed, i) alone.
     """
 
+    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)})
+
     n: int = 4
     seed: int = 0
 
     def __post_init__(self) -> None:
-        validation.check_bounds(self, {"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)})
+        validation.check_bounds(self, *self.BOUNDS)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,12 +12,17 @@ from playground.families.ddpm.model import Model
 from playground.runtime import validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
-from playground.runtime.validation import UserError
+from playground.runtime.validation import Bounds, UserError
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run, checked when made."""
+
+    BOUNDS: ClassVar = Bounds(
+        {"n": (1, 1_000_000), "label": (0, 9_999), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)},
+        {"eta": (0, 1), "w": (0, 20)},
+    )
 
     n: int = 10  # Number of images.
     label: int | None = None  # Class of all images, from 0 on; None to cycle through the classes.
@@ -32,8 +38,7 @@ class Settings:
     def __post_init__(self) -> None:
         validation.check_choice("sampler", self.sampler, SAMPLERS)
         validation.check_flag("clip", self.clip)
-        integers = {"n": (1, 1_000_000), "label": (0, 9_999), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)}
-        validation.check_bounds(self, integers, {"eta": (0, 1), "w": (0, 20)}, validation.LABELS)
+        validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
 
 def labels(model: Model, settings: Settings, first: int = 0) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,11 +11,16 @@ from playground.families.gan.model import Model
 from playground.runtime import inference, validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
+from playground.runtime.validation import Bounds
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run, checked when made."""
+
+    BOUNDS: ClassVar = Bounds(
+        {"n": (1, 1_000_000), "label": (0, 999), "seed": (0, validation.MAX_SEED)}, {"truncation": (0.05, 4)}
+    )
 
     n: int = 16  # Number of images.
     # Class of all images, or None to cycle through the classes; unused by models without classes.
@@ -24,8 +30,7 @@ class Settings:
     seed: int = 0  # Seed of the codes; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
-        integers = {"n": (1, 1_000_000), "label": (0, 999), "seed": (0, validation.MAX_SEED)}
-        validation.check_bounds(self, integers, {"truncation": (0.05, 4)}, validation.LABELS)
+        validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,9 +14,8 @@ from playground.nn.attention import Context
 from playground.runtime import inference, validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
-from playground.runtime.validation import UserError
+from playground.runtime.validation import Bounds, UserError
 
-MAX_PROMPT_LENGTH = 300  # in characters
 # Factors of w - 1 as functions of t / T, which is 1 at the noise.
 GUIDANCE_SCHEDULES: dict[GuidanceSchedule, Callable[[float], float]] = {
     "constant": lambda time: 1.0,
@@ -28,6 +28,10 @@ GUIDANCE_SCHEDULES: dict[GuidanceSchedule, Callable[[float], float]] = {
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run, checked when made."""
+
+    BOUNDS: ClassVar = Bounds(
+        {"n": (1, 1_000_000), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)}, {"eta": (0, 1), "w": (0, 12)}
+    )
 
     n: int = 4  # Number of images.
     prompt: str = "a small pizza on a blue background"  # Text prompt; an empty one makes the run unconditional.
@@ -42,24 +46,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("prompt", "negative"):
-            text = getattr(self, name)
-            if not isinstance(text, str) or len(text) > MAX_PROMPT_LENGTH or not _is_unicode(text):
-                raise UserError(f"the {name} must be text of at most {MAX_PROMPT_LENGTH} characters")
+            validation.check_text(f"the {name}", getattr(self, name))
         validation.check_choice("sampler", self.sampler, SAMPLERS)
         validation.check_choice("guidance", self.guidance, GUIDANCE_SCHEDULES)
-        integers = {"n": (1, 1_000_000), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)}
-        validation.check_bounds(self, integers, {"eta": (0, 1), "w": (0, 12)}, validation.LABELS)
+        validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
     def weight(self, time: float) -> float:
         """Return the guidance weight at a time t / T: w - 1 times the schedule, plus 1."""
         if self.w <= 1:
             return self.w
         return 1 + (self.w - 1) * GUIDANCE_SCHEDULES[self.guidance](time)
-
-
-def _is_unicode(text: str) -> bool:
-    """Return False for text with unpaired surrogates, which JSON allows and UTF-8 cannot encode."""
-    return text.encode(errors="ignore").decode() == text
 
 
 AttentionEdit = Callable[[float, Tensor], Tensor]  # t / T, attention weights (B, heads, h w, L) -> new ones

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from playground.families.normalizing_flow.model import Model, logits_to_images
 from playground.runtime import validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
+from playground.runtime.validation import Bounds
 
 
 def to_double(model: Model) -> Model:
@@ -23,13 +25,14 @@ def to_double(model: Model) -> Model:
 class Settings:
     """Settings of a run, checked when made."""
 
+    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 2)})
+
     n: int = 16  # Number of images.
     temperature: float = 1.0  # Standard deviation of z, 0 to 2; below 1 the samples are more typical and less diverse.
     seed: int = 0  # Seed of z; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
-        integers = {"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}
-        validation.check_bounds(self, integers, {"temperature": (0, 2)}, validation.LABELS)
+        validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
 
 def to_images(model: Model, frame: Frame) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from playground.families.vae.model import Model, Prior
 from playground.runtime import inference, validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
-from playground.runtime.validation import UserError
+from playground.runtime.validation import Bounds, UserError
 
 PRIORS: tuple[Prior, ...] = get_args(Prior)
 
@@ -19,6 +19,8 @@ PRIORS: tuple[Prior, ...] = get_args(Prior)
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run, checked when made."""
+
+    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 3)})
 
     n: int = 16  # Number of images.
     # Distribution of the codes: normal, N(0, I), or mixture, the Gaussian mixture fitted to codes of the data.
@@ -28,8 +30,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         validation.check_choice("prior", self.prior, PRIORS)
-        integers = {"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}
-        validation.check_bounds(self, integers, {"temperature": (0, 3)}, validation.LABELS)
+        validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
 
 @torch.no_grad()
