@@ -18,5 +18,5 @@ ENV HOME=/tmp GRADIO_ANALYTICS_ENABLED=False PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 7860
 HEALTHCHECK --start-period=2m --timeout=10s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/health')"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/gradio_api/health')"]
 CMD ["python", "app.py", "--host", "0.0.0.0", "--port", "7860", "--data", "/data"]
