@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 from proxy import PREFIX, nginx
 from server import shipped
-from visitor import next_value, open_again, ready
+from visitor import idle, next_value, open_again, ready
 
 STAGE = "#ddpm-scrubber"
 # Script of a browser that keeps nothing for a frame of another site, and has no clipboard for it.
@@ -45,12 +45,12 @@ def test_a_visitor_never_leaves_the_sub_path(page: Page, below: str, address: st
     page.locator("#ddpm-sample").click()
     next_value(page, before, STAGE)
     expect(page).to_have_url(re.compile(f"^{below}ddpm.*seed="))
-    page.locator("#ddpm-scrubber").wait_for()
     page.get_by_text("Export", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Pictures (PNG)").click()
     open_again(page, download.value, tmp_path)
     ready(page, STAGE)
+    idle(page)
     page.get_by_role("link", name="Start", exact=True).click()
     page.locator("#take-tour").click()
     page.get_by_role("button", name="Next").click()
@@ -71,13 +71,11 @@ def test_each_visitor_stays_at_one_replica(below: str) -> None:
     assert len({first, again, other}) == 3
 
 
-def test_the_page_works_in_a_frame_where_the_browser_keeps_nothing(page: Page, address: str) -> None:
-    def embed(route: Route) -> None:
-        route.fulfill(content_type="text/html", body=f'<iframe src="{address}ddpm" width=1200 height=800></iframe>')
-
-    page.route("http://elsewhere.test/", embed)
+def test_the_page_works_in_a_frame_where_the_browser_keeps_nothing(page: Page, address: str, tmp_path: Path) -> None:
+    site = tmp_path / "site.html"
+    site.write_text(f'<iframe src="{address}ddpm" width=1200 height=800></iframe>')
     page.add_init_script(FORGETFUL)
-    page.goto("http://elsewhere.test/")
+    page.goto(site.as_uri())
     frame = page.frame_locator("iframe")
     stage = frame.locator(f"{STAGE} [data-ready]")
     stage.wait_for(state="attached")
