@@ -16,6 +16,7 @@ STAGE = "#ddpm-scrubber"
 FORGETFUL = """if (window !== top) {
   for (const name of ['localStorage', 'sessionStorage'])
     Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+  Object.defineProperty(navigator, 'clipboard', {value: undefined});
 }"""
 
 
