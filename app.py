@@ -46,8 +46,7 @@ except ImportError:  # only on Hugging Face Spaces
     spaces = None
 
 MAX_CLOSED = 4  # visitors who left whose runs are kept, since a page that lost its connection may come back
-# The icon's address is relative, since the app may stand below a sub-path.
-HEAD = f"<link rel=icon href=favicon.ico><script>(() => {{\n{component.bundle(WEB / 'page.js')}\n}})();</script>"
+HEAD = f"<script>(() => {{\n{component.bundle(WEB / 'page.js')}\n}})();</script>"
 CSS = WEB / "page.css"
 
 
