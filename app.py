@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,11 @@ if bad_ports := [name for name in os.environ if name.startswith("GRADIO_") and n
     # Gradio would fail with a traceback when it is imported.
     sys.exit(f"{bad_ports[0]} must be a whole number, not {os.environ[bad_ports[0]]!r}")
 
+try:
+    tempfile.gettempdir()  # as Gradio does when it is imported
+except FileNotFoundError:
+    sys.exit("no folder for temporary files can be written: let TMPDIR name one that can")
+
 # Threads that spin for milliseconds between two operations would keep a browser on the same machine from drawing the
 # previews of a run. OpenMP reads this variable when torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -31,7 +37,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from playground.api import find_endpoints
-from playground.runtime import checkpoint, inference, validation
+from playground.runtime import checkpoint, files, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
@@ -157,13 +163,17 @@ def call_glibc(function: str, *arguments: int) -> None:
 
 
 def check_options(options: Options) -> None:
-    """Check the options before the slow start, or raise UserError: a folder cannot be read, or the address not listened
-    on."""
+    """Check the options before the slow start, or raise UserError: a folder cannot be read or written, or the address
+    not listened on."""
     validation.check_folder("--weights", options.weights)
     if options.mcp and find_spec("mcp") is None:
         raise UserError("--mcp needs the package mcp: pip install 'mcp>=1.21,<2'")
     if os.path.lexists(options.data):
         validation.check_folder("--data", options.data)
+    try:
+        files.check_writable(gr.utils.get_upload_folder())
+    except UserError as error:
+        raise UserError(f"{error}; let GRADIO_TEMP_DIR name a folder that can") from None
     port = 0 if options.port is None else validation.check_integer("--port", options.port, 1, 65535)
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:

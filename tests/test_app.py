@@ -89,6 +89,24 @@ def test_bad_options_are_rejected(options: dict[str, object], sentence: str) -> 
         app.check_options(app.Options(**options))  # type: ignore[arg-type]
 
 
+def test_a_folder_for_uploads_that_cannot_be_written_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "gradio"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
+    sentence = f"{folder} cannot be written: Not a directory; let GRADIO_TEMP_DIR name a folder that can"
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}$"):
+        app.check_options(app.Options())
+
+
+def test_where_no_temporary_file_can_be_written_the_app_ends_in_one_sentence() -> None:
+    code = f"import runpy, tempfile; tempfile._candidate_tempdir_list = lambda: []; runpy.run_path({str(APP)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    sentence = "no folder for temporary files can be written: let TMPDIR name one that can\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
 @pytest.mark.parametrize("option", ["weights", "data"])
 def test_an_unreadable_folder_is_rejected(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may read everything

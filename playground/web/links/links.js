@@ -1,6 +1,7 @@
 // Button that copies the link of the view. `props.value` comes from value() of links/__init__.py.
 // Triggers `select` when it is first visible with a value.
 
+import {make} from '../dom.js';
 import {keep} from '../storage.js';
 
 const button = element.querySelector('button'); // its data-settings are read by scrubber.js
@@ -36,6 +37,17 @@ function updateAddress() {
   wasVisible = true;
 }
 
+// Copies a text where the browser has no clipboard for the page: at an address without https, or in a frame of another site.
+function copySelection(text) {
+  const area = make('textarea', {value: text, style: 'position: fixed'});
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand('copy');
+  area.remove();
+  button.focus();
+  return isCopied;
+}
+
 // Copies the link of what is on show, or shows it where the browser does not allow that.
 async function copy() {
   const stage = element.closest('.stage');
@@ -43,12 +55,9 @@ async function copy() {
   const isStale = stage?.querySelector('[data-stale]');
   if (!props.value?.link) return showText('A link cannot hold a drawing or an upload');
   const link = `${location.origin}${location.pathname}?${new URLSearchParams(props.value.link)}`;
-  try {
-    await navigator.clipboard.writeText(link);
-    showText(isStale ? 'Copied, without the changed settings' : props.value.copied);
-  } catch {
-    window.prompt('Copy this link:', link);
-  }
+  const isCopied = await navigator.clipboard?.writeText(link).then(() => true, () => false) || copySelection(link);
+  if (!isCopied) return window.prompt('Copy this link:', link);
+  showText(isStale ? 'Copied, without the changed settings' : props.value.copied);
 }
 
 button.addEventListener('click', copy);

@@ -1,0 +1,90 @@
+"""The page below a sub-path behind nginx, and in a frame of another site."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+from proxy import PREFIX, nginx
+from server import shipped
+from visitor import idle, next_value, open_again, ready
+
+STAGE = "#ddpm-scrubber"
+# Script of a browser that keeps nothing for a frame of another site, and has no clipboard for it.
+FORGETFUL = """if (window !== top) {
+  for (const name of ['localStorage', 'sessionStorage'])
+    Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+  Object.defineProperty(navigator, 'clipboard', {value: undefined});
+}"""
+
+
+@pytest.fixture(scope="module")
+def below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the page below a sub-path."""
+    folder = tmp_path_factory.mktemp("below")
+    with shipped(folder, GRADIO_ROOT_PATH=PREFIX) as server, nginx(folder, server.address) as address:
+        yield address
+
+
+def test_a_visitor_never_leaves_the_sub_path(page: Page, below: str, address: str, tmp_path: Path) -> None:
+    outside: list[str] = []
+
+    def note(url: str) -> None:
+        if not url.startswith((below.rstrip("/"), "data:", "blob:")):
+            outside.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    page.goto(below.rstrip("/"))
+    page.wait_for_function("[...document.querySelectorAll('.families img')].every((film) => film.naturalWidth > 100)")
+    page.get_by_role("link", name="A lower bound, the ELBO").click()
+    expect(page).to_have_url(f"{below}vae?view=elbo")
+    expect(page.get_by_role("tab", name="ELBO")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("link", name="DDPM / DDIM", exact=True).click()
+    before = ready(page, STAGE)
+    page.locator("#ddpm-sample").click()
+    next_value(page, before, STAGE)
+    expect(page).to_have_url(re.compile(f"^{below}ddpm.*seed="))
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Pictures (PNG)").click()
+    open_again(page, download.value, tmp_path)
+    ready(page, STAGE)
+    idle(page)
+    page.get_by_role("link", name="Start", exact=True).click()
+    page.locator("#take-tour").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page).to_have_url(re.compile(f"^{below}.*tour=2"))
+    assert not outside
+
+
+def test_answers_are_passed_on_one_by_one(below: str) -> None:
+    with httpx.stream("GET", f"{below}gradio_api/heartbeat/visitor", timeout=120) as stream:
+        assert len(next(stream.iter_raw())) < 1000  # nginx buffers 4,000 bytes or more
+
+
+def test_each_visitor_stays_at_one_replica(below: str) -> None:
+    first, again, other = (
+        httpx.get(below, headers=headers).cookies["playground"] for headers in ({}, {"Cookie": "playground=abc"}, {})
+    )
+    assert again == "abc"
+    assert len({first, again, other}) == 3
+
+
+def test_the_page_works_in_a_frame_where_the_browser_keeps_nothing(page: Page, address: str, tmp_path: Path) -> None:
+    site = tmp_path / "site.html"
+    site.write_text(f'<iframe src="{address}ddpm" width=1200 height=800></iframe>')
+    page.add_init_script(FORGETFUL)
+    page.goto(site.as_uri())
+    frame = page.frame_locator("iframe")
+    stage = frame.locator(f"{STAGE} [data-ready]")
+    stage.wait_for(state="attached")
+    frame.get_by_role("button", name="Close").click()  # of the guide: the frame does not know the visitor
+    before = stage.get_attribute("data-ready")
+    frame.locator("#ddpm-sample").click()
+    expect(stage).not_to_have_attribute("data-ready", before or "")
+    frame.get_by_role("button", name="Copy link").locator("visible=true").click()
+    expect(frame.get_by_role("button", name="Copied")).to_be_visible()
+    frame.get_by_role("link", name="VAE", exact=True).click()
+    frame.locator("#vae-traverse [data-ready]").wait_for(state="attached")
