@@ -33,6 +33,7 @@ from playground.tabs import discover
 from playground.web import component, controls, glossary, header, plots
 from playground.web.component import WEB
 from playground.web.controls import error_sentence
+from playground.web.page import Page
 
 try:
     import spaces
@@ -80,7 +81,7 @@ if spaces:
 
 def build_page(paths: Paths) -> gr.Blocks:
     """Build the app, with a page for each package in playground/tabs; the first is at the root."""
-    page = gr.Blocks(title=header.TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
+    page = Page(title=header.TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
     report = partial(report_unreadable_checkpoints, paths.weights)
     tabs = discover()
     titles = {name: tab.title for name, tab in tabs.items()}
@@ -125,6 +126,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size="20mb",
         show_error=False,
         run_history=False,
+        max_threads=2 * controls.MAX_RUNS,  # a run that waits for its turn holds one
         state_session_capacity=64,  # a session may hold 110 MB of frames
         footer_links=["api", "gradio"],
         **options,  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ class Options:
 
     Attributes:
         weights, data: folders for `app.py`.
-        url: address of an app that runs already, on this machine or another; its memory is not measured.
+        url: address of an app that runs already; its memory and its CPU are measured if its process is given as `pid`.
         seconds: duration of the test.
         samplers: visitors who sample digits.
         draggers: visitors who drag a slider.
@@ -49,6 +49,7 @@ class Options:
     weights: Path = checkpoint.WEIGHTS
     data: Path = Path("data")
     url: str = ""
+    pid: int | None = None
     seconds: float = 120.0
     samplers: int = 24
     draggers: int = 6
@@ -252,7 +253,9 @@ def main(options: Options) -> None:
     with nullcontext() if options.url else run_app(options.weights, options.data) as server:
         if server:
             httpx.get(f"{server.url}ddpm", timeout=TIMEOUT).raise_for_status()
-        results = asyncio.run(measure(server.url if server else options.url, server and server.pid, options))
+        results = asyncio.run(
+            measure(server.url if server else options.url, server.pid if server else options.pid, options)
+        )
     print(*table(results), *sorted(set(results.errors))[:5], sep="\n")
     if options.json:
         options.json.write_text(json.dumps(asdict(results)) + "\n")

@@ -138,5 +138,5 @@ class CostView(View):
         private: EventSettings = {"queue": False, **controls.HIDDEN, **controls.PRIVATE}
         page.load(self.on_load, None, [self.model, self.link, self.table], **private)
         self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **private)
-        self.go.click(self.measure, self.model, self.table, concurrency_id="model", concurrency_limit=1,
+        self.go.click(self.measure, self.model, self.table, concurrency_id="measure", concurrency_limit=1,
                       trigger_mode="once", **controls.SLOW)  # fmt: skip

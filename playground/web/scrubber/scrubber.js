@@ -104,7 +104,8 @@ async function load() {
   loading.lastId = props.value.id;
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
-  if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (value.waiting) return isLive() && (caption.value = value.waiting);
   if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
   if (value.words && !value.strips) return showWords(value.words);
   const generation = ++loading.generation;
