@@ -26,7 +26,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 import gradio as gr
 import tyro
 
-from playground.runtime import checkpoint, inference, validation
+from playground.runtime import checkpoint, inference, kept, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
@@ -56,6 +56,7 @@ class Options:
     share: bool = False  # create a public link through Gradio's servers, valid for 72 hours.
     weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
+    memory: int = kept.DEFAULT_BUDGET  # MB to use for runs beside what the app uses idle; the oldest ones go first.
 
 
 # Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).
@@ -148,6 +149,7 @@ def check_options(options: Options) -> None:
     """Check the options before the slow start, or raise UserError: a folder cannot be read, or the address not listened
     on."""
     validation.check_folder("--weights", options.weights)
+    validation.check_integer("--memory", options.memory, 100, 1_000_000)
     if os.path.lexists(options.data):
         validation.check_folder("--data", options.data)
     port = 0 if options.port is None else validation.check_integer("--port", options.port, 1, 65535)
@@ -168,6 +170,7 @@ def serve(options: Options) -> None:
     names = [path.stem for path in checkpoint.find(options.weights)]
     print(f"Checkpoints in {options.weights}: {', '.join(names) or 'none'}")
     share_arenas()
+    kept.set_budget(options.memory)
     inference.reserve_cores_for_worker()
     page = build_page(Paths(options.weights, options.data))
     signal.signal(signal.SIGINT, signal.default_int_handler)

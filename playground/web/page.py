@@ -4,6 +4,7 @@ For a class on two cores that work is a third of the load: a visitor's session t
 each output that an event leaves as it is gets a new component, and each event a table of statistics.
 """
 
+import math
 from copy import copy
 from typing import Any
 
@@ -12,15 +13,30 @@ from gradio import state_holder
 from gradio.block_function import BlockFunction
 from gradio.components import _Keywords
 
+from playground.runtime import kept
+
 UNCHANGED = gr.skip()
 
 
 class Session(state_holder.SessionState):
-    """Session of a visitor without its copy of the whole configuration, which only deep links of Gradio's own read."""
+    """Session of a visitor without its copy of the whole configuration, which only deep links of Gradio's own read.
+
+    Runs are the states that do not live for ever. They are kept while there is room, and are None afterwards.
+    """
 
     def __init__(self, page: gr.Blocks):
         super().__init__(_Unconfigured(page))  # type: ignore[arg-type]
         self.blocks_config.config_for_block = lambda *_: {}  # type: ignore[method-assign, assignment, misc]
+
+    def __getitem__(self, key: int) -> Any:
+        value = super().__getitem__(key)
+        return value.get() if isinstance(value, kept.Kept) else value
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        block = self.blocks_config.blocks.get(key)
+        if isinstance(block, gr.State) and math.isfinite(block.time_to_live) and value is not None:
+            value = kept.store.keep(value)
+        super().__setitem__(key, value)
 
 
 class _Unconfigured:

@@ -21,6 +21,7 @@ from playground.web.controls import (
     error_sentence,
     gradio_error,
 )
+from playground.web.repeats import remember
 from playground.web.scrubber import Strip
 from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
 
@@ -172,15 +173,15 @@ def lay_out(
 
 
 def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | Outputs]]], Sample]:
-    """Let a generator yield the stage's value alone while its run is under way, and show its errors on the stage; when
-    the run is over, it yields the other outputs too."""
+    """Let a view's generator yield the stage's value alone while its run is under way, and show its errors on the
+    stage; when the run is over, it yields the other outputs too. A run that was made before comes from memory."""
     unchanged = [gr.skip()] * n_others
 
     def decorate(function: Callable[..., Iterator[Value | Outputs]]) -> Sample:
         @functools.wraps(function)
         def run(*values: object) -> Iterator[Outputs]:
             try:
-                for value in function(*values):
+                for value in remember(function)(*values):
                     yield [value, *unchanged] if isinstance(value, dict) else value
             except Exception as error:
                 yield [component.message(error_sentence(error)), *unchanged]
