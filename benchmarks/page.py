@@ -27,8 +27,9 @@ TIMEOUT = 120_000  # milliseconds
 BUTTON = "#ddpm-sample"
 READY = "#ddpm-scrubber[data-ready], #ddpm-scrubber [data-ready]"
 
-# Click the button; return the milliseconds until the first preview is visible, and until the finished run is.
-SAMPLE = """(button) => new Promise((resolve) => {
+# Begin a run with a new seed, since one that was made before comes from memory; return the milliseconds until the first
+# preview is visible, and until the finished run is.
+SAMPLE = """() => new Promise((resolve) => {
   const root = document.querySelector('#ddpm-scrubber'), times = {};
   let start;
   const record = (name) => {   // a frame is painted after its callbacks, and the message is handled after that
@@ -51,7 +52,7 @@ SAMPLE = """(button) => new Promise((resolve) => {
   });
   observer.observe(root, {subtree: true, attributes: true, attributeFilter: ['data-preview', 'data-ready']});
   start = performance.now();
-  document.querySelector(button).click();
+  [...document.querySelectorAll('button')].find((b) => b.offsetParent && b.innerText === 'New seed').click();
 })"""
 
 # Show all frames of the run, one in each animation frame; return their number.
@@ -178,7 +179,7 @@ def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[f
     settings = {f"n={DIGITS}", f"steps={STEPS}"}
     with open_page(browser, f"{url}ddpm?{'&'.join(settings)}") as page:
         page.wait_for_selector(READY)
-        times = np.array([page.evaluate(SAMPLE, BUTTON) for _ in range(clicks)]) / 1000
+        times = np.array([page.evaluate(SAMPLE) for _ in range(clicks)]) / 1000
         if not settings <= set(urlsplit(page.url).query.split("&")):  # the address holds the settings of the run
             raise SystemExit(f"the page sampled something else: {page.url}")
     return times[:, 0].tolist(), times[:, 1].tolist()
