@@ -37,13 +37,14 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from playground.api import find_endpoints
-from playground.runtime import checkpoint, files, inference, validation
+from playground.runtime import checkpoint, files, inference, kept, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
 from playground.web import api, component, controls, download, glossary, header, plots
 from playground.web.component import WEB
 from playground.web.controls import error_sentence
+from playground.web.page import Page
 
 try:
     import spaces
@@ -68,6 +69,7 @@ class Options:
     # also offer the API to language models as tools, by the Model Context Protocol; needs the package mcp.
     mcp: bool = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
+    memory: int = kept.DEFAULT_BUDGET  # MB to use for runs beside what the app uses idle; the oldest ones go first.
 
 
 # Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).
@@ -93,7 +95,7 @@ if spaces:
 
 def build_page(paths: Paths) -> gr.Blocks:
     """Build the app, with a page for each package in playground/tabs; the first is at the root."""
-    page = gr.Blocks(title=header.TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
+    page = Page(title=header.TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
     report = partial(report_unreadable_checkpoints, paths.weights)
     tabs = discover()
     titles = {name: tab.title for name, tab in tabs.items()}
@@ -144,6 +146,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         max_file_size="20mb",
         show_error=False,
         run_history=False,
+        max_threads=2 * controls.MAX_RUNS,  # a run that waits for its turn holds one
         state_session_capacity=64,  # a session may hold 110 MB of frames
         footer_links=["api", "gradio"],
         app_kwargs=api.server_options(page, Route(f"/{next(iter(discover()))}", redirect_to_root)),
@@ -168,6 +171,7 @@ def check_options(options: Options) -> None:
     validation.check_folder("--weights", options.weights)
     if options.mcp and find_spec("mcp") is None:
         raise UserError("--mcp needs the package mcp: pip install 'mcp>=1.21,<2'")
+    validation.check_integer("--memory", options.memory, 100, 1_000_000)
     if os.path.lexists(options.data):
         validation.check_folder("--data", options.data)
     try:
@@ -192,6 +196,7 @@ def serve(options: Options) -> None:
     names = [path.stem for path in checkpoint.find(options.weights)]
     print(f"Checkpoints in {options.weights}: {', '.join(names) or 'none'}")
     share_arenas()
+    kept.set_budget(options.memory)
     inference.reserve_cores_for_worker()
     page = build_page(Paths(options.weights, options.data))
     for end in (signal.SIGINT, signal.SIGTERM):

@@ -6,9 +6,6 @@ from an event to the animation frame that shows its effect, so that driving the 
 
 import json
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,18 +18,18 @@ import numpy as np
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.serving import run_app
 from playground.runtime import checkpoint
 
-ROOT = Path(__file__).parents[1]
-LAUNCH = "import app, time; print('imported', time.time(), flush=True); app.main()"  # python app.py with a time stamp
 CHROMIUM = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DIGITS, STEPS = 16, 20
 TIMEOUT = 120_000  # milliseconds
 BUTTON = "#ddpm-sample"
 READY = "#ddpm-scrubber[data-ready], #ddpm-scrubber [data-ready]"
 
-# Click the button; return the milliseconds until the first preview is visible, and until the finished run is.
-SAMPLE = """(button) => new Promise((resolve) => {
+# Begin a run with a new seed, since one that was made before comes from memory; return the milliseconds until the first
+# preview is visible, and until the finished run is.
+SAMPLE = """() => new Promise((resolve) => {
   const root = document.querySelector('#ddpm-scrubber'), times = {};
   let start;
   const record = (name) => {   // a frame is painted after its callbacks, and the message is handled after that
@@ -55,7 +52,7 @@ SAMPLE = """(button) => new Promise((resolve) => {
   });
   observer.observe(root, {subtree: true, attributes: true, attributeFilter: ['data-preview', 'data-ready']});
   start = performance.now();
-  document.querySelector(button).click();
+  [...document.querySelectorAll('button')].find((b) => b.offsetParent && b.innerText === 'New seed').click();
 })"""
 
 # Show all frames of the run, one in each animation frame; return their number.
@@ -157,36 +154,6 @@ class Row(NamedTuple):
         return f"| {self.name} | {self.median:.3g} [{p90:.3g}] {self.unit} | {bar} | {result} |"
 
 
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
-@contextmanager
-def run_app(options: Options) -> Iterator[tuple[str, float]]:
-    """Run the app; yield its address and the time at which its imports were done."""
-    port = _free_port()
-    folders = ["--weights", str(options.weights.resolve()), "--data", str(options.data.resolve())]
-    command = [sys.executable, "-c", LAUNCH, "--port", str(port), *folders]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
-        try:
-            assert app.stdout is not None
-            stamp = app.stdout.readline()  # empty if the process ended early
-            while not _accepts_connections(port):
-                if app.poll() is not None:
-                    raise SystemExit("the app ended before it served the page")
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{port}/", float(stamp.split()[1])
-        finally:
-            app.terminate()
-
-
-def _accepts_connections(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def open_page(browser: Browser, url: str) -> Iterator[Page]:
     """Open a page in a new context, where nothing is cached."""
@@ -200,11 +167,11 @@ def open_page(browser: Browser, url: str) -> Iterator[Page]:
 
 def start(browser: Browser, options: Options) -> tuple[float, float]:
     """Measure the seconds from the imports to a clickable Sample button, and to the first run in the scrubber."""
-    with run_app(options) as (url, imported), open_page(browser, f"{url}ddpm") as page:
+    with run_app(options.weights, options.data) as server, open_page(browser, f"{server.url}ddpm") as page:
         page.wait_for_selector(f"{BUTTON}:enabled")
-        clickable = time.time() - imported
+        clickable = time.time() - server.imported
         page.wait_for_selector(READY)
-        return clickable, time.time() - imported
+        return clickable, time.time() - server.imported
 
 
 def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[float]]:
@@ -212,7 +179,7 @@ def sample(browser: Browser, url: str, clicks: int) -> tuple[list[float], list[f
     settings = {f"n={DIGITS}", f"steps={STEPS}"}
     with open_page(browser, f"{url}ddpm?{'&'.join(settings)}") as page:
         page.wait_for_selector(READY)
-        times = np.array([page.evaluate(SAMPLE, BUTTON) for _ in range(clicks)]) / 1000
+        times = np.array([page.evaluate(SAMPLE) for _ in range(clicks)]) / 1000
         if not settings <= set(urlsplit(page.url).query.split("&")):  # the address holds the settings of the run
             raise SystemExit(f"the page sampled something else: {page.url}")
     return times[:, 0].tolist(), times[:, 1].tolist()
@@ -266,7 +233,7 @@ def measure(browser: Browser, options: Options) -> Iterator[Row]:
     yield Row("libraries imported to Sample can be pressed", [clickable for clickable, _ in starts], "s")
     yield Row("libraries imported to page usable: the first run can be scrubbed", [usable for _, usable in starts],
               "s", 3.0)  # fmt: skip
-    with run_app(options) as (url, _):
+    with run_app(options.weights, options.data) as (url, *_):
         preview, end = sample(browser, url, options.clicks)
         yield Row("click to first preview", preview, "s", 0.5)
         yield Row(f"click to finished, {DIGITS} digits in {STEPS} steps", end, "s", 1.0)

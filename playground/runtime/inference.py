@@ -12,6 +12,8 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
+from playground.runtime import cores
+from playground.runtime.turns import Place, Turns
 from playground.runtime.validation import UserError
 
 Item = TypeVar("Item")
@@ -19,30 +21,56 @@ Params = ParamSpec("Params")
 
 SMALL_BATCH = 4  # smaller batches are slower with bfloat16 or a second core (measured on two cores)
 _openmp = ThreadpoolController().select(user_api="openmp")  # limits the calling thread alone, unlike torch
-_worker = ThreadPoolExecutor(1, "compute")
-_n_cores = torch.get_num_threads()  # the number of cores, or OMP_NUM_THREADS
+_n_cores = min(torch.get_num_threads(), cores.count_cores())  # torch's number is the machine's, or OMP_NUM_THREADS
+_workers = [ThreadPoolExecutor(1, f"compute-{core}") for core in range(_n_cores)]
+_turns = Turns(_n_cores)
 
 
 def reserve_cores_for_worker() -> None:
-    """Limit all threads of this process but the worker of `in_worker_thread` to one core.
+    """Limit all threads of this process but the first worker of `in_turns` to one core.
 
     If a second thread used several cores, OpenMP would count more threads than cores and let them sleep instead of
     spin between two operations, and a step of a sampler would take twice as long.
     """
-    _worker.submit(torch.get_num_threads).result()  # a thread's first call resets its number to the global one
-    _worker.submit(torch.set_num_threads, _n_cores).result()
+    _workers[0].submit(torch.get_num_threads).result()  # a thread's first call resets its number to the global one
+    _workers[0].submit(torch.set_num_threads, _n_cores).result()
     torch.set_num_threads(1)  # for this thread and all that start later
 
 
-def in_worker_thread(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items of a generator, computing each in the worker thread, which serves other callers in between."""
-    while (item := compute(next, items, None)) is not None:
+def in_turns(items: Iterator[Item], steps: int, patience: float | None = None) -> Iterator[Item | Place]:
+    """Yield the items of a generator, a step each, computed in turn with the other runs of this process, and the run's
+    place after each so many seconds of waiting.
+
+    A run that is alone computes on all cores. As soon as there are others, each computes on one core: that takes less
+    of the processor, since no core waits for another between two operations, and less still on a busy machine.
+    """
+    with _turns.begin(steps) as run:
+        while True:
+            while not run.wait(patience):
+                yield _turns.place(run)
+            item = run.take_step(lambda core, alone: _workers[core].submit(_next, items, alone and core == 0).result())
+            if item is None:
+                return
+            yield item
+
+
+def in_worker_thread(items: Iterator[Item], steps: int = 1) -> Iterator[Item]:
+    """Yield the items of a generator of so many, computed in turn with the other runs of this process."""
+    for item in in_turns(items, steps):
+        assert not isinstance(item, Place)  # it waits without a word
         yield item
 
 
+def _next(items: Iterator[Item], all_cores: bool) -> Item | None:
+    """Return the next item of a generator, None at its end, computed on one core or on all."""
+    with contextlib.nullcontext() if all_cores else _openmp.limit(limits=1):
+        return next(items, None)
+
+
 def compute(function: Callable[Params, Item], *args: Params.args, **kwargs: Params.kwargs) -> Item:
-    """Return the value of a function, which the worker thread of `in_worker_thread` computes."""
-    return _worker.submit(function, *args, **kwargs).result()
+    """Return the value of a function, computed in turn with the runs of this process."""
+    (value,) = in_worker_thread(function(*args, **kwargs) for _ in range(1))
+    return value
 
 
 def check_device(name: str) -> torch.device:

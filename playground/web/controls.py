@@ -24,7 +24,8 @@ PRIVATE: EventSettings = {"api_visibility": "private"}  # no part of the API
 # every component that ever showed progress.
 HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": []}
 LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
-MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": 1, "trigger_mode": "once"}  # a run
+MAX_RUNS = 64  # that are under way or wait for their turn, see `playground.runtime.turns`; more wait in Gradio's queue
+MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
 SLOW: EventSettings = {"show_progress": "minimal", **PRIVATE}  # takes a second or so after a press
 
 

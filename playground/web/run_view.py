@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 import gradio as gr
 
 from playground.runtime import inference
+from playground.runtime.turns import Place
 from playground.runtime.validation import UserError
 from playground.web import component, controls, explanation, export, links, scrubber
 from playground.web.component import Value
@@ -20,10 +21,12 @@ from playground.web.controls import (
     error_sentence,
     gradio_error,
 )
+from playground.web.repeats import remember
 from playground.web.scrubber import Strip
 from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
 
 PAUSE = 0.4  # seconds between previews
+PATIENCE = 2.0  # seconds of waiting for the other runs after which the page shows the run's place, and again
 Item = TypeVar("Item")
 Sample = Callable[..., Iterator[Outputs]]  # yields its run once, and then values of a view's outputs
 
@@ -170,15 +173,15 @@ def lay_out(
 
 
 def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | Outputs]]], Sample]:
-    """Let a generator yield the stage's value alone while its run is under way, and show its errors on the stage; when
-    the run is over, it yields the other outputs too."""
+    """Let a view's generator yield the stage's value alone while its run is under way, and show its errors on the
+    stage; when the run is over, it yields the other outputs too. A run that was made before comes from memory."""
     unchanged = [gr.skip()] * n_others
 
     def decorate(function: Callable[..., Iterator[Value | Outputs]]) -> Sample:
         @functools.wraps(function)
         def run(*values: object) -> Iterator[Outputs]:
             try:
-                for value in function(*values):
+                for value in remember(function)(*values):
                     yield [value, *unchanged] if isinstance(value, dict) else value
             except Exception as error:
                 yield [component.message(error_sentence(error)), *unchanged]
@@ -204,10 +207,15 @@ def stream_run(
     run = Unfinished(finish, steps)
     yield run
     start = last_preview = first_step = estimate_time = time.monotonic()
-    for step, frame in enumerate(inference.in_worker_thread(frames)):
+    step = -1
+    for item in inference.in_turns(frames, steps + 1, PATIENCE):
+        if isinstance(item, Place):
+            yield gr.skip() if run.is_stopped else scrubber.pack_place(describe_place(item), start)
+            continue
+        step += 1
         with run.lock:
             if not run.is_stopped:
-                keep(frame)
+                keep(item)
                 run.step = step
         if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next run might be cancelled instead
             yield gr.skip()
@@ -217,9 +225,15 @@ def stream_run(
             first_step, estimate_time = now, now + 0.5  # the first step takes longer, and one alone tells little
         seconds_left = (now - first_step) / max(step - 1, 1) * (steps - step)
         if step == 1 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
-            strips = make_strips(frame)
+            strips = make_strips(item)
             last_preview = time.monotonic()
             caption = f"step {step} of {steps}" + (f" · about {seconds_left:.0f} s left" if now > estimate_time else "")
             yield scrubber.pack_preview(strips, step, steps + 1, caption, start)
     if not run.is_stopped:
         yield finish()
+
+
+def describe_place(place: Place) -> str:
+    """Return a sentence about the place of a run that waits."""
+    runs = "no run" if place.ahead == 0 else f"{place.ahead} run{'s' if place.ahead > 1 else ''}"
+    return f"Waiting for the model: {runs} before this one · about {max(place.seconds_left, 1):.0f} s left"

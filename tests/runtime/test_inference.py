@@ -43,6 +43,10 @@ with inference.fast_mode(torch.zeros(1)):
     pass
 threads += inference.in_worker_thread(torch.get_num_threads() for _ in range(1))
 assert threads == [cores, cores, 1, 1, cores], threads
+first, second = (inference.in_turns(iter(torch.get_num_threads, None), 9) for _ in range(2))
+assert [next(first), next(second), next(first)] == [cores, 1, 1], "a run is alone, or shares the cores"
+second.close()
+assert next(first) == cores, "the other run has ended"
 """
 
 

@@ -85,7 +85,7 @@ def render(params: ViewParams, cells: Cells, note: str) -> str:
 def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[str]:
     """Fill a table; yield its HTML after every picture."""
     start, total = time.monotonic(), len(WEIGHTS) * len(params.columns())
-    for i, j, image in inference.in_worker_thread(sample_cells(model, params)):
+    for i, j, image in inference.in_worker_thread(sample_cells(model, params), total):
         cells[i, j] = image
         seconds_left = (time.monotonic() - start) / len(cells) * (total - len(cells))
         yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")

@@ -1,6 +1,9 @@
 """Invisible component through which a function gives the browser a file to save."""
 
+import shutil
 import tempfile
+import threading
+from collections import deque
 from pathlib import Path
 
 import gradio as gr
@@ -10,6 +13,33 @@ from playground.runtime import files
 from playground.web import component
 from playground.web.component import Value
 
+MAX_BYTES = 1_000_000_000  # of all files together; the browser has long since loaded those that are deleted
+
+
+class TemporaryFiles:
+    """Files of at most so many bytes together, each in a folder of its own: the oldest are deleted."""
+
+    def __init__(self, max_bytes: int):
+        self._max_bytes, self._bytes, self._lock = max_bytes, 0, threading.Lock()
+        self._unmeasured: list[Path] = []  # they may still be written
+        self._files: deque[tuple[Path, int]] = deque()  # with their sizes, the oldest first
+
+    def add(self, path: Path) -> None:
+        """Add the path of a file that is to be written; delete old files in its favour."""
+        with self._lock:
+            written = [path for path in self._unmeasured if path.exists()]
+            self._unmeasured = [*(path for path in self._unmeasured if path not in written), path]
+            for file in written:
+                self._files.append((file, file.stat().st_size))
+                self._bytes += self._files[-1][1]
+            while self._bytes > self._max_bytes:
+                file, size = self._files.popleft()
+                self._bytes -= size
+                shutil.rmtree(file.parent, ignore_errors=True)
+
+
+_files = TemporaryFiles(MAX_BYTES)
+
 
 def build(elem_id: str) -> gr.HTML:
     """Build the component; the browser saves the file of each new value of `pack_file`."""
@@ -17,11 +47,14 @@ def build(elem_id: str) -> gr.HTML:
 
 
 def new_path(name: str) -> Path:
-    """Return the path for a new file of this name in the folder that Gradio serves and clears."""
+    """Return the path for a new file of this name in the folder that Gradio serves and clears after an hour; old ones
+    are deleted sooner if there are too many bytes of them."""
     folder = Path(gr.utils.get_upload_folder())
     with files.os_errors_to_user_error(name):
         folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder)) / name
+        path = Path(tempfile.mkdtemp(dir=folder)) / name
+    _files.add(path)
+    return path
 
 
 def pack_file(path: Path) -> Value:

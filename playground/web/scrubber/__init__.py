@@ -73,6 +73,11 @@ def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str,
             "caption": caption}  # fmt: skip
 
 
+def pack_place(caption: str, started: float) -> Value:
+    """Return the value of a run that waits for others, which `started` by `time.monotonic`: a caption."""
+    return {"id": uuid.uuid4().hex, "waiting": caption, "started": started}
+
+
 def mark_stopped() -> Value:
     """Return the value after Stop: previews on their way are dropped, and the run before is shown, unless these are
     fields of the value of what the stopped run has made."""

@@ -106,7 +106,8 @@ async function load() {
   loading.lastId = props.value.id;
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
-  if (value.live && value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (value.waiting) return isLive() && (caption.value = value.waiting);
   if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
   if (value.part) return showPart(value.part);
   const generation = ++loading.generation;

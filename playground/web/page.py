@@ -1,0 +1,77 @@
+"""Gradio's page, without the work that it does at every event for features that this app does not have.
+
+For a class on two cores that work is a third of the load: a visitor's session takes a quarter of a second to set up,
+each output that an event leaves as it is gets a new component, and each event a table of statistics.
+"""
+
+import math
+from copy import copy
+from typing import Any
+
+import gradio as gr
+from gradio import state_holder
+from gradio.block_function import BlockFunction
+from gradio.components import _Keywords
+
+from playground.runtime import kept
+
+UNCHANGED = gr.skip()
+
+
+class Session(state_holder.SessionState):
+    """Session of a visitor without its copy of the whole configuration, which only deep links of Gradio's own read.
+
+    Runs are the states that do not live for ever. They are kept while there is room, and are None afterwards.
+    """
+
+    def __init__(self, page: gr.Blocks):
+        super().__init__(_Unconfigured(page))  # type: ignore[arg-type]
+        self.blocks_config.config_for_block = lambda *_: {}  # type: ignore[method-assign, assignment, misc]
+
+    def __getitem__(self, key: int) -> Any:
+        value = super().__getitem__(key)
+        return value.get() if isinstance(value, kept.Kept) else value
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        block = self.blocks_config.blocks.get(key)
+        if isinstance(block, gr.State) and math.isfinite(block.time_to_live) and value is not None:
+            value = kept.store.keep(value)
+        super().__setitem__(key, value)
+
+
+class _Unconfigured:
+    """Page as a session sees it while it is set up: none of its components has a configuration to copy."""
+
+    def __init__(self, page: gr.Blocks):
+        self.default_config, self.blocks = page.default_config, ()
+
+
+class Page(gr.Blocks):
+    """Page whose events and sessions cost only what they need."""
+
+    def queue(self, *args: Any, **kwargs: Any) -> "Page":
+        """Set up the queue, without a table of its past events that is summed up anew at each."""
+        super().queue(*args, **kwargs)
+        self._queue.compute_analytics_summary = lambda _: {}  # type: ignore[method-assign]
+        return self
+
+    async def postprocess_data(
+        self, block_fn: BlockFunction, predictions: Any, state: state_holder.SessionState | None
+    ) -> list[Any]:
+        """Return the values of an event's outputs for the browser; one that stays as it is needs no new component."""
+        outputs = block_fn.outputs
+        if not isinstance(predictions, (list, tuple)) or len(predictions) != len(outputs) or len(outputs) < 2:
+            return await super().postprocess_data(block_fn, predictions, state)
+        unchanged = [
+            isinstance(value, dict) and value == UNCHANGED and not block.stateful
+            for value, block in zip(predictions, outputs, strict=True)
+        ]
+        values = [
+            _Keywords.FINISHED_ITERATING if skip else value  # for which Gradio does nothing
+            for value, skip in zip(predictions, unchanged, strict=True)
+        ]
+        data = await super().postprocess_data(block_fn, values, state)
+        return [copy(UNCHANGED) if skip else value for value, skip in zip(data, unchanged, strict=True)]
+
+
+state_holder.SessionState = Session  # type: ignore[misc]  # Gradio makes sessions of this name

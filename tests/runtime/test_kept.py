@@ -1,0 +1,51 @@
+"""What is kept stays within a budget, and what was not used for longest goes first."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from playground.runtime.kept import Store, count_bytes
+
+
+def array(megabytes: int) -> np.ndarray:
+    return np.zeros(megabytes * 1_000_000, np.uint8)
+
+
+def test_what_was_not_used_for_longest_makes_room() -> None:
+    store = Store(3_500_000)
+    first, second, third = (store.keep(array(1)) for _ in range(3))
+    assert first.get() is not None, "a use"
+    fourth = store.keep(array(1))
+    assert second.get() is None
+    assert [kept.get().nbytes for kept in (first, third, fourth)] == [1_000_000] * 3
+    assert 3_000_000 < store.size <= store.budget
+
+
+def test_what_nobody_can_ask_for_takes_no_room() -> None:
+    store = Store(3_500_000)
+    first, second = store.keep(array(1)), store.keep(array(2))
+    del second
+    assert store.size == first.size
+    third = store.keep(array(2))
+    assert first.get() is not None
+    assert third.get() is not None
+
+
+def test_a_smaller_budget_counts_at_once_but_the_newest_stays() -> None:
+    store = Store(10_000_000)
+    values = [store.keep(array(1)) for _ in range(3)]
+    store.budget = 10
+    assert [kept.get() is None for kept in values] == [True, True, False]
+    assert store.size == values[-1].size
+
+
+def test_all_that_a_value_holds_is_counted_once() -> None:
+    @dataclass
+    class Run:
+        strips: list[np.ndarray]
+        z: torch.Tensor
+
+    images = array(1)
+    size = count_bytes((Run([images, images, images[:500_000]], torch.zeros(1000, 250)), {"text": "x" * 1000}))
+    assert 2_500_000 < size < 2_510_000, "the array once, its part as if it were of its own, the tensor, and a little"

@@ -1,0 +1,64 @@
+"""The page does no work that nobody needs, and otherwise what Gradio's does."""
+
+import asyncio
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio.state_holder import StateHolder
+
+from playground.runtime import kept
+from playground.runtime.validation import UserError
+from playground.web import controls
+from playground.web.page import Page
+
+
+@pytest.fixture
+def page() -> Page:
+    """A page with an event of three outputs."""
+    with Page(analytics_enabled=False) as page:
+        box, text, state = gr.Textbox("a", elem_id="box"), gr.Textbox("b"), gr.State(1, time_to_live=3600)
+        box.submit(lambda _: None, box, [box, text, state])
+    page.queue()
+    return page
+
+
+def answer(page: Page, holder: StateHolder, *values: object) -> list[object]:
+    """Return what the browser gets for the values of the outputs."""
+    (function,) = page.fns.values()
+    return asyncio.run(page.postprocess_data(function, list(values), holder["visitor"]))
+
+
+def test_an_output_that_stays_gets_no_new_component(page: Page) -> None:
+    holder = StateHolder()
+    holder.set_blocks(page)
+    box, text, state = next(iter(page.fns.values())).outputs
+    assert answer(page, holder, gr.skip(), "new", 2) == [gr.skip(), "new", None]
+    session = holder["visitor"]
+    assert session[box._id] is box, "no copy was made"
+    assert session[state._id] == 2
+    assert answer(page, holder, gr.update(label="B"), gr.skip(), gr.skip())[0]["label"] == "B"
+    assert session[box._id].label == "B", "an update is kept for the visitor"
+    assert session[state._id] == 2
+    assert session[text._id] is text
+
+
+def test_a_session_keeps_no_configuration(page: Page) -> None:
+    holder = StateHolder()
+    holder.set_blocks(page)
+    answer(page, holder, "x" * 100_000, "new", gr.skip())
+    assert "x" not in repr(holder["visitor"].config_values)
+    assert not any(holder["visitor"].config_values.values())
+
+
+def test_a_run_is_kept_while_there_is_room(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = StateHolder()
+    holder.set_blocks(page)
+    state = next(iter(page.fns.values())).outputs[2]
+    monkeypatch.setattr(kept, "store", kept.Store(150_000))
+    answer(page, holder, gr.skip(), gr.skip(), np.ones(100_000, np.uint8))
+    assert holder["visitor"][state._id].sum() == 100_000
+    holder["other"][state._id] = np.ones(100_000, np.uint8)
+    with pytest.raises(UserError, match="this run is no longer kept: sample again"):
+        controls.check_kept(holder["visitor"][state._id])
+    assert controls.check_kept(holder["other"][state._id]).sum() == 100_000
