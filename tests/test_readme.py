@@ -1,4 +1,4 @@
-"""The examples of the README for Python, run as they are written but for steps, pictures, and one network's size."""
+"""The examples of the README for Python, run as they are written but for the number of steps and pictures."""
 
 import os
 import re
@@ -14,8 +14,6 @@ import torch
 from PIL import Image
 
 import playground
-from playground.families import ddpm
-from playground.runtime import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -50,16 +48,10 @@ def test_a_checkpoint_is_loaded_sampled_walked_through_and_saved(tmp_path, monke
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
 def test_a_compiled_network_makes_the_same_pictures(tmp_path) -> None:
-    """A smaller network, of the same parts: the compiler works for a minute on the one that ships."""
-    network = ddpm.Model(ddpm.Config(width=16, blocks=1, emb_dim=32)).requires_grad_(False)
-    for parameter in network.parameters():
-        parameter.add_(0.05 * torch.randn_like(parameter))
-    checkpoint.save(tmp_path / "small.safetensors", network, {})
-    code = example("compile()").replace('"ddpm-digits"', '"small.safetensors"')
-    run_apart(code, tmp_path)
-    playground.load(tmp_path / "small.safetensors").sample(n=4, steps=2).save(tmp_path / "expected.png")
+    run_apart(example("compile()"), tmp_path)
+    pictures = playground.load("ddpm-digits").sample(n=4, steps=2)
+    pictures.save(tmp_path / "expected.png")
     compiled, expected = (np.asarray(Image.open(tmp_path / f"{name}.png"), float) for name in ("digits", "expected"))
-    assert expected.std() > 20, "they are pictures of something"
     assert np.abs(compiled - expected).mean() < 1
 
 
