@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from server import Server, shipped
+from server import LocalApp, Server, in_process, shipped
 from visitor import FAMILIAR, LIMIT
+
+from playground.runtime.paths import Paths
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "msedge")
 CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -42,6 +44,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def address(server: Server) -> str:
     return server.address
+
+
+@pytest.fixture(scope="session")
+def shared_local_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalApp]:
+    paths = Paths(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
+    with in_process(paths) as address:
+        yield LocalApp(address, paths)
+
+
+@pytest.fixture
+def local_app(shared_local_app: LocalApp) -> LocalApp:
+    """Return an app in this process, its folders empty.
+
+    A test may fill them: the app reads them anew for each page. To build an app for each test takes seconds.
+    """
+    for folder in (shared_local_app.paths.weights, shared_local_app.paths.data):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    return shared_local_app
 
 
 @pytest.fixture(scope="session")

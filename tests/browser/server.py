@@ -23,6 +23,13 @@ class Server(NamedTuple):
     pid: int
 
 
+class LocalApp(NamedTuple):
+    """Address and folders of an app in the tests' process."""
+
+    address: str
+    paths: Paths
+
+
 @contextlib.contextmanager
 def shipped(folder: Path, **variables: str) -> Iterator[Server]:
     """Run `python app.py` with the shipped weights and no data set, and with variables of the environment; it writes

@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from server import Server, in_process
+from server import LocalApp, Server
 
 from playground.runtime import checkpoint
-from playground.runtime.paths import Paths
 
 GOOD: dict[str, Any] = {
     "model": "",
@@ -189,25 +188,23 @@ def test_other_visitors_notice_nothing(address: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "no header", "wrong family", "wrong shape", "NaN"])
-def test_a_bad_checkpoint_is_one_sentence_and_the_page_opens(damage: str, tmp_path: Path) -> None:
+def test_a_bad_checkpoint_is_one_sentence_and_the_page_opens(damage: str, local_app: LocalApp) -> None:
     """A repaired file works without a restart."""
-    shipped = checkpoint.WEIGHTS / "ddpm-digits.safetensors"
-    path = tmp_path / "weights" / "ddpm-digits.safetensors"
-    path.parent.mkdir()
+    url, shipped = local_app.address, checkpoint.WEIGHTS / "ddpm-digits.safetensors"
+    path = local_app.paths.weights / "ddpm-digits.safetensors"
     damaged(path, damage, shipped)
-    with in_process(Paths(path.parent, tmp_path)) as url:
-        assert httpx.get(url).status_code == 200
-        event, data = sample(url)
-        assert event == "error"
-        assert "ddpm-digits" in data["error"]
-        assert len(data["error"]) < 300
-        stroke = "[[[120, 10], [120, 270]]]"
-        event, data = noise(url, kind="Draw", drawing=stroke)
-        assert event == "error"
-        assert "ddpm-digits" in data["error"].lower(), "drawings are prepared as the data that its header names"
-        path.unlink(missing_ok=True)
-        path.write_bytes(shipped.read_bytes())
-        assert sample(url)[0] == "complete"
+    assert httpx.get(url).status_code == 200
+    event, data = sample(url)
+    assert event == "error"
+    assert "ddpm-digits" in data["error"]
+    assert len(data["error"]) < 300
+    stroke = "[[[120, 10], [120, 270]]]"
+    event, data = noise(url, kind="Draw", drawing=stroke)
+    assert event == "error"
+    assert "ddpm-digits" in data["error"].lower(), "drawings are prepared as the data that its header names"
+    path.unlink(missing_ok=True)
+    path.write_bytes(shipped.read_bytes())
+    assert sample(url)[0] == "complete"
 
 
 def damaged(path: Path, damage: str, shipped: Path) -> None:

@@ -35,15 +35,16 @@ def strip(page: Page, scrubber: str, number: int) -> np.ndarray:
     return pixels(page, f"{scrubber} .strips canvas", number)
 
 
-def test_a_finished_run_is_there_without_a_click(page: Page) -> None:
+def test_a_finished_run_is_there_without_a_click_and_all_of_it_has_a_name(page: Page) -> None:
     ready(page, SCRUBBER)
     assert "step 20 of 20" in caption(page, SCRUBBER)
     digits = strip(page, SCRUBBER, 0)
     assert digits.shape == (64, 160)
     assert 0.05 < (digits > 128).mean() < 0.4, "ink on a dark ground"
+    assert not nameless(page)
 
 
-def test_scrubbing_repaints_at_once_and_asks_the_server_for_nothing(page: Page) -> None:
+def test_keys_buttons_play_and_curves_repaint_at_once_and_ask_the_server_for_nothing(page: Page) -> None:
     ready(page, SCRUBBER)
     idle(page)  # the page has loaded all that it loads by itself
     requests: list[str] = []
@@ -67,12 +68,8 @@ def test_scrubbing_repaints_at_once_and_asks_the_server_for_nothing(page: Page) 
     assert np.abs(noise.astype(int) - final).mean() > 20
     page.locator(f"{SCRUBBER} .position").press("ArrowRight")
     assert "step 1 of 20 · t = 950" in caption(page, SCRUBBER)
-    assert not requests
     assert count_frames(page, 1000) == 0, "a page at rest"
 
-
-def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:
-    ready(page, SCRUBBER)
     page.get_by_role("button", name="First frame").click()
     assert "step 0 of" in caption(page, SCRUBBER)
     page.get_by_role("button", name="One frame on").click()
@@ -85,28 +82,21 @@ def test_keys_buttons_play_and_the_curves_move_the_frame(page: Page) -> None:
     chart.click(position={"x": box["width"] / 2, "y": 20})
     assert "step 10 of 20" in caption(page, SCRUBBER)
     assert page.locator(f"{SCRUBBER} .formula [data-number=s]").inner_text() == "450"
+    assert not requests
 
 
-def test_sample_shows_previews_and_then_the_asked_run(page: Page) -> None:
+def test_sample_shows_previews_and_then_an_even_subset_of_a_long_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
-    set_control(page, "Pictures", "4")
-    set_control(page, "Steps", "250")
+    set_control(page, "Pictures", "2")
+    set_control(page, "Steps", "400")
     page.locator("#ddpm-sample").click()
     page.wait_for_selector(f"{SCRUBBER} [data-live=true][data-preview]", state="attached")
     next_value(page, before, SCRUBBER)
-    assert "step 250 of 250" in caption(page, SCRUBBER)
-    assert strip(page, SCRUBBER, 1).shape == (64, 64)
-    assert re.search(r"/ddpm\?n=4&.*steps=250", page.url)
-
-
-def test_long_runs_keep_an_even_subset_and_say_so(page: Page) -> None:
-    before = ready(page, SCRUBBER)
-    set_control(page, "Pictures", "1")
-    set_control(page, "Steps", "400")
-    page.locator("#ddpm-sample").click()
-    next_value(page, before, SCRUBBER)
+    assert "step 400 of 400" in caption(page, SCRUBBER)
     assert "251 of 401 frames kept" in caption(page, SCRUBBER)
     assert page.locator(f"{SCRUBBER} .position").get_attribute("max") == "250"
+    assert strip(page, SCRUBBER, 1).shape == (32, 64)
+    assert re.search(r"/ddpm\?n=2&.*steps=400", page.url)
 
 
 def test_a_stopped_run_stays_and_can_be_scrubbed_and_saved(page: Page) -> None:
@@ -389,11 +379,6 @@ def test_a_phone_shows_the_stage_first(chromium: Browser, address: str) -> None:
     stage, controls = (page.locator(f"{part}:visible").bounding_box() for part in (".stage", ".controls"))
     assert stage["y"] < controls["y"]
     context.close()
-
-
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, SCRUBBER)
-    assert not nameless(page)
 
 
 def test_a_pinned_run_stays_beside_the_next_and_says_what_differs(page: Page) -> None:

@@ -1,23 +1,21 @@
 """The tab of normalizing flows in a real browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from server import in_process
+from server import LocalApp
 from visitor import caption, nameless, next_value, open_again, pixels, ready, saved, set_control, upload
 
 from playground.families import normalizing_flow
 from playground.runtime import checkpoint
-from playground.runtime.paths import Paths
 
 TAB, NAME = "normalizing_flow?view=lab", "flow-digits"
 LAB, DIGITS = "#flow-lab", "#flow-digits"
 
 
-def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
+def test_a_flow_is_trained_and_seen_layer_by_layer_and_other_data_begin_another(page: Page) -> None:
     ready(page, LAB)
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"Number(document.querySelector('{LAB} [data-ready]').dataset.step) >= 30")
@@ -37,32 +35,23 @@ def test_a_flow_is_trained_and_seen_layer_by_layer(page: Page) -> None:
     page.locator(f"{LAB} .dial input").fill("0")
     expect(page.locator(f"{LAB} .caption")).to_contain_text("so far 0.000")
     assert not np.array_equal(pixels(page, f"{LAB} .field", 1), through), "before any layer the data are the data"
-
-
-def test_other_data_begin_another_lab(page: Page) -> None:
+    assert not nameless(page)
     before = ready(page, LAB)
     page.locator("label").filter(has_text="spirals").click()
     next_value(page, before, LAB)
 
 
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, LAB)
-    assert not nameless(page)
-
-
 # --- digits: a small model that learned nothing, so that all is there without a training ------------
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the view in an app of its own, without a data set."""
-    paths = Paths(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
+@pytest.fixture
+def digits(local_app: LocalApp) -> str:
+    """The address of the view in an app without a data set."""
     model = normalizing_flow.Model(
         normalizing_flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
     )
-    checkpoint.save(paths.weights / f"{NAME}.safetensors", model, {})
-    with in_process(paths) as address:
-        yield f"{address}normalizing_flow?view=digits"
+    checkpoint.save(local_app.paths.weights / f"{NAME}.safetensors", model, {})
+    return f"{local_app.address}normalizing_flow?view=digits"
 
 
 def test_digits_come_out_of_noise_layer_by_layer(page: Page, digits: str) -> None:

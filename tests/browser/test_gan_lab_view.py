@@ -1,15 +1,11 @@
 """A visitor on the GAN tab, in a real browser."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from server import in_process
+from server import LocalApp
 from visitor import caption, idle, later, nameless, next_value, pixels, ready
 
-from playground.runtime import checkpoint
-from playground.runtime.paths import Paths
 from playground.tabs.gan import lab
 from playground.web import lab_sessions
 
@@ -57,6 +53,7 @@ def test_steps_by_hand_and_reset(page: Page) -> None:
     press(page, "Reset")
     next_value(page, first, LAB)
     assert np.array_equal(pixels(page, f"{LAB} .field"), before), "the same seed begins the same"
+    assert not nameless(page)
 
 
 def test_a_preset_says_why_and_its_link_restores_it(page: Page) -> None:
@@ -78,7 +75,7 @@ def test_a_preset_says_why_and_its_link_restores_it(page: Page) -> None:
     expect(r1).to_have_value(before)
 
 
-def test_a_bad_number_is_one_sentence_and_what_was_there_stays(page: Page) -> None:
+def test_a_bad_number_and_a_blank_drawing_are_one_sentence_and_what_was_there_stays(page: Page) -> None:
     ready(page, LAB)
     press(page, "Step D")
     page.get_by_label("R1", exact=True).locator("visible=true").fill("-3")
@@ -91,10 +88,6 @@ def test_a_bad_number_is_one_sentence_and_what_was_there_stays(page: Page) -> No
     r1.fill("0.1")
     expect(r1).to_have_attribute("aria-invalid", "false")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
-
-
-def test_a_blank_drawing_asks_for_one(page: Page) -> None:
-    ready(page, LAB)
     page.get_by_test_id("draw-radio-label").click()
     expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
 
@@ -118,11 +111,10 @@ def test_a_lab_trains_for_a_moment_when_the_page_opens(page: Page) -> None:
     assert steps(page) > rested
 
 
-@pytest.fixture(scope="module")
-def within(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def within(local_app: LocalApp) -> str:
     """The address of the lab in an app whose labs a test can see."""
-    with in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data"))) as address:
-        yield f"{address}{TAB}"
+    return f"{local_app.address}{TAB}"
 
 
 def test_a_lab_that_is_gone_says_so(page: Page, within: str) -> None:
@@ -154,8 +146,3 @@ def test_two_visitors_train_each_their_own(chromium: Browser, address: str) -> N
     assert steps(pages[1]) == 0
     for page in pages:
         page.context.close()
-
-
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, LAB)
-    assert not nameless(page)

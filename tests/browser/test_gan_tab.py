@@ -39,13 +39,18 @@ def test_one_scrubber_moves_the_training_of_every_loss(page: Page) -> None:
     assert bars.get_attribute("d") != drawn
 
 
-def test_losses_are_ticked_and_the_moment_stays(page: Page) -> None:
+def test_losses_are_ticked_the_moment_stays_and_an_animation_is_saved(page: Page) -> None:
     first = ready(page, ARENA)
     page.locator(f"{ARENA} .position").press("Home")
     control(page, "Minimax").click()
     next_value(page, first, ARENA)
     assert page.locator(f"{ARENA} .strips canvas").count() == 2
     assert "step 1 of" in caption(page, ARENA)
+    assert not nameless(page)
+    page.get_by_role("button", name="Export").locator("visible=true").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Animation (GIF)").locator("visible=true").click()
+    assert saved(download.value).n_frames >= 40
 
 
 def test_why_it_saturates_and_how_steep_d_is(page: Page) -> None:
@@ -62,14 +67,6 @@ def test_why_it_saturates_and_how_steep_d_is(page: Page) -> None:
     page.goto(page.url)
     ready(page, ARENA)
     assert all("median slope of D" in note for note in notes(page))
-
-
-def test_the_arena_as_an_animation(page: Page) -> None:
-    ready(page, ARENA)
-    page.get_by_role("button", name="Export").locator("visible=true").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Animation (GIF)").locator("visible=true").click()
-    assert saved(download.value).n_frames >= 40
 
 
 def test_samples_walk_from_seed_to_seed(page: Page, address: str, tmp_path: Path) -> None:
@@ -122,11 +119,6 @@ def test_every_discriminator_is_asked(page: Page, address: str) -> None:
     page.wait_for_function(f"document.querySelector('{VERDICTS}').innerText !== {before!r}")
     page.get_by_label("Draw").locator("visible=true").click()
     expect(page.locator(VERDICTS)).to_contain_text("Draw")
-
-
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, ARENA)
-    assert not nameless(page)
 
 
 def test_a_link_to_nowhere_shows_the_first_view(page: Page, address: str) -> None:

@@ -1,12 +1,11 @@
 """The choice between checkpoints, in a real browser: a folder with two diffusion models, a damaged file and no more."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import torch
 from playwright.sync_api import Page, expect
-from server import in_process
+from server import LocalApp
 from visitor import next_value, ready, saved, set_control
 
 from playground.families import ddpm, score_matching
@@ -24,18 +23,16 @@ def put(paths: Paths, name: str) -> None:
 
 
 @pytest.fixture
-def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+def paths(local_app: LocalApp) -> Paths:
     """Where the files lie."""
-    paths = Paths(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
-    put(paths, "ddpm-digits-try")
-    return paths
+    put(local_app.paths, "ddpm-digits-try")
+    return local_app.paths
 
 
 @pytest.fixture
-def address(paths: Paths) -> Iterator[str]:
-    """An app of its own."""
-    with in_process(paths) as url:
-        yield url
+def address(local_app: LocalApp, paths: Paths) -> str:
+    """An app with those files alone."""
+    return local_app.address
 
 
 def test_what_a_training_made_is_shown_and_what_comes_later_is_offered(page: Page, address: str, paths: Paths) -> None:

@@ -43,6 +43,13 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_corrects_their_weig
     assert (round(columns.mean()), round(rows.mean())) == (720, 240), "only where it was dropped"
     page.locator(f"{WALK} .position").fill("50")
     assert np.count_nonzero(pixels(page, path)) > len(rows), "the path so far"
+    step = page.get_by_label("Step size").locator("visible=true")
+    usual = step.input_value()
+    step.fill("-1")
+    page.keyboard.press("Tab")
+    page.locator("#score-langevin-sample").click()
+    expect(page.locator(f"{WALK} .caption")).to_contain_text("must be a number from")
+    step.fill(usual)
     page.locator("label").filter(has_text="Annealed").locator("visible=true").click()
     set_control(page, "Steps", "400")
     page.locator("#score-langevin-sample").click()
@@ -50,6 +57,7 @@ def test_particles_walk_when_the_tab_is_opened_and_annealing_corrects_their_weig
     assert ready(page, WALK) != before
     page.locator(f"{WALK} .position").fill("1000")
     assert float(caption(page, WALK).split("KL of the modes ")[1].split(" nats")[0]) < 0.05
+    assert not nameless(page)
 
 
 def test_a_link_restores_a_walk(page: Page, address: str) -> None:
@@ -58,14 +66,6 @@ def test_a_link_restores_a_walk(page: Page, address: str) -> None:
     assert "step 30 " in caption(page, WALK), "each of Heun's steps asks for the score twice"
     expect(control(page, "number input for Particles")).to_have_value("200")
     expect(page.get_by_label("Step size").locator("visible=true")).to_be_disabled()
-
-
-def test_a_bad_number_is_one_sentence(page: Page) -> None:
-    ready(page, WALK)
-    page.get_by_label("Step size").locator("visible=true").fill("-1")
-    page.keyboard.press("Tab")
-    page.locator("#score-langevin-sample").click()
-    expect(page.locator(f"{WALK} .caption")).to_contain_text("must be a number from")
 
 
 def test_a_score_is_learned_while_one_watches(page: Page, address: str) -> None:
@@ -132,8 +132,3 @@ def test_restore_fills_what_is_painted_away_and_says_if_nothing_is(page: Page, a
     next_value(page, before, RESTORE)
     assert "known pixels off by 0 ·" in caption(page, RESTORE)
     page.wait_for_function("!location.search.includes('mask')")  # a mask that was painted fits into no link
-
-
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, WALK)
-    assert not nameless(page)

@@ -47,7 +47,7 @@ def test_a_test_digit_and_its_reconstruction_are_there_without_a_click(page: Pag
     assert pixels(page, f"{TRAVERSE} .traversal canvas").shape == (10 * 28, 11 * 28)
 
 
-def test_the_picture_follows_a_slider(page: Page) -> None:
+def test_the_picture_follows_a_slider_and_can_be_chosen_in_the_traversal(page: Page) -> None:
     ready(page, TRAVERSE)
     before = pixels(page, f"{TRAVERSE} .decoded")
     slider = page.locator(f"{TRAVERSE} input[type=range]").first
@@ -61,14 +61,6 @@ def test_the_picture_follows_a_slider(page: Page) -> None:
     expect(code).to_have_text(re.compile(r"= 3\.00, set by hand"))
     page.get_by_role("button", name="Back to the image").click()
     eventually(page, lambda: np.array_equal(pixels(page, f"{TRAVERSE} .decoded"), before))
-
-
-def shown_code(page: Page) -> list[float]:
-    return json.loads(page.locator(f"{TRAVERSE} [data-code]").get_attribute("data-code"))["z"]
-
-
-def test_a_picture_of_the_traversal_can_be_gone_to(page: Page) -> None:
-    ready(page, TRAVERSE)
     figure = page.locator(f"{TRAVERSE} .traversal canvas")
     box = figure.bounding_box()
     before = answers(page, TRAVERSE)
@@ -80,6 +72,10 @@ def test_a_picture_of_the_traversal_can_be_gone_to(page: Page) -> None:
     wait_for_answer(page, TRAVERSE, before)
     assert 3.0 not in shown_code(page)
     assert 2.4 in [round(value, 3) for value in shown_code(page)]
+
+
+def shown_code(page: Page) -> list[float]:
+    return json.loads(page.locator(f"{TRAVERSE} [data-code]").get_attribute("data-code"))["z"]
 
 
 def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:
@@ -103,7 +99,7 @@ def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:
     assert caption(page, MAP) != shown
 
 
-def test_every_view_shows_the_chosen_image(page: Page) -> None:
+def test_every_view_shows_the_chosen_image_and_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
     ready(page, TRAVERSE)
     turn(page, "Interpolate", WAY)
     assert pixels(page, f"{WAY} .strips canvas").shape == (28, 28)
@@ -113,10 +109,6 @@ def test_every_view_shows_the_chosen_image(page: Page) -> None:
     expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
     page.get_by_role("tab", name="Nearest").click()
     expect(page.locator("#vae-nearest")).to_contain_text("MNIST")  # no data here: one sentence says so
-
-
-def test_a_dearer_code_tells_less_and_misses_more(page: Page) -> None:
-    ready(page, TRAVERSE)
     page.get_by_role("tab", name="Beta").click()
     expect(page.locator("#vae-betas")).to_contain_text("β = 10")
     text = page.locator("#vae-betas").inner_text()
@@ -138,12 +130,9 @@ def test_a_view_is_found_as_it_was_left(page: Page) -> None:
     page.get_by_role("tab", name="Traverse").click()
     page.wait_for_function("location.search.includes('view=traverse')")
     assert slider.input_value() == "3"
-
-
-def test_plots_do_not_depend_on_the_address(page: Page) -> None:
-    """Which every click changes: plotly would name their clip paths by it."""
-    ready(page, TRAVERSE)
+    assert not nameless(page)
     page.get_by_role("tab", name="ELBO").click()
+    # Every click changes the address, and plotly would name its clip paths by it.
     clipped = page.locator(".js-plotly-plot [clip-path]").first
     clipped.wait_for(state="attached")
     assert re.match(r"url\(['\"]?#", clipped.get_attribute("clip-path"))
@@ -194,13 +183,19 @@ def test_an_answer_comes_though_it_was_asked_for_as_the_stream_of_answers_ended(
         next_value(page, before, TRAVERSE)
 
 
-def test_another_seed_is_another_code(page: Page) -> None:
+def test_another_seed_is_another_code_and_an_absurd_one_is_refused(page: Page) -> None:
     before = ready(page, TRAVERSE)
     shown = pixels(page, f"{TRAVERSE} .image")
     page.get_by_role("button", name="New seed").click()
     next_value(page, before, TRAVERSE)
     assert not np.array_equal(pixels(page, f"{TRAVERSE} .image"), shown)
     assert f"seed={control(page, 'Seed').input_value()}" in page.url
+    shown = pixels(page, f"{TRAVERSE} .image")
+    seed = control(page, "Seed")
+    seed.fill("-5")
+    seed.press("Enter")
+    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("Seed must be")
+    assert np.array_equal(pixels(page, f"{TRAVERSE} .image"), shown)
 
 
 def test_a_drawing_and_an_upload_are_encoded(page: Page, broken_picture: Path, tmp_path: Path) -> None:
@@ -248,16 +243,6 @@ def test_a_bad_link_says_so(page: Page, address: str, view: str, component: str)
     ready(page, component)
 
 
-def test_an_absurd_number_is_refused_and_what_was_there_stays(page: Page) -> None:
-    ready(page, TRAVERSE)
-    shown = pixels(page, f"{TRAVERSE} .image")
-    seed = control(page, "Seed")
-    seed.fill("-5")
-    seed.press("Enter")
-    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("Seed must be")
-    assert np.array_equal(pixels(page, f"{TRAVERSE} .image"), shown)
-
-
 def test_exports_hold_the_code_on_show(page: Page, tmp_path: Path) -> None:
     ready(page, TRAVERSE)
     page.locator(f"{TRAVERSE} input[type=range]").first.fill("2.5")
@@ -303,8 +288,3 @@ def test_a_late_answer_of_a_view_that_was_left_is_dropped(page: Page) -> None:
     next_value(page, before, MAP)
     page.get_by_role("tab", name="ELBO").click()
     expect(page.locator("#vae-meter")).to_contain_text("of the test images have a lower ELBO")
-
-
-def test_every_picture_and_control_has_a_name(page: Page) -> None:
-    ready(page, TRAVERSE)
-    assert not nameless(page)

@@ -257,6 +257,7 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert not corner.any(), "black where there is no picture yet"
     *_, (html, whole, _) = keep_run(view.sample)(under_way, *values)
     assert "Stopped" not in html
+    assert html.count("<img") == 4
     assert whole.stopped == ""
     assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
 
