@@ -68,6 +68,11 @@ class Runner:
         """Return the part of the model that samples."""
         return self.model.get_submodule(self.participant.part)
 
+    @property
+    def steps(self) -> int:
+        """Return the number of steps of its run."""
+        return self.participant.steps(self.model, self.settings)
+
     def advance(self) -> None:
         """Take a step, by the clock."""
         start = time.perf_counter()
@@ -77,10 +82,9 @@ class Runner:
 
     def standing(self) -> Standing:
         """Return what is known now; the pictures are drawn beside the clock."""
-        steps = self.participant.steps(self.model, self.settings)
         step = self.frame.step if self.frame else 0
         return Standing(
-            progress=1.0 if self.done else step / max(steps, 1),
+            progress=1.0 if self.done else step / max(self.steps, 1),
             seconds=self.seconds,
             done=self.done,
             images=self.participant.draw(self.model, self.settings, self.frame) if self.frame else None,

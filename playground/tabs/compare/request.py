@@ -29,8 +29,9 @@ ALL = ",".join(PARTICIPANTS)
 HOW = """
 Each computes alone, in turns of a step: the next turn is that of the one whose clock shows least, and a clock counts
 its own turns only. So the clocks run together, as if each had this machine to itself, and the first to be done is the
-fastest. A step or two before the start warm each network up. Its evaluations are counted in its layers, and the
-parameters are those of the part that samples: a decoder, a generator, or all of a U-Net.
+fastest. Only the runs of other visitors slow it down: while there are some, each step has one core. A step or two
+before the start warm each network up. Its evaluations are counted in its layers, and the parameters are those of the
+part that samples: a decoder, a generator, or all of a U-Net.
 
 Fast or slow says nothing of good or bad: for that see the *Scoreboard*. Text to image takes no part, since it has
 learned emoji and no digits.
@@ -104,13 +105,17 @@ class Race:
 
     def run(self) -> Iterator[str]:
         """Prepare the runners and let them run; yield the name of each that is ready, or has taken a step."""
+        yield from inference.in_worker_thread(self._prepare(), len(self.lanes))
+        turns = sum(runner.steps + 2 for runner in self.runners.values())  # with the first frame, and the end
+        yield from inference.in_worker_thread(race(self.runners), turns)
+
+    def _prepare(self) -> Iterator[str]:
         for name, lane in list(self.lanes.items()):
             try:
                 self.runners[name] = prepare(lane.participant, self.paths.weights, self.params.request)
             except UserError as error:
                 self.lanes[name] = replace(lane, error=error_sentence(error))
             yield name
-        yield from race(self.runners)
 
     def update(self) -> None:
         """Draw the lanes of all runners that were not done before."""
@@ -166,21 +171,21 @@ class RequestView(View):
         unchanged = [gr.skip()] * 3
         try:
             params = ViewParams.of(*values)
-            race, last_preview = Race(self.paths, params), time.monotonic()
-            yield (run := Unfinished(lambda: self.values(race.result()), len(race.lanes)))
-            for name in inference.in_worker_thread(race.run()):
-                runner, now = race.runners.get(name), time.monotonic()
+            current, last_preview = Race(self.paths, params), time.monotonic()
+            yield (run := Unfinished(lambda: self.values(current.result()), len(current.lanes)))
+            for name in current.run():
+                runner, now = current.runners.get(name), time.monotonic()
                 if runner and not runner.done and now - last_preview < PAUSE:
                     continue
                 with run.lock:
                     if run.is_stopped:
                         return
-                    race.update()
-                    run.step = sum(lane.done for lane in race.lanes.values())
+                    current.update()
+                    run.step = sum(lane.done for lane in current.lanes.values())
                 last_preview = now
-                note = f"{run.step} of {len(race.lanes)} done: {params.describe()}"
-                yield [lanes.render(race.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
-            yield self.values(race.result())
+                note = f"{run.step} of {len(current.lanes)} done: {params.describe()}"
+                yield [lanes.render(current.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
+            yield self.values(current.result())
         except Exception as error:
             yield [plots.paragraph(error_sentence(error)), *unchanged]
             raise
