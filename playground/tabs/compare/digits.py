@@ -68,13 +68,13 @@ def to_tiles(x: Tensor) -> np.ndarray:
     return pictures.to_uint8(x if x.shape[-1] == mnist.SIZE else mnist.pad(x))
 
 
-def to_export(stem: str, about: dict[str, str], film: Film) -> ExportableRun:
-    """Return a film for the export, whose strips lie in rows, one below the other, in every file."""
-    rows = [
-        np.stack([pictures.make_grid(frame, columns=len(frame)) for frame in strip.frames]) for strip in film.strips
-    ]
-    frames = np.stack([pictures.make_grid(np.stack(frame), columns=1, gap=GAP) for frame in zip(*rows, strict=True)])
-    return ExportableRun(stem, about, [frames[:, None]], [{"frame": caption} for caption in film.captions])
+def to_export(stem: str, about: dict[str, str], film: Film, in_rows: bool = True) -> ExportableRun:
+    """Return a film for the export, whose strips lie in rows, one below the other, or side by side in every file."""
+    frames = []
+    for strips in zip(*(strip.frames for strip in film.strips), strict=True):  # of one frame, (N, H, W, C) each
+        tiles = np.concatenate(strips)
+        frames.append(pictures.make_grid(tiles, columns=len(strips[0]) if in_rows else len(tiles), gap=GAP))
+    return ExportableRun(stem, about, [np.stack(frames)[:, None]], [{"frame": caption} for caption in film.captions])
 
 
 class DigitsView(LinkedRunView):
