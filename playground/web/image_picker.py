@@ -71,8 +71,9 @@ def build(
         model: the choice of a model, if there is one.
     """
     kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
+    visible = kinds[0] == TEST_IMAGE
     number = skip_preprocess(
-        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info=FETCHED, visible=False)
+        gr.Slider(0, 9_999, 0, step=1, label="Number of the test image", info=FETCHED, visible=visible)
     )
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:

@@ -14,7 +14,7 @@ from playground.runtime.run import Frame
 
 CANDIDATES = 64  # codes from the prior, of which the nearest are the starts
 STARTS = 4  # for each image: a descent may end in a poor minimum
-LEARNING_RATE = 0.1  # of Adam
+LEARNING_RATE, BETA_1, BETA_2 = 0.1, 0.9, 0.999  # of Adam
 
 
 def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Frame]:
@@ -37,16 +37,19 @@ def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Fram
         errors = (model.generator(z, y)[None] - x[:, None]).square().mean((2, 3, 4))  # (B, CANDIDATES)
     starts = errors.topk(STARTS, largest=False).indices.flatten()  # (B * STARTS,)
     z, y = z[starts].requires_grad_(), None if y is None else y[starts]
-    targets, optimizer = x.repeat_interleave(STARTS, 0), torch.optim.Adam([z], LEARNING_RATE)
-    best: Frame | None = None
+    targets, best = x.repeat_interleave(STARTS, 0), None
+    # Adam by hand (Kingma and Ba 2015, algorithm 1): torch's own spends seconds on imports at its first step.
+    mean, square = torch.zeros_like(z), torch.zeros_like(z)
     for step in range(steps + 1):
         with torch.enable_grad():  # the caller of a generator may have turned gradients off
             fake = model.generator(z, y).float()
             losses = (fake - targets).square().mean((1, 2, 3))
         best = _best(step, fake.detach(), z.detach(), losses.detach(), best)
         yield best
-        (z.grad,) = torch.autograd.grad(losses.sum(), z)
-        optimizer.step()
+        (gradient,) = torch.autograd.grad(losses.sum(), z)
+        mean, square = mean.lerp(gradient, 1 - BETA_1), square.lerp(gradient.square(), 1 - BETA_2)
+        corrected = mean / (1 - BETA_1 ** (step + 1)), square / (1 - BETA_2 ** (step + 1))
+        z = (z - LEARNING_RATE * corrected[0] / (corrected[1].sqrt() + 1e-8)).detach().requires_grad_()
 
 
 def _best(step: int, fake: Tensor, z: Tensor, losses: Tensor, before: Frame | None) -> Frame:

@@ -1,7 +1,7 @@
 """The tab that compares the families: the same request to each, and how good each was when it was measured."""
 
 from playground.tabs import tab_of_views
-from playground.tabs.compare import drawing, interpolations, request, scoreboard
+from playground.tabs.compare import drawing, interpolations, likelihoods, request, scoreboard
 from playground.web.header import GuideStep
 from playground.web.view import View
 
@@ -13,6 +13,7 @@ VIEWS: dict[str, type[View]] = {
     "scoreboard": scoreboard.ScoreboardView,
     "drawing": drawing.DrawingView,
     "interpolations": interpolations.InterpolationsView,
+    "likelihoods": likelihoods.LikelihoodsView,
 }
 GUIDE = (
     GuideStep(

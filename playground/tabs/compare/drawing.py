@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import gradio as gr
@@ -13,6 +13,7 @@ from torch import Tensor
 from playground.datasets import mnist
 from playground.export import media
 from playground.families import gan
+from playground.families.score_matching import samplers
 from playground.runtime import pictures, validation
 from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
@@ -45,13 +46,13 @@ have a scale of their own each, see *The likelihood paradox*.
 · [Zhu 2016](https://arxiv.org/abs/1609.03552) (projection) · [Song 2021](https://arxiv.org/abs/2010.02502) (DDIM) ·
 [Song 2021](https://arxiv.org/abs/2011.13456) (score, probability flow)
 """
+WHERE = "error: root mean square over the pixels; from black to white is 2"
 FORMULAS = (
     Formula("x̂ = decoder(μ(x))", source="Kingma and Welling 2014", name="VAE"),
     Formula("z = f(x), x = f^(−1)(z)", source="Dinh 2017, eq. 6 to 8", name="Flow"),
     Formula("z = argmin ‖G(z) − x‖²", source="Zhu 2016, section 4.1", name="GAN"),
     Formula("x_t = √ᾱ_t x̂_0 + √(1 − ᾱ_t) ε̂, from t = 0 up, and down again", source="Song 2021, eq. 13", name="DDIM"),
-    Formula("x + σ ε, then dx = −σ² s(x, σ) d(log σ²) + noise, down to σ = 0", source="Song 2021, algorithm 2",
-            name="Score", where="error: root mean square over the pixels; from black to white is 2"),
+    replace(samplers.SAMPLERS["reverse diffusion"].formula, numbers="", name="Score", where=WHERE),
 )  # fmt: skip
 
 

@@ -72,14 +72,15 @@ def film(paths: Paths, moments: Mapping[str, Moment]) -> Film:
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
         curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", _series(surest)))
-    weights = [weight.tolist() for weight in interpolation.slerp_weights(*torch.eye(2), FRAMES)]
+    at_right_angles = torch.eye(2)
+    weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
         [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in shown.items()],
         captions,
         ("the first digit", "the other"),
         curves,
         formula.render(interpolation.path_formulas("line", "arc", "codes of the two digits, here at right angles")),
-        interpolation.path_numbers(*weights),
+        interpolation.path_numbers(*(weight.tolist() for weight in weights)),
         start=FRAMES // 2,
         keep=True,
         notice=" ".join(missing),

@@ -31,14 +31,18 @@ class FamilyPath(NamedTuple):
     run: Callable[[Models, Tensor, int], Iterator[Moment]]
 
 
-def arc(codes: Tensor) -> Tensor:
-    """Return the codes on the arc between two codes (2, ...), ends included: (FRAMES, ...)."""
-    return interpolation.slerp(*codes.flatten(1), FRAMES).view(-1, *codes.shape[1:])
+def arc(ends: Tensor) -> Tensor:
+    """Return the codes on the arc between two ends (2, ...), both included: (FRAMES, ...)."""
+    start, end = ends.flatten(1)
+    return interpolation.slerp(start, end, FRAMES).view(-1, *ends.shape[1:])
 
 
 def fade(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
     """Fade one picture into the other."""
-    yield Moment(interpolation.lerp(*ends.flatten(1), FRAMES).view(-1, *ends.shape[1:]), "No model: one fades away.")
+    start, end = ends.flatten(1)
+    yield Moment(
+        interpolation.lerp(start, end, FRAMES).view(-1, *ends.shape[1:]), "No model: one fades into the other."
+    )
 
 
 @torch.no_grad()
