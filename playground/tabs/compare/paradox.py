@@ -112,8 +112,8 @@ def explain(kinds: Kinds, bits: Bits) -> list[str]:
     if fooled:
         sentences.append(
             f"A likelihood adds up how easy each pixel is to predict, and {black:.0%} of the pixels of these digits "
-            f"are black background; what has less to predict can be likelier without being a digit. zlib, which knows no "
-            f"digits, needs {row[DIGITS]:.2f} bits per pixel for them, and fewer for: {', '.join(simpler) or 'none'}."
+            f"are black background; what has less to predict can be likelier without being a digit. zlib, which knows "
+            f"no digits, needs {row[DIGITS]:.2f} bits per pixel for them, fewer for: {', '.join(simpler) or 'none'}."
         )
     sentences.append(
         "Compare within a row only: the VAE's bits are of pixels as fractions of white, the flow's of 256 grey levels, "
