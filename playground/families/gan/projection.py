@@ -44,9 +44,10 @@ def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Fram
         with torch.enable_grad():  # the caller of a generator may have turned gradients off
             fake = model.generator(z, y).float()
             losses = (fake - targets).square().mean((1, 2, 3))
+            total = losses.sum()
         best = _best(step, fake.detach(), z.detach(), losses.detach(), best)
         yield best
-        (gradient,) = torch.autograd.grad(losses.sum(), z)
+        (gradient,) = torch.autograd.grad(total, z)
         mean, square = mean.lerp(gradient, 1 - BETA_1), square.lerp(gradient.square(), 1 - BETA_2)
         corrected = mean / (1 - BETA_1 ** (step + 1)), square / (1 - BETA_2 ** (step + 1))
         z = (z - LEARNING_RATE * corrected[0] / (corrected[1].sqrt() + 1e-8)).detach().requires_grad_()

@@ -32,9 +32,9 @@ codes comes back as pictures. All take the great circle, where codes have the le
 as well as the family can bring them back: exactly from the flow, nearly from DDIM, smoothed from the VAE, and from the
 GAN as the nearest picture that a search found.
 
-A path is good if every picture on it is a digit: in pixels the two lie over each other, and a classifier is in doubt.
-VAE and GAN were made to draw digits from any code, so theirs morph. What a flow or DDIM makes of noise between two
-noises need not lie between the pictures: the codes of the two are as far apart as any others.
+A path is good if every picture on it is a digit. In pixels the two only lie over each other, though a classifier may
+still read one of them. VAE and GAN were made to draw digits from any code, so theirs morph. What a flow or DDIM makes
+of the noise between two noises need not lie between the two pictures: it may be another digit, or none.
 
 [Shoemake 1985](https://doi.org/10.1145/325334.325242) (great circle) ·
 [White 2016](https://arxiv.org/abs/1609.04468) (why not the line) ·
