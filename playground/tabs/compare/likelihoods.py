@@ -127,7 +127,7 @@ class LikelihoodsView(DigitsView):
             film_value = film(kinds, bits)
             about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
             means = {family: {kind: v.mean().item() for kind, v in row.items()} for family, row in bits.items()}
-            run = to_export(f"likelihoods-seed{params.seed}", about | {"bits": json.dumps(means)}, film_value, False)
+            run = to_export(f"likelihoods-seed{params.seed}", about | {"bits": json.dumps(means)}, film_value)
             return [scrubber.pack(film_value), run, links.value(TAB, params), table(kinds, bits)]
 
         yield from run_view.stream_run(
@@ -140,7 +140,7 @@ class LikelihoodsView(DigitsView):
 
     def _build_stage(self) -> gr.HTML:
         empty = "Press Sample: VAE and flow take a moment, the score half a minute."
-        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty)
+        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
         return stage
 
