@@ -113,7 +113,8 @@ def ddim(
     for step, (t, s) in enumerate(pairwise(times)):
         output = denoise(x, t)
         x0_hat, eps_hat = output.x0_hat, _eps_hat(x, output.x0_hat, alpha_bar[t])
-        sigma = eta * sqrt((1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s]))  # eq. 16
+        variance = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s])  # eq. 16
+        sigma = eta * sqrt(variance) if eta else 0.0  # the variance is negative on the way to noise
         on_x0, on_eps = sqrt(alpha_bar[s]), sqrt(max(1 - alpha_bar[s] - sigma**2, 0))
         coefficients = {"on_x0": on_x0, "on_eps": on_eps, "on_noise": sigma}
         yield _frame(step, t, x, output, eps_hat, coefficients)
@@ -121,6 +122,20 @@ def ddim(
         if sigma > 0:
             x = x + sigma * noise(x.shape[1:], x.device)
     yield _frame(len(times) - 1, times[-1], x, replace(output, x0_hat=x), eps_hat, coefficients)
+
+
+def ddim_inversion(denoise: Denoiser, x0: Tensor, schedule: NoiseSchedule, times: Sequence[int]) -> Iterator[Frame]:
+    """Take data x0 to the noise from which DDIM makes them: its deterministic steps, from data to noise. Song 2021, eq.
+    13 and section 4.3.
+
+    The way back ends near x0: each step uses the estimates at its own start, which are not those of the step back, so
+    that the error falls with the number of steps.
+
+    Args:
+        times: Times of the way back, from T down to 0; time 0, at which there is no noise to predict, counts as 1.
+    """
+    upwards = [max(t, 1) for t in reversed(times)]
+    yield from ddim(denoise, x0, schedule, upwards, Noise(0, 0))  # which adds no noise at eta = 0
 
 
 def dpm_solver(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from playground.diffusion.guidance import guide
 from playground.diffusion.parameterization import PREDICTIONS
-from playground.diffusion.samplers import SAMPLERS, Denoiser, DenoiserOutput, ddim, heun
+from playground.diffusion.samplers import SAMPLERS, Denoiser, DenoiserOutput, ddim, ddim_inversion, heun
 from playground.diffusion.schedule import NoiseSchedule, cosine, linear
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import last_frame
@@ -251,3 +251,35 @@ def test_guiding_any_prediction_is_guiding_x0(name):
     torch.testing.assert_close(
         guided, guide(x0_hat(uncond, xt, a, s), x0_hat(cond, xt, a, s), 2.5), rtol=1e-6, atol=1e-6
     )
+
+
+# --- inversion ------------------------------------------------------------------------------------
+
+
+def test_ddim_goes_to_noise_and_back_the_nearer_the_more_steps() -> None:
+    schedule = cosine()
+    truth = Gaussian([0.5, -1.0], [[0.3, 0.1], [0.1, 0.2]], schedule)
+    x0 = torch.randn(50, 2, generator=make_rng(0)).double() @ torch.linalg.cholesky(truth.cov).T + truth.mean
+    errors = []
+    for steps in (20, 80, 320):
+        times = schedule.timesteps(steps)
+        noise = last_frame(ddim_inversion(denoiser_of(truth), x0, schedule, times)).x
+        back = last_frame(ddim(denoiser_of(truth), noise, schedule, times, Noise(0, 50))).x
+        errors.append((back - x0).square().mean().sqrt().item())
+    assert errors[1] < errors[0] / 2
+    assert errors[2] < errors[1] / 2
+    assert errors[2] < 0.02
+    torch.testing.assert_close(noise.mean(0), torch.zeros(2).double(), rtol=0, atol=0.3)
+    torch.testing.assert_close(noise.T.cov(), torch.eye(2).double(), rtol=0, atol=0.4)
+
+
+def test_inversion_never_asks_for_the_noise_of_clean_data() -> None:
+    schedule, asked = cosine(), list[int]()
+
+    def denoise(x: Tensor, t: int) -> DenoiserOutput:
+        asked.append(t)
+        return DenoiserOutput(x)
+
+    frames = list(ddim_inversion(denoise, torch.zeros(1, 2), schedule, schedule.timesteps(4)))
+    assert asked == [1, 250, 500, 750]
+    assert [frame.t for frame in frames] == [1, 250, 500, 750, 1000]

@@ -63,7 +63,7 @@ def test_a_picture_comes_back_from_z(model: normalizing_flow.Model) -> None:
 
 @pytest.mark.parametrize(("error", "told"), [(0.0, "1e-15"), (5.257e-5, "6e-5"), (3.1e-4, "4e-4"), (9.9e-13, "10e-13")])
 def test_a_bound_of_one_digit_is_above_the_error(error: float, told: str) -> None:
-    assert layer_trajectory._above(error) == told
+    assert layer_trajectory.above(error) == told
     assert float(told) > error
 
 

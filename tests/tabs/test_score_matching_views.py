@@ -9,12 +9,13 @@ import torch
 
 from playground.diffusion.samplers import DenoiserOutput
 from playground.families import ddpm
+from playground.families.score_matching.likelihood import FLAT, LOW
 from playground.families.score_matching.samplers import FROM_NOISE
 from playground.runtime import pictures
 from playground.runtime.recording import subsample
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import digits, langevin_runs, restoration
-from playground.tabs.score_matching.inverse_params import FLAT, LEFT, LOW, LOWER, PAINTED, SQUARE, Problem, ViewParams
+from playground.tabs.score_matching.inverse_params import LEFT, LOWER, PAINTED, SQUARE, Problem, ViewParams
 from playground.tabs.score_matching.inverse_problems import entropy, log_normal
 from playground.tabs.score_matching.restoration import TASKS
 from playground.web import drawing_pad, image_picker, links, scrubber

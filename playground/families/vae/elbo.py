@@ -62,6 +62,11 @@ def standard_log_density(z: Tensor) -> Tensor:
     return Normal(0.0, 1.0, validate_args=False).log_prob(z)
 
 
+def bits_per_dimension(log_p: Tensor, dimensions: int) -> Tensor:
+    """Return log p of images or a bound of it, in nats, as bits per dimension: more bits are less likely."""
+    return -log_p / (dimensions * math.log(2))
+
+
 class KLDecomposition(NamedTuple):
     """Decomposition of the KL term into three scalars. Chen 2018, "Isolating Sources of Disentanglement", eq. 2."""
 

@@ -1,7 +1,7 @@
 """The tab that compares the families: the same request to each, and how good each was when it was measured."""
 
 from playground.tabs import tab_of_views
-from playground.tabs.compare import request, scoreboard
+from playground.tabs.compare import drawing, interpolations, likelihoods, request, scoreboard
 from playground.web.header import GuideStep
 from playground.web.view import View
 
@@ -11,6 +11,9 @@ HINT = "**Press Sample** and see who is done first."
 VIEWS: dict[str, type[View]] = {
     "request": request.RequestView,
     "scoreboard": scoreboard.ScoreboardView,
+    "drawing": drawing.DrawingView,
+    "interpolations": interpolations.InterpolationsView,
+    "likelihoods": likelihoods.LikelihoodsView,
 }
 GUIDE = (
     GuideStep(

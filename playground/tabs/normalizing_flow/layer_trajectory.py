@@ -86,6 +86,11 @@ class Trip(NamedTuple):
     turn: int  # where z is
 
     @property
+    def images(self) -> Tensor:
+        """Return the numbers at each frame as pictures (F, C, H, W) in [-1, 1]."""
+        return torch.cat([normalizing_flow.logits_to_images(frame.x) for frame in self.run])
+
+    @property
     def bits(self) -> list[float]:
         """Return bits per dimension at each frame, if the flow ended there."""
         return [self.dequantized.bits(frame).item() for frame in self.run]
@@ -130,7 +135,7 @@ def there_and_back(model: normalizing_flow.Model, x: Tensor) -> Trip:
     return Trip(dequantized, [*forward_frames, *back[1:]], len(forward_frames) - 1)
 
 
-def _above(error: float) -> str:
+def above(error: float) -> str:
     """Return a number that is above a positive error, of one digit."""
     exponent = math.floor(math.log10(max(error, 1e-15)))
     return f"{math.floor(error / 10**exponent) + 1}e{exponent}"
@@ -141,7 +146,7 @@ def trip_film(trip: Trip) -> Film:
     run, bits, terms = trip.run, trip.bits, trip.terms
     stills = _image(run[0]), pictures.noise_to_uint8(run[trip.turn].x), _image(run[-1])
     x, z, x_again = (np.stack([still] * len(run)) for still in stills)
-    off = f"x → z → x in double precision: no pixel is off by {_above(trip.error)} or more, of 2 from black to white"
+    off = f"x → z → x in double precision: no pixel is off by {above(trip.error)} or more, of 2 from black to white"
     bits_text = [f"{value:.3f}" for value in bits]
     return Film(
         [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),

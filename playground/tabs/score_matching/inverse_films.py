@@ -9,16 +9,14 @@ import torch
 from torch import Tensor
 
 from playground.families.score_matching import samplers
+from playground.families.score_matching.likelihood import FLAT, LOW, VARIANCE
 from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
 from playground.tabs.score_matching import digits
 from playground.tabs.score_matching.inverse_params import (
-    FLAT,
     GRAIN,
-    LOW,
     STEP_SIZE,
-    VARIANCE,
     Problem,
     ViewParams,
 )

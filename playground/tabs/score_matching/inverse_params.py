@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from playground.families.score_matching.likelihood import LOW
 from playground.runtime import validation
 from playground.tabs.ddpm import forward
 from playground.tabs.score_matching import digits
 
 LEFT, LOWER, SQUARE, PAINTED = MASKS = ("Left half", "Lower half", "Square", "Paint")
 SIDE = 32  # pixels
-LOW = 0.05  # the least noise
-EMPTY, FLAT = 4.0, 20.0  # noise in which little is left to see, and in which the data are as good as normal
+EMPTY = 4.0  # noise in which little is left to see
 STEP_SIZE = 0.3  # of annealed Langevin dynamics, by the variance of the level
-VARIANCE = 0.2  # of a pixel of MNIST, on average
 GRAIN = 0.1  # of the noise in the picture that is compared
 N_REFERENCES = 4  # pictures beside the results
 DENOISE, INPAINT, LIKELIHOOD = TASK_NAMES = ("Denoise", "Inpaint", "Likelihood")

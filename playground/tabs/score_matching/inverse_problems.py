@@ -10,18 +10,16 @@ from playground.datasets.mnist import crop, pad
 from playground.families import ddpm
 from playground.families.score_matching import langevin, samplers
 from playground.families.score_matching.langevin import Score
+from playground.families.score_matching.likelihood import LOW, flow_to_noise
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import digits
 from playground.tabs.score_matching.inverse_params import (
     EMPTY,
-    FLAT,
     GRAIN,
-    LOW,
     SIDE,
     STEP_SIZE,
-    VARIANCE,
     Problem,
     ViewParams,
 )
@@ -62,9 +60,7 @@ def likelihood(model: ddpm.Model, params: ViewParams, problem: Problem) -> Itera
     copies = torch.tensor([params.n, *[1] * (len(x0) - 1)])
     x = (x0 + LOW * _noise(params, problem.x0)).repeat_interleave(copies, 0)
     score, probes = score_of(model, params, len(x)), Noise(params.seed, len(x))
-    mean = x + FLAT**2 * score(x, FLAT)  # all that is expected of the data where nothing is seen of them
-    sigmas = langevin.geometric_sigmas(LOW, FLAT, 1 + params.evaluations // 2)[::-1]
-    yield from langevin.log_likelihood(score, x, sigmas, mean, VARIANCE, probes)
+    yield from flow_to_noise(score, x, params.evaluations, probes)
 
 
 def make_references(params: ViewParams, x0: Tensor) -> Tensor:

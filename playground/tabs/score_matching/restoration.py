@@ -13,6 +13,7 @@ from playground.datasets.mnist import crop
 from playground.export import media
 from playground.families import ddpm
 from playground.families.score_matching import langevin, samplers
+from playground.families.score_matching.likelihood import FLAT, LOW
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.recording import subsample
@@ -22,11 +23,9 @@ from playground.tabs.ddpm import forward, runs
 from playground.tabs.score_matching import digits, inverse_films, inverse_problems
 from playground.tabs.score_matching.inverse_params import (
     DENOISE,
-    FLAT,
     INPAINT,
     LEFT,
     LIKELIHOOD,
-    LOW,
     LOWER,
     MASKS,
     N_REFERENCES,

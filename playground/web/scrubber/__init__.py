@@ -23,11 +23,13 @@ from playground.web.scrubber.parts import Box, Counts, Curve, Film, Histogram, S
 from playground.web.scrubber.sheets import data_url
 
 
-def build(label: str, elem_id: str, empty: str = "") -> gr.HTML:
-    """Build the component; `empty` tells the user what to press while there is nothing to show."""
+def build(label: str, elem_id: str, empty: str = "", in_rows: bool = False) -> gr.HTML:
+    """Build the component; `empty` tells the user what to press while there is nothing to show. The strips lie side by
+    side, or in rows, each with its hint beside it."""
     # Words of the HTML, not properties: Gradio 6.31 loses the properties of a component that is updated before it is
     # first shown.
-    return component.build("scrubber", {"LABEL": label, "EMPTY": empty}, elem_id=elem_id)
+    words = {"LAYOUT": "rows" if in_rows else "", "LABEL": label, "EMPTY": empty}
+    return component.build("scrubber", words, elem_id=elem_id)
 
 
 def pack(film: Film) -> Value:

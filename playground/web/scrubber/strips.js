@@ -6,6 +6,7 @@ import {locateFrame} from './sheets.js';
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const LEGIBLE = 3; // scale at which a picture is large enough
+const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
 const GAP = 12; // CSS pixels between strips: --gap of scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or else one below the
@@ -57,8 +58,11 @@ export class Strips {
 
   layOut() {
     if (!this.list.length) return;
-    const width = this.list[0].context.canvas.width / (window.devicePixelRatio || 1);
-    const scale = fitStrips(this.list.map(({isSmall}) => isSmall), width, this.container.clientWidth);
+    const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / (window.devicePixelRatio || 1));
+    const {clientWidth} = this.container;
+    const scale = this.container.closest('.rows')
+      ? Math.floor(Math.min(clientWidth / width, ROW_WIDTH / width, ROW_HEIGHT / height))
+      : fitStrips(this.list.map(({isSmall}) => isSmall), width, clientWidth);
     for (const {context, isSmall} of this.list) {
       context.canvas.style.width = scale ? `${scaleOf(scale, isSmall) * width}px` : '100%';
     }

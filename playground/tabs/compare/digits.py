@@ -1,0 +1,89 @@
+"""What the views of digits share: a model of each family, pictures of one size, and the page's address."""
+
+from dataclasses import astuple
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground.datasets import mnist
+from playground.families import ddpm, gan, normalizing_flow, vae
+from playground.families.score_matching import langevin
+from playground.families.score_matching.langevin import Score
+from playground.runtime import pictures
+from playground.runtime.paths import Paths
+from playground.tabs.ddpm import runs
+from playground.tabs.gan import variants
+from playground.tabs.normalizing_flow import likelihood
+from playground.tabs.vae import codes
+from playground.web import component, links
+from playground.web.controls import ControlValue
+from playground.web.export import ExportableRun
+from playground.web.linked_run import LinkedRunView
+from playground.web.scrubber import Film
+
+GAP = 1  # pixels between the rows of a file
+
+
+class Models(NamedTuple):
+    """Folders of the app, and the model of each family that its own tab shows first; all learned MNIST."""
+
+    paths: Paths
+
+    @property
+    def vae(self) -> vae.Model:
+        """Return the VAE, or raise UserError if it is missing, as each of these does."""
+        return codes.load(self.paths, "")
+
+    @property
+    def gan(self) -> gan.Model:
+        """Return the GAN."""
+        return variants.load(self.paths, "")
+
+    @property
+    def flow(self) -> normalizing_flow.Model:
+        """Return the normalizing flow."""
+        return likelihood.load_model(self.paths, "")
+
+    @property
+    def ddpm(self) -> ddpm.Model:
+        """Return the diffusion model."""
+        return runs.load_model(self.paths, "")
+
+
+def without_class(model: ddpm.Model, n: int, clip: bool = True) -> ddpm.model.Denoiser:
+    """Return the denoiser of n digits of which no class is known."""
+    return model.denoiser(torch.zeros(n, dtype=torch.long), 0.0, clip)
+
+
+def score_of(model: ddpm.Model, n: int) -> Score:
+    """Return the score of n digits of which no class is known."""
+    return langevin.denoiser_to_score(without_class(model, n), model.schedule)
+
+
+def to_tiles(x: Tensor) -> np.ndarray:
+    """Return digits (B, 1, H, W), with or without the border of two pixels, as uint8 (B, 32, 32, 1)."""
+    return pictures.to_uint8(x if x.shape[-1] == mnist.SIZE else mnist.pad(x))
+
+
+def to_export(stem: str, about: dict[str, str], film: Film, in_rows: bool = True) -> ExportableRun:
+    """Return a film for the export, whose strips lie in rows, one below the other, or side by side in every file."""
+    frames = []
+    for strips in zip(*(strip.frames for strip in film.strips), strict=True):  # of one frame, (N, H, W, C) each
+        tiles = np.concatenate(strips)
+        frames.append(pictures.make_grid(tiles, columns=len(strips[0]) if in_rows else len(tiles), gap=GAP))
+    return ExportableRun(stem, about, [np.stack(frames)[:, None]], [{"frame": caption} for caption in film.captions])
+
+
+class DigitsView(LinkedRunView):
+    """View of several families at once, which offers no choice of a model."""
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
+        """Return the controls as the address sets them."""
+        linked, wrong = links.read_request(self.params_type, self.tab, request)
+        params = linked or self.params_type()
+        if wrong:
+            return [component.message(wrong), gr.skip(), *astuple(params)]
+        return [gr.skip(), links.value(self.tab, params, linked is not None), *astuple(params)]

@@ -1,0 +1,161 @@
+"""Interpolations: from one test digit to another through every latent space, and through pixels, in step."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from playground.datasets import mnist
+from playground.export import media
+from playground.nn import interpolation
+from playground.runtime import validation
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.compare import paths_between
+from playground.tabs.compare.digits import DigitsView, Models, to_export, to_tiles
+from playground.tabs.compare.paths_between import FRAMES, PATHS, Moment
+from playground.tabs.ddpm import readings, runs
+from playground.web import controls, formula, image_picker, links, palette, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
+from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.stop import Outputs
+
+TAB = "compare.interpolations"
+HOW = """
+The ends are the same for all: each family takes both digits into its own latent space, and what lies between the two
+codes comes back as pictures. All take the great circle, where codes have the length of most noise. The ends come back
+as well as the family can bring them back: exactly from the flow, nearly from DDIM, smoothed from the VAE, and from the
+GAN as the nearest picture that a search found.
+
+A path is good if every picture on it is a digit. In pixels the two only lie over each other, though a classifier may
+still read one of them. VAE and GAN were made to draw digits from any code, so theirs morph. What a flow or DDIM makes
+of the noise between two noises need not lie between the two pictures: it may be another digit, or none.
+
+[Shoemake 1985](https://doi.org/10.1145/325334.325242) (great circle) ·
+[White 2016](https://arxiv.org/abs/1609.04468) (why not the line) ·
+[Song 2021](https://arxiv.org/abs/2010.02502), section 5.3 (DDIM)
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the controls."""
+
+    # Numbers of the test digits at both ends.
+    number: int = 18
+    to_number: int = 0
+    seed: int = 0  # of the codes that the projection begins with
+
+    def __post_init__(self) -> None:
+        bounds = {"number": (0, 9_999), "to_number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        validation.check_bounds(self, bounds, labels=validation.LABELS)
+
+
+def film(paths: Paths, moments: Mapping[str, Moment]) -> Film:
+    """Return the film of the paths, by title."""
+    shown = {title: moment for title, moment in moments.items() if len(moment.images)}
+    missing = [error_sentence(UserError(text)) for title, (_, text) in moments.items() if title not in shown]
+    steps = {title: _change(moment.images) for title, moment in shown.items()}
+    probabilities = _read(paths, shown)
+    captions = [f"{k / (FRAMES - 1):.0%} of the way" for k in range(FRAMES)]
+    curves = [Curve("change", "Root mean square from the frame before; even steps are a smooth path.", _series(steps))]
+    if probabilities:
+        surest = {title: p.amax(1).tolist() for title, p in probabilities.items()}
+        digits = {title: p.argmax(1).tolist() for title, p in probabilities.items()}
+        readings_of = [
+            ", ".join(f"{title} {digits[title][k]} ({surest[title][k]:.0%})" for title in shown) for k in range(FRAMES)
+        ]
+        captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
+        curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", _series(surest)))
+    at_right_angles = torch.eye(2)
+    weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
+    return Film(
+        [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in shown.items()],
+        captions,
+        ("the first digit", "the other"),
+        curves,
+        formula.render(interpolation.path_formulas("line", "arc", "codes of the two digits, here at right angles")),
+        interpolation.path_numbers(*(weight.tolist() for weight in weights)),
+        start=FRAMES // 2,
+        keep=True,
+        notice=" ".join(missing),
+    )
+
+
+def _read(paths: Paths, shown: Mapping[str, Moment]) -> dict[str, Tensor]:
+    """Return the probabilities of the digits (FRAMES, 10) that a classifier reads in each path; none without it."""
+    classifier = readings.load_classifier(paths, mnist.DATASET)
+    if classifier is None:
+        return {}
+    return {
+        title: readings.classify(classifier, to_tiles(moment.images)[:, None])[:, 0] for title, moment in shown.items()
+    }
+
+
+def _change(images: Tensor) -> list[float]:
+    """Return how far each image (FRAMES, 1, H, W) is from the one before, root mean square; 0 at the first."""
+    return [0.0, *images.diff(dim=0).square().mean((1, 2, 3)).sqrt().tolist()]
+
+
+def _series(values: Mapping[str, list[float]]) -> list[Series]:
+    return [Series(title, colour, line) for (title, line), colour in zip(values.items(), palette.LINES, strict=False)]
+
+
+def preview(moments: Mapping[str, Moment]) -> list[Strip]:
+    """Return the strips of a run under way: the middle of each path so far."""
+    return [
+        Strip(title, text, to_tiles(images[FRAMES // 2 : FRAMES // 2 + 1])[None])
+        for title, (images, text) in moments.items()
+        if len(images)
+    ]
+
+
+class InterpolationsView(DigitsView):
+    """View of the paths between two digits."""
+
+    TITLE = "Interpolations"
+    params_type, tab = ViewParams, TAB
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
+                        "Press Sample: a few seconds.")  # fmt: skip
+        self.layout = run_view.lay_out(
+            "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim
+        )
+
+    @run_view.errors_on_stage(n_others=2)
+    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+        """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
+        params, moments = ViewParams(*values), dict[str, Moment]()
+        ends = torch.cat([mnist.DATASET.load_test_image(self.paths.data, n) for n in (params.number, params.to_number)])
+
+        def finish() -> list[object]:
+            film_value = film(self.paths, moments)
+            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
+            about |= {"results": json.dumps({title: moment.sentence for title, moment in moments.items()})}
+            run = to_export(f"interpolations-{params.number}-to-{params.to_number}", about, film_value, in_rows=False)
+            return [scrubber.pack(film_value), run, links.value(TAB, params)]
+
+        yield from run_view.stream_run(
+            paths_between.run(Models(self.paths), ends, params.seed), sum(path.steps for path in PATHS) - 1,
+            lambda item: moments.update([item]), lambda _: preview(moments), finish,
+        )  # fmt: skip
+
+    def bind(self, page: gr.Blocks) -> None:
+        number, to_number, _ = self.layout.inputs
+        self.bind_runs(page, self.sample, "compare_interpolations", [number.release, to_number.release])
+
+    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+        default = ViewParams()
+        number = gr.Slider(0, 9_999, default.number, step=1, label="From test image", info=image_picker.FETCHED)
+        hint = "Number of the digit where the path ends."
+        to_number = gr.Slider(0, 9_999, default.to_number, step=1, label="To test image", info=hint)
+        seed, new_seed = controls.seed("Of where the GAN's search for the ends begins.")
+        return [*map(skip_preprocess, (number, to_number, seed))], new_seed

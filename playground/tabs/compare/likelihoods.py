@@ -1,0 +1,154 @@
+"""The likelihood paradox: how likely each family finds digits, and pictures that are none."""
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gradio as gr
+from torch import Tensor
+
+from playground.export import media
+from playground.families.score_matching import langevin
+from playground.runtime import validation
+from playground.runtime.paths import Paths
+from playground.tabs.compare import paradox
+from playground.tabs.compare.digits import DigitsView, Models, to_export, to_tiles
+from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measured
+from playground.tabs.ddpm import runs
+from playground.web import controls, links, plots, run_view, scrubber
+from playground.web.component import Value
+from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.scrubber import Film, Strip
+from playground.web.stop import Outputs
+
+TAB = "compare.likelihoods"
+N_IMMEDIATE = 3  # moments of a run before those of the score
+UNFETCHED = "The files of Fashion-MNIST are not here, so it is left out; training a model of it fetches them."
+HOW = """
+All are in bits per pixel: the fewer, the likelier. The VAE's are at most so many, by the ELBO of 100 codes; the flow's
+include its dequantization; the score's come from its probability flow, as in *Score*, *Restore*; more evaluations make
+them more exact. A GAN has no likelihood.
+
+Nalisnick and others found in 2019 that models of likelihood find some pictures likelier than those that they learned
+from. A likelihood is a density, which is high where pictures are easy to predict; most of the volume, and so most of
+the samples, may lie elsewhere. Ren and others showed that the background decides, and compare two models, of which one
+knows nothing but background. Serrà and others subtract what a compressor needs.
+
+[Nalisnick 2019](https://arxiv.org/abs/1810.09136) · [Ren 2019](https://arxiv.org/abs/1906.02845) ·
+[Serrà 2020](https://arxiv.org/abs/1909.11480)
+"""
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """Parameters of a link, in the order of the controls."""
+
+    n: int = 4  # digits
+    evaluations: int = 30  # of the score for each picture
+    seed: int = 0  # of the noise
+
+    def __post_init__(self) -> None:
+        bounds = {"n": (2, 20), "evaluations": (10, 200), "seed": (0, validation.MAX_SEED)}
+        validation.check_bounds(self, bounds, labels={**validation.LABELS, "n": "number of digits"})
+
+
+def strips(kinds: Kinds, bits: Bits, frames: slice) -> list[Strip]:
+    """Return a strip for each kind of pictures: some of them, with the mean bits so far."""
+    return [
+        Strip(kind, paradox.average(bits, kind), to_tiles(images[frames])[:, None], _notes(kind, bits, frames))
+        for kind, images in kinds.items()
+    ]
+
+
+def _notes(kind: str, bits: Bits, frames: slice) -> list[str]:
+    """Return the bits of each picture of a kind."""
+    values = {family: row[kind][frames].tolist() for family, row in bits.items()}
+    n = len(next(iter(values.values()), []))
+    return ["this one: " + " · ".join(f"{family} {row[k]:.2f}" for family, row in values.items()) for k in range(n)]
+
+
+def film(kinds: Kinds, bits: Bits) -> Film:
+    """Return the film of the pictures, one of each kind in a frame."""
+    n = len(next(iter(kinds.values())))
+    return Film(
+        strips(kinds, bits, slice(None)),
+        [f"digit {k + 1} of {n}, and the others in step · bits per pixel, the fewer the likelier" for k in range(n)],
+        ("the first digit", "the last"),
+        start=0,
+        keep=True,
+    )
+
+
+def table(kinds: Kinds, bits: Bits) -> str:
+    """Return HTML: the mean bits of each kind by each family with their standard deviation, and what they say."""
+    rows = [_row(family, bits[family]) for family in FAMILIES if family in bits]
+    head = "".join(f'<th scope="col">{html.escape(kind)}</th>' for kind in ("bits per pixel", *kinds))
+    sentences = [*paradox.explain(kinds, bits), *([] if CLOTHES in kinds else [UNFETCHED])]
+    return (
+        f'<div class="answers"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        + "".join(map(plots.paragraph, sentences))
+    )
+
+
+def _row(family: str, row: dict[str, Tensor]) -> str:
+    least = min(values.mean().item() for values in row.values())
+    cells = []
+    for values in row.values():
+        text = f"{values.mean().item():.2f} ± {values.std().item():.2f}"
+        cells.append(f"<td>{f'<b>{text}</b>' if values.mean().item() == least else text}</td>")
+    name = f"{family}, no model" if family == COMPRESSOR else family
+    return f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>'
+
+
+class LikelihoodsView(DigitsView):
+    """View of the likelihoods of digits, and of pictures that are none."""
+
+    TITLE = "The likelihood paradox"
+    params_type, tab = ViewParams, TAB
+
+    def __init__(self, paths: Paths):
+        self.paths = paths
+        function = langevin.log_likelihood
+        self.layout = run_view.lay_out("compare-likelihoods", self._build_controls, self._build_stage, HOW, function)
+
+    @run_view.errors_on_stage(n_others=3)
+    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+        """Measure how likely each family finds digits and other pictures. Returns the pictures as sprite sheets, and a
+        table as HTML."""
+        params, bits = ViewParams(*values), Bits()
+        kinds = paradox.make_kinds(self.paths, params.n, params.seed)
+
+        def keep(item: Measured) -> None:
+            if item.is_complete:  # what the score has said so far is no likelihood yet
+                bits[item.family] = item.bits
+
+        def finish() -> list[object]:
+            film_value = film(kinds, bits)
+            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
+            means = {family: {kind: v.mean().item() for kind, v in row.items()} for family, row in bits.items()}
+            run = to_export(f"likelihoods-seed{params.seed}", about | {"bits": json.dumps(means)}, film_value)
+            return [scrubber.pack(film_value), run, links.value(TAB, params), table(kinds, bits)]
+
+        yield from run_view.stream_run(
+            paradox.measure(Models(self.paths), kinds, params.evaluations, params.seed),
+            N_IMMEDIATE + params.evaluations // 2, keep, lambda _: strips(kinds, bits, slice(1)), finish,
+        )  # fmt: skip
+
+    def bind(self, page: gr.Blocks) -> None:
+        self.bind_runs(page, self.sample, "compare_likelihoods", other_outputs=[self.table])
+
+    def _build_stage(self) -> gr.HTML:
+        empty = "Press Sample: VAE and flow take a moment, the score half a minute."
+        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
+        self.table = gr.HTML(elem_id="compare-likelihoods-table")
+        return stage
+
+    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+        default = ViewParams()
+        n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of each other kind.")
+        hint = "Of the score for each picture; more are slower, and better."
+        evaluations = gr.Slider(10, 200, default.evaluations, step=10, label="Evaluations", info=hint)
+        seed, new_seed = controls.seed("Of the noise.")
+        return [*map(skip_preprocess, (n, evaluations, seed))], new_seed

@@ -1,0 +1,127 @@
+"""How likely each family that has a likelihood finds pictures of several kinds, digits and none."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from playground.datasets import fashion_mnist, mnist
+from playground.families import vae
+from playground.families.normalizing_flow import LEVELS
+from playground.families.score_matching.likelihood import FLAT, LOW, bits_per_dimension, flow_to_noise
+from playground.families.vae import elbo
+from playground.runtime import pictures
+from playground.runtime.paths import Paths
+from playground.runtime.rng import Noise, make_rng
+from playground.runtime.validation import UserError
+from playground.tabs.compare.digits import Models, score_of
+from playground.tabs.normalizing_flow import likelihood
+
+DIGITS, INVERTED, BLURRED, SHIFTED, NOISE, BLANK, CLOTHES = (
+    "test digits", "inverted", "blurred", "shifted", "noise", "a blank page", "Fashion-MNIST"
+)  # fmt: skip
+VAE, FLOW, SCORE, COMPRESSOR = FAMILIES = ("VAE", "Flow", "Score", "zlib")
+ELBO_SAMPLES = 100
+SHIFT = 4  # pixels
+BLACK = -0.99  # the brightest that counts as black
+
+Kinds = dict[str, Tensor]  # pictures (n, 1, 28, 28) by their kind
+Bits = dict[str, dict[str, Tensor]]  # bits per dimension (n,) by family and kind
+
+
+class Measured(NamedTuple):
+    """Bits per dimension of all pictures by a family, and whether the estimate is complete."""
+
+    family: str
+    bits: dict[str, Tensor]
+    is_complete: bool = True
+
+
+def make_kinds(paths: Paths, n: int, seed: int) -> Kinds:
+    """Return the first n test digits, what simple changes make of them, and pictures that are none; clothes if their
+    files were fetched before."""
+    x = mnist.crop(mnist.load(paths.data, "test", subset=slice(n))[0])
+    grey = torch.randint(LEVELS, x.shape, generator=make_rng(seed))
+    kinds = {
+        DIGITS: x,
+        INVERTED: -x,
+        BLURRED: F.avg_pool2d(F.pad(x, [1] * 4, value=-1.0), 3, stride=1),
+        SHIFTED: x.roll(SHIFT, -1),
+        NOISE: 2 * grey / (LEVELS - 1) - 1,
+        BLANK: torch.full_like(x, -1),
+    }
+    try:
+        return kinds | {CLOTHES: mnist.crop(fashion_mnist.DATASET.load(paths.data, "test", subset=slice(n))[0])}
+    except UserError:
+        return kinds
+
+
+@torch.no_grad()
+def bits_of_vae(model: vae.Model, x: Tensor) -> Tensor:
+    """Return the bits per dimension (B,) of digits x (B, 1, 28, 28), at most, by the ELBO."""
+    terms = vae.sample_terms(model, x, ELBO_SAMPLES, make_rng(0))
+    return elbo.bits_per_dimension(torch.stack([part.elbo for part in terms]).mean(0), x[0].numel())
+
+
+def bits_of_zlib(x: Tensor) -> Tensor:
+    """Return the bits per pixel (B,) that a compressor which knows no digits needs for images x (B, 1, H, W)."""
+    images = pictures.to_uint8(x)
+    return torch.tensor([8 * len(zlib.compress(image.tobytes(), 9)) / image.size for image in images])
+
+
+@torch.no_grad()
+def measure(models: Models, kinds: Kinds, evaluations: int, seed: int) -> Iterator[Measured]:
+    """Yield the bits per dimension of all kinds by each family in turn, by the score's after each of its steps."""
+    x, sizes = torch.cat([*kinds.values()]), [*map(len, kinds.values())]
+
+    def split(bits: Tensor) -> dict[str, Tensor]:
+        return dict(zip(kinds, bits.split(sizes), strict=True))
+
+    yield Measured(COMPRESSOR, split(bits_of_zlib(x)))
+    yield Measured(VAE, split(bits_of_vae(models.vae, x)))
+    yield Measured(FLOW, split(likelihood.bits(models.flow, x)))
+    noise, padded = Noise(seed, len(x)), mnist.pad(x)
+    noisy = padded + LOW * noise(padded.shape[1:])
+    for frame in flow_to_noise(score_of(models.ddpm, len(x)), noisy, evaluations, noise):
+        bits = bits_per_dimension(frame.extras["log_p"], padded[0].numel())
+        yield Measured(SCORE, split(bits), frame.sigma == FLAT)
+
+
+def explain(kinds: Kinds, bits: Bits) -> list[str]:
+    """Return what the numbers of the families say, in a few sentences."""
+    means = {family: {kind: values.mean().item() for kind, values in row.items()} for family, row in bits.items()}
+    models = [family for family in means if family != COMPRESSOR]
+    if not models:
+        return []
+    likeliest = {family: min(means[family], key=means[family].__getitem__) for family in models}
+    sentences = [
+        "Likeliest to "
+        + "; to ".join(
+            f"the {family}: {likeliest[family]}, {means[family][likeliest[family]]:.2f} bits per pixel, test digits "
+            f"{means[family][DIGITS]:.2f}"
+            for family in models
+        )
+        + "."
+    ]
+    black, row = (kinds[DIGITS] < BLACK).float().mean().item(), means[COMPRESSOR]
+    simpler = [kind for kind in row if kind != DIGITS and row[kind] < row[DIGITS]]
+    fooled = [family for family in models if likeliest[family] != DIGITS]
+    if fooled:
+        sentences.append(
+            f"A likelihood adds up how easy each pixel is to predict, and {black:.0%} of the pixels of these digits "
+            f"are black background; what has less to predict can be likelier without being a digit. zlib, which knows "
+            f"no digits, needs {row[DIGITS]:.2f} bits per pixel for them, fewer for: {', '.join(simpler) or 'none'}."
+        )
+    sentences.append(
+        "Compare within a row only: the VAE's bits are of pixels as fractions of white, the flow's of 256 grey levels, "
+        f"the score's of pictures with a border and noise of σ = {LOW:g}, on the scale of grey levels."
+    )
+    return sentences
+
+
+def average(bits: Mapping[str, Mapping[str, Tensor]], kind: str) -> str:
+    """Return the mean bits of a kind by each family in words."""
+    return " · ".join(f"{family} {row[kind].mean().item():.2f}" for family, row in bits.items())

@@ -1,0 +1,108 @@
+"""The path from one digit to another in the latent space of every family, and in pixels."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from playground.datasets import mnist
+from playground.diffusion.samplers import ddim, ddim_inversion
+from playground.families import gan, normalizing_flow
+from playground.nn import interpolation
+from playground.runtime.rng import Noise
+from playground.runtime.run import last_frame
+from playground.runtime.validation import UserError
+from playground.tabs.compare.digits import Models, without_class
+from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Moment, with_border
+from playground.tabs.normalizing_flow import likelihood
+from playground.tabs.vae import codes
+
+FRAMES = 21
+DDIM_STEPS = 14  # in each direction
+
+
+class FamilyPath(NamedTuple):
+    """Path through the latent space of a family."""
+
+    title: str
+    steps: int  # number of moments
+    # Function of the models, both ends (2, 1, 32, 32) and a seed; each moment has all pictures of the path so far.
+    run: Callable[[Models, Tensor, int], Iterator[Moment]]
+
+
+def arc(ends: Tensor) -> Tensor:
+    """Return the codes on the arc between two ends (2, ...), both included: (FRAMES, ...)."""
+    start, end = ends.flatten(1)
+    return interpolation.slerp(start, end, FRAMES).view(-1, *ends.shape[1:])
+
+
+def fade(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+    """Fade one picture into the other."""
+    start, end = ends.flatten(1)
+    yield Moment(
+        interpolation.lerp(start, end, FRAMES).view(-1, *ends.shape[1:]), "No model: one fades into the other."
+    )
+
+
+@torch.no_grad()
+def decode(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+    """Decode the arc between the codes of the VAE's encoder."""
+    model = models.vae
+    mu, _ = model.encode(mnist.crop(ends))
+    yield Moment(codes.decode(model, arc(mu)), f"Between their codes of {mu.shape[1]} numbers, decoded.")
+
+
+@torch.no_grad()
+def undo_layers(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+    """Take the arc between the noise that the flow makes of both ends back through its layers."""
+    model = models.flow
+    z, _ = model.encode(likelihood.dequantize(model, mnist.crop(ends)).y)
+    images = normalizing_flow.logits_to_images(last_frame(model.decode_steps(arc(z))).x)
+    yield Moment(images, "Between their noises, back through the layers.")
+
+
+def generate(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+    """Generate from the arc between the codes whose pictures are nearest to the ends."""
+    model = models.gan
+    for frame in gan.project(model, ends, DESCENT_STEPS, seed):
+        if frame.step % DESCENT_PART == 0:
+            first, last = frame.extras["loss"].sqrt().tolist()
+            with torch.no_grad():
+                images = model.generator(arc(frame.extras["z"]))
+            yield Moment(images, f"Between the codes of the nearest pictures, {first:.2f} and {last:.2f} off.")
+
+
+@torch.no_grad()
+def follow_ddim(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+    """Take both ends by DDIM to noise, and the arc between these back."""
+    model, noise = models.ddpm, ends
+    times, text = (
+        model.schedule.timesteps(DDIM_STEPS),
+        f"Between their noises, {DDIM_STEPS} steps of DDIM there and back.",
+    )
+    for frame in ddim_inversion(without_class(model, 2, clip=False), ends, model.schedule, times):
+        noise = frame.x
+        yield Moment(arc(noise), text)
+    for frame in ddim(without_class(model, FRAMES, clip=False), arc(noise), model.schedule, times, Noise(seed, 1)):
+        yield Moment(frame.x, text)
+
+
+PATHS = (
+    FamilyPath("Pixels", 1, fade),
+    FamilyPath("VAE", 1, decode),
+    FamilyPath("Flow", 1, undo_layers),
+    FamilyPath("GAN", DESCENT_STEPS // DESCENT_PART + 1, generate),
+    FamilyPath("DDIM", 2 * DDIM_STEPS + 2, follow_ddim),
+)
+
+
+def run(models: Models, ends: Tensor, seed: int) -> Iterator[tuple[str, Moment]]:
+    """Yield the moments of all paths between two digits (2, 1, 32, 32), with a border all, each with the title of its
+    path; of one whose model is missing a moment without pictures that says so."""
+    for path in PATHS:
+        try:
+            for images, sentence in path.run(models, ends, seed):
+                yield path.title, Moment(with_border(images).clamp(-1, 1), sentence)
+        except UserError as failure:
+            yield path.title, Moment(ends[:0], f"{failure}")
