@@ -13,12 +13,15 @@ from playground.web.component import Value
 from playground.web.controls import error_sentence
 
 _slots = threading.BoundedSemaphore(2)  # calls that run at the same time, for all visitors together
+TRAINING_SLOTS = threading.BoundedSemaphore(2)  # and calls that train for a moment: no slider waits for these
 Answer: TypeAlias = Callable[[object], Value]  # function as the browser calls it: it must check what it gets
 SLOT_TIMEOUT = 2.0  # seconds that a call waits for a slot
 
 
-def server_function(name: str, function: Callable[[Mapping[str, object]], Value]) -> Answer:
-    """Return a function as the browser calls it: by its name, and with one object.
+def server_function(
+    name: str, function: Callable[[Mapping[str, object]], Value], slots: threading.Semaphore = _slots
+) -> Answer:
+    """Return a function as the browser calls it: by its name, and with one object, while one of the slots is free.
 
     A `UserError` is returned as {"error": one sentence}.
     """
@@ -27,12 +30,12 @@ def server_function(name: str, function: Callable[[Mapping[str, object]], Value]
         try:
             if not isinstance(request, Mapping):
                 raise UserError("ask with one object")
-            if not _slots.acquire(timeout=SLOT_TIMEOUT):
+            if not slots.acquire(timeout=SLOT_TIMEOUT):
                 raise UserError("the server is busy: try again in a moment")
             try:
                 return function(request)
             finally:
-                _slots.release()
+                slots.release()
         except UserError as error:
             return {"error": error_sentence(error)}
 

@@ -87,7 +87,8 @@ class LabView(View, Generic[Params]):
             with controls.column():
                 self.controls = self.build_controls()
             with controls.stage_column():
-                self.stage = lab.build(elem_id, answers.server_function("train", lab_sessions.train))
+                train = answers.server_function("train", lab_sessions.train, answers.TRAINING_SLOTS)
+                self.stage = lab.build(elem_id, train)
                 explanation.build(how, function)
                 self.link = links.build()
 

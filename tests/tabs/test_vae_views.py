@@ -455,7 +455,8 @@ def test_a_question_waits_for_its_turn_and_is_then_turned_away(paths: Paths, mon
     monkeypatch.setattr(ui_answers, "SLOT_TIMEOUT", 0.01)
     with ui_answers._slots, ui_answers._slots:
         assert "the server is busy" in answers.answering(paths, "decode", answers.decode)(GOOD)["error"].lower()
-    assert "pixels" in answers.answering(paths, "decode", answers.decode)(GOOD)
+    with ui_answers.TRAINING_SLOTS, ui_answers.TRAINING_SLOTS:
+        assert "pixels" in answers.answering(paths, "decode", answers.decode)(GOOD), "no slider waits for a training"
 
 
 def test_a_missing_checkpoint_names_its_recipe(paths: Paths) -> None:

@@ -8,8 +8,9 @@ import gradio as gr
 import pytest
 
 from playground.families import ddpm
-from playground.runtime import checkpoint
+from playground.runtime import checkpoint, inference
 from playground.runtime.paths import Paths
+from playground.runtime.turns import Turns
 from playground.tabs.ddpm.reverse import NAMES, ReverseView
 from playground.tabs.ddpm.runs import ViewParams
 from playground.web import export, run_view
@@ -38,6 +39,19 @@ def view(reverse: ReverseView) -> run_view.RunView:
 
 def begin(reverse: ReverseView, under_way: UnderWay) -> Iterator:
     return keep_run(reverse.sample)(under_way, *reverse.values_of(PARAMS))
+
+
+def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_view, "PATIENCE", 0.01)
+    monkeypatch.setattr(inference, "_turns", turns := Turns(1))
+    with turns.begin(1) as other:
+        assert other.wait(0)
+        run = begin(reverse, UnderWay())
+        stage, *others = next(run)
+        assert stage["waiting"] == "Waiting for the model: 1 run before this one · about 1 s left"
+        assert others == [gr.skip()] * 4
+    assert "live" in next(value for value, *_ in run if "waiting" not in value)
+    assert "following" in [*run][-1][0]
 
 
 def test_a_stopped_run_stays_and_says_at_which_step(reverse: ReverseView, view: run_view.RunView) -> None:
