@@ -13,6 +13,7 @@ from playground.runtime import checkpoint as checkpoints
 from playground.runtime import inference
 from playground.runtime.family import Family, family_names, get_family
 from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 
 GRID, ARRAYS, FRAMES, ANIMATION = "grid", "arrays", "frames", "animation"
@@ -57,9 +58,14 @@ def sample(
     if run.settings.n * steps > MAX_EVALUATIONS:
         raise UserError(f"n times steps must be at most {MAX_EVALUATIONS}, not {run.settings.n * steps}: ask for fewer")
     images, every = list[np.ndarray](), result in (FRAMES, ANIMATION)
-    for frame in inference.in_worker_thread(iter(run)):
-        if every:
-            images.append(inference.compute(run.to_images, frame))
+
+    def convert() -> Iterator[tuple[Frame, np.ndarray | None]]:
+        for frame in run:
+            yield frame, run.to_images(frame) if every else None
+
+    for frame, image in inference.in_worker_thread(convert(), steps + 1):
+        if image is not None:
+            images.append(image)
         yield None, {"step": frame.step, "steps": steps}
     out = new_path(f"{checkpoint}{SUFFIXES[result]}")
     array = np.stack(images) if every else inference.compute(run.to_images, frame)

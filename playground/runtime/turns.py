@@ -5,6 +5,7 @@ first takes the next step. So a short run goes before a long one, equal ones kee
 A run that has computed for a slice is due anew: it lets the others go first.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import NamedTuple, TypeVar
 Item = TypeVar("Item")
 
 SLICE = 1.0  # seconds of computing after which a run is due anew
+CLAIM = 0.2  # seconds that a run keeps its core between two steps although others wait
 FIRST_GUESS = 0.05  # seconds of a step, before any was measured
 WEIGHT = 0.1  # of the newest step in the average over all runs
 
@@ -38,6 +40,7 @@ class Run:
         self.done, self.computed, self.slice_start = 0, 0.0, 0.0
         self.granted = threading.Event()
         self.core: int | None = None  # while it may take a step
+        self.computes, self.idle_since = False, 0.0  # whether it takes a step, and since when it has a core without
         self.due = time.monotonic() + self.seconds_left
 
     @property
@@ -48,8 +51,13 @@ class Run:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the turn to take a step, at most so many seconds; return whether it has come."""
-        self.turns.ask(self)
-        return self.granted.wait(seconds)
+        end = math.inf if seconds is None else time.monotonic() + seconds
+        while True:
+            self.turns.ask(self)
+            if self.granted.wait(max(0, min(CLAIM, end - time.monotonic()))) and self.turns.start_step(self):
+                return True
+            if time.monotonic() >= end:
+                return False
 
     def take_step(self, step: Callable[[int, bool], Item]) -> Item:
         """Take a step, a function of the core to compute on and of whether this run is alone, once its turn has
@@ -95,7 +103,8 @@ class Turns:
             for runs in (self._runs, self._waiting):
                 if run in runs:
                     runs.remove(run)
-            self._release(run)
+            self._take_back(run)
+            self._grant()
 
     def place(self, run: Run) -> Place:
         """Return the place of a run that waits; of a longer run before it only a slice counts."""
@@ -105,11 +114,20 @@ class Turns:
         return Place(len(ahead), seconds + run.seconds_left)
 
     def ask(self, run: Run) -> None:
-        """Let a run wait for its turn, unless it has it or waits already."""
+        """Let a run wait for its turn, unless it has it or waits already; runs that leave a core idle give it up."""
         with self._lock:
             if run.core is None and run not in self._waiting:
                 self._waiting.append(run)
-                self._grant()
+            for other in self._runs:
+                if not other.computes and time.monotonic() - other.idle_since > CLAIM:
+                    self._take_back(other)
+            self._grant()
+
+    def start_step(self, run: Run) -> bool:
+        """Return whether a run has a core, which it keeps until the end of its step."""
+        with self._lock:
+            run.computes = run.core is not None
+        return run.computes
 
     def end_step(self, run: Run, seconds: float) -> None:
         """Note that a run has taken a step in so many seconds, and let the run that is due first take the next."""
@@ -119,21 +137,22 @@ class Turns:
                 self.seconds_per_step += WEIGHT * (seconds - self.seconds_per_step)
             if run.computed - run.slice_start > SLICE:
                 run.slice_start, run.due = run.computed, time.monotonic() + run.seconds_left
-            self._waiting.append(run)  # it keeps the core, unless another is due earlier
-            self._release(run)
+            run.computes = False
+            self._take_back(run)
+            self._waiting.append(run)  # it has the core again at once, unless another is due earlier
+            self._grant()
 
-    def _release(self, run: Run) -> None:
-        """Take the core of a run back, with the lock held."""
+    def _take_back(self, run: Run) -> None:
+        """Take the core of a run back, if it has one, with the lock held."""
         if run.core is not None:
             self._free = sorted([*self._free, run.core])
             run.core = None
             run.granted.clear()
-        self._grant()
 
     def _grant(self) -> None:
         """Give free cores to the runs that are due first, with the lock held."""
         while self._waiting and self._free:
             run = min(self._waiting, key=lambda waiting: waiting.due)
             self._waiting.remove(run)
-            run.core = self._free.pop(0)
+            run.core, run.idle_since = self._free.pop(0), time.monotonic()
             run.granted.set()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from playground.runtime import turns
-from playground.runtime.turns import FIRST_GUESS, SLICE, Run, Turns
+from playground.runtime.turns import CLAIM, FIRST_GUESS, SLICE, Run, Turns
 
 
 class Clock:
@@ -91,6 +91,18 @@ def test_as_many_runs_compute_at_once_as_there_are_cores(clock: Clock) -> None:
         assert [run.core for run in runs] == [0, 1, None]
         queue.end(runs[0])
         assert [run.core for run in runs] == [None, 1, 0]
+
+
+def test_a_run_that_leaves_its_core_idle_gives_it_up(clock: Clock) -> None:
+    with ExitStack() as stack:
+        first, second = begin(stack, Turns(1), 5, 5)
+        step(first, clock, 0.1)
+        assert not second.wait(0), "the first has it for its next step"
+        clock.now += CLAIM + 0.01
+        assert second.wait(0)
+        assert not first.wait(0)
+        step(second, clock, 0.1)
+        assert first.wait(0), "it is due first"
 
 
 def test_a_run_that_ends_early_leaves_its_core_and_its_place(clock: Clock) -> None:
