@@ -1,15 +1,20 @@
 """Projection onto a generator: the descent falls, beats its start, and finds a picture that the generator drew."""
 
 import torch
-from test_gan import TINY, VARIANTS, stirred
 
 from playground.families import gan
+from playground.families.gan import Config
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 
 
+def stirred(classes: int = 0) -> gan.Model:
+    torch.manual_seed(0)
+    return gan.Model(Config(latent=4, widths=(8, 8), classes=classes)).eval()
+
+
 def test_the_error_never_rises_and_ends_far_below_the_start() -> None:
-    model, x = stirred(TINY), 0.1 * torch.randn(3, 1, 16, 16, generator=make_rng(0))
+    model, x = stirred(), 0.1 * torch.randn(3, 1, 16, 16, generator=make_rng(0))
     frames = list(gan.project(model, x, 60))
     losses = torch.stack([frame.extras["loss"] for frame in frames])
     assert losses.shape == (61, 3)
@@ -18,7 +23,7 @@ def test_the_error_never_rises_and_ends_far_below_the_start() -> None:
 
 
 def test_a_frame_holds_the_picture_of_its_code_and_its_error() -> None:
-    model, x = stirred(TINY), torch.zeros(2, 1, 16, 16)
+    model, x = stirred(), torch.zeros(2, 1, 16, 16)
     end = last_frame(gan.project(model, x, 5))
     drawn = model.generator(end.extras["z"]).detach()
     torch.testing.assert_close(end.x, drawn)
@@ -26,7 +31,7 @@ def test_a_frame_holds_the_picture_of_its_code_and_its_error() -> None:
 
 
 def test_a_picture_of_the_generator_is_found_again() -> None:
-    model = stirred(TINY)
+    model = stirred()
     with torch.no_grad():
         x = model.generator(torch.randn(2, 4, generator=make_rng(5)))
     start, *_, end = gan.project(model, x, 200)
@@ -34,11 +39,11 @@ def test_a_picture_of_the_generator_is_found_again() -> None:
 
 
 def test_a_projection_depends_on_its_image_alone() -> None:
-    model, x = stirred(TINY), torch.randn(2, 1, 16, 16, generator=make_rng(1))
+    model, x = stirred(), torch.randn(2, 1, 16, 16, generator=make_rng(1))
     together, alone = (last_frame(gan.project(model, images, 5)) for images in (x, x[1:]))
     torch.testing.assert_close(together.extras["z"][1:], alone.extras["z"])
 
 
 def test_a_conditional_generator_keeps_the_classes_of_its_starts() -> None:
-    start, *_, end = gan.project(stirred(VARIANTS["classes"]), torch.zeros(1, 1, 16, 16), 10)
+    start, *_, end = gan.project(stirred(classes=3), torch.zeros(1, 1, 16, 16), 10)
     assert end.extras["loss"] < start.extras["loss"]
