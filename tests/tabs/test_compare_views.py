@@ -13,6 +13,7 @@ from torch import nn
 
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
+from playground.runtime.results import FILE
 from playground.runtime.validation import UserError
 from playground.tabs.compare import figures, judge, lanes, request, scoreboard
 from playground.tabs.compare.lanes import Lane
@@ -39,7 +40,7 @@ def write_results(folder: Path, tables: dict[str, list[dict[str, Any]]]) -> Path
         for name, rows in tables.items()
         for row in rows
     ]
-    (folder / figures.FILE).write_text(json.dumps({"tables": tables, "measurements": records}))
+    (folder / FILE).write_text(json.dumps({"tables": tables, "measurements": records}))
     return Paths(folder, folder)
 
 
@@ -77,7 +78,7 @@ def test_a_folder_without_results_or_with_damaged_ones_gets_a_sentence(tmp_path:
     with pytest.raises(UserError, match=r"there is no .*evaluate\.json: `python -m train evaluate`"):
         figures.read(Paths(tmp_path, tmp_path))
     for text in ("{", "[]", '{"tables": {"digits": [{}]}, "measurements": []}', '{"tables": 1, "measurements": [2]}'):
-        (tmp_path / figures.FILE).write_text(text)
+        (tmp_path / FILE).write_text(text)
         with pytest.raises(UserError, match="is damaged"):
             figures.read(Paths(tmp_path, tmp_path))
 
@@ -87,7 +88,7 @@ def test_the_saved_scoreboard_holds_the_figures_of_the_file_in_the_order_on_show
     scoreboard.write_csv(path, figures.read(SHIPPED), params)
     with path.open(encoding="utf-8") as file:
         saved = list(csv.DictReader(file))
-    results = json.loads((WEIGHTS / figures.FILE).read_text())["tables"]
+    results = json.loads((WEIGHTS / FILE).read_text())["tables"]
     by_key = {(e["checkpoint"], e["row"], str(e["n"])): e for name in figures.TABLES for e in results[name]}
     for row in saved:
         written = by_key[row["checkpoint"], row["row"], row["n"]]

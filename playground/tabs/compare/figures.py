@@ -1,6 +1,5 @@
 """Figures of the evaluation, as the file beside the checkpoints holds them."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,16 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from playground.export import media
-from playground.runtime import checkpoint, files
+from playground.runtime import checkpoint, files, results
 from playground.runtime.checkpoint import Header, JSONObject
 from playground.runtime.paths import Paths
-from playground.runtime.validation import UserError
 
-FILE = "evaluate.json"
 REAL = "real digits"  # stands in place of a checkpoint in the rows of real pictures
 FLOOR = "floor"  # row of real digits as they are; others, disturbed ones, calibrate the judge
 TABLES = ("digits", "flow")  # of the file: judged samples of digits, and the likelihood of the flow
-MISSING = "there is no {path}: `python -m train evaluate` measures the checkpoints and writes it"
 NOT_MEASURED = "not measured"
 NO_CLASSES = "no classes"
 # Why a family, by its name, has no figure of a kind.
@@ -81,30 +77,25 @@ class Row:
 def read(paths: Paths) -> tuple[Row, ...]:
     """Return the rows of all digits in the results beside the checkpoints, or raise UserError if there are none, or the
     file is damaged."""
-    path = paths.weights / FILE
-    if not path.exists():
-        raise UserError(MISSING.format(path=path))
-    return _read(path, tuple(files.version(file) for file in (path, *checkpoint.find(paths.weights))))
+    paths_read = [path for path in (paths.weights / results.FILE, *checkpoint.find(paths.weights)) if path.exists()]
+    return _read(paths.weights, tuple(files.version(path) for path in paths_read))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, versions: tuple[tuple[int, ...], ...]) -> tuple[Row, ...]:
-    """Read a file of results; `versions` are those of all files that the rows depend on."""
-    with files.os_errors_to_user_error(path, "read"):
-        content = path.read_bytes()
-    headers = checkpoint.list_checkpoints(path.parent).headers
-    sha256 = lru_cache(lambda name: checkpoint.sha256(path.with_name(f"{name}.safetensors")))
+def _read(weights: Path, versions: tuple[tuple[int, ...], ...]) -> tuple[Row, ...]:
+    """Read the results in a folder; `versions` are those of all files that the rows depend on."""
+    content, headers = results.read(weights), checkpoint.list_checkpoints(weights).headers
+    sha256 = lru_cache(lambda name: checkpoint.sha256(weights / f"{name}.safetensors"))
     try:
-        results = json.loads(content)
-        records = {_key(record["table"], record): record for record in results["measurements"]}
+        records = {_key(record["table"], record): record for record in content["measurements"]}
         return tuple(
             _row(entry, records[_key(table, entry)], headers, sha256)
             for table in TABLES
-            for entry in results["tables"].get(table, [])
+            for entry in content["tables"].get(table, [])
             if entry["checkpoint"] != REAL or entry["row"] == FLOOR
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: move it away, and measure again ({error!r})") from error
+        raise results.damaged(weights / results.FILE, error) from error
 
 
 def _key(table: str, entry: JSONObject) -> tuple[str, ...]:

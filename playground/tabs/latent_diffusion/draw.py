@@ -11,7 +11,7 @@ from playground.export import media
 from playground.families import latent_diffusion
 from playground.runtime import validation
 from playground.runtime.paths import Paths
-from playground.tabs.latent_diffusion import clip_captions
+from playground.tabs.latent_diffusion import clip_captions, fidelity
 from playground.tabs.latent_diffusion.draw_controls import (
     MEAN,
     NAMES,
@@ -96,6 +96,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 text = "What does CLIP see in these pictures?"
                 self.caption_button = gr.Button(text, size="sm", elem_classes="needs-run")
                 self.captions = gr.HTML(elem_id="text-seen")
+                self.worst = fidelity.build(paths, prompt)
                 code = explanation.build(HOW, SAMPLERS[FIRST.sampler].function)
                 # The run as the export panel saves it; and the run on show, with the name of its model.
                 exportable, self.run = gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600)
@@ -190,7 +191,10 @@ class DrawView(FirstRunView[ViewParams, Run]):
         inputs, outputs = [kind, *self.inputs], [*self.outputs, prompt]
         other_runs = [
             run_view.OtherRun(self.random_prompt, self.sample_random, inputs, outputs),
-            run_view.OtherRun(self.examples, self.sample_example, [self.examples, *inputs], outputs),
+            *(
+                run_view.OtherRun(samples, self.sample_example, [samples, *inputs], outputs)
+                for samples in (self.examples, self.worst)
+            ),
         ]
         view = run_view.RunView(stage, self.buttons, self.inputs, seed, self.outputs, [kind])
         settings: EventSettings = {**controls.HIDDEN, "concurrency_id": "text", "concurrency_limit": 2}
