@@ -7,7 +7,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -42,7 +42,7 @@ class Store:
 
     def __init__(self, budget: int):
         self._lock = threading.RLock()  # an object may be collected while its own thread holds it
-        self._kept: OrderedDict[int, weakref.ref[Kept[object]]] = OrderedDict()
+        self._kept: OrderedDict[int, weakref.ref[Kept[Any]]] = OrderedDict()
         self._budget, self.size = budget, 0
 
     @property

@@ -34,7 +34,8 @@ def test_a_single_picture_stays_in_single_precision() -> None:
 PROGRAM = """
 import threading, torch
 from playground.runtime import inference
-cores = torch.get_num_threads()
+from playground.runtime.cores import count_cores
+cores = min(torch.get_num_threads(), count_cores())
 inference.reserve_cores_for_worker()
 threads = [*inference.in_worker_thread(torch.get_num_threads() for _ in range(2)), torch.get_num_threads()]
 other = threading.Thread(target=lambda: threads.append(torch.get_num_threads()))
