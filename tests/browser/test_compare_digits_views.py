@@ -14,6 +14,7 @@ from playground.families import ddpm, gan, normalizing_flow, vae
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 
+TAB = "compare?view=scoreboard"  # of the shipped app, which computes nothing
 DRAWING, PATHS, LIKELIHOODS = "#compare-drawing", "#compare-interpolations", "#compare-likelihoods"
 
 

@@ -56,7 +56,12 @@ class ViewParams:
 def strips(kinds: Kinds, bits: Bits, frames: slice) -> list[Strip]:
     """Return a strip for each kind of pictures: some of them, with the mean bits so far."""
     return [
-        Strip(kind, paradox.average(bits, kind), to_tiles(images[frames])[:, None], _notes(kind, bits, frames))
+        Strip(
+            kind,
+            f"on average: {paradox.average(bits, kind)}",
+            to_tiles(images[frames])[:, None],
+            _notes(kind, bits, frames),
+        )
         for kind, images in kinds.items()
     ]
 
