@@ -52,8 +52,8 @@ def publish_endpoint(page: gr.Blocks, endpoint: Endpoint) -> None:
     group = controls.MODEL if endpoint.uses_model else controls.LIGHT
     queue = {key: group[key] for key in ("concurrency_id", "concurrency_limit")}
     event: Any = gr.api(to_gradio(endpoint), api_name=endpoint.name, **queue)
-    inputs: list[Any] = page.fns[event["id"]].inputs
-    outputs: list[Any] = page.fns[event["id"]].outputs
+    inputs: list[Any] = list(page.fns[event["id"]].inputs)
+    outputs: list[Any] = list(page.fns[event["id"]].outputs)
     for parameter, component in zip(endpoint.parameters, inputs, strict=True):
         component.api_info().update(schema(parameter))
         component.label = parameter.name
@@ -215,5 +215,5 @@ def server_options(page: gr.Blocks, *routes: Route) -> dict[str, Any]:
         running = sum(job is not None for job in queue.active_jobs)
         return JSONResponse({"status": "ok", "running": running, "waiting": len(queue)})
 
-    GradioMCPServer._execute_tool_without_progress = return_all_outputs  # type: ignore[method-assign]
+    GradioMCPServer._execute_tool_without_progress = return_all_outputs  # type: ignore[assignment, method-assign]
     return {"routes": [Route(f"{PREFIX}/health", health), *routes], "middleware": [Middleware(CallCheck, page=page)]}

@@ -74,4 +74,4 @@ class Page(gr.Blocks):
         return [copy(UNCHANGED) if skip else value for value, skip in zip(data, unchanged, strict=True)]
 
 
-state_holder.SessionState = Session  # type: ignore[misc]  # Gradio makes sessions of this name
+state_holder.SessionState = Session  # type: ignore[assignment, misc]  # Gradio makes sessions of this name

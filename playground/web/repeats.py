@@ -36,10 +36,10 @@ def remember(sample: Sample) -> Sample:
     @functools.wraps(sample)
     def run(view: RunningView, *values: object) -> Iterator[Value | Outputs]:
         key = _key(sample, view.paths.weights, values)
-        if outputs := _recall(key):
-            yield outputs
+        if remembered := _recall(key):
+            yield remembered
             return
-        finished = None
+        finished: Sequence[object] | None = None
         for outputs in sample(view, *values):
             yield outputs
             finished = outputs if isinstance(outputs, Sequence) else None
@@ -62,7 +62,7 @@ def _recall(key: str) -> list[object] | None:
     """Return the outputs of a finished request, which say so, or None if they or their files have gone."""
     with _lock:
         entry = _finished.pop(key, None)
-        outputs = entry and entry.get()
+        outputs = entry.get() if entry else None
         if entry is None or outputs is None or not all(path.exists() for path in _paths(outputs[0])):
             return None
         _finished[key] = entry  # as the newest

@@ -225,7 +225,9 @@ class ScoreboardView(View):
                 values, wrong = self.values(ViewParams()), error_sentence(error)
         except UserError as error:
             return [component.message(error_sentence(error)), *[gr.skip()] * (3 + len(PLOTTED))]
-        return [values[0] | {"message": wrong}, *values[1:], *drawn]
+        stage, *others = values
+        assert isinstance(stage, dict)
+        return [stage | {"message": wrong}, *others, *drawn]
 
     @user_errors_to_gradio
     def select(self, value: object) -> list[object]:

@@ -216,7 +216,7 @@ def parse_attention(run: Run, layer: object, head: object, detail: object) -> At
     return Attention(parse("layer", layer, len(run.attention)), parse("head", head, run.attention[0].shape[2]), smooth)
 
 
-def _attention_choices(run: Run) -> list[Value]:
+def _attention_choices(run: Run) -> list[object]:
     """Return the layers and heads to choose from, with the mean first, and smooth maps."""
     heads = [(f"head {i + 1}", i) for i in range(run.attention[0].shape[2])]
     names = [(name, i) for i, name in enumerate(layers(run))]
