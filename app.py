@@ -69,7 +69,8 @@ class Options:
     # also offer the API to language models as tools, by the Model Context Protocol; needs the package mcp.
     mcp: bool = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
-    memory: int = kept.DEFAULT_BUDGET  # MB to use for runs beside what the app uses idle; the oldest ones go first.
+    # MB to use for runs beside what the app uses idle; those not used for longest go first.
+    memory: int = kept.DEFAULT_BUDGET
 
 
 # Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).

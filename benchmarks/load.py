@@ -135,7 +135,7 @@ class Visitor:
         (await self.client.post(f"/{API}/queue/join", json=body)).raise_for_status()
         first_step, urls = 0.0, list[str]()
         async for kind, message in self._messages():
-            if kind == "process_starts":
+            if not first_step and b'"live"' in message:  # the first preview, and not the place of a run that waits
                 first_step = time.monotonic() - start
             urls += [url.decode() for url in FILE.findall(message)]
             if kind == "process_completed" and b'"success":false' in message:

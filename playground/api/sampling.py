@@ -14,6 +14,7 @@ from playground.runtime import inference
 from playground.runtime.family import Family, family_names, get_family
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
+from playground.runtime.turns import Place
 from playground.runtime.validation import UserError
 
 GRID, ARRAYS, FRAMES, ANIMATION = "grid", "arrays", "frames", "animation"
@@ -48,7 +49,8 @@ def endpoint(paths: Paths, family: Family, new_path: NewPath) -> Endpoint:
 def sample(
     paths: Paths, family: Family, new_path: NewPath, checkpoint: str, result: str, **values: object
 ) -> Iterator[Answer]:
-    """Sample pictures, and yield the number of steps so far, and at the end the file and what reproduces it.
+    """Sample pictures, and yield the number of steps so far, or the call's place while it waits for others, and at the
+    end the file and what reproduces it.
 
     Raises:
         UserError: A setting is not valid, the run is too long, or the model cannot be loaded.
@@ -63,10 +65,14 @@ def sample(
         for frame in run:
             yield frame, run.to_images(frame) if every else None
 
-    for frame, image in inference.in_worker_thread(convert(), steps + 1):
+    for item in inference.in_turns(convert(), steps + 1, inference.PATIENCE):
+        if isinstance(item, Place):
+            yield None, item._asdict()
+            continue
+        frame, image = item
         if image is not None:
             images.append(image)
-        yield None, {"step": frame.step, "steps": steps}
+        yield None, {"step": frame.step} | ({"steps": steps} if family.has_steps else {})
     out = new_path(f"{checkpoint}{SUFFIXES[result]}")
     array = np.stack(images) if every else inference.compute(run.to_images, frame)
     metadata = run.write(out, array)

@@ -24,6 +24,7 @@ _openmp = ThreadpoolController().select(user_api="openmp")  # limits the calling
 _n_cores = min(torch.get_num_threads(), cores.count_cores())  # torch's number is the machine's, or OMP_NUM_THREADS
 _workers = [ThreadPoolExecutor(1, f"compute-{core}") for core in range(_n_cores)]
 _turns = Turns(_n_cores)
+PATIENCE = 2.0  # seconds after which a run that waits for its turn says so, and can be stopped
 
 
 def reserve_cores_for_worker() -> None:
@@ -54,7 +55,7 @@ def in_turns(items: Iterator[Item], steps: int, patience: float | None = None) -
             yield item
 
 
-def in_worker_thread(items: Iterator[Item], steps: int = 1) -> Iterator[Item]:
+def in_worker_thread(items: Iterator[Item], steps: int) -> Iterator[Item]:
     """Yield the items of a generator of so many, computed in turn with the other runs of this process."""
     for item in in_turns(items, steps):
         assert not isinstance(item, Place)  # it waits without a word
@@ -69,8 +70,12 @@ def _next(items: Iterator[Item], all_cores: bool) -> Item | None:
 
 def compute(function: Callable[Params, Item], *args: Params.args, **kwargs: Params.kwargs) -> Item:
     """Return the value of a function, computed in turn with the runs of this process."""
-    (value,) = in_worker_thread(function(*args, **kwargs) for _ in range(1))
-    return value
+    return next(in_worker_thread((function(*args, **kwargs) for _ in range(1)), steps=1))
+
+
+def count_runs() -> tuple[int, int]:
+    """Return the number of runs that compute, and of those that wait for their turn."""
+    return _turns.n_runs - _turns.n_waiting, _turns.n_waiting
 
 
 def check_device(name: str) -> torch.device:

@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -42,7 +41,7 @@ class Store:
 
     def __init__(self, budget: int):
         self._lock = threading.RLock()  # an object may be collected while its own thread holds it
-        self._kept: OrderedDict[int, weakref.ref[Kept[Any]]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[weakref.ref[Kept[Any]], int]] = OrderedDict()  # with their sizes
         self._budget, self.size = budget, 0
 
     @property
@@ -59,8 +58,9 @@ class Store:
     def keep(self, value: Value) -> Kept[Value]:
         """Keep a value; those that were not used for longest make room for it."""
         kept = Kept(self, value)
+        key = id(kept)
         with self._lock:
-            self._kept[id(kept)] = weakref.ref(kept, partial(self._forget, id(kept), kept.size))
+            self._kept[key] = weakref.ref(kept, lambda _: self._forget(key)), kept.size
             self.size += kept.size
             self._make_room()
         return kept
@@ -74,17 +74,15 @@ class Store:
     def _make_room(self) -> None:
         """Drop values until the rest fits, but for the newest, with the lock held."""
         while self.size > self._budget and len(self._kept) > 1:
-            kept = next(iter(self._kept.values()))()
-            if kept is None:  # it is being collected
-                self._kept.popitem(last=False)
-            else:
-                self._forget(id(kept), kept.size)
+            key, (reference, _) = next(iter(self._kept.items()))
+            self._forget(key)
+            if kept := reference():  # None while it is being collected
                 kept.drop()
 
-    def _forget(self, key: int, size: int, _: object = None) -> None:
+    def _forget(self, key: int) -> None:
         with self._lock:
-            if self._kept.pop(key, None) is not None:
-                self.size -= size
+            _, size = self._kept.pop(key, (None, 0))
+            self.size -= size
 
 
 def count_bytes(value: object) -> int:

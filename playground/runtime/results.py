@@ -8,6 +8,7 @@ from playground.runtime.checkpoint import JSONObject
 from playground.runtime.validation import UserError
 
 FILE = "evaluate.json"
+EVERY_EMOJI = "every emoji"  # row of text to image, with the error of each of its emoji
 
 
 def read(weights: Path) -> JSONObject:

@@ -74,7 +74,7 @@ class Turns:
     """Turns of all runs of this process on its cores, one run on each at a time."""
 
     def __init__(self, cores: int):
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a run that was left may be collected while its own thread holds it
         self._free = list(range(cores))  # cores that compute nothing, the lowest first
         self._cores = cores
         self._runs: list[Run] = []  # all that have begun and not ended
@@ -85,6 +85,11 @@ class Turns:
     def n_runs(self) -> int:
         """Return the number of runs that have begun and not ended."""
         return len(self._runs)
+
+    @property
+    def n_waiting(self) -> int:
+        """Return the number of runs that wait for their turn."""
+        return len(self._waiting)
 
     @contextmanager
     def begin(self, steps: int) -> Iterator[Run]:
@@ -114,13 +119,13 @@ class Turns:
         return Place(len(ahead), seconds + run.seconds_left)
 
     def ask(self, run: Run) -> None:
-        """Let a run wait for its turn, unless it has it or waits already; runs that leave a core idle give it up."""
+        """Take back cores that were left idle, and let a run wait for its turn unless it has it or waits already."""
         with self._lock:
-            if run.core is None and run not in self._waiting:
-                self._waiting.append(run)
             for other in self._runs:
                 if not other.computes and time.monotonic() - other.idle_since > CLAIM:
                     self._take_back(other)
+            if run.core is None and run not in self._waiting:
+                self._waiting.append(run)
             self._grant()
 
     def start_step(self, run: Run) -> bool:

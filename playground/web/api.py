@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.api.endpoint import REQUIRED, Endpoint, Facts, Parameter
+from playground.runtime import inference
 from playground.runtime.validation import UserError
 from playground.web import controls
 from playground.web.controls import error_sentence
@@ -211,9 +212,8 @@ def server_options(page: gr.Blocks, *routes: Route) -> dict[str, Any]:
     """Return what the API adds to the page's server, and more routes, as arguments of FastAPI."""
 
     async def health(_: Request) -> JSONResponse:
-        queue = page._queue
-        running = sum(job is not None for job in queue.active_jobs)
-        return JSONResponse({"status": "ok", "running": running, "waiting": len(queue)})
+        running, waiting = inference.count_runs()
+        return JSONResponse({"status": "ok", "running": running, "waiting": waiting + len(page._queue)})
 
     GradioMCPServer._execute_tool_without_progress = return_all_outputs  # type: ignore[assignment, method-assign]
     return {"routes": [Route(f"{PREFIX}/health", health), *routes], "middleware": [Middleware(CallCheck, page=page)]}

@@ -160,7 +160,8 @@ def user_errors_to_gradio(function: Function) -> Function:
 
 
 def check_kept(run: Run | None) -> Run:
-    """Return the run in a visitor's state, which drops it after an hour, or raise UserError if it is not there."""
+    """Return the run in a visitor's state, which keeps it for an hour at most and while there is room for it, or raise
+    UserError if it is not there."""
     if run is None:
         raise UserError("this run is no longer kept: sample again")
     return run

@@ -66,7 +66,7 @@ TERMS: dict[tuple[str, ...], str] = {
     ("PSNR",): "Peak signal-to-noise ratio in dB: how close two pictures are, pixel by pixel. More is closer.",
     ("R1", "R2"): "Penalties on the slope of a discriminator: R1 at real pictures, R2 at generated ones (Mescheder "
                   "2018).",
-    ("reparameterisation",): "Writing a random code as z = μ + σ ε, so that the randomness is outside and gradients "
+    ("reparameterization",): "Writing a random code as z = μ + σ ε, so that the randomness is outside and gradients "
                              "reach μ and σ.",
     ("reverse process",): "The way from noise back to data, in small random steps that the score directs.",
     ("sampler",): "A rule that says how to move from one noise level to the next, given what the network predicts.",

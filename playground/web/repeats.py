@@ -15,7 +15,7 @@ from playground.runtime.paths import Paths
 from playground.web.component import Value
 from playground.web.stop import Outputs
 
-MAX_RUNS = 256  # that are kept at most, within the budget of memory
+MAX_KEPT = 256  # that are kept at most, within the budget of memory
 NOTICE = "From memory: a run of this model with these settings and this seed was made before."
 
 
@@ -46,7 +46,7 @@ def remember(sample: Sample) -> Sample:
         if finished:
             with _lock:
                 _finished[key] = kept.store.keep(finished)
-                while len(_finished) > MAX_RUNS:
+                while len(_finished) > MAX_KEPT:
                     _finished.popitem(last=False)
 
     return run

@@ -26,7 +26,6 @@ from playground.web.scrubber import Strip
 from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
 
 PAUSE = 0.4  # seconds between previews
-PATIENCE = 2.0  # seconds of waiting for the other runs after which the page shows the run's place, and again
 Item = TypeVar("Item")
 Sample = Callable[..., Iterator[Outputs]]  # yields its run once, and then values of a view's outputs
 
@@ -208,7 +207,7 @@ def stream_run(
     yield run
     start = last_preview = first_step = estimate_time = time.monotonic()
     step = -1
-    for item in inference.in_turns(frames, steps + 1, PATIENCE):
+    for item in inference.in_turns(frames, steps + 1, inference.PATIENCE):
         if isinstance(item, Place):
             yield gr.skip() if run.is_stopped else scrubber.pack_place(describe_place(item), start)
             continue

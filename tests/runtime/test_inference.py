@@ -37,12 +37,12 @@ from playground.runtime import inference
 from playground.runtime.cores import count_cores
 cores = min(torch.get_num_threads(), count_cores())
 inference.reserve_cores_for_worker()
-threads = [*inference.in_worker_thread(torch.get_num_threads() for _ in range(2)), torch.get_num_threads()]
+threads = [*inference.in_worker_thread((torch.get_num_threads() for _ in range(2)), 2), torch.get_num_threads()]
 other = threading.Thread(target=lambda: threads.append(torch.get_num_threads()))
 other.start(); other.join()
 with inference.fast_mode(torch.zeros(1)):
     pass
-threads += inference.in_worker_thread(torch.get_num_threads() for _ in range(1))
+threads += inference.in_worker_thread((torch.get_num_threads() for _ in range(1)), 1)
 assert threads == [cores, cores, 1, 1, cores], threads
 first, second = (inference.in_turns(iter(torch.get_num_threads, None), 9) for _ in range(2))
 assert [next(first), next(second), next(first)] == [cores, 1, 1], "a run is alone, or shares the cores"
@@ -61,7 +61,7 @@ def test_the_worker_thread_yields_items_and_raises_errors() -> None:
         yield 1
         raise UserError("no more")
 
-    results = inference.in_worker_thread(items())
+    results = inference.in_worker_thread(items(), 2)
     assert next(results) == 1
     with pytest.raises(UserError, match="no more"):
         next(results)

@@ -126,3 +126,11 @@ def test_the_place_counts_runs_before_and_their_seconds(clock: Clock) -> None:
         assert queue.place(run).ahead == 2
         expected = (9 * 0.1 + SLICE) / 2 + 20 * FIRST_GUESS  # of the long run a slice, on two cores
         assert queue.place(run).seconds_left == pytest.approx(expected)
+
+
+def test_a_run_that_comes_back_late_goes_on_at_once(clock: Clock) -> None:
+    with ExitStack() as stack:
+        (run,) = begin(stack, Turns(1), 5)
+        step(run, clock, 0.1)
+        clock.now += CLAIM + 0.01  # it was busy elsewhere, with a preview
+        assert run.wait(0)

@@ -52,12 +52,12 @@ def models(paths: Paths) -> Models:
 # --- one drawing ----------------------------------------------------------------------------------
 
 
-Items = list[tuple[str, passages.Moment]]
+Items = list[tuple[str, passages.Progress]]
 
 
 @pytest.fixture(scope="module")
 def drawn(paths: Paths) -> Items:
-    """The moments of a digit on its passage through all families."""
+    """The progress of a digit on its passage through all families."""
     return list(passages.run(Models(paths), X[:1], 0))
 
 
@@ -92,7 +92,7 @@ def test_a_missing_model_is_told_and_the_others_run(paths: Paths, tmp_path: Path
 
 
 def test_the_reconstruction_begins_with_no_number_and_ends_with_all(models: Models) -> None:
-    images = torch.cat([moment.images for moment in passages.reconstruct(models, X[:1], 0)])
+    images = torch.cat([entry.images for entry in passages.reconstruct(models, X[:1], 0)])
     model = models.vae
     with torch.no_grad():
         mu, _ = model.encode(mnist.crop(X[:1]))
@@ -134,14 +134,14 @@ def test_a_file_has_the_rows_of_the_page(drawn: Items) -> None:
 
 @pytest.fixture(scope="module")
 def between(paths: Paths) -> Items:
-    """The moments of the paths between two digits."""
+    """The progress of the paths between two digits."""
     return list(paths_between.run(Models(paths), X, 0))
 
 
 def test_each_path_ends_at_the_ends(models: Models, between: Items) -> None:
-    moments = dict(between)
-    assert all(moment.images.shape == (FRAMES, 1, 32, 32) for moment in moments.values())
-    ends = {title: moment.images[[0, -1]] for title, moment in moments.items()}
+    progress = dict(between)
+    assert all(entry.images.shape == (FRAMES, 1, 32, 32) for entry in progress.values())
+    ends = {title: entry.images[[0, -1]] for title, entry in progress.items()}
     torch.testing.assert_close(ends["Pixels"], X)
     assert (ends["Flow"] - X).abs().max() < 0.01, "but for the noise of the dequantization"
     with torch.no_grad():

@@ -83,6 +83,12 @@ def test_a_folder_without_results_or_with_damaged_ones_gets_a_sentence(tmp_path:
             figures.read(Paths(tmp_path, tmp_path))
 
 
+def test_results_without_digits_get_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"tables": {"prompts": []}, "measurements": []}')
+    with pytest.raises(UserError, match="hold no digits yet"):
+        figures.read(Paths(tmp_path, tmp_path))
+
+
 def test_the_saved_scoreboard_holds_the_figures_of_the_file_in_the_order_on_show(tmp_path: Path) -> None:
     path, params = tmp_path / "scoreboard.csv", scoreboard.ViewParams("coverage", descending=True)
     scoreboard.write_csv(path, figures.read(SHIPPED), params)

@@ -276,7 +276,7 @@ def test_bars_of_the_costs_are_as_long_as_their_numbers() -> None:
     pixels = latent_vs_pixel.Cost((3, 64, 64), 0.160, 2e10, 320)
     assert "U-Net on the pixels" in latent_vs_pixel.show([latent]), "what is being measured"
     html = latent_vs_pixel.show([latent, pixels])
-    assert "16.0 times as long, 20.0 times the operations and 32.0 times the memory" in html
+    assert "16.0 times as long, 20.0 times the operations and 32.0 times the numbers in its feature maps" in html
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html)]
     assert widths == [6.2, 100, 8.3, 100], "10 ms of 160, and 1,024 numbers of 12,288"
     for text in ("10.0 ms", "160.0 ms", "1,024", "12,288"):

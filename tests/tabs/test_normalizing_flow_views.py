@@ -49,7 +49,7 @@ def model(paths: Paths) -> normalizing_flow.Model:
 
 
 def test_a_picture_comes_back_from_z(model: normalizing_flow.Model) -> None:
-    trip = layer_trajectory.there_and_back(model, X)
+    trip = layer_trajectory.round_trip(model, X)
     assert trip.error < 1e-9
     start = normalizing_flow.logits_to_images(trip.run[0].x)
     assert (start - X).abs().max() < 0.01, "but for the noise u"
@@ -68,7 +68,7 @@ def test_a_bound_of_one_digit_is_above_the_error(error: float, told: str) -> Non
 
 
 def test_the_bits_at_z_are_those_of_the_model(model: normalizing_flow.Model) -> None:
-    trip = layer_trajectory.there_and_back(model, X)
+    trip = layer_trajectory.round_trip(model, X)
     expected = model(X, Noise(0, 1)((1, 28, 28))).item()
     assert math.isclose(trip.bits[trip.turn], expected, abs_tol=1e-5)
     assert math.isclose(likelihood.bits(model, X).item(), expected, abs_tol=1e-5)
@@ -78,7 +78,7 @@ def test_the_bits_at_z_are_those_of_the_model(model: normalizing_flow.Model) -> 
 
 
 def test_the_formula_adds_up_at_every_layer(model: normalizing_flow.Model) -> None:
-    numbers = layer_trajectory.trip_film(layer_trajectory.there_and_back(model, X)).numbers
+    numbers = layer_trajectory.trip_film(layer_trajectory.round_trip(model, X)).numbers
     rows = zip(*(map(read, numbers[name]) for name in
                  ("normal", "log_det", "log_p", "log_q", "levels", "scale", "bits")), strict=True)  # fmt: skip
     for normal, log_det, log_p, log_q, levels, scale, bits in rows:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from playground.runtime.validation import UserError
-from playground.tabs import ddpm, gan, normalizing_flow, score_matching, start, vae
+from playground.tabs import compare, ddpm, gan, normalizing_flow, score_matching, start, vae
 from playground.tabs.gan import lab
 from playground.tabs.latent_diffusion.latent_space import ViewParams as LatentParams
 from playground.tabs.latent_diffusion.latent_vs_pixel import ViewParams as CostParams
@@ -25,7 +25,8 @@ PARAMS = {
     "score_matching.digits": score_matching.digits.ViewParams, "score_matching.lab": score_matching.lab.ViewParams,
     "ddpm": ddpm.reverse.ViewParams, "latent_diffusion.latent_vs_pixel": CostParams,
     "latent_diffusion.latent_space": LatentParams, "normalizing_flow.digits": normalizing_flow.digits.ViewParams,
-    "normalizing_flow.lab": normalizing_flow.lab.ViewParams,
+    "normalizing_flow.lab": normalizing_flow.lab.ViewParams, "compare.drawing": compare.drawing.ViewParams,
+    "compare.likelihoods": compare.likelihoods.ViewParams,
 }  # fmt: skip
 ALL = [experiment for question in QUESTIONS.values() for experiment in question.experiments]
 # Figures of the answers, with the rows of weights/README.md that they were measured in.
@@ -79,7 +80,7 @@ def test_mode_collapse_is_caused_and_mended_by_presets_of_the_lab() -> None:
 def test_an_answer_has_five_sentences_at_most_and_a_guess_before(question: Question) -> None:
     assert len(re.findall(r"[.?!](?= [A-ZΑ-Ω]|$)", question.answer)) <= 5
     assert len(set(question.choices)) in (2, 3)
-    assert question.choices[question.right]
+    assert question.choices[question.answer_index]
     assert question.experiments
 
 

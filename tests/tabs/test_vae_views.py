@@ -184,13 +184,13 @@ def test_the_second_axis_is_made_normal_to_the_first(paths: Paths, encoded: Enco
         latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["z1", "z1"])
 
 
-def test_the_reparameterisation_is_mu_plus_sigma_eps(paths: Paths) -> None:
+def test_the_reparameterization_is_mu_plus_sigma_eps(paths: Paths) -> None:
     model = codes.load(paths, "vae-digits")
     request = {"mu": [0.1, 0.2, 0.3], "log_var": [-2.0, -1.0, 0.0], "seed": 5}
-    drawn = torch.tensor([latent_map.reparameterise(model, {**request, "press": k})["z"] for k in range(2000)])
+    drawn = torch.tensor([latent_map.reparameterize(model, {**request, "press": k})["z"] for k in range(2000)])
     torch.testing.assert_close(drawn.mean(0), torch.tensor([0.1, 0.2, 0.3]), rtol=0, atol=0.08)
     torch.testing.assert_close(drawn.var(0).log(), torch.tensor([-2.0, -1.0, 0.0]), rtol=0, atol=0.1)
-    again = latent_map.reparameterise(model, {**request, "press": 3})
+    again = latent_map.reparameterize(model, {**request, "press": 3})
     assert again["z"] == drawn[3].tolist()
 
 
@@ -444,7 +444,7 @@ def test_a_bad_question_is_answered_with_a_sentence(paths: Paths, function, requ
             "Log_var must be",
         ),
         (latent_map.map_of_axes, {**PLANE, "log_var": 3}, "list of 3 numbers"),
-        (latent_map.reparameterise, {"mu": [0.0] * 3, "log_var": [0.0] * 3, "seed": 0, "press": 0.5}, "Press must be"),
+        (latent_map.reparameterize, {"mu": [0.0] * 3, "log_var": [0.0] * 3, "seed": 0, "press": 0.5}, "Press must be"),
     ],
 )
 def test_a_bad_question_to_the_map_too(paths: Paths, function, request_, sentence: str) -> None:

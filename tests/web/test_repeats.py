@@ -62,7 +62,7 @@ def test_a_run_that_was_left_is_not_kept(view: View) -> None:
 
 
 def test_memory_has_bounds(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "MAX_RUNS", 2)
+    monkeypatch.setattr(repeats, "MAX_KEPT", 2)
     for seed in (1, 2, 1, 3):
         last(view, seed)
     assert len([*view.sample(1)]) == 1, "used lately"

@@ -42,7 +42,7 @@ def begin(reverse: ReverseView, under_way: UnderWay) -> Iterator:
 
 
 def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_view, "PATIENCE", 0.01)
+    monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
     with turns.begin(1) as other:
         assert other.wait(0)

@@ -1,5 +1,6 @@
 """python -m train.evaluation.emoji_sheet: draw every emoji beside its render, the worst first."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from playground.datasets import scenes
 from playground.families.latent_diffusion import Settings
 from playground.runtime import checkpoint, files, pictures
+from playground.runtime.validation import UserError
 from train.evaluation.prompt_fidelity import PromptEvaluator
 
 COLUMNS = 14  # pairs of a row
@@ -45,5 +47,9 @@ def lay_out(x: Tensor, renders: Tensor, errors: Tensor) -> np.ndarray:
 
 if __name__ == "__main__":
     options = tyro.cli(Options, description=__doc__)
-    with files.atomic_write(options.out) as file:
-        Image.fromarray(draw(options)).save(file, "WEBP", quality=75, method=6)
+    try:
+        sheet = Image.fromarray(draw(options))
+        with files.atomic_write(options.out) as file:
+            sheet.save(file, "WEBP", quality=75, method=6)
+    except UserError as error:
+        sys.exit(str(error))

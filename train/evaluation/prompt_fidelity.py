@@ -21,7 +21,7 @@ from playground.datasets.emoji import Glyphs
 from playground.datasets.scenes import Scenes
 from playground.families import clip, latent_diffusion
 from playground.families.latent_diffusion import Settings
-from playground.runtime import checkpoint, inference
+from playground.runtime import checkpoint, inference, results
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from train import device
@@ -64,7 +64,7 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
     for w in WEIGHTS:
         settings = replace(best, w=w)
         yield measurement(f"w = {w:g}", settings, partial(PromptEvaluator.distances, settings=settings), n)
-    yield measurement("every emoji", best, partial(PromptEvaluator.render_errors, settings=best), n)
+    yield measurement(results.EVERY_EMOJI, best, partial(PromptEvaluator.render_errors, settings=best), n)
     n_attention = min(n, N_ATTENTION)
     yield measurement(
         "attention", best, partial(PromptEvaluator.attention, settings=replace(best, n=n_attention)), n_attention

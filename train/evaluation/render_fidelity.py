@@ -1,8 +1,8 @@
 """Fidelity of drawn emoji in pixels: the difference of pictures from the renders that their prompts asked for.
 
 The render that fits a picture best, of the emoji and the background that were asked for, is searched for over sizes and
-positions: coarsely by `train.evaluation.recognition`, then ever more finely. The autoencoder's own
-reconstructions of those renders give the unit: no latent diffusion model comes closer. Shapes: n pictures.
+positions: coarsely by `train.evaluation.recognition`, then ever more finely. The autoencoder's own reconstructions of
+those renders give the unit, which no latent diffusion model can be expected to beat. Shapes: n pictures.
 """
 
 from itertools import product

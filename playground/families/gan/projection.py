@@ -47,6 +47,8 @@ def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Fram
             total = losses.sum()
         best = _best(step, fake.detach(), z.detach(), losses.detach(), best)
         yield best
+        if step == steps:
+            return
         (gradient,) = torch.autograd.grad(total, z)
         mean, square = mean.lerp(gradient, 1 - BETA_1), square.lerp(gradient.square(), 1 - BETA_2)
         corrected = mean / (1 - BETA_1 ** (step + 1)), square / (1 - BETA_2 ** (step + 1))

@@ -26,7 +26,7 @@ def flow_to_noise(score: Score, x: Tensor, evaluations: int, probes: Noise) -> I
         evaluations: Evaluations of the score for each picture.
         probes: Noise for estimating the divergence.
     """
-    mean = x + FLAT**2 * score(x, FLAT)  # all that is expected of the data where nothing is seen of them
+    mean = x + FLAT**2 * score(x, FLAT)  # with so much noise x tells nothing, so this is the mean of the data
     sigmas = langevin.geometric_sigmas(LOW, FLAT, 1 + evaluations // 2)[::-1]
     yield from langevin.log_likelihood(score, x, sigmas, mean, VARIANCE, probes)
 

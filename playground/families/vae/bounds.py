@@ -28,6 +28,13 @@ def sample_terms(model: Model, x: Tensor, k: int, rng: torch.Generator, chunk_si
         yield compute_terms(model, x, model(x, eps))
 
 
+def bits_by_elbo(model: Model, x: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """Estimate an upper bound (B,) of the bits per dimension of images x (B, C, H, W) in [-1, 1], by the ELBO of k
+    codes, a multiple of 20."""
+    bound = torch.stack([terms.elbo for terms in sample_terms(model, x, k, rng)]).mean(0)
+    return elbo.bits_per_dimension(bound, x[0].numel())
+
+
 def importance_weighted_bound(model: Model, x: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """Estimate the importance-weighted bound (B,) of images x (B, C, H, W) in [-1, 1] by k samples; for large k it
     converges to log p(x). Burda 2016, eq. 8."""

@@ -1,4 +1,4 @@
-"""What the views of digits share: a model of each family, pictures of one size, and the page's address."""
+"""Base of the views that send digits through every family: a model of each, pictures of one size, and the address."""
 
 from dataclasses import astuple
 from typing import NamedTuple
@@ -77,7 +77,7 @@ def to_export(stem: str, about: dict[str, str], film: Film, in_rows: bool = True
     return ExportableRun(stem, about, [np.stack(frames)[:, None]], [{"frame": caption} for caption in film.captions])
 
 
-class DigitsView(LinkedRunView):
+class FamiliesView(LinkedRunView):
     """View of several families at once, which offers no choice of a model."""
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:

@@ -19,8 +19,8 @@ from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.compare import passages
-from playground.tabs.compare.digits import DigitsView, Models, to_export, to_tiles
-from playground.tabs.compare.passages import PASSAGES, Moment
+from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
+from playground.tabs.compare.passages import PASSAGES, Progress
 from playground.tabs.ddpm import runs
 from playground.web import controls, formula, image_picker, links, palette, run_view, scrubber
 from playground.web.component import Value
@@ -38,9 +38,9 @@ run backwards, and so can DDIM, step by step and nearly. The GAN has neither: al
 code whose picture is nearest. The score takes noise away that was added. Each row shows the picture, what the family
 makes of it at this moment, and the difference, where grey is none; the rows move together from where each begins.
 
-What comes back exactly says nothing of how well a family knows digits: a flow brings back noise as exactly. What comes
-back wrong does: a GAN or a VAE can only draw what it has learned, so it fails with what is no digit. The likelihoods
-have a scale of their own each, see *The likelihood paradox*.
+That a picture comes back exactly does not show that a family knows digits: a flow brings noise back just as exactly.
+What fails to come back is telling: a GAN or a VAE draws only what it has learned. Each likelihood has a scale of its
+own, see *The likelihood paradox*.
 
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114) (VAE) · [Dinh 2017](https://arxiv.org/abs/1605.08803) (flow)
 · [Zhu 2016](https://arxiv.org/abs/1609.03552) (projection) · [Song 2021](https://arxiv.org/abs/2010.02502) (DDIM) ·
@@ -83,12 +83,12 @@ class Recorder:
     images: dict[str, list[Tensor]] = field(default_factory=dict)  # each (1, 1, 32, 32)
     sentences: dict[str, str] = field(default_factory=dict)
 
-    def add(self, item: tuple[str, Moment]) -> None:
-        """Record a moment of the passage with a title."""
-        title, moment = item
-        self.sentences[title] = moment.sentence
-        if len(moment.images):
-            self.images.setdefault(title, []).extend(passages.with_border(moment.images).split(1))
+    def add(self, item: tuple[str, Progress]) -> None:
+        """Record the progress of the passage with a title."""
+        title, progress = item
+        self.sentences[title] = progress.sentence
+        if len(progress.images):
+            self.images.setdefault(title, []).extend(passages.with_border(progress.images).split(1))
 
     def strips(self, frames: int) -> list[Strip]:
         """Return a strip for each passage, of a number of frames from its beginning to its end, or of its newest."""
@@ -130,7 +130,7 @@ def _indices(n: int, frames: int) -> list[int]:
     return [round(k) for k in np.linspace(0 if frames > 1 else n - 1, n - 1, frames)]
 
 
-class DrawingView(DigitsView):
+class DrawingView(FamiliesView):
     """View of one picture on its passage through every family."""
 
     TITLE = "One drawing"

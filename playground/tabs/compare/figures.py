@@ -10,6 +10,7 @@ from playground.export import media
 from playground.runtime import checkpoint, files, results
 from playground.runtime.checkpoint import Header, JSONObject
 from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
 
 REAL = "real digits"  # stands in place of a checkpoint in the rows of real pictures
 FLOOR = "floor"  # row of real digits as they are; others, disturbed ones, calibrate the judge
@@ -19,7 +20,7 @@ NO_CLASSES = "no classes"
 # Why a family, by its name, has no figure of a kind.
 REASONS = {
     ("gan", "bits_tight"): "no likelihood",
-    ("vae", "bits_tight"): "only a bound",
+    ("vae", "bits_tight"): "not on grey levels",
     ("real", "bits_tight"): "no model",
     ("real", "samples_per_second"): "not sampled",
     ("gan", "accuracy"): NO_CLASSES,
@@ -88,7 +89,7 @@ def _read(weights: Path, versions: tuple[tuple[int, ...], ...]) -> tuple[Row, ..
     sha256 = lru_cache(lambda name: checkpoint.sha256(weights / f"{name}.safetensors"))
     try:
         records = {_key(record["table"], record): record for record in content["measurements"]}
-        return tuple(
+        rows = tuple(
             _row(entry, records[_key(table, entry)], headers, sha256)
             for table in TABLES
             for entry in content["tables"].get(table, [])
@@ -96,6 +97,9 @@ def _read(weights: Path, versions: tuple[tuple[int, ...], ...]) -> tuple[Row, ..
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise results.damaged(weights / results.FILE, error) from error
+    if not rows:
+        raise UserError("the results hold no digits yet: `python -m train evaluate` measures them")
+    return rows
 
 
 def _key(table: str, entry: JSONObject) -> tuple[str, ...]:

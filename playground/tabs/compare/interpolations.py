@@ -16,8 +16,8 @@ from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.compare import paths_between
-from playground.tabs.compare.digits import DigitsView, Models, to_export, to_tiles
-from playground.tabs.compare.paths_between import FRAMES, PATHS, Moment
+from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
+from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
 from playground.tabs.ddpm import readings, runs
 from playground.web import controls, formula, image_picker, links, palette, run_view, scrubber
 from playground.web.component import Value
@@ -28,9 +28,9 @@ from playground.web.stop import Outputs
 TAB = "compare.interpolations"
 HOW = """
 The ends are the same for all: each family takes both digits into its own latent space, and what lies between the two
-codes comes back as pictures. All take the great circle, where codes have the length of most noise. The ends come back
-as well as the family can bring them back: exactly from the flow, nearly from DDIM, smoothed from the VAE, and from the
-GAN as the nearest picture that a search found.
+codes comes back as pictures. All but the pixels follow a great circle, on which codes stay about as long as their ends.
+The ends come back as well as the family can bring them back: up to rounding from the flow, nearly from DDIM, smoothed
+from the VAE, and from the GAN as the nearest picture that a search found.
 
 A path is good if every picture on it is a digit. In pixels the two only lie over each other, though a classifier may
 still read one of them. VAE and GAN were made to draw digits from any code, so theirs morph. What a flow or DDIM makes
@@ -56,11 +56,11 @@ class ViewParams:
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
 
-def film(paths: Paths, moments: Mapping[str, Moment]) -> Film:
+def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
     """Return the film of the paths, by title."""
-    shown = {title: moment for title, moment in moments.items() if len(moment.images)}
-    missing = [error_sentence(UserError(text)) for title, (_, text) in moments.items() if title not in shown]
-    steps = {title: _change(moment.images) for title, moment in shown.items()}
+    shown = {title: entry for title, entry in progress.items() if len(entry.images)}
+    missing = [error_sentence(UserError(text)) for title, (_, text) in progress.items() if title not in shown]
+    steps = {title: _change(entry.images) for title, entry in shown.items()}
     probabilities = _read(paths, shown)
     captions = [f"{k / (FRAMES - 1):.0%} of the way" for k in range(FRAMES)]
     curves = [Curve("change", "Root mean square from the frame before; even steps are a smooth path.", _series(steps))]
@@ -87,13 +87,13 @@ def film(paths: Paths, moments: Mapping[str, Moment]) -> Film:
     )
 
 
-def _read(paths: Paths, shown: Mapping[str, Moment]) -> dict[str, Tensor]:
+def _read(paths: Paths, shown: Mapping[str, Progress]) -> dict[str, Tensor]:
     """Return the probabilities of the digits (FRAMES, 10) that a classifier reads in each path; none without it."""
     classifier = readings.load_classifier(paths, mnist.DATASET)
     if classifier is None:
         return {}
     return {
-        title: readings.classify(classifier, to_tiles(moment.images)[:, None])[:, 0] for title, moment in shown.items()
+        title: readings.classify(classifier, to_tiles(entry.images)[:, None])[:, 0] for title, entry in shown.items()
     }
 
 
@@ -106,16 +106,16 @@ def _series(values: Mapping[str, list[float]]) -> list[Series]:
     return [Series(title, colour, line) for (title, line), colour in zip(values.items(), palette.LINES, strict=False)]
 
 
-def preview(moments: Mapping[str, Moment]) -> list[Strip]:
+def preview(progress: Mapping[str, Progress]) -> list[Strip]:
     """Return the strips of a run under way: the middle of each path so far."""
     return [
         Strip(title, text, to_tiles(images[FRAMES // 2 : FRAMES // 2 + 1])[None])
-        for title, (images, text) in moments.items()
+        for title, (images, text) in progress.items()
         if len(images)
     ]
 
 
-class InterpolationsView(DigitsView):
+class InterpolationsView(FamiliesView):
     """View of the paths between two digits."""
 
     TITLE = "Interpolations"
@@ -132,19 +132,19 @@ class InterpolationsView(DigitsView):
     @run_view.errors_on_stage(n_others=2)
     def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
         """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
-        params, moments = ViewParams(*values), dict[str, Moment]()
+        params, progress = ViewParams(*values), dict[str, Progress]()
         ends = torch.cat([mnist.DATASET.load_test_image(self.paths.data, n) for n in (params.number, params.to_number)])
 
         def finish() -> list[object]:
-            film_value = film(self.paths, moments)
+            film_value = film(self.paths, progress)
             about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
-            about |= {"results": json.dumps({title: moment.sentence for title, moment in moments.items()})}
+            about |= {"results": json.dumps({title: entry.sentence for title, entry in progress.items()})}
             run = to_export(f"interpolations-{params.number}-to-{params.to_number}", about, film_value, in_rows=False)
             return [scrubber.pack(film_value), run, links.value(TAB, params)]
 
         yield from run_view.stream_run(
             paths_between.run(Models(self.paths), ends, params.seed), sum(path.steps for path in PATHS) - 1,
-            lambda item: moments.update([item]), lambda _: preview(moments), finish,
+            lambda item: progress.update([item]), lambda _: preview(progress), finish,
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

@@ -1,4 +1,4 @@
-"""What a classifier reads in the digits of the race."""
+"""The classifier on the digits of the race: how many it reads as asked."""
 
 from collections import Counter
 

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from playground.runtime import pictures
+from playground.runtime.validation import UserError
 from playground.tabs.compare.participants import PARTICIPANTS, Participant
 from playground.tabs.compare.race import Standing
 from playground.web import plots
@@ -134,4 +135,6 @@ def sheet(lanes: Lanes, sort: str) -> np.ndarray:
     """Return the pictures of all lanes in their order, a line each, uint8 (H, W, C)."""
     standings = [lanes[name].standing for name in sort_lanes(lanes, sort)]
     grids = [standing.images for standing in standings if standing and standing.images is not None]
+    if not grids:
+        raise UserError("there are no pictures to save: press Sample first")
     return pictures.make_grid(np.concatenate(grids), columns=len(grids[0]), gap=2)

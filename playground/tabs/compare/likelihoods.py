@@ -13,8 +13,8 @@ from playground.families.score_matching import langevin
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.compare import paradox
-from playground.tabs.compare.digits import DigitsView, Models, to_export, to_tiles
-from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measured
+from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
+from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measurement
 from playground.tabs.ddpm import runs
 from playground.web import controls, links, plots, run_view, scrubber
 from playground.web.component import Value
@@ -23,17 +23,17 @@ from playground.web.scrubber import Film, Strip
 from playground.web.stop import Outputs
 
 TAB = "compare.likelihoods"
-N_IMMEDIATE = 3  # moments of a run before those of the score
+N_IMMEDIATE = 3  # families of a run before the score
 UNFETCHED = "The files of Fashion-MNIST are not here, so it is left out; training a model of it fetches them."
 HOW = """
-All are in bits per pixel: the fewer, the likelier. The VAE's are at most so many, by the ELBO of 100 codes; the flow's
-include its dequantization; the score's come from its probability flow, as in *Score*, *Restore*; more evaluations make
-them more exact. A GAN has no likelihood.
+All are in bits per dimension: the fewer, the likelier. The VAE's are upper bounds, by the ELBO of 100 codes; the flow's
+include its dequantization; the score's come from its probability flow, as in *Score*, *Restore*, where more evaluations
+make them more exact. A GAN has no likelihood.
 
-Nalisnick and others found in 2019 that models of likelihood find some pictures likelier than those that they learned
-from. A likelihood is a density, which is high where pictures are easy to predict; most of the volume, and so most of
-the samples, may lie elsewhere. Ren and others showed that the background decides, and compare two models, of which one
-knows nothing but background. Serrà and others subtract what a compressor needs.
+Nalisnick and others found in 2019 that models trained by likelihood find some pictures likelier than those that they
+learned from. A likelihood is a density, which is high where pictures are easy to predict; most of the volume, and so
+most of the samples, may lie elsewhere. Ren and others showed that the background decides, and compare two models, of
+which one knows nothing but background. Serrà and others subtract what a compressor needs.
 
 [Nalisnick 2019](https://arxiv.org/abs/1810.09136) · [Ren 2019](https://arxiv.org/abs/1906.02845) ·
 [Serrà 2020](https://arxiv.org/abs/1909.11480)
@@ -78,7 +78,10 @@ def film(kinds: Kinds, bits: Bits) -> Film:
     n = len(next(iter(kinds.values())))
     return Film(
         strips(kinds, bits, slice(None)),
-        [f"digit {k + 1} of {n}, and the others in step · bits per pixel, the fewer the likelier" for k in range(n)],
+        [
+            f"digit {k + 1} of {n}, and the others in step · bits per dimension, the fewer the likelier"
+            for k in range(n)
+        ],
         ("the first digit", "the last"),
         start=0,
         keep=True,
@@ -88,7 +91,7 @@ def film(kinds: Kinds, bits: Bits) -> Film:
 def table(kinds: Kinds, bits: Bits) -> str:
     """Return HTML: the mean bits of each kind by each family with their standard deviation, and what they say."""
     rows = [_row(family, bits[family]) for family in FAMILIES if family in bits]
-    head = "".join(f'<th scope="col">{html.escape(kind)}</th>' for kind in ("bits per pixel", *kinds))
+    head = "".join(f'<th scope="col">{html.escape(kind)}</th>' for kind in ("bits per dimension", *kinds))
     sentences = [*paradox.explain(kinds, bits), *([] if CLOTHES in kinds else [UNFETCHED])]
     return (
         f'<div class="answers"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
@@ -106,7 +109,7 @@ def _row(family: str, row: dict[str, Tensor]) -> str:
     return f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>'
 
 
-class LikelihoodsView(DigitsView):
+class LikelihoodsView(FamiliesView):
     """View of the likelihoods of digits, and of pictures that are none."""
 
     TITLE = "The likelihood paradox"
@@ -124,7 +127,7 @@ class LikelihoodsView(DigitsView):
         params, bits = ViewParams(*values), Bits()
         kinds = paradox.make_kinds(self.paths, params.n, params.seed)
 
-        def keep(item: Measured) -> None:
+        def keep(item: Measurement) -> None:
             if item.is_complete:  # what the score has said so far is no likelihood yet
                 bits[item.family] = item.bits
 

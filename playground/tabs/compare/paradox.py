@@ -12,7 +12,6 @@ from playground.datasets import fashion_mnist, mnist
 from playground.families import vae
 from playground.families.normalizing_flow import LEVELS
 from playground.families.score_matching.likelihood import FLAT, LOW, bits_per_dimension, flow_to_noise
-from playground.families.vae import elbo
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.rng import Noise, make_rng
@@ -32,7 +31,7 @@ Kinds = dict[str, Tensor]  # pictures (n, 1, 28, 28) by their kind
 Bits = dict[str, dict[str, Tensor]]  # bits per dimension (n,) by family and kind
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """Bits per dimension of all pictures by a family, and whether the estimate is complete."""
 
     family: str
@@ -59,35 +58,28 @@ def make_kinds(paths: Paths, n: int, seed: int) -> Kinds:
         return kinds
 
 
-@torch.no_grad()
-def bits_of_vae(model: vae.Model, x: Tensor) -> Tensor:
-    """Return the bits per dimension (B,) of digits x (B, 1, 28, 28), at most, by the ELBO."""
-    terms = vae.sample_terms(model, x, ELBO_SAMPLES, make_rng(0))
-    return elbo.bits_per_dimension(torch.stack([part.elbo for part in terms]).mean(0), x[0].numel())
-
-
 def bits_of_zlib(x: Tensor) -> Tensor:
-    """Return the bits per pixel (B,) that a compressor which knows no digits needs for images x (B, 1, H, W)."""
+    """Return the bits per dimension (B,) that a compressor which knows no digits needs for images x (B, 1, H, W)."""
     images = pictures.to_uint8(x)
     return torch.tensor([8 * len(zlib.compress(image.tobytes(), 9)) / image.size for image in images])
 
 
 @torch.no_grad()
-def measure(models: Models, kinds: Kinds, evaluations: int, seed: int) -> Iterator[Measured]:
+def measure(models: Models, kinds: Kinds, evaluations: int, seed: int) -> Iterator[Measurement]:
     """Yield the bits per dimension of all kinds by each family in turn, by the score's after each of its steps."""
     x, sizes = torch.cat([*kinds.values()]), [*map(len, kinds.values())]
 
     def split(bits: Tensor) -> dict[str, Tensor]:
         return dict(zip(kinds, bits.split(sizes), strict=True))
 
-    yield Measured(COMPRESSOR, split(bits_of_zlib(x)))
-    yield Measured(VAE, split(bits_of_vae(models.vae, x)))
-    yield Measured(FLOW, split(likelihood.bits(models.flow, x)))
+    yield Measurement(COMPRESSOR, split(bits_of_zlib(x)))
+    yield Measurement(VAE, split(vae.bits_by_elbo(models.vae, x, ELBO_SAMPLES, make_rng(seed))))
+    yield Measurement(FLOW, split(likelihood.bits(models.flow, x)))
     noise, padded = Noise(seed, len(x)), mnist.pad(x)
     noisy = padded + LOW * noise(padded.shape[1:])
     for frame in flow_to_noise(score_of(models.ddpm, len(x)), noisy, evaluations, noise):
         bits = bits_per_dimension(frame.extras["log_p"], padded[0].numel())
-        yield Measured(SCORE, split(bits), frame.sigma == FLAT)
+        yield Measurement(SCORE, split(bits), frame.sigma == FLAT)
 
 
 def explain(kinds: Kinds, bits: Bits) -> list[str]:
@@ -100,8 +92,8 @@ def explain(kinds: Kinds, bits: Bits) -> list[str]:
     sentences = [
         "Likeliest to "
         + "; to ".join(
-            f"the {family}: {likeliest[family]}, {means[family][likeliest[family]]:.2f} bits per pixel, test digits "
-            f"{means[family][DIGITS]:.2f}"
+            f"the {family}: {likeliest[family]}, {means[family][likeliest[family]]:.2f} bits per dimension, test "
+            f"digits {means[family][DIGITS]:.2f}"
             for family in models
         )
         + "."
@@ -113,7 +105,8 @@ def explain(kinds: Kinds, bits: Bits) -> list[str]:
         sentences.append(
             f"A likelihood adds up how easy each pixel is to predict, and {black:.0%} of the pixels of these digits "
             f"are black background; what has less to predict can be likelier without being a digit. zlib, which knows "
-            f"no digits, needs {row[DIGITS]:.2f} bits per pixel for them, fewer for: {', '.join(simpler) or 'none'}."
+            f"no digits, needs {row[DIGITS]:.2f} bits per dimension for them, fewer for: "
+            f"{', '.join(simpler) or 'none'}."
         )
     sentences.append(
         "Compare within a row only: the VAE's bits are of pixels as fractions of white, the flow's of 256 grey levels, "

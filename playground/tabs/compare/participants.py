@@ -98,7 +98,8 @@ def _score_settings(_: ddpm.Model, request: Request) -> score_digits.ViewParams:
 
 PARTICIPANTS = {
     "vae": Participant(
-        "VAE", "one pass through the decoder", "vae", "vae-digits", vae.FAMILY, _vae_settings, part="decoder"
+        "VAE", "one pass through the decoder, of codes from the mixture fitted to its own", "vae", "vae-digits",
+        vae.FAMILY, _vae_settings, part="decoder",
     ),
     "gan": Participant(
         "Conditional GAN", "one pass through the generator", "gan?view=samples", "gan-digits-conditional", gan.FAMILY,

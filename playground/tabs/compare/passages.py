@@ -10,7 +10,6 @@ from playground.datasets import mnist
 from playground.diffusion.samplers import ddim, ddim_inversion
 from playground.families import gan, vae
 from playground.families.score_matching import likelihood, samplers
-from playground.families.vae import elbo
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.validation import UserError
 from playground.tabs.compare.digits import Models, score_of, without_class
@@ -25,7 +24,7 @@ SIGMA, EVALUATIONS = 1.0, 20  # of the noise that the score takes away, and of t
 FLOW_EVALUATIONS = 40  # of the score on the probability flow
 
 
-class Moment(NamedTuple):
+class Progress(NamedTuple):
     """New pictures (K, 1, H, W) on a family's way to its result, and what can be said of the result so far."""
 
     images: Tensor
@@ -36,9 +35,9 @@ class Passage(NamedTuple):
     """Passage of a picture through a family."""
 
     title: str
-    steps: int  # number of moments
+    steps: int  # how often it tells its progress
     # Function of the models, the picture (1, 1, 32, 32) and a seed.
-    run: Callable[[Models, Tensor, int], Iterator[Moment]]
+    run: Callable[[Models, Tensor, int], Iterator[Progress]]
 
 
 def error(image: Tensor, x: Tensor) -> float:
@@ -52,7 +51,7 @@ def with_border(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Decode the VAE's code of the picture, from no number of it to all, those that say most first."""
     model, cropped = models.vae, mnist.crop(x)
     mu, _ = model.encode(cropped)
@@ -60,60 +59,59 @@ def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
     for count, dimension in enumerate(codes.order(model), 1):
         known[count:, dimension] = 1
     images = codes.decode(model, known * mu)
-    terms = list(vae.sample_terms(model, cropped, ELBO_SAMPLES, make_rng(seed)))
-    bits = elbo.bits_per_dimension(torch.stack([part.elbo for part in terms]).mean(), cropped.numel()).item()
-    yield Moment(images[:1], "No number of the code is known yet.")
-    yield Moment(
+    bits = vae.bits_by_elbo(model, cropped, ELBO_SAMPLES, make_rng(seed)).item()
+    yield Progress(images[:1], "No number of the code is known yet.")
+    yield Progress(
         images[1:],
         f"{mu.shape[1]} numbers bring it back, smoothed: error {error(images[-1:], x):.2f}. "
-        f"Likelihood: at most {bits:.2f} bits per pixel, by the ELBO.",
+        f"Likelihood: at most {bits:.2f} bits per dimension, by the ELBO.",
     )
 
 
-def there_and_back(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def round_trip(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Take the picture through the layers of the flow to noise, and back."""
-    trip = layer_trajectory.there_and_back(models.flow, mnist.crop(x))
-    yield Moment(
+    trip = layer_trajectory.round_trip(models.flow, mnist.crop(x))
+    yield Progress(
         trip.images.float(),
         f"Through {trip.turn} layers to noise and back: no pixel is off by {layer_trajectory.above(trip.error)} or "
-        f"more. Likelihood: {trip.bits[trip.turn]:.2f} bits per pixel.",
+        f"more. Likelihood: {trip.bits[trip.turn]:.2f} bits per dimension.",
     )
 
 
-def project(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def project(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Descend to the GAN's nearest picture."""
     start = None
     for frame in gan.project(models.gan, x, DESCENT_STEPS, seed):
         rms = error(frame.x, x)
         start = rms if start is None else start
         if frame.step % DESCENT_PART == 0:
-            yield Moment(
+            yield Progress(
                 frame.x,
                 f"No encoder: {frame.step} steps down the distance to G(z) bring the error from {start:.2f} to "
-                f"{rms:.2f}. A GAN knows no likelihood.",
+                f"{rms:.2f}. A GAN has no likelihood.",
             )
 
 
 @torch.no_grad()
-def invert(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def invert(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Take the picture by DDIM to noise, and back."""
     model = models.ddpm
     denoise, times = without_class(model, 1, clip=False), model.schedule.timesteps(DDIM_STEPS)
     noise = x
     for frame in ddim_inversion(denoise, x, model.schedule, times):
         noise = frame.x
-        yield Moment(noise, "On the way to its noise.")
+        yield Progress(noise, "On the way to its noise.")
     std = noise.std().item()
     for frame in ddim(denoise, noise, model.schedule, times, Noise(seed, 1)):
-        yield Moment(
+        yield Progress(
             frame.x,
             f"{DDIM_STEPS} steps of DDIM to noise and {DDIM_STEPS} back: error {error(frame.x, x):.2f}; more steps "
-            f"make it smaller. Its noise has a standard deviation of {std:.2f}, that of unit noise is 1.",
+            f"make it smaller. Its noise has a standard deviation of {std:.2f}, unit noise has 1.",
         )
 
 
 @torch.no_grad()
-def denoise(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def denoise(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Take noise away from the picture by its score, and ask the probability flow for its likelihood."""
     model, noise = models.ddpm, Noise(seed, 1)
     score, noisy = score_of(model, 1), x + SIGMA * noise(x.shape[1:])
@@ -124,30 +122,30 @@ def denoise(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
             f"Noise of σ = {SIGMA:g} was added and taken away: error {error(noisy, x):.2f} before, "
             f"{error(frame.x, x):.2f} after. What comes out is a digit that fits the noisy picture."
         )
-        yield Moment(frame.x, text)
+        yield Progress(frame.x, text)
     for frame in likelihood.flow_to_noise(score, x + likelihood.LOW * noise(x.shape[1:]), FLOW_EVALUATIONS, noise):
         bits = likelihood.bits_per_dimension(frame.extras["log_p"], x.numel()).item()
         so_far = "" if frame.sigma == likelihood.FLAT else " so far"
-        yield Moment(none, f"{text} Likelihood{so_far}: {bits:.2f} bits per pixel, by the probability flow.")
+        yield Progress(none, f"{text} Likelihood{so_far}: {bits:.2f} bits per dimension, by the probability flow.")
 
 
-def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Moment]:
+def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Find the nearest training digit, if these were fetched before."""
     try:
         images, labels = mnist.load(models.paths.data, "train")
     except UserError as failure:
         raise UserError("the training digits are not here: VAE, Nearest fetches them once") from failure
     ((rms, index),) = neighbours.find_nearest(x, images, 1)
-    yield Moment(
+    yield Progress(
         images[index : index + 1],
         f"The nearest of {len(images):,} training digits, a {labels[index]}: error {rms:.2f}. What a model brings "
-        "nearer than that it has not learned by heart.",
+        "nearer shows that it does more than repeat a training digit.",
     )
 
 
 PASSAGES = (
     Passage("VAE: reconstruction", 2, reconstruct),
-    Passage("Flow: to noise and back", 1, there_and_back),
+    Passage("Flow: to noise and back", 1, round_trip),
     Passage("GAN: projection", DESCENT_STEPS // DESCENT_PART + 1, project),
     Passage("DDIM: inversion and back", 2 * DDIM_STEPS + 2, invert),
     Passage("Score: denoised", samplers.SAMPLERS["reverse diffusion"].steps(EVALUATIONS) + FLOW_EVALUATIONS // 2 + 2,
@@ -156,12 +154,12 @@ PASSAGES = (
 )  # fmt: skip
 
 
-def run(models: Models, x: Tensor, seed: int) -> Iterator[tuple[str, Moment]]:
-    """Yield the moments of all passages of a picture x (1, 1, 32, 32), each with the title of its passage; of one whose
-    model is missing a moment without pictures that says so."""
+def run(models: Models, x: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
+    """Yield the progress of all passages of a picture x (1, 1, 32, 32), each with the title of its passage; of one whose
+    model is missing an entry without pictures that says so."""
     for passage in PASSAGES:
         try:
-            for moment in passage.run(models, x, seed):
-                yield passage.title, moment
+            for progress in passage.run(models, x, seed):
+                yield passage.title, progress
         except UserError as failure:
-            yield passage.title, Moment(x[:0], f"{failure}")
+            yield passage.title, Progress(x[:0], f"{failure}")

@@ -14,7 +14,7 @@ from playground.runtime.rng import Noise
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from playground.tabs.compare.digits import Models, without_class
-from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Moment, with_border
+from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Progress, with_border
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
 
@@ -26,9 +26,9 @@ class FamilyPath(NamedTuple):
     """Path through the latent space of a family."""
 
     title: str
-    steps: int  # number of moments
-    # Function of the models, both ends (2, 1, 32, 32) and a seed; each moment has all pictures of the path so far.
-    run: Callable[[Models, Tensor, int], Iterator[Moment]]
+    steps: int  # how often it tells its progress
+    # Function of the models, both ends (2, 1, 32, 32) and a seed; each has all pictures of the path so far.
+    run: Callable[[Models, Tensor, int], Iterator[Progress]]
 
 
 def arc(ends: Tensor) -> Tensor:
@@ -37,32 +37,32 @@ def arc(ends: Tensor) -> Tensor:
     return interpolation.slerp(start, end, FRAMES).view(-1, *ends.shape[1:])
 
 
-def fade(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+def fade(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Fade one picture into the other."""
     start, end = ends.flatten(1)
-    yield Moment(
+    yield Progress(
         interpolation.lerp(start, end, FRAMES).view(-1, *ends.shape[1:]), "No model: one fades into the other."
     )
 
 
 @torch.no_grad()
-def decode(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+def decode(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Decode the arc between the codes of the VAE's encoder."""
     model = models.vae
     mu, _ = model.encode(mnist.crop(ends))
-    yield Moment(codes.decode(model, arc(mu)), f"Between their codes of {mu.shape[1]} numbers, decoded.")
+    yield Progress(codes.decode(model, arc(mu)), f"Between their codes of {mu.shape[1]} numbers, decoded.")
 
 
 @torch.no_grad()
-def undo_layers(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+def undo_layers(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Take the arc between the noise that the flow makes of both ends back through its layers."""
     model = models.flow
     z, _ = model.encode(likelihood.dequantize(model, mnist.crop(ends)).y)
     images = normalizing_flow.logits_to_images(last_frame(model.decode_steps(arc(z))).x)
-    yield Moment(images, "Between their noises, back through the layers.")
+    yield Progress(images, "Between their noises, back through the layers.")
 
 
-def generate(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+def generate(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Generate from the arc between the codes whose pictures are nearest to the ends."""
     model = models.gan
     for frame in gan.project(model, ends, DESCENT_STEPS, seed):
@@ -70,11 +70,11 @@ def generate(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
             first, last = frame.extras["loss"].sqrt().tolist()
             with torch.no_grad():
                 images = model.generator(arc(frame.extras["z"]))
-            yield Moment(images, f"Between the codes of the nearest pictures, {first:.2f} and {last:.2f} off.")
+            yield Progress(images, f"Between the codes of the nearest pictures, {first:.2f} and {last:.2f} off.")
 
 
 @torch.no_grad()
-def follow_ddim(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
+def follow_ddim(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Take both ends by DDIM to noise, and the arc between these back."""
     model, noise = models.ddpm, ends
     times, text = (
@@ -83,9 +83,9 @@ def follow_ddim(models: Models, ends: Tensor, seed: int) -> Iterator[Moment]:
     )
     for frame in ddim_inversion(without_class(model, 2, clip=False), ends, model.schedule, times):
         noise = frame.x
-        yield Moment(arc(noise), text)
+        yield Progress(arc(noise), text)
     for frame in ddim(without_class(model, FRAMES, clip=False), arc(noise), model.schedule, times, Noise(seed, 1)):
-        yield Moment(frame.x, text)
+        yield Progress(frame.x, text)
 
 
 PATHS = (
@@ -97,12 +97,12 @@ PATHS = (
 )
 
 
-def run(models: Models, ends: Tensor, seed: int) -> Iterator[tuple[str, Moment]]:
-    """Yield the moments of all paths between two digits (2, 1, 32, 32), with a border all, each with the title of its
-    path; of one whose model is missing a moment without pictures that says so."""
+def run(models: Models, ends: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
+    """Yield the progress of all paths between two digits (2, 1, 32, 32), with a border all, each with the title of its
+    path; of one whose model is missing an entry without pictures that says so."""
     for path in PATHS:
         try:
             for images, sentence in path.run(models, ends, seed):
-                yield path.title, Moment(with_border(images).clamp(-1, 1), sentence)
+                yield path.title, Progress(with_border(images).clamp(-1, 1), sentence)
         except UserError as failure:
-            yield path.title, Moment(ends[:0], f"{failure}")
+            yield path.title, Progress(ends[:0], f"{failure}")

@@ -11,6 +11,7 @@ import gradio as gr
 from playground.export import media
 from playground.runtime import inference, validation
 from playground.runtime.paths import Paths
+from playground.runtime.turns import Place
 from playground.runtime.validation import UserError
 from playground.tabs.compare import judge, lanes
 from playground.tabs.compare.lanes import SORTS, Lane
@@ -103,11 +104,12 @@ class Race:
         self.runners: dict[str, Runner] = {}
         self.lanes = {name: Lane(PARTICIPANTS[name]) for name in PARTICIPANTS if name in params.names}
 
-    def run(self) -> Iterator[str]:
-        """Prepare the runners and let them run; yield the name of each that is ready, or has taken a step."""
-        yield from inference.in_worker_thread(self._prepare(), len(self.lanes))
+    def run(self) -> Iterator[str | Place]:
+        """Prepare the runners and let them run; yield the name of each that is ready or has taken a step, and the
+        place of the race while it waits for other runs."""
+        yield from inference.in_turns(self._prepare(), len(self.lanes), inference.PATIENCE)
         turns = sum(runner.steps + 2 for runner in self.runners.values())  # with the first frame, and the end
-        yield from inference.in_worker_thread(race(self.runners), turns)
+        yield from inference.in_turns(race(self.runners), turns, inference.PATIENCE)
 
     def _prepare(self) -> Iterator[str]:
         for name, lane in list(self.lanes.items()):
@@ -173,19 +175,25 @@ class RequestView(View):
             params = ViewParams.of(*values)
             current, last_preview = Race(self.paths, params), time.monotonic()
             yield (run := Unfinished(lambda: self.values(current.result()), len(current.lanes)))
-            for name in current.run():
-                runner, now = current.runners.get(name), time.monotonic()
+            for item in current.run():
+                runner = None if isinstance(item, Place) else current.runners.get(item)
+                now = time.monotonic()
                 if runner and not runner.done and now - last_preview < PAUSE:
                     continue
                 with run.lock:
-                    if run.is_stopped:
-                        return
-                    current.update()
-                    run.step = sum(lane.done for lane in current.lanes.values())
+                    if not run.is_stopped:
+                        current.update()
+                        run.step = sum(lane.done for lane in current.lanes.values())
+                if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next might be cancelled instead
+                    yield [gr.skip(), *unchanged]
+                    continue
                 last_preview = now
                 note = f"{run.step} of {len(current.lanes)} done: {params.describe()}"
+                if isinstance(item, Place):
+                    note = run_view.describe_place(item)
                 yield [lanes.render(current.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
-            yield self.values(current.result())
+            if not run.is_stopped:
+                yield self.values(current.result())
         except Exception as error:
             yield [plots.paragraph(error_sentence(error)), *unchanged]
             raise

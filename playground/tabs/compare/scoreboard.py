@@ -31,10 +31,9 @@ HOW = """
 would be as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
 real ones that lie among the pictures, and **density** and **coverage** are their counterparts which outliers do not
 mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers; an open
-point of a plot has fewer than the others. **Bits per
-dimension** is a likelihood, of grey test digits, which only some families have. Pictures per second were counted on
-two cores of the machine that measured, which was sometimes busy. What follows ± is the standard deviation over sets of
-other seeds.
+point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test digits
+from above, for the flow by 16 draws of its noise. Pictures per second were counted on two cores of the machine that
+measured, which was sometimes busy. What follows ± is the standard deviation over sets of other seeds.
 
 [Heusel 2017](https://arxiv.org/abs/1706.08500) (Fréchet distance) ·
 [Kynkäänniemi 2019](https://arxiv.org/abs/1904.06991) (precision and recall) ·
@@ -60,8 +59,8 @@ FIGURES = {
     "coverage": Figure("Coverage", "Share of the real pictures with a generated one near them.", True, "{:.3f}".format),
     "accuracy": Figure("Read as asked", "Share that a classifier reads as the class that was asked for.", True,
                        "{:.2%}".format),
-    "bits_tight": Figure("Bits per dimension", "Negative log-likelihood of test digits; fewer are better.", False,
-                         "{:.3f}".format),
+    "bits_tight": Figure("Bits per dimension", "Bound of the negative log-likelihood of test digits; fewer are better.",
+                         False,                         "{:.3f}".format),
     "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, "{:,.1f}".format),
 }  # fmt: skip
 SPEED = "samples_per_second"

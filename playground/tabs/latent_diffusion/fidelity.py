@@ -12,19 +12,20 @@ from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS
 from playground.web.controls import Control
 
-ROW, N_WORST = "every emoji", 10
+N_WORST = 10
+FIGURES = {"error_median", "error_p90", "nearest_of_font", "error_by_emoji"}
 TEXT = """
-Each emoji was drawn once and compared with the real one, pixel by pixel where it stands. An error of 1 is that of the
-autoencoder alone, which no picture here can beat. **Half of the emoji have an error above {error_median:.1f}, a tenth
-above {error_p90:.1f}**; among all emoji of the font, the nearest to the picture is the right one for
-{nearest_of_font:.0%}. These are drawn worst; press one to see it.
+Each emoji was drawn once and compared, pixel by pixel, with the real one at the size and place that fit best. An error
+of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji have an error
+above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the nearest in
+{nearest_of_font:.0%} of cases. These are drawn worst; press one to have it drawn.
 """
 
 
 def build(paths: Paths, prompt: Control) -> gr.Dataset:
     """Build the panel about the first model; its samples are prompts, none if it was not measured."""
     figures = read_figures(paths, CHECKPOINTS.first_name(paths))
-    errors = rank(figures.get("error_by_emoji", {}))[:N_WORST]
+    errors = rank(figures["error_by_emoji"])[:N_WORST] if figures else []
     with gr.Accordion("How good is it?", open=False, visible=bool(errors)):
         if errors:
             gr.Markdown(TEXT.format(**figures))
@@ -48,6 +49,7 @@ def read_figures(paths: Paths, name: str) -> JSONObject:
     with suppress(UserError, OSError):  # the scoreboard says what is wrong with the results, the tab with the file
         sha256 = checkpoint.sha256(CHECKPOINTS.path(paths, name))
         for record in results.read(paths.weights)["measurements"]:
-            if record.get("row") == ROW and record.get("sha256") == sha256:
-                return record.get("figures", {})
+            if record.get("row") == results.EVERY_EMOJI and record.get("sha256") == sha256:
+                figures = record.get("figures", {})
+                return figures if {*figures} >= FIGURES else {}
     return {}

@@ -14,7 +14,7 @@ from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.runtime import inference, pictures, validation
 from playground.runtime.paths import Paths
-from playground.runtime.run import last_frame
+from playground.runtime.turns import Place
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
 from playground.web import controls, download, explanation, links, plots, run_view
@@ -57,11 +57,13 @@ class ViewParams:
         return [(f"{steps} steps", replace(alone, steps=steps)) for steps in COUNTS]
 
 
-def sample_cells(model: Model, params: ViewParams) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield row, column and picture, uint8 (H, W, C), one after the other."""
+def sample_cells(model: Model, params: ViewParams) -> Iterator[tuple[int, int, np.ndarray | None]]:
+    """Yield row, column and picture, uint8 (H, W, C), one after the other, and None for each step on the way to one, so
+    that other runs can take turns."""
     for i, w in enumerate(WEIGHTS):
         for j, (_, settings) in enumerate(params.columns()):
-            frame = last_frame(latent_diffusion.sample(model, replace(settings, w=w)))
+            for frame in latent_diffusion.sample(model, replace(settings, w=w)):  # noqa: B007
+                yield i, j, None
             yield i, j, pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
 
 
@@ -83,9 +85,16 @@ def render(params: ViewParams, cells: Cells, note: str) -> str:
 
 
 def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[str]:
-    """Fill a table; yield its HTML after every picture."""
+    """Fill a table; yield its HTML after every picture, and the place of the run while it waits for others."""
     start, total = time.monotonic(), len(WEIGHTS) * len(params.columns())
-    for i, j, image in inference.in_worker_thread(sample_cells(model, params), total):
+    steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in params.columns())
+    for item in inference.in_turns(sample_cells(model, params), steps, inference.PATIENCE):
+        if isinstance(item, Place):
+            yield render(params, cells, run_view.describe_place(item))
+            continue
+        i, j, image = item
+        if image is None:
+            continue
         cells[i, j] = image
         seconds_left = (time.monotonic() - start) / len(cells) * (total - len(cells))
         yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")
@@ -159,11 +168,11 @@ class GridView(View):
             yield (run := Unfinished(finish, len(WEIGHTS) * len(params.columns())))
             for text in draw(model, read, cells):
                 with run.lock:
-                    if run.is_stopped:
-                        return
                     run.step = len(cells)
-                yield [text, gr.skip(), gr.skip()]
-            yield finish()
+                # A stopped run waits for Gradio to cancel it: if it ended now, the next one might be cancelled instead.
+                yield [gr.skip() if run.is_stopped else text, gr.skip(), gr.skip()]
+            if not run.is_stopped:
+                yield finish()
         except Exception as error:
             yield [plots.paragraph(error_sentence(error)), gr.skip(), gr.skip()]
             raise

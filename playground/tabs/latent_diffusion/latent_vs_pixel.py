@@ -28,7 +28,7 @@ RUNS = 5
 NAMES = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
 COLOURS = (palette.ESTIMATE, palette.DATA)
 HOW = """
-The same network is evaluated on a latent and, with random weights, on something of a picture's size: sixteen times as
+The same network, with random weights, is evaluated on a latent and on something of a picture's size: sixteen times as
 many places, so sixteen times the work in every convolution, and 256 times in what looks from every place at every
 other. The decoder costs one more evaluation, once, at the end of a run.
 
@@ -93,7 +93,7 @@ def show(costs: list[Cost]) -> str:
             plots.paragraph(
                 f"A step on pixels takes {pixels.seconds / latent.seconds:.1f} times as long, "
                 f"{pixels.operations / latent.operations:.1f} times the operations and "
-                f"{pixels.numbers / latent.numbers:.1f} times the memory."
+                f"{pixels.numbers / latent.numbers:.1f} times the numbers in its feature maps."
             )
             + verdict
         )
@@ -141,7 +141,7 @@ class CostView(View):
         costs: list[Cost] = []
         yield show(costs)
         try:
-            for entry in inference.in_worker_thread(measure_costs(load_model(self.paths, name))):
+            for entry in inference.in_worker_thread(measure_costs(load_model(self.paths, name)), len(NAMES)):
                 costs.append(entry)
                 yield show(costs)
         except UserError as error:

@@ -176,7 +176,7 @@ def _sample_first(paths: Paths, name: str) -> Run:
     """Return the run `FIRST` of a model."""
     model = load_model(paths, name)
     recorder = Recorder(model, FIRST.settings)
-    for frame in inference.in_worker_thread(latent_diffusion.sample(model, FIRST.settings)):
+    for frame in inference.in_worker_thread(latent_diffusion.sample(model, FIRST.settings), FIRST.steps + 1):
         recorder.add(frame)
     return recorder.run()
 

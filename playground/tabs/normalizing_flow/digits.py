@@ -32,10 +32,10 @@ SIDE = 28  # pixels of a digit
 MOST = 25  # samples
 HOW = """
 Every layer can be undone, so one network draws and reads: from noise z through the layers to a picture, and from any
-picture to its z, exactly but for rounding. After the first scale half of the numbers are done. Each layer knows how
-much it stretches space, so the likelihood is known too. Pixels are whole numbers, a density is of real ones: noise u,
-drawn by a small flow of its own, fills the gaps between them (the dequantization). What it costs is part of the bits,
-which are a bound, by one draw of u: on average at least those of the exact likelihood.
+picture to its z, exactly but for rounding. After the first scale, half of the numbers are finished and go straight into
+z. Each layer knows how much it stretches space, so the likelihood is known too. Pixels are whole numbers, but a density
+needs real ones: noise u, drawn by a small flow of its own, fills the gaps (dequantization). It is paid for in the bits,
+which are therefore a bound: on average no less than the exact value.
 
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
@@ -109,7 +109,7 @@ def film(model: normalizing_flow.Model, params: ViewParams, x: list[Tensor]) -> 
     if params.show == SAMPLES:
         return layer_trajectory.sample_film(model, params.settings)
     if params.show == PICTURE:
-        return layer_trajectory.trip_film(layer_trajectory.there_and_back(model, *x))
+        return layer_trajectory.trip_film(layer_trajectory.round_trip(model, *x))
     return interpolation.film(interpolation.interpolate(model, *x))
 
 

@@ -17,10 +17,10 @@ from playground.web.lab_view import LabControls, LabData, LabView, number_contro
 TAB = "normalizing_flow.lab"
 DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
-Every layer can be undone: a normalization shifts and scales, a mixing turns and shears, a coupling bends one coordinate
-as the other one says. How much each of them stretches the plane is known, so the density of every point is known too:
-log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Move the slider under the planes to see the
-data become noise, layer by layer, and a net of noise become the data.
+Every layer can be undone: a normalization shifts and scales, a mixing swaps, shears and stretches, a coupling bends one
+coordinate as the other one says. How much each of them stretches the plane is known, so the density of every point is
+known too: log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Move the slider under the planes to
+see the data become noise, layer by layer, and a net of noise become the data.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization and mixing) ·

@@ -122,7 +122,7 @@ class Trip(NamedTuple):
 
 
 @torch.no_grad()
-def there_and_back(model: normalizing_flow.Model, x: Tensor) -> Trip:
+def round_trip(model: normalizing_flow.Model, x: Tensor) -> Trip:
     """Take a picture x (1, C, H, W) to z, and from there to the picture again, in double precision."""
     model, x = normalizing_flow.to_double(model), x.double()
     dequantized = likelihood.dequantize(model, x)
@@ -138,7 +138,8 @@ def there_and_back(model: normalizing_flow.Model, x: Tensor) -> Trip:
 def above(error: float) -> str:
     """Return a number that is above a positive error, of one digit."""
     exponent = math.floor(math.log10(max(error, 1e-15)))
-    return f"{math.floor(error / 10**exponent) + 1}e{exponent}"
+    digit = math.floor(error / 10**exponent) + 1
+    return use_minus_signs(f"1e{exponent + 1}" if digit == 10 else f"{digit}e{exponent}")
 
 
 def trip_film(trip: Trip) -> Film:

@@ -77,7 +77,7 @@ def _measure(model: normalizing_flow.Model, paths: Paths) -> Groups:
     images = {REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,
               "a blank page": -torch.ones(blank, *x.shape[1:])}  # fmt: skip
     batches = torch.cat([*images.values()]).split(BATCH)
-    values = torch.cat([*inference.in_worker_thread(bits(model, batch) for batch in batches)])
+    values = torch.cat([*inference.in_worker_thread((bits(model, batch) for batch in batches), len(batches))])
     return dict(zip(images, values.split([*map(len, images.values())]), strict=True))
 
 

@@ -23,10 +23,11 @@ from playground.web.stop import Outputs
 
 TAB = "score_matching.langevin"
 HOW = """
-Langevin dynamics follows the score uphill and is shaken by just so much noise that it ends with the density itself. In
-theory from anywhere; in practice nothing crosses the empty space between two modes, so how many particles each one gets
-depends on where they began. Much noise fills that space: annealing begins there, where there is a single hill, and
-takes the noise away little by little. The reverse process and the probability flow do the same in one go.
+Langevin dynamics follows the score uphill, shaken by just enough noise that its points end up distributed as the
+density. In theory from anywhere; in practice hardly anything crosses the empty space between two modes, so how many
+particles each one gets depends on where they began. Much noise fills that space: annealing begins there, where there is
+a single hill, and takes the noise away little by little. The reverse process and the probability flow do the same in
+one go.
 
 The step size is a share of a variance: of the noise level's where that falls (annealed), otherwise of the narrowest
 part of the noised density. The formula shows the h that follows from it.

@@ -23,11 +23,11 @@ DOORS = (
         '<a id="take-tour" href="./?tour=1">Take the tour</a>: twelve stops, two sentences each',
         "start",
     ),
-    ("I know the papers", '<a href="compare">Compare the families</a> side by side, with their scores', "compare"),
+    ("I know the papers", '<a href="compare">Compare the families</a>, and see how good each is', "compare"),
     ("I have a picture", '<a href="compare?view=drawing">Draw or upload it</a>: what does each make of it?', "compare"),
     ("I have a question", '<a href="#questions">Guess, then see</a>: an experiment answers it', "start"),
 )
-ASKED = ("What is trained", "How it samples", "Its likelihood")
+ASPECTS = ("What is trained", "How it samples", "Its likelihood")
 
 
 class Answer(NamedTuple):
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class About(NamedTuple):
-    """Entry of a family on the start page: a film, what that shows, and the answers to `ASKED`."""
+    """Entry of a family on the start page: a film, what that shows, and the answers to `ASPECTS`."""
 
     film: films.Film
     alt: str
@@ -62,14 +62,14 @@ ABOUT = {
         Answer("Of the probability flow, by solving an ODE", "score_matching?view=restoration"),
     )),
     "ddpm": About(films.ddpm_film, "Digits appear out of noise.", (
-        Answer("A network that predicts the noise in a picture", "ddpm?view=forward"),
+        Answer("A network that takes noise out of a picture", "ddpm?view=forward"),
         Answer("Ten to a thousand steps from noise to a picture", "ddpm"),
         Answer("A lower bound, or that of its probability flow", "score_matching?view=restoration"),
     )),
     "latent_diffusion": About(films.text_film, "Pictures of a prompt appear out of noise.", (
-        Answer("An autoencoder, a text encoder, then a denoiser of latents", "latent_diffusion?view=latent_vs_pixel"),
+        Answer("An autoencoder, a text encoder, then a denoiser of latents", "latent_diffusion?view=latent_space"),
         Answer("Some twenty steps in the latent space, then one decoding", "latent_diffusion"),
-        Answer("None that is of use", "latent_diffusion?view=latent_vs_pixel"),
+        Answer("None for pictures; a bound for latents, not computed here", "latent_diffusion?view=latent_vs_pixel"),
     )),
     "normalizing_flow": About(films.flow_film, "Noise becomes digits, layer by layer.", (
         Answer("One invertible network, on the likelihood itself", "normalizing_flow?view=lab"),
@@ -81,15 +81,15 @@ ABOUT = {
 
 def build(page: gr.Blocks, paths: Paths) -> None:
     """Build the ways in, a card for each family, whose film comes when it is computed, their table, the questions."""
-    found = tabs.discover()
-    families = {name: tab for name, tab in found.items() if name in ABOUT}
-    gr.HTML(make_doors(set(found)), padding=False, apply_default_css=False)
+    all_tabs = tabs.discover()
+    families = {name: tab for name, tab in all_tabs.items() if name in ABOUT}
+    gr.HTML(make_doors(set(all_tabs)), padding=False, apply_default_css=False)
     with gr.Row(elem_classes="families"):
         for name, tab in families.items():
             card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)
             page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT, **controls.PRIVATE)
     gr.HTML(make_table(families), padding=False, apply_default_css=False)
-    gr.HTML(questions.to_html(set(found)), padding=False, apply_default_css=False)
+    gr.HTML(questions.to_html(set(all_tabs)), padding=False, apply_default_css=False)
 
 
 def make_doors(names: set[str]) -> str:
@@ -119,7 +119,7 @@ def _make_film(paths: Paths, name: str, versions: tuple[object, ...]) -> str:
 
 def make_table(families: dict[str, Tab]) -> str:
     """Return the answers of the families as HTML, each a link to the view that shows it."""
-    head = "".join(f'<th scope="col">{question}</th>' for question in ("", *ASKED))
+    head = "".join(f'<th scope="col">{question}</th>' for question in ("", *ASPECTS))
     rows = "".join(
         f'<tr><th scope="row">{escape(tab.title)}</th>'
         + "".join(f'<td><a href="{answer.address}">{answer.text}</a></td>' for answer in ABOUT[name].answers)

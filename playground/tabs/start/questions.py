@@ -20,8 +20,8 @@ class Question(NamedTuple):
     title: str
     guess: str  # what the reader is asked before the answer
     choices: tuple[str, ...]
-    right: int  # index of the choice that comes true
-    seen: str  # what the experiment shows
+    answer_index: int  # of the choice that comes true
+    observation: str  # what the experiment shows
     answer: str  # at most five sentences
     experiments: tuple[Experiment, ...]
 
@@ -30,20 +30,22 @@ _D_WINS = "r1=0&r2=0&k=10&lr_d=0.01&lr_g=0.0002&momentum=0.5&batch=128&ema_decay
 QUESTIONS = {
     "vae-or-gan": Question(
         "VAE or GAN, and when?",
-        "Both draw digits from random codes. Which of them can also give you the code of a digit that you drew?",
+        "Both draw digits from random codes. Which of them also learns to give the code of a digit that you drew?",
         ("The VAE", "The GAN", "Both"),
         0,
-        "Its encoder is trained together with the decoder; a GAN has no way back from a picture to a code.",
+        "Its encoder is trained together with the decoder. A GAN has none: the nearest code must be searched for, "
+        "picture by picture.",
         "Take a VAE where you need codes, to compare, change or compress pictures, or a bound of their likelihood; its "
         "training rarely fails. Take a GAN where only the samples count: its discriminator asks for sharp pictures, "
         "but the training can go in circles or drop modes, and there is no likelihood. In Fréchet distance from the "
         "test digits, as a multiple of that of real ones, samples of vae-digits are at 31 and those of "
-        "gan-digits-r3gan at 6.1. Most of that is the prior: with codes from a mixture fitted to its own, the VAE "
-        "comes to 3.6.",
+        "gan-digits-r3gan at 6.1. The VAE loses most where N(0, I) puts codes and the data none: with codes from a "
+        "mixture fitted to those of the training digits, it comes to 3.6.",
         (
             Experiment("The VAE: a digit, its code and its reconstruction", "vae?picture=Test+image&number=18"),
             Experiment("The VAE: a code from the prior", "vae?picture=From+the+prior&seed=1"),
             Experiment("The GAN: from one random code to another", "gan?view=samples&seed=0&to=1"),
+            Experiment("The GAN: a search for the code", "compare?view=drawing&number=18"),
         ),
     ),
     "diffusion-or-gan": Question(
@@ -51,29 +53,30 @@ QUESTIONS = {
         "A GAN evaluates its network once for a digit, this diffusion model 20 times. What if it gets only 2 steps?",
         ("Nothing but noise", "Blurred and broken digits", "The same digits"),
         1,
-        "Two steps cannot decide which of the possible digits it is to be, so some of their mean is left.",
-        "Diffusion divides one hard step into many easy ones, and each of these is plain regression: predict the "
-        "noise. No adversary is involved, so the training is stable, and leaving out modes does not pay. The price is "
-        "time: a GAN needs its network once for a picture, diffusion once for each step, or twice with guidance. The "
-        "lead is no law: in Fréchet distance, as a multiple of that of real digits, gan-digits-conditional comes to "
-        "1.62, and ddpm-digits (DDIM, η = 1) to 1.53 in 20 steps and 1.15 in 50.",
+        "In two steps the network cannot decide which digit it is to be, so a blur of several is left.",
+        "Diffusion divides one hard step into many easy ones, and each of these is plain regression: estimate the "
+        "noise (our network by way of v, a mix of noise and picture). No adversary is involved, so the training is "
+        "stable, and leaving out modes does not pay. The price is time: a GAN needs its network once for a picture, "
+        "diffusion once for each step, or twice with guidance. The lead is no law: in Fréchet distance, as a multiple "
+        "of that of real digits, gan-digits-conditional comes to 1.62, and ddpm-digits (DDIM, η = 1) to 1.53 in 20 "
+        "steps and 1.15 in 50.",
         (
             Experiment("Diffusion in 2 steps", "ddpm?steps=2&seed=8"),
             Experiment("Diffusion in 20 steps", "ddpm?steps=20&seed=8"),
             Experiment("Whole trainings of GANs", "gan?view=losses"),
         ),
     ),
-    "reparameterisation": Question(
-        "What does the reparameterisation trick do?",
+    "reparameterization": Question(
+        "What does the reparameterization trick do?",
         "The same gradient is estimated from the same random z, with the trick and without. Which spreads more?",
         ("With the trick", "Without it", "Both alike"),
         1,
         "Both are right on average, at the line, but the lower histogram is much wider.",
         "A VAE is trained on a mean over random codes z, and needs to know how that changes with μ and σ. The trick "
         "writes z = μ + σ ε: now the randomness is outside, and the slope of the loss reaches μ and σ through z. "
-        "Without it each sample is weighed by its value (the score-function estimator, REINFORCE), which is right on "
-        "average, but so noisy that it takes many more samples. Since that needs no slope, it is what remains where z "
-        "is discrete.",
+        "Without it each sample is weighted by its value (the score-function estimator, REINFORCE), which is right on "
+        "average, but so noisy that it takes many more samples. That estimator needs no slope, so it works for a "
+        "discrete z as well.",
         (
             Experiment("One sample per estimate", "vae?view=gradients&picture=Test+image&number=18&samples=1"),
             Experiment(
@@ -88,36 +91,36 @@ QUESTIONS = {
         ("Nothing but noise", "Pale sevens", "Any digits, as if nobody had asked for sevens"),
         2,
         "At w = 0 only the prediction without the class is left.",
-        "The network learned to predict the noise with the class and, since that was left out now and then, without "
-        "it. Guidance goes w times the way from the prediction without to the one with: 0 ignores the class, 1 is the "
-        "model as it was trained, and more exaggerates what makes a seven a seven. From w = 1 to 1.5 the share of "
-        "digits read as asked rises from 98.9% to 99.9%, while their variety, the recall, falls from 0.946 to 0.882. "
-        "With far too much all sevens look alike, and their strokes get heavy. It costs a second evaluation of the "
-        "network at every step.",
+        "The network learned to denoise with the class and, since that was left out now and then, without it. Guidance "
+        "starts at the prediction without the class and goes w times the way to the one with it: 0 ignores the class, "
+        "1 is the model as it was trained, and more exaggerates what makes a seven a seven. From w = 1 to 1.5 the "
+        "share of digits read as asked rises from 98.9% to 99.9%, while their variety, the recall, falls from 0.946 to "
+        "0.882. With far too much all sevens look alike, and their strokes get heavy. Except at w = 0 and 1 it costs a "
+        "second evaluation at every step.",
         (
             Experiment("Sevens with w = 0", "ddpm?label=7&w=0"),
-            Experiment("with w = 1", "ddpm?label=7&w=1"),
-            Experiment("with w = 8", "ddpm?label=7&w=8"),
+            Experiment("Sevens with w = 1", "ddpm?label=7&w=1"),
+            Experiment("Sevens with w = 8", "ddpm?label=7&w=8"),
         ),
     ),
     "latent": Question(
         "Why is latent diffusion cheaper?",
-        "A latent has 16 x 16 places, its picture 64 x 64. How many times the operations does one step of the same "
-        "U-Net take on pixels?",
+        "A latent has 16 x 16 places, its picture 64 x 64. How many times as many operations does one step of the same "
+        "U-Net need on pixels?",
         ("About 4 times", "16 times or more", "As many, but with more memory"),
         1,
-        "Press Measure: the view counts and times both on the machine that serves this page.",
+        "The view counts and times both on the machine that serves this page.",
         "A convolution does the same work at every place, and the picture has sixteen times as many as its latent. "
         "Attention, where every place looks at every other, grows with the square of that. The autoencoder keeps what "
-        "the eye needs, and its decoder runs only once, at the end. The price is its limit: what it cannot draw, the "
-        "diffusion never will, and held-out scenes come back with a PSNR of 32.0 dB.",
+        "matters to the eye, and its decoder runs only once, at the end. The price is its limit: what it cannot draw, "
+        "diffusion in its latents cannot either, and held-out scenes come back with a PSNR of 32.0 dB.",
         (
             Experiment("Measure both", "latent_diffusion?view=latent_vs_pixel"),
             Experiment("What the autoencoder loses", "latent_diffusion?view=latent_space"),
         ),
     ),
     "mode-collapse": Question(
-        "What is mode collapse, what causes it, and what mends it?",
+        "What is mode collapse, what causes it, and what cures it?",
         "In the lab the discriminator learns a hundred times as slowly as the generator. Where do the generator's "
         "points go?",
         ("To all eight modes, only later", "To one place, which moves from mode to mode", "All over the plane"),
@@ -125,10 +128,11 @@ QUESTIONS = {
         "They gather where the discriminator believes them most, and move on when it has learned better.",
         "A generator has collapsed when it draws one or a few kinds of pictures whatever its noise: its loss asks that "
         "each picture passes, not that they differ. If the discriminator is slow, the best reply is to put everything "
-        "where it is fooled most. Four remedies: keep the discriminator flat around the points (R1 and R2), compare "
-        "each real point with a fake one (relativistic), measure a distance that has a slope everywhere (Wasserstein "
-        "with a gradient penalty), or show it whole batches (minibatch discrimination). Of eight modes the collapsed "
-        "training covers 0.8 in the mean over ten seeds, and those four 8.0, 8.0, 7.9 and 8.0.",
+        "where it is fooled most. Four remedies: keep the discriminator flat at real and fake points (R1 and R2), "
+        "compare each real point with a fake one besides (relativistic, with R1 and R2), measure a distance that has a "
+        "slope everywhere (Wasserstein with a gradient penalty), or show it whole batches (minibatch discrimination). "
+        "Of eight modes the collapsed training covers 0.8 on average over ten seeds, the four remedies, in that order, "
+        "8.0, 8.0, 7.9 and 8.0.",
         (
             Experiment("Cause it", "gan?view=lab&loss=nonsaturating&r1=0&r2=0&lr_d=5e-05&momentum=0.9&ema_decay=0"),
             Experiment("R1 and R2", "gan?view=lab&loss=nonsaturating&r1=0.02&r2=0.02"),
@@ -143,7 +147,7 @@ QUESTIONS = {
         "loss, what does the generator do?",
         ("It learns faster from the better judge", "It stays where it is", "It collapses to one mode"),
         1,
-        "Its points hardly move, however long it trains.",
+        "Its points move far less than with the other loss.",
         "The minimax loss of the generator is log(1 − D(G(z))), which is flat where D is sure of a fake: no slope, no "
         "learning. The non-saturating loss, −log D(G(z)), has the same aim and is steep just there, so the points set "
         "out for the data. It helps as well to hold D back, by fewer or smaller steps, or by penalties on its slope. "
@@ -156,7 +160,7 @@ QUESTIONS = {
     ),
     "elbo": Question(
         "What do the ELBO's two terms do?",
-        "A VAE is trained with a code ten times as dear (β = 10). What becomes of its reconstructions?",
+        "A VAE is trained with ten times the price on its code (β = 10). What becomes of its reconstructions?",
         ("They get sharper", "They get blurred", "Nothing: the decoder makes up for it"),
         1,
         "Where the code is dear it says little, and the decoder draws the mean of what is still possible.",
@@ -172,15 +176,16 @@ QUESTIONS = {
     ),
     "score": Question(
         "Why is the score the predicted noise?",
-        "The diffusion model only learned to predict noise. Can Langevin dynamics, which follows the score, sample "
+        "The diffusion model only learned to take noise away. Can Langevin dynamics, which follows the score, sample "
         "from it?",
         ("No, that takes another network", "Yes, with −ε̂ / σ as the score", "Yes, but it makes one digit only"),
         1,
         "These digits are drawn by the very network of the diffusion tab.",
         "A noisy picture is x = x0 + σ ε, so noisy data are a mixture of Gaussians around the clean pictures. The "
         "gradient of one Gaussian's log density is −(x − x0) / σ², which is −ε / σ. That of the mixture is the mean of "
-        "this over all clean pictures that may lie behind x (Tweedie's formula). A network that predicts ε with the "
-        "least squared error predicts just that mean, so its ε̂, divided by −σ, points to where data are denser.",
+        "this over the clean pictures that may lie behind x, each weighted by its probability (Tweedie's formula). A "
+        "network trained with squared error estimates the mean of ε, so −ε̂ / σ is the score: it points to where data "
+        "are denser.",
         (
             Experiment("Digits by Langevin dynamics", "score_matching?view=digits&sampler=annealed"),
             Experiment("Learn a score in the plane", "score_matching?view=lab"),
@@ -188,21 +193,21 @@ QUESTIONS = {
     ),
     "likelihood": Question(
         "What does an exact likelihood need?",
-        "A flow takes a picture to its noise z through sixteen steps, and back through the same ones. What comes back?",
+        "A flow takes a picture through its layers to noise z, and back through the same ones. What comes back?",
         ("The same picture", "A similar picture", "Another picture of the same class"),
         0,
         "Every layer is undone exactly, up to rounding.",
-        "It needs the whole density of a point, where a VAE would have to add up all codes and a GAN has no density. "
-        "If a network can be undone, every point has one z, and its density is that of z times how much the layers "
-        "stretch space there: the determinant of the Jacobian. So each layer must be invertible, with a determinant "
-        "that is cheap, and that is what couplings are made for. A diffusion model has a likelihood too, along its "
-        "probability flow, for the price of solving an ODE. And likely is not real: see where a blank page stands in "
-        "the first of these views.",
+        "It needs the density of a point: a VAE would have to integrate over all codes, and a GAN has none. If a "
+        "network can be undone, every point x has one z, and its density is that of z times |det dz/dx|: how much the "
+        "layers stretch space on the way from x to z. So each layer must be invertible, with a determinant that is "
+        "cheap, and that is what couplings are made for. A diffusion model has a likelihood too, along its probability "
+        "flow, for the price of solving an ODE. And likely is not real: see how likely a blank page is.",
         (
             Experiment(
                 "A digit to noise and back", "normalizing_flow?view=digits&show=picture&picture=Test+image&number=18"
             ),
             Experiment("Learn a density in the plane", "normalizing_flow?view=lab"),
+            Experiment("Is likely real?", "compare?view=likelihoods"),
         ),
     ),
     "noise": Question(
@@ -211,10 +216,10 @@ QUESTIONS = {
         ("The digits drown in noise", "Other digits of the same classes come", "The same digits come"),
         1,
         "What is added on the way decides too, so the same first noise no longer fixes the picture.",
-        "DDIM with η = 0 adds none: all chance is in the first noise, and the run can be repeated or undone. At η = 1 "
-        "it adds as much as DDPM. Each step first takes away a little more noise than it has to, so nothing drowns. "
-        "Fresh noise repairs mistakes on the way: of 20 steps 98.3% of digits are read as asked without it, and 98.9% "
-        "with η = 1.",
+        "No. DDIM with η = 0 adds none: all chance is in the first noise, and the run can be repeated or undone. At η "
+        "= 1 it adds as much as DDPM. Each step first takes away a little more noise than it has to, so nothing "
+        "drowns. Fresh noise repairs mistakes on the way: in 20 steps 98.3% of digits are read as asked without it, "
+        "and 98.9% with η = 1.",
         (
             Experiment("η = 0", "ddpm?eta=0&seed=8"),
             Experiment("η = 1", "ddpm?eta=1&seed=8"),
@@ -231,7 +236,7 @@ def to_html(names: set[str]) -> str:
 
 def _render(name: str, question: Question, names: set[str]) -> str:
     choices = "".join(
-        f'<button type="button"{" data-right" * (k == question.right)}>{escape(choice)}</button>'
+        f'<button type="button"{" data-right" * (k == question.answer_index)}>{escape(choice)}</button>'
         for k, choice in enumerate(question.choices)
     )
     links = "".join(
@@ -243,7 +248,7 @@ def _render(name: str, question: Question, names: set[str]) -> str:
         f'<details class="question" id="question-{name}"><summary>{escape(question.title)}</summary>'
         f'<p>{escape(question.guess)}</p><div class="choices" role="group" aria-label="Your guess">{choices}</div>'
         f'<div role="status"><div class="answer" hidden>'
-        f"<p><b>{escape(question.choices[question.right])}.</b> {escape(question.seen)}</p>"
+        f"<p><b>{escape(question.choices[question.answer_index])}.</b> {escape(question.observation)}</p>"
         f"<p>{glossary.mark(escape(question.answer))}</p>"
         f'<p class="experiments">See it: {links}</p></div></div></details>'
     )
@@ -257,7 +262,7 @@ def as_markdown() -> str:
     ]
     for name, question in QUESTIONS.items():
         guess = f"*{question.guess}* {' · '.join(question.choices)}"
-        seen = f"**{question.choices[question.right]}.** {question.seen}"
+        observation = f"**{question.choices[question.answer_index]}.** {question.observation}"
         links = "\n".join(f"- {experiment.text}: `/{experiment.address}`" for experiment in question.experiments)
-        parts += [f"## {question.title}\n\n`/?question={name}`", guess, seen, question.answer, links]
+        parts += [f"## {question.title}\n\n`/?question={name}`", guess, observation, question.answer, links]
     return "\n\n".join(parts) + "\n"

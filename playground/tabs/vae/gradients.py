@@ -1,4 +1,4 @@
-"""Gradients: how to learn a distribution by samples from it, with the reparameterisation trick and without it."""
+"""Gradients: how to learn a distribution by samples from it, with the reparameterization trick and without it."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,10 +25,10 @@ from playground.web.formula import use_minus_signs
 HINT = "Training needs the gradient of a mean over random z. Two ways to estimate it from the same samples:"
 HOW = """
 z comes from N(μ, σ²), and we want to know how the mean of f(z) changes with μ and with σ. **With the
-reparameterisation trick** z = μ + σ ε, so that the slope of f leads to μ and σ: f′(z) and f′(z) ε. **Without it** (the
+reparameterization trick** z = μ + σ ε, so the slope of f gives both: f′(z) for μ, f′(z) ε for σ. **Without it** (the
 score-function estimator, REINFORCE) each sample counts f(z) times the gradient of log q(z): ε / σ and (ε² − 1) / σ.
 That needs no slope of f, and so works where z is discrete; but the size of f itself makes it noisy, and more so the
-smaller σ is. Both are right on average. The variance falls as 1 / n with n samples per estimate.
+smaller σ is. Both are unbiased: right on average. The variance falls as 1 / n with n samples per estimate.
 
 On the left f(z) = (z − a)² with μ = 0, whose gradient is known: 2 (μ − a) and 2 σ. On the right f is log p(x|z) of the
 chosen image, the first term of the ELBO; μ and σ are the encoder's, in the dimension of the code that says most. There
@@ -41,9 +41,9 @@ ESTIMATES = 1000  # of the gradient of (z - a)^2
 # Samples of log p(x|z), whose gradient passes through the decoder; colour takes longer.
 DRAWS, COLOUR_DRAWS = 400, 100
 CHUNK = 100  # samples at a time
-WITH = "with the trick"
+WITH_TRICK = "with the trick"
 ESTIMATORS: dict[str, Callable[[Function, Tensor, Tensor, Tensor], Gradients]] = {
-    WITH: gradients.reparameterized,
+    WITH_TRICK: gradients.reparameterized,
     "without it": gradients.score_function,
 }
 COLOURS = (palette.ESTIMATE, palette.NOISE)
@@ -106,7 +106,7 @@ def compare_image(model: vae.Model, encoded: EncodedImage) -> Comparison:
     """Estimate the gradient for f(z) = log p(x|z) in the dimension that says most, z ~ q(z|x)."""
     samples, dimension = _sample_image(model, encoded.x.numpy().tobytes()), codes.order(model)[0]
     estimates = {name: group(values, dimension, encoded.params.samples) for name, values in samples.items()}
-    best = Gradients(*(values[:, dimension].mean() for values in samples[WITH]))
+    best = Gradients(*(values[:, dimension].mean() for values in samples[WITH_TRICK]))
     return Comparison(f"f(z) = log p(x given z), dimension z{dimension + 1}", estimates, best, "best estimate")
 
 
@@ -137,8 +137,8 @@ def to_table(comparison: Comparison) -> str:
         comparison.title: ("∂/∂μ", "∂/∂σ"),
         "---": ("---", "---"),
         comparison.reference: map(_format, comparison.true),
-        **{f"{name}, mean ± spread": map(_spread, values) for name, values in comparison.estimates.items()},
-        "variance without it, times that with it": (
+        **{f"{name}, mean ± standard deviation": map(_spread, values) for name, values in comparison.estimates.items()},
+        "variance without the trick ÷ with it": (
             _format(other.var() / own.var(), 2) for own, other in zip(with_it, without, strict=True)
         ),
     }

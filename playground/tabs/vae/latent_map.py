@@ -32,7 +32,7 @@ Each dot is a test image, at the mean of its q(z|x) and in the colour of its cla
 decoder draws there. The ellipses are one and two standard deviations of the chosen image's q(z|x). To train through a
 random code, it is written as z = μ + σ ε with ε ~ N(0, 1): the randomness is outside, and gradients reach μ and σ.
 
-[Kingma and Welling 2014](https://arxiv.org/abs/1312.6114), eq. 10 (the reparameterisation)
+[Kingma and Welling 2014](https://arxiv.org/abs/1312.6114), eq. 10 (the reparameterization)
 """
 
 
@@ -42,7 +42,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
         "decode": answers.decode,
         "chart": map_of_axes,
         "point": partial(test_image, paths),
-        "reparameterise": reparameterise,
+        "reparameterize": reparameterize,
     }
     stage = plane.build("vae-map", [answers.answering(paths, name, function) for name, function in functions.items()])
     explanation.build(HOW, vae.Model.forward)
@@ -126,7 +126,7 @@ def log_variance(model: vae.Model, values: object) -> Tensor:
     return torch.tensor([validation.check_number("log_var", value, -50, 50) for value in values])
 
 
-def reparameterise(model: vae.Model, request: Mapping[str, object]) -> Value:
+def reparameterize(model: vae.Model, request: Mapping[str, object]) -> Value:
     """Return z = mu + sigma eps for the eps of a press: {"model", "mu", "log_var", "seed", "press"}. eq. 10."""
     mu, log_var = answers.parse_code(model, request.get("mu")), log_variance(model, request.get("log_var"))
     key = [validation.check_integer(name, request.get(name), 0, validation.MAX_SEED) for name in ("seed", "press")]

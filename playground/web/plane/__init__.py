@@ -11,7 +11,7 @@ from playground.web.component import Value
 
 
 def build(elem_id: str, functions: Sequence[Answer]) -> gr.HTML:
-    """Build the component, with the server functions decode, chart, point and reparameterise."""
+    """Build the component, with the server functions decode, chart, point and reparameterize."""
     return component.build("plane", elem_id=elem_id, server_functions=list(functions))
 
 
@@ -31,7 +31,7 @@ def pack(
         axes: name and title of each axis to choose from.
         classes: names and colours of the classes.
         chart: result of the server function `chart`.
-        seed: seed of the noise of the reparameterisation.
+        seed: seed of the noise of the reparameterization.
     """
     return {"id": uuid.uuid4().hex, "model": model, "z": list(z), "mu": list(mu), "log_var": list(log_var),
             "axes": [list(axis) for axis in axes], "names": list(classes), "colours": list(classes.values()),

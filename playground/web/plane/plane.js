@@ -34,7 +34,7 @@ const handlers = {
   },
   point: (image) => showImage(image, image.caption),
   chart: showChart,
-  reparameterise: showSample,
+  reparameterize: showSample,
 };
 // The requests of a moving pointer skip each other, but never those of a button or a menu.
 const requestOnMove = makeRequest();
@@ -234,7 +234,7 @@ function pressButton(event) {
   }
   if (action === 'draw') {
     view.draws += 1;
-    requestOnPress({...aboutPosterior(), name: 'reparameterise', seed: view.value.seed, press: view.draws});
+    requestOnPress({...aboutPosterior(), name: 'reparameterize', seed: view.value.seed, press: view.draws});
   }
 }
 
