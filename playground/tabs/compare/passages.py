@@ -155,8 +155,8 @@ PASSAGES = (
 
 
 def run(models: Models, x: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
-    """Yield the progress of all passages of a picture x (1, 1, 32, 32), each with its title; of one whose model is missing
-    an entry without pictures that says so."""
+    """Yield the progress of all passages of a picture x (1, 1, 32, 32), each with its title; of one whose model is
+    missing an entry without pictures that says so."""
     for passage in PASSAGES:
         try:
             for progress in passage.run(models, x, seed):
