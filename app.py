@@ -106,7 +106,7 @@ def build_page(paths: Paths) -> gr.Blocks:
             unreadable = gr.HTML(visible=False)
             gr.Markdown(f"{tab.summary} {tab.hint}")
             tab.build(page, paths)
-            page.load(report, None, unreadable, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+            page.load(report, None, unreadable, queue=False, **controls.HIDDEN)
     glossary.mark_page(page)
     with page:
         page.unload(partial(drop_closed_sessions, page))

@@ -19,14 +19,13 @@ EventSettings: TypeAlias = dict[str, Any]  # keyword arguments of `gr.on` and of
 Run = TypeVar("Run")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PRIVATE: EventSettings = {"api_visibility": "private"}  # no part of the API
 # Without progress, on any component: at each event of the page, Gradio's browser code visits all components once for
 # every component that ever showed progress.
 HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": []}
 LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
 MAX_RUNS = 64  # that are under way or wait for their turn, see `playground.runtime.turns`; more wait in Gradio's queue
 MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
-SLOW: EventSettings = {"show_progress": "minimal", **PRIVATE}  # takes a second or so after a press
+SLOW: EventSettings = {"show_progress": "minimal"}  # takes a second or so after a press
 
 
 def skip_preprocess(control: Control) -> Control:
@@ -134,9 +133,7 @@ def eta(value: float, sampler: gr.Radio) -> gr.Slider:
 
 def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
     """Disable a control while a sampler is chosen that does not use it."""
-    sampler.change(
-        lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **HIDDEN, **PRIVATE
-    )
+    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **HIDDEN)
 
 
 def user_errors_to_gradio(function: Function) -> Function:

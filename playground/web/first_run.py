@@ -80,11 +80,9 @@ class FirstRunView(View, Generic[Params, Run]):
     def bind_load(self, page: gr.Blocks, view: RunView, settings: EventSettings) -> Event:
         """Bind the event of the page, with its settings; return the event of a link's run, which `view` stops."""
         linked_params = gr.State(None)  # only a link has something to sample
-        page.load(self.on_load, None, [*self.outputs, *self.inputs, linked_params], **settings, **controls.PRIVATE)
+        page.load(self.on_load, None, [*self.outputs, *self.inputs, linked_params], **settings)
         inputs = [view.under_way, linked_params, *view.other_inputs]
-        return linked_params.change(
-            keep_run(self.sample_linked), inputs, self.outputs, **controls.MODEL, **controls.PRIVATE
-        )
+        return linked_params.change(keep_run(self.sample_linked), inputs, self.outputs, **controls.MODEL)
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them, and the first run if it asks for none."""

@@ -90,7 +90,7 @@ def build(
         return [gr.update(visible=kind == option) for option in (TEST_IMAGE, DRAWING, UPLOAD)]
 
     columns = [number, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
     changes, choices = [number.input, *upload.changes], [kind.input, pad.change]
     return ImagePicker([kind, number, pad, *upload], changes, choices)
 
@@ -129,10 +129,10 @@ def build_upload(
                 original = photograph.pack(path)
         return [gr.update(label=label_upload(path)), original, show_reading(path, correction, *values)]
 
-    private: EventSettings = {"queue": False, **controls.HIDDEN, **controls.PRIVATE}
+    hidden: EventSettings = {"queue": False, **controls.HIDDEN}
     inputs, changes = [button, correction, *model], [correction.change, *(control.input for control in model)]
-    button.upload(show, inputs, [button, correction, reading], **private)
-    gr.on(changes, show_reading, inputs, reading, trigger_mode="always_last", **private)
+    button.upload(show, inputs, [button, correction, reading], **hidden)
+    gr.on(changes, show_reading, inputs, reading, trigger_mode="always_last", **hidden)
     return UploadControls(button, correction)
 
 

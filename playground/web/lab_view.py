@@ -35,7 +35,7 @@ class LabData(Generic[Data]):
             pad = drawing_pad.build(pad_id)
         choice.change(
             lambda name: gr.update(visible=name == DRAWING), choice, column,
-            queue=False, **controls.HIDDEN, **controls.PRIVATE,
+            queue=False, **controls.HIDDEN,
         )  # fmt: skip
         return choice, pad
 
@@ -154,8 +154,8 @@ class LabView(View, Generic[Params]):
         changes = [control.input for control in settings]
         gr.on([reset.click, pad.change, *changes], self.restart, inputs, outputs,
               api_name=self.tab.replace(".", "_"), trigger_mode="always_last", **hidden)  # fmt: skip
-        controls.on_new_seed(new_seed, seed).then(self.restart, inputs, outputs, **hidden, **controls.PRIVATE)
-        return page.load(self.on_load, None, [*outputs, *settings], **hidden, **controls.PRIVATE)
+        controls.on_new_seed(new_seed, seed).then(self.restart, inputs, outputs, **hidden)
+        return page.load(self.on_load, None, [*outputs, *settings], **hidden)
 
 
 def training_controls() -> dict[str, Control]:

@@ -50,8 +50,8 @@ class LinkedRunView(View):
         stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
         outputs = [stage, self.layout.run, link, *other_outputs]
         view = RunView(stage, self.layout.buttons, inputs, inputs[-1], outputs, other_inputs)
-        view.bind(sample, api_name, triggers=triggers, private_triggers=[link.select])
-        page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT, **controls.PRIVATE)
+        view.bind(sample, api_name, triggers=[*triggers, link.select])
+        page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT)
 
 
 def on_load(

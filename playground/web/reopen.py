@@ -7,7 +7,6 @@ import gradio as gr
 
 from playground.export.read import read_metadata
 from playground.runtime.validation import UserError
-from playground.web import controls
 from playground.web.controls import Control, user_errors_to_gradio
 
 
@@ -17,7 +16,7 @@ def build() -> None:
     button: Control = gr.UploadButton(label, file_types=types, size="sm", elem_id="reopen", scale=0)
     button.preprocess = lambda payload: payload and payload.path
     link = gr.Textbox(visible=False)
-    chosen = button.upload(user_errors_to_gradio(find_link), button, link, queue=False, **controls.PRIVATE)
+    chosen = button.upload(user_errors_to_gradio(find_link), button, link, queue=False)
     chosen.success(None, link, None, js="(link) => { location.href = link }")
 
 

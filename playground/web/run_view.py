@@ -88,7 +88,6 @@ class RunView:
         api_name: str,
         *,
         triggers: Sequence[Trigger] = (),
-        private_triggers: Sequence[Trigger] = (),
         other_runs: Sequence[OtherRun] = (),
         link_runs: Sequence[Event] = (),
     ) -> None:
@@ -97,23 +96,19 @@ class RunView:
         Args:
             sample: function that makes a run from `other_inputs` and `inputs`.
             triggers: more events that begin a run.
-            private_triggers: events that begin a run but are not part of the API.
             other_runs: runs of other functions.
             link_runs: events that begin the run of a link; Stop ends these runs too.
         """
         controls.mark_stale(self.inputs, self.stage)  # first, since a run that begins takes the mark away
         go, stop, new_seed = self.buttons
-        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
         run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
         events = [
             self._begin_on([go.click, self.seed.submit, *triggers], run, {"api_name": api_name, **controls.MODEL}),
-            self._begin_on_new_seed(run, private),
-            *(self._begin_on([other.component.click], self._other(other), private) for other in other_runs),
+            self._begin_on_new_seed(run, controls.MODEL),
+            *(self._begin_on([other.component.click], self._other(other), controls.MODEL) for other in other_runs),
             *link_runs,
-            *([self._begin_on(private_triggers, run, private)] if private_triggers else []),
         ]
-        stop.click(self.stop, self.under_way, self.outputs, cancels=events, queue=False, **controls.HIDDEN,
-                   **controls.PRIVATE)  # fmt: skip
+        stop.click(self.stop, self.under_way, self.outputs, cancels=events, queue=False, **controls.HIDDEN)
         other_buttons = [other.component for other in other_runs if isinstance(other.component, gr.Button)]
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
 

@@ -20,7 +20,7 @@ from playground.tabs.compare.race import Runner, prepare, race
 from playground.tabs.score_matching.digits import ANY, DIGITS
 from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
-from playground.web.controls import ControlValue, EventSettings, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
 from playground.web.run_view import PAUSE
 from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
 from playground.web.view import View
@@ -234,8 +234,6 @@ class RequestView(View):
         return [*values, digit, n, params.names, sort, seed]
 
     def bind(self, page: gr.Blocks) -> None:
-        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
-        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
         outputs, seed = [self.stage, self.result, self.link, self.command], self.inputs[-1]
         run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
         triggers, buttons = [self.go.click, seed.submit], [self.go, self.new_seed, self.sort, self.stop]
@@ -244,16 +242,16 @@ class RequestView(View):
         gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
         runs = [
             gr.on(triggers, *run, api_name="compare_families", **controls.MODEL),
-            self.link.select(*run, **private),
-            controls.on_new_seed(self.new_seed, seed).then(*run, **private),
+            self.link.select(*run, **controls.MODEL),
+            controls.on_new_seed(self.new_seed, seed).then(*run, **controls.MODEL),
         ]
         for event in runs:
             event.then(None, None, buttons, js=enable("true", "false"))
         self.stop.click(self.stop_run, [self.under_way, self.result], outputs, cancels=runs, queue=False,
-                        **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
-        self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **light)
+                        **controls.HIDDEN)  # fmt: skip
+        self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **light)
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 
 
 def _measured(name: str, lane: Lane) -> Mapping[str, object]:

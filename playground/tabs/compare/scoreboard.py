@@ -17,7 +17,7 @@ from playground.tabs.compare import figures
 from playground.tabs.compare.figures import Row, Spread
 from playground.web import component, controls, download, explanation, links, palette, plots, table
 from playground.web.component import Value
-from playground.web.controls import EventSettings, error_sentence, user_errors_to_gradio
+from playground.web.controls import error_sentence, user_errors_to_gradio
 from playground.web.table import Cell, Column
 from playground.web.view import View
 
@@ -241,10 +241,9 @@ class ScoreboardView(View):
         return download.pack_file(path)
 
     def bind(self, page: gr.Blocks) -> None:
-        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
         outputs = [self.table, self.about, self.command, self.link]
-        page.load(self.on_load, None, [*outputs, *self.plots], **light)
-        self.table.select(self.select, self.table, outputs, **light)
+        page.load(self.on_load, None, [*outputs, *self.plots], **controls.LIGHT)
+        self.table.select(self.select, self.table, outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.table, self.download, **controls.SLOW)
 
 

@@ -170,10 +170,10 @@ class ForwardView(View):
         return [*values, *picker.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:
-        image, private = self.image, {**controls.LIGHT, **controls.PRIVATE}
+        image = self.image
         outputs, requests = [self.stage, self.link], gr.State(Requests())
         noise = newest_only(self.noise), [requests, self.model, *image.inputs, self.seed], outputs
         changes = [*image.changes, self.model.input, *image.choices, self.seed.input]
         gr.on(changes, *noise, api_name="ddpm_noise", trigger_mode="always_last", **controls.LIGHT)
-        controls.on_new_seed(self.new_seed, self.seed).then(*noise, **private)
-        page.load(self.on_load, None, [*outputs, self.model, *image.inputs[:2], self.seed], **private)
+        controls.on_new_seed(self.new_seed, self.seed).then(*noise, **controls.LIGHT)
+        page.load(self.on_load, None, [*outputs, self.model, *image.inputs[:2], self.seed], **controls.LIGHT)

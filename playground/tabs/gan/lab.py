@@ -108,12 +108,12 @@ class GANLabView(LabView[ViewParams]):
         return [*self.restart(drawing, *fields.values(), why=PRESETS[name].explanation), *fields.values()]
 
     def bind(self, page: gr.Blocks) -> None:
-        private: EventSettings = {**controls.HIDDEN, "queue": False, **controls.PRIVATE}
+        hidden: EventSettings = {**controls.HIDDEN, "queue": False}
         preset, (settings, seed, pad, *_) = self.preset, self.controls
-        super().bind(page).then(find_preset, settings, preset, **private)
+        super().bind(page).then(find_preset, settings, preset, **hidden)
         changes = [control.input for control in settings]
-        gr.on(changes, find_preset, settings, preset, trigger_mode="always_last", **private)
-        preset.input(self.choose, [preset, pad, settings[0], seed], [self.stage, self.link, *settings], **private)
+        gr.on(changes, find_preset, settings, preset, trigger_mode="always_last", **hidden)
+        preset.input(self.choose, [preset, pad, settings[0], seed], [self.stage, self.link, *settings], **hidden)
 
     def build_controls(self) -> LabControls:
         titles = [(preset.title, name) for name, preset in PRESETS.items()]

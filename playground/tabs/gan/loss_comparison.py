@@ -260,4 +260,4 @@ class LossView(View):
         gr.on(changes, newest_only(self.on_choice), [gr.State(Requests()), *self.inputs], outputs,
               trigger_mode="always_last", api_name="gan_losses", **controls.LIGHT)  # fmt: skip
         self.animation.click(user_errors_to_gradio(self.save), losses, self.download, **controls.SLOW)
-        page.load(self.on_load, None, [*outputs, *self.inputs], **controls.LIGHT, **controls.PRIVATE)
+        page.load(self.on_load, None, [*outputs, *self.inputs], **controls.LIGHT)

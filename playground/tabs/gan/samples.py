@@ -176,7 +176,7 @@ class SamplesView(View):
                          elem_classes="chips")  # fmt: skip
         hint = "Largest |z|; below 1, only the safest codes."
         truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
-        model.change(self.show_label, model, label, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+        model.change(self.show_label, model, label, queue=False, **controls.HIDDEN)
         return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed
 
     def show_label(self, model: str) -> object:
@@ -216,11 +216,10 @@ class SamplesView(View):
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
         show = newest_only(self.show), [gr.State(Requests()), *self.inputs], outputs
-        private = {**controls.LIGHT, **controls.PRIVATE}
         changes = [control.input for control in self.inputs]
         gr.on(changes, *show, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
-        controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **private)
-        self.link.select(*show, **private)
+        controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
+        self.link.select(*show, **controls.LIGHT)
         self.search.click(self.find_neighbours, [self.index, *self.inputs], self.neighbours,
                           js=scrubber.frame_index_js(self.stage), **controls.SLOW)  # fmt: skip
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **private)
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)

@@ -185,7 +185,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
         return clip_captions.table(load_model(self.paths, name), run)
 
     def bind(self, page: gr.Blocks) -> None:
-        stage, light = self.stage, {**controls.LIGHT, **controls.PRIVATE}
+        stage = self.stage
         kind, attention = self.strip_kind, self.attention
         prompt, negative, seed = (self.inputs[NAMES.index(name)] for name in ("prompt", "negative", "seed"))
         inputs, outputs = [kind, *self.inputs], [*self.outputs, prompt]
@@ -201,8 +201,14 @@ class DrawView(FirstRunView[ViewParams, Run]):
         view.bind(self.sample, "text_to_image_sample", triggers=[prompt.submit, negative.submit],
                   other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
         self.caption_button.click(self.find_captions, self.run, self.captions, **controls.SLOW)
-        kind.input(self.show_strips, [self.run, kind, *attention], stage, **light)
-        gr.on([control.input for control in attention], self.show_attention, [self.run, *attention], stage, **light)
+        kind.input(self.show_strips, [self.run, kind, *attention], stage, **controls.LIGHT)
+        gr.on(
+            [control.input for control in attention],
+            self.show_attention,
+            [self.run, *attention],
+            stage,
+            **controls.LIGHT,
+        )
 
 
 def parse_attention(run: Run, layer: object, head: object, detail: object) -> Attention:

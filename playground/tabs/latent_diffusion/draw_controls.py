@@ -58,9 +58,7 @@ def build_picker(prompt: Control) -> None:
             samples = [[name] for name in names]
             picker = gr.Dataset(components=[prompt], samples=samples, sample_labels=texts, samples_per_page=len(names),
                                 label=label, type="values")  # fmt: skip
-            picker.click(
-                partial(_put, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN, **controls.PRIVATE
-            )
+            picker.click(partial(_put, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN)
 
 
 def _put(kind: str, sample: list[str], text: object) -> str:

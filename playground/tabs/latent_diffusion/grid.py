@@ -19,7 +19,7 @@ from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
 from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
-from playground.web.controls import ControlValue, EventSettings, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
 from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
 from playground.web.view import View
 
@@ -202,8 +202,6 @@ class GridView(View):
         return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:
-        private: EventSettings = {**controls.MODEL, **controls.PRIVATE}
-        light: EventSettings = {**controls.LIGHT, **controls.PRIVATE}
         outputs = [self.table, self.grid, self.link]
         run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
         triggers = [self.go.click, self.prompt.submit, self.seed.submit]
@@ -213,12 +211,12 @@ class GridView(View):
         gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
         runs = [
             gr.on(triggers, *run, api_name="text_to_image_grid", **controls.MODEL),
-            self.link.select(*run, **private),
-            controls.on_new_seed(self.new_seed, self.seed).then(*run, **private),
+            self.link.select(*run, **controls.MODEL),
+            controls.on_new_seed(self.new_seed, self.seed).then(*run, **controls.MODEL),
         ]
         for event in runs:
             event.then(None, None, buttons, js=enable("true", "false"))
         self.stop.click(self.stop_run, [self.under_way, self.grid], outputs, cancels=runs, queue=False,
-                        **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+                        **controls.HIDDEN)  # fmt: skip
         self.save_button.click(self.save, self.grid, self.download, **controls.SLOW)
-        page.load(self.on_load, None, [self.table, self.link, *self.inputs], **light)
+        page.load(self.on_load, None, [self.table, self.link, *self.inputs], **controls.LIGHT)

@@ -239,17 +239,17 @@ class LatentSpaceView(View):
         inputs, outputs = [*self.path_inputs, *self.run_inputs], [self.path_stage, self.link]
         changes = [*(control.input for control in self.path_inputs), *self.source_changes]
         gr.on(changes, newest_only(self.show_path), [gr.State(Requests()), *self.sources, *inputs], outputs,
-              trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)  # fmt: skip
+              trigger_mode="always_last", **controls.LIGHT)  # fmt: skip
         run_outputs = [self.run_stage, self.run_state, self.link]
         view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, self.sources)
         is_linked = gr.State(False)
         link_run = self.link.select(
             keep_run(self.sample_linked), [view.under_way, is_linked, *self.sources, *inputs], run_outputs,
-            **controls.MODEL, **controls.PRIVATE,
+            **controls.MODEL,
         )  # fmt: skip
         view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
         page.load(self.on_load, None, [*outputs, *inputs, is_linked], **controls.HIDDEN, concurrency_id="text",
-                  concurrency_limit=2, **controls.PRIVATE)  # fmt: skip
+                  concurrency_limit=2)  # fmt: skip
 
 
 def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], list[Trigger]]:
@@ -270,7 +270,7 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
         return [gr.update(visible=selected == option) for option in KINDS]
 
     columns = [name, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
     inputs = [skip_preprocess(control) for control in (model, kind, name, ground, to, to_ground)]
     return inputs, [pad, *upload], [pad.change, *upload.changes]
 

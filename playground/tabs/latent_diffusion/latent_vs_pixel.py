@@ -157,8 +157,8 @@ class CostView(View):
         return [model, links.value(TAB, params, address), gr.skip()]
 
     def bind(self, page: gr.Blocks) -> None:
-        private: EventSettings = {"queue": False, **controls.HIDDEN, **controls.PRIVATE}
-        page.load(self.on_load, None, [self.model, self.link, self.costs], **private)
-        self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **private)
+        hidden: EventSettings = {"queue": False, **controls.HIDDEN}
+        page.load(self.on_load, None, [self.model, self.link, self.costs], **hidden)
+        self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **hidden)
         gr.on([self.go.click, self.link.select], self.measure, self.model, self.costs,
               concurrency_id="measure", concurrency_limit=1, trigger_mode="once", **controls.SLOW)  # fmt: skip

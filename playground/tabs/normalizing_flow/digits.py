@@ -176,11 +176,11 @@ class DigitsView(View):
         outputs = [self.stage, self.link, self.run, self.command, self.likelihood]
         show = newest_only(self.show), [gr.State(Requests()), *sources, *self.inputs], outputs
         others = [control.input for control in self.inputs if control not in (kind, number)]
-        changes, private = [*others, *self.image.changes, *self.image.choices], {**controls.LIGHT, **controls.PRIVATE}
+        changes = [*others, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, trigger_mode="always_last", api_name="flow_digits", **controls.LIGHT)
-        controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **private)
-        self.link.select(*show, **private)
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **private)
+        controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
+        self.link.select(*show, **controls.LIGHT)
+        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 
 
 def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
@@ -206,5 +206,5 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
         return [gr.update(visible=visible) for visible in (show != SAMPLES, show == WAY, show == SAMPLES, sampled)]
 
     changes, optional = [show.change, kind.input, to.input], [picture_column, end_row, n, temperature]
-    gr.on(changes, show_controls, [show, kind, to], optional, queue=False, **controls.HIDDEN, **controls.PRIVATE)
+    gr.on(changes, show_controls, [show, kind, to], optional, queue=False, **controls.HIDDEN)
     return image, [model, *map(skip_preprocess, (show, kind, number, to, to_number, n, temperature, seed))], new_seed

@@ -100,11 +100,11 @@ class LangevinView(LinkedRunView):
     def bind(self, page: gr.Blocks) -> None:
         model, data, score, sampler = self.layout.inputs[:4]
         gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
-              queue=False, **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+              queue=False, **controls.HIDDEN)  # fmt: skip
         triggers = [control.input for control in (model, data, score, sampler)]
         self.bind_runs(page, self.sample, "score_langevin", triggers, other_outputs=[self.walk])
         stage = self.layout.stage
-        stage.select(self.drop, self.walk, stage, trigger_mode="always_last", **controls.LIGHT, **controls.PRIVATE)
+        stage.select(self.drop, self.walk, stage, trigger_mode="always_last", **controls.LIGHT)
 
 
 def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:

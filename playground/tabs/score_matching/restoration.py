@@ -180,7 +180,7 @@ class RestorationView(LinkedRunView):
         *sources, brush = self.drawings
         model, task, _, _, mask, *_ = inputs = self.layout.inputs
         changes = [*self.image.changes, *self.image.choices, *(control.input for control in (model, task, mask))]
-        gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT, **controls.PRIVATE)
+        gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT)
         self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings, [self.layout.code])
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
@@ -211,7 +211,7 @@ class RestorationView(LinkedRunView):
                     (task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED)]  # fmt: skip
 
         gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], queue=False,
-              **controls.HIDDEN, **controls.PRIVATE)  # fmt: skip
+              **controls.HIDDEN)  # fmt: skip
         kind, number, *sources = self.image.inputs
         self.drawings = [*sources, brush]
         inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)

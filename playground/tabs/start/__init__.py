@@ -87,7 +87,7 @@ def build(page: gr.Blocks, paths: Paths) -> None:
     with gr.Row(elem_classes="families"):
         for name, tab in families.items():
             card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)
-            page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT, **controls.PRIVATE)
+            page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT)
     gr.HTML(make_table(families), padding=False, apply_default_css=False)
     gr.HTML(questions.to_html(set(all_tabs)), padding=False, apply_default_css=False)
 

@@ -141,28 +141,27 @@ class VAETab(View):
         return outputs
 
     def bind(self, page: gr.Blocks) -> None:
-        image, light = self.image, {**controls.LIGHT, **controls.PRIVATE}
+        image = self.image
         inputs = [self.session, *self.inputs]
         show = self.show, inputs, self.outputs
         changes = [self.seed.input, *image.changes, *image.choices, *(control.input for control in self.own_controls)]
-        gr.on(changes, *show, trigger_mode="always_last", **light)
+        gr.on(changes, *show, trigger_mode="always_last", **controls.LIGHT)
         kind, *_ = image.inputs
-        private: EventSettings = {"queue": False, **controls.PRIVATE}
-        self.model.input(self.kinds, [self.model, kind], kind, **private).then(*show, **light)
+        self.model.input(self.kinds, [self.model, kind], kind, queue=False).then(*show, **controls.LIGHT)
         kind.change(lambda name: [gr.update(interactive=name == codes.PRIOR)] * 2, kind,
-                    [self.seed, self.new_seed], **controls.HIDDEN, **private)  # fmt: skip
-        controls.on_new_seed(self.new_seed, self.seed).then(*show, **light)
+                    [self.seed, self.new_seed], **controls.HIDDEN, queue=False)  # fmt: skip
+        controls.on_new_seed(self.new_seed, self.seed).then(*show, **controls.LIGHT)
         for name, tab in self.tabs.items():  # each turn counts, though the one before is still on its way
-            tab.select(partial(self.turn, name), inputs, self.outputs, trigger_mode="multiple", **light)
+            tab.select(partial(self.turn, name), inputs, self.outputs, trigger_mode="multiple", **controls.LIGHT)
         on_move, result = user_errors_to_gradio(self.on_move), gr.Textbox(visible=False)
         for name in MOVABLE:
             stage, *_ = self.components[name]
             stage.input(on_move, [result, self.session], [self.link, self.command], js=ON_SHOW,
-                        trigger_mode="always_last", **light)  # fmt: skip
+                        trigger_mode="always_last", **controls.LIGHT)  # fmt: skip
         table, search = self.components["nearest"]
         search.click(self.search, [result, *inputs], table, js=TRAVERSE_CODE, **controls.SLOW)
         linkable = [self.model, *image.inputs[:2], self.seed, *self.own_controls]
-        page.load(self.on_load, self.session, [*self.outputs, *linkable], **light)
+        page.load(self.on_load, self.session, [*self.outputs, *linkable], **controls.LIGHT)
 
 
 def link_value(name: str, params: ViewParams, address: bool = True, moved: bool = False) -> Value:
