@@ -43,6 +43,7 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
 
     page.get_by_role("checkbox", name="Langevin dynamics").locator("xpath=..").click()
     page.get_by_role("button", name="Sample").click()
+    expect(page.locator(LANES)).to_have_count(4)
     expect(page.locator(f"{LANES}[data-done]")).to_have_count(3)
     page.get_by_role("button", name="Stop").click()
     expect(race.locator(".note")).to_have_text("Stopped when 3 of 4 were done. 2 pictures of 7, seed 3")

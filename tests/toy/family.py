@@ -57,7 +57,7 @@ class Settings:
         seed: seed of the noise; image i depends on (seed, i) alone.
     """
 
-    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)})
+    BOUNDS: ClassVar[Bounds] = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)})
 
     n: int = 4
     seed: int = 0

@@ -19,7 +19,7 @@ from playground.runtime.validation import Bounds, UserError
 class Settings:
     """Settings of a run, checked when made."""
 
-    BOUNDS: ClassVar = Bounds(
+    BOUNDS: ClassVar[Bounds] = Bounds(
         {"n": (1, 1_000_000), "label": (0, 9_999), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)},
         {"eta": (0, 1), "w": (0, 20)},
     )

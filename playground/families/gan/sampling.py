@@ -18,7 +18,7 @@ from playground.runtime.validation import Bounds
 class Settings:
     """Settings of a run, checked when made."""
 
-    BOUNDS: ClassVar = Bounds(
+    BOUNDS: ClassVar[Bounds] = Bounds(
         {"n": (1, 1_000_000), "label": (0, 999), "seed": (0, validation.MAX_SEED)}, {"truncation": (0.05, 4)}
     )
 

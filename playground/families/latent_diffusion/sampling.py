@@ -29,7 +29,7 @@ GUIDANCE_SCHEDULES: dict[GuidanceSchedule, Callable[[float], float]] = {
 class Settings:
     """Settings of a run, checked when made."""
 
-    BOUNDS: ClassVar = Bounds(
+    BOUNDS: ClassVar[Bounds] = Bounds(
         {"n": (1, 1_000_000), "steps": (1, 1000), "seed": (0, validation.MAX_SEED)}, {"eta": (0, 1), "w": (0, 12)}
     )
 

@@ -25,7 +25,7 @@ def to_double(model: Model) -> Model:
 class Settings:
     """Settings of a run, checked when made."""
 
-    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 2)})
+    BOUNDS: ClassVar[Bounds] = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 2)})
 
     n: int = 16  # Number of images.
     temperature: float = 1.0  # Standard deviation of z, 0 to 2; below 1 the samples are more typical and less diverse.

@@ -20,7 +20,7 @@ PRIORS: tuple[Prior, ...] = get_args(Prior)
 class Settings:
     """Settings of a run, checked when made."""
 
-    BOUNDS: ClassVar = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 3)})
+    BOUNDS: ClassVar[Bounds] = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)}, {"temperature": (0, 3)})
 
     n: int = 16  # Number of images.
     # Distribution of the codes: normal, N(0, I), or mixture, the Gaussian mixture fitted to codes of the data.
