@@ -81,7 +81,7 @@ async function play() {
     else startClock();
     await new Promise(requestAnimationFrame);
   }
-  pause();
+  if (training.isPlaying) pause(); // or else something else has begun
 }
 
 // Trains for a moment when the page opens, unless the visitor wants no motion.
