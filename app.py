@@ -148,7 +148,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         show_error=False,
         run_history=False,
         max_threads=2 * controls.MAX_RUNS,  # a run that waits for its turn holds one
-        state_session_capacity=64,  # a session may hold 110 MB of frames
+        state_session_capacity=256,  # pages open at once; their runs share one budget, see `kept`
         footer_links=["api", "gradio"],
         app_kwargs=api.server_options(page, Route(f"/{next(iter(discover()))}", redirect_to_root)),
         **options,  # type: ignore[arg-type]
