@@ -36,7 +36,7 @@ class Kept(Generic[Value]):
 class Store:
     """Store of kept values of at most so many bytes together.
 
-    It refers to them weakly: one that nobody can ask for any more takes no room. A value that is kept twice counts twice.
+    It refers to them weakly: one that nobody can ask for any more takes no room. One that is kept twice counts twice.
     """
 
     def __init__(self, budget: int):
