@@ -8,7 +8,7 @@ from playground.tabs import discover
 
 # Elements of complete views, at least one in each.
 COMPLETE = "[data-ready], .line, .xy img, #text-measure, #vae-meter, #vae-betas img, #vae-nearest p, #vae-nearest img"
-COMPLETE += ", .families img, .lanes section"
+COMPLETE += ", .families img, .lanes section, .js-plotly-plot"
 COMPLETE += ", .caption:has-text('is missing')"  # of a view whose checkpoint is still to be trained
 
 
