@@ -35,7 +35,9 @@ def test_a_prompt_is_drawn_scrubbed_and_its_words_light_up(page: Page) -> None:
     assert not pixels(page, overlay).any()
     words.nth(3).hover()
     owl = pixels(page, overlay)
-    assert len(np.unique(owl)) > 100, "the map, 16 places wide, is smooth over the picture"
+    assert owl.any()
+    inside = owl[:250, :250].astype(int)  # of the first picture; a place of its map is 16 pixels wide
+    assert np.abs(np.diff(inside)).max() <= 10, "the map is smooth over the picture"
     page.mouse.move(0, 0)
     assert not pixels(page, overlay).any()
     page.locator(f"{SCRUBBER} .position").fill("3")

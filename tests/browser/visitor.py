@@ -118,7 +118,7 @@ def nameless(page: Page) -> list[str]:
     """Return the HTML of visible pictures and controls without a name for screen readers."""
     return page.evaluate(
         """() => [...document.querySelectorAll('canvas, img, button, input')]
-          .filter((e) => e.offsetParent && !e.closest('[aria-hidden=true]'))
+          .filter((e) => e.offsetParent && e.checkVisibility() && !e.closest('[aria-hidden=true]'))
           .filter((e) => !(e.getAttribute('aria-label') || e.alt || e.title))
           .filter((e) => !(e.innerText || e.labels?.length))
           .map((e) => e.outerHTML.slice(0, 120))"""
