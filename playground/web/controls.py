@@ -79,14 +79,16 @@ def track_run(stage: gr.HTML, triggers: Sequence[Trigger], bind: Callable[[], Ev
 def enable_alternately(stage: gr.HTML, start_buttons: Sequence[gr.Button], stop: gr.Button) -> None:
     """Enable only Stop while the scrubber `stage` waits for a run or shows one under way, and otherwise only the
     buttons that start one."""
+    stage.play(None, None, [*start_buttons, stop], js=enable_stop(len(start_buttons), True))
+    stage.end(None, None, [*start_buttons, stop], js=enable_stop(len(start_buttons), False))
 
-    def enable_stop(enabled: bool) -> str:
-        update = "{{__type__: 'update', interactive: {}}}".format
-        start_update, stop_update = (update(str(value).lower()) for value in (not enabled, enabled))
-        return f"() => [{', '.join([start_update] * len(start_buttons) + [stop_update])}]"
 
-    stage.play(None, None, [*start_buttons, stop], js=enable_stop(True))
-    stage.end(None, None, [*start_buttons, stop], js=enable_stop(False))
+def enable_stop(n_others: int, enabled: bool) -> str:
+    """Return JavaScript whose outputs are a number of controls, and Stop after them: it enables Stop alone, or all but
+    Stop."""
+    update = "{{__type__: 'update', interactive: {}}}".format
+    other_update, stop_update = (update(str(value).lower()) for value in (not enabled, enabled))
+    return f"() => [{', '.join([other_update] * n_others + [stop_update])}]"
 
 
 def settings_button() -> None:

@@ -128,6 +128,42 @@ class RunView:
         return controls.track_run(self.stage, [button.click], bind, stale=True)
 
 
+def bind_without_scrubber(
+    sample: Sample,
+    api_name: str,
+    buttons: Buttons,
+    seed: Control,
+    inputs: list[Control],
+    outputs: list[Control],
+    under_way: gr.State,
+    *,
+    triggers: Sequence[Trigger],
+    stop_run: Callable[..., Outputs],
+    result: gr.State,
+    others: Sequence[Control] = (),
+) -> None:
+    """Let the events of a view that shows its run without a scrubber begin and stop one; meanwhile only Stop can be
+    pressed.
+
+    Args:
+        sample: function that makes a run from `inputs`.
+        triggers: events that begin a run beside those of the buttons and the seed.
+        stop_run: function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
+        others: controls that are disabled during a run.
+    """
+    go, stop, new_seed = buttons
+    disabled, begin = [go, new_seed, *others], [go.click, seed.submit, *triggers]
+    run = keep_run(sample), [under_way, *inputs], outputs
+    gr.on([*begin, new_seed.click], None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
+    runs = [
+        gr.on(begin, *run, api_name=api_name, **controls.MODEL),
+        controls.on_new_seed(new_seed, seed).then(*run, **controls.MODEL),
+    ]
+    for event in runs:
+        event.then(None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
+    stop.click(stop_run, [under_way, result], outputs, cancels=runs, queue=False, **controls.HIDDEN)
+
+
 def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:
     """Build Sample and Stop in a row; their ids begin with the view's name."""
     with gr.Row(elem_classes="go"):

@@ -22,7 +22,7 @@ from playground.web import controls, download, explanation, links, plots, run_vi
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
 from playground.web.run_view import PAUSE
-from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+from playground.web.stop import Outputs, UnderWay, Unfinished
 from playground.web.view import View
 
 TAB = "compare"
@@ -153,8 +153,8 @@ class RequestView(View):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.go, self.stop = run_view.build_buttons("compare")
-                self.inputs, self.sort, self.new_seed = _controls()
+                go, stop = run_view.build_buttons("compare")
+                self.inputs, self.sort, new_seed = _controls()
             with controls.stage_column(with_settings=False):
                 self.stage = gr.HTML(plots.paragraph("Loading the models …"), elem_id="compare-race")
                 explanation.build(HOW, race)
@@ -165,6 +165,7 @@ class RequestView(View):
                     self.command = gr.Code(label=label, language="shell", interactive=False)
                 self.download = download.build("compare-download")
                 self.link = links.build()
+        self.buttons = run_view.Buttons(go, stop, new_seed)
         self.result, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
 
     @user_errors_to_gradio
@@ -235,20 +236,10 @@ class RequestView(View):
 
     def bind(self, page: gr.Blocks) -> None:
         outputs, seed = [self.stage, self.result, self.link, self.command], self.inputs[-1]
-        run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
-        triggers, buttons = [self.go.click, seed.submit], [self.go, self.new_seed, self.sort, self.stop]
-        enable = "() => [{0}, {0}, {0}, {1}].map((enabled) => ({{__type__: 'update', interactive: enabled}}))".format
-        all_triggers = [*triggers, self.new_seed.click, self.link.select]
-        gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
-        runs = [
-            gr.on(triggers, *run, api_name="compare_families", **controls.MODEL),
-            self.link.select(*run, **controls.MODEL),
-            controls.on_new_seed(self.new_seed, seed).then(*run, **controls.MODEL),
-        ]
-        for event in runs:
-            event.then(None, None, buttons, js=enable("true", "false"))
-        self.stop.click(self.stop_run, [self.under_way, self.result], outputs, cancels=runs, queue=False,
-                        **controls.HIDDEN)  # fmt: skip
+        run_view.bind_without_scrubber(
+            self.sample, "compare_families", self.buttons, seed, self.inputs, outputs, self.under_way,
+            triggers=[self.link.select], stop_run=self.stop_run, result=self.result, others=[self.sort],
+        )  # fmt: skip
         self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
         page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)

@@ -20,7 +20,7 @@ from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_
 from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
-from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+from playground.web.stop import Outputs, UnderWay, Unfinished
 from playground.web.view import View
 
 TAB = "latent_diffusion.grid"
@@ -135,11 +135,11 @@ class GridView(View):
         self.prompt, line = skip_preprocess(box), PromptLine(paths, box)
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.go, self.stop = run_view.build_buttons("text-grid")
+                go, stop = run_view.build_buttons("text-grid")
                 model, hint = CHECKPOINTS.build(paths), "Guidance runs down."
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
-                self.seed, self.new_seed = controls.seed("Of the first column, or of all.")
+                self.seed, new_seed = controls.seed("Of the first column, or of all.")
             with controls.stage_column(with_settings=False):
                 text = "Sampling thirty pictures, a few seconds each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
@@ -148,6 +148,7 @@ class GridView(View):
                 self.download = download.build("text-grid-download")
                 self.link = links.build()
         self.inputs = [model, self.prompt, skip_preprocess(across), self.seed]
+        self.buttons = run_view.Buttons(go, stop, new_seed)
         self.grid, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
 
     @user_errors_to_gradio
@@ -203,20 +204,9 @@ class GridView(View):
 
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.table, self.grid, self.link]
-        run = keep_run(self.sample), [self.under_way, *self.inputs], outputs
-        triggers = [self.go.click, self.prompt.submit, self.seed.submit]
-        buttons = [self.go, self.new_seed, self.stop]
-        enable = "() => [{0}, {0}, {1}].map((enabled) => ({{__type__: 'update', interactive: enabled}}))".format
-        all_triggers = [*triggers, self.new_seed.click, self.link.select]
-        gr.on(all_triggers, None, None, buttons, js=enable("false", "true"))
-        runs = [
-            gr.on(triggers, *run, api_name="text_to_image_grid", **controls.MODEL),
-            self.link.select(*run, **controls.MODEL),
-            controls.on_new_seed(self.new_seed, self.seed).then(*run, **controls.MODEL),
-        ]
-        for event in runs:
-            event.then(None, None, buttons, js=enable("true", "false"))
-        self.stop.click(self.stop_run, [self.under_way, self.grid], outputs, cancels=runs, queue=False,
-                        **controls.HIDDEN)  # fmt: skip
+        run_view.bind_without_scrubber(
+            self.sample, "text_to_image_grid", self.buttons, self.seed, self.inputs, outputs, self.under_way,
+            triggers=[self.prompt.submit, self.link.select], stop_run=self.stop_run, result=self.grid,
+        )  # fmt: skip
         self.save_button.click(self.save, self.grid, self.download, **controls.SLOW)
         page.load(self.on_load, None, [self.table, self.link, *self.inputs], **controls.LIGHT)
