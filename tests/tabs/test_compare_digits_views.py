@@ -58,7 +58,7 @@ Items = list[tuple[str, passages.Progress]]
 @pytest.fixture(scope="module")
 def drawn(paths: Paths) -> Items:
     """The progress of a digit on its passage through all families."""
-    return list(passages.run(Models(paths), X[:1], 0))
+    return list(passages.run(PASSAGES, Models(paths), X[:1], 0))
 
 
 def film_of(items: Items) -> Film:
@@ -86,7 +86,7 @@ def test_every_family_has_a_row_and_what_is_missing_a_sentence(drawn: Items) -> 
 
 def test_a_missing_model_is_told_and_the_others_run(paths: Paths, tmp_path: Path) -> None:
     (tmp_path / "vae-digits.safetensors").symlink_to(paths.weights / "vae-digits.safetensors")
-    film = film_of(list(passages.run(Models(Paths(tmp_path, tmp_path)), X[:1], 0)))
+    film = film_of(list(passages.run(PASSAGES, Models(Paths(tmp_path, tmp_path)), X[:1], 0)))
     assert [strip.name for strip in film.strips] == ["VAE: reconstruction"]
     assert film.notice.count("python -m train") == 4
 

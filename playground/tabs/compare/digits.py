@@ -1,5 +1,6 @@
 """Base of the views that send digits through every family: a model of each, pictures of one size, and the address."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from typing import NamedTuple
 
@@ -14,15 +15,16 @@ from playground.families.score_matching import langevin
 from playground.families.score_matching.langevin import Score
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
 from playground.tabs.ddpm import runs
 from playground.tabs.gan import variants
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
-from playground.web import component, links
-from playground.web.controls import ControlValue
+from playground.web import component, links, palette
+from playground.web.controls import ControlValue, error_sentence
 from playground.web.export import ExportableRun
 from playground.web.linked_run import LinkedRunView
-from playground.web.scrubber import Film
+from playground.web.scrubber import Film, Series
 
 GAP = 1  # pixels between the rows of a file
 
@@ -75,6 +77,16 @@ def to_export(stem: str, about: dict[str, str], film: Film, in_rows: bool = True
         tiles = np.concatenate(strips)
         frames.append(pictures.make_grid(tiles, columns=len(strips[0]) if in_rows else len(tiles), gap=GAP))
     return ExportableRun(stem, about, [np.stack(frames)[:, None]], [{"frame": caption} for caption in film.captions])
+
+
+def make_series(values: Mapping[str, list[float]]) -> list[Series]:
+    """Return a line of a curve for each title."""
+    return [Series(title, colour, line) for (title, line), colour in zip(values.items(), palette.LINES, strict=False)]
+
+
+def describe_missing(reasons: Iterable[str]) -> str:
+    """Return why families are missing, as sentences."""
+    return " ".join(error_sentence(UserError(reason)) for reason in reasons)
 
 
 class FamiliesView(LinkedRunView):

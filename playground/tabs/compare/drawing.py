@@ -17,16 +17,15 @@ from playground.families.score_matching import samplers
 from playground.runtime import pictures, validation
 from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
-from playground.runtime.validation import UserError
 from playground.tabs.compare import passages
-from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
+from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.passages import PASSAGES, Progress
 from playground.tabs.ddpm import runs
-from playground.web import controls, formula, image_picker, links, palette, run_view, scrubber
+from playground.web import controls, formula, image_picker, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
+from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.image_picker import DRAWING, TEST_IMAGE, UPLOAD, ImagePicker, Sources
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 from playground.web.stop import Outputs
 
 TAB = "compare.drawing"
@@ -109,7 +108,6 @@ class Recorder:
             for title, images in self.images.items()
         }
         names = {title: title.partition(":")[0] for title in errors}
-        missing = [error_sentence(UserError(text)) for title, text in self.sentences.items() if title not in errors]
         return Film(
             self.strips(FRAMES),
             [f"{k / (FRAMES - 1):.0%} of the way · error: "
@@ -117,11 +115,10 @@ class Recorder:
              for k in range(FRAMES)],
             ("where each begins", "its result"),
             [Curve("error", "Root mean square from the picture; black to white is 2.",
-                   [Series(names[title], colour, values)
-                    for (title, values), colour in zip(errors.items(), palette.LINES, strict=False)])],
+                   make_series({names[title]: values for title, values in errors.items()}))],
             formula.render(FORMULAS),
             keep=True,
-            notice=" ".join(missing),
+            notice=describe_missing(text for title, text in self.sentences.items() if title not in errors),
         )  # fmt: skip
 
 
@@ -160,7 +157,7 @@ class DrawingView(FamiliesView):
             return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.for_link), film), link]
 
         yield from run_view.stream_run(
-            passages.run(Models(self.paths), x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,
+            passages.run(PASSAGES, Models(self.paths), x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,
             recorder.add, lambda _: recorder.strips(1), finish,
         )  # fmt: skip
 

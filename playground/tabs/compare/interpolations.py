@@ -14,15 +14,14 @@ from playground.export import media
 from playground.nn import interpolation
 from playground.runtime import validation
 from playground.runtime.paths import Paths
-from playground.runtime.validation import UserError
 from playground.tabs.compare import paths_between
-from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
+from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
 from playground.tabs.ddpm import readings, runs
-from playground.web import controls, formula, image_picker, links, palette, run_view, scrubber
+from playground.web import controls, formula, image_picker, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.scrubber import Curve, Film, Strip
 from playground.web.stop import Outputs
 
 TAB = "compare.interpolations"
@@ -59,11 +58,12 @@ class ViewParams:
 def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
     """Return the film of the paths, by title."""
     shown = {title: entry for title, entry in progress.items() if len(entry.images)}
-    missing = [error_sentence(UserError(text)) for title, (_, text) in progress.items() if title not in shown]
     steps = {title: _change(entry.images) for title, entry in shown.items()}
     probabilities = _read(paths, shown)
     captions = [f"{k / (FRAMES - 1):.0%} of the way" for k in range(FRAMES)]
-    curves = [Curve("change", "Root mean square from the frame before; even steps are a smooth path.", _series(steps))]
+    curves = [
+        Curve("change", "Root mean square from the frame before; even steps are a smooth path.", make_series(steps))
+    ]
     if probabilities:
         surest = {title: p.amax(1).tolist() for title, p in probabilities.items()}
         digits = {title: p.argmax(1).tolist() for title, p in probabilities.items()}
@@ -71,7 +71,7 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
             ", ".join(f"{title} {digits[title][k]} ({surest[title][k]:.0%})" for title in shown) for k in range(FRAMES)
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
-        curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", _series(surest)))
+        curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", make_series(surest)))
     at_right_angles = torch.eye(2)
     weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
@@ -83,7 +83,7 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         interpolation.path_numbers(*(weight.tolist() for weight in weights)),
         start=FRAMES // 2,
         keep=True,
-        notice=" ".join(missing),
+        notice=describe_missing(text for title, (_, text) in progress.items() if title not in shown),
     )
 
 
@@ -100,10 +100,6 @@ def _read(paths: Paths, shown: Mapping[str, Progress]) -> dict[str, Tensor]:
 def _change(images: Tensor) -> list[float]:
     """Return how far each image (FRAMES, 1, H, W) is from the one before, root mean square; 0 at the first."""
     return [0.0, *images.diff(dim=0).square().mean((1, 2, 3)).sqrt().tolist()]
-
-
-def _series(values: Mapping[str, list[float]]) -> list[Series]:
-    return [Series(title, colour, line) for (title, line), colour in zip(values.items(), palette.LINES, strict=False)]
 
 
 def preview(progress: Mapping[str, Progress]) -> list[Strip]:

@@ -1,6 +1,6 @@
 """One picture through every family: each takes it in by its own means, and gives back what it can."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,11 +32,11 @@ class Progress(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """Passage of a picture through a family."""
+    """Passage of a picture, or of several, through a family."""
 
     title: str
     steps: int  # how often it tells its progress
-    # Function of the models, the picture (1, 1, 32, 32) and a seed.
+    # Function of the models, the pictures (B, 1, 32, 32) and a seed.
     run: Callable[[Models, Tensor, int], Iterator[Progress]]
 
 
@@ -154,10 +154,10 @@ PASSAGES = (
 )  # fmt: skip
 
 
-def run(models: Models, x: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
-    """Yield the progress of all passages of a picture x (1, 1, 32, 32), each with its title; of one whose model is
+def run(passages: Sequence[Passage], models: Models, x: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
+    """Yield the progress of all passages of pictures x (B, 1, 32, 32), each with its title; of one whose model is
     missing an entry without pictures that says so."""
-    for passage in PASSAGES:
+    for passage in passages:
         try:
             for progress in passage.run(models, x, seed):
                 yield passage.title, progress

@@ -1,7 +1,6 @@
 """The path from one digit to another in the latent space of every family, and in pixels."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -12,23 +11,14 @@ from playground.families import gan, normalizing_flow
 from playground.nn import interpolation
 from playground.runtime.rng import Noise
 from playground.runtime.run import last_frame
-from playground.runtime.validation import UserError
+from playground.tabs.compare import passages
 from playground.tabs.compare.digits import Models, without_class
-from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Progress, with_border
+from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Passage, Progress, with_border
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
 
 FRAMES = 21
 DDIM_STEPS = 14  # in each direction
-
-
-class FamilyPath(NamedTuple):
-    """Path through the latent space of a family."""
-
-    title: str
-    steps: int  # how often it tells its progress
-    # Function of the models, both ends (2, 1, 32, 32) and a seed; each has all pictures of the path so far.
-    run: Callable[[Models, Tensor, int], Iterator[Progress]]
 
 
 def arc(ends: Tensor) -> Tensor:
@@ -88,21 +78,18 @@ def follow_ddim(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
         yield Progress(frame.x, text)
 
 
+# Their functions take both ends (2, 1, 32, 32), and tell all pictures of the path so far.
 PATHS = (
-    FamilyPath("Pixels", 1, fade),
-    FamilyPath("VAE", 1, decode),
-    FamilyPath("Flow", 1, undo_layers),
-    FamilyPath("GAN", DESCENT_STEPS // DESCENT_PART + 1, generate),
-    FamilyPath("DDIM", 2 * DDIM_STEPS + 2, follow_ddim),
+    Passage("Pixels", 1, fade),
+    Passage("VAE", 1, decode),
+    Passage("Flow", 1, undo_layers),
+    Passage("GAN", DESCENT_STEPS // DESCENT_PART + 1, generate),
+    Passage("DDIM", 2 * DDIM_STEPS + 2, follow_ddim),
 )
 
 
 def run(models: Models, ends: Tensor, seed: int) -> Iterator[tuple[str, Progress]]:
     """Yield the progress of all paths between two digits (2, 1, 32, 32), with a border all, each with the title of its
     path; of one whose model is missing an entry without pictures that says so."""
-    for path in PATHS:
-        try:
-            for images, sentence in path.run(models, ends, seed):
-                yield path.title, Progress(with_border(images).clamp(-1, 1), sentence)
-        except UserError as failure:
-            yield path.title, Progress(ends[:0], f"{failure}")
+    for title, (images, sentence) in passages.run(PATHS, models, ends, seed):
+        yield title, Progress(with_border(images).clamp(-1, 1), sentence)
