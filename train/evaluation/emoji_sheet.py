@@ -33,7 +33,7 @@ class Options:
 
 def draw(options: Options) -> np.ndarray:
     """Return the sheet, uint8 (H, W, 3): in each pair the model's picture and the render that fits it best."""
-    evaluator = PromptEvaluator(options.path, options.data, checkpoint.read_header(options.path).provenance["flags"])
+    evaluator = PromptEvaluator(options.path, options.data)
     x, fitted, errors = evaluator.draw_every_emoji(Settings(prompt=""))
     return lay_out(x, scenes.render(fitted, evaluator.glyphs), errors)
 

@@ -19,6 +19,7 @@ from tyro.conf import Positional
 from playground.datasets.dataset import Dataset
 from playground.datasets.registry import DATASETS, dataset_of
 from playground.runtime import checkpoint, files, validation
+from playground.runtime.results import FILE
 from playground.runtime.validation import UserError
 from train.evaluation import lab_presets, results, sample_quality
 from train.evaluation.results import Measurement
@@ -38,7 +39,7 @@ class Options:
     weights: Path = checkpoint.WEIGHTS  # Folder of the checkpoints.
     # Folder of the classifiers that judge samples: judge-digits, and others by the names of data sets.
     judges: Path = checkpoint.WEIGHTS
-    out: Path = checkpoint.WEIGHTS / "evaluate.json"  # File of the results, which a rerun adds to.
+    out: Path = checkpoint.WEIGHTS / FILE  # File of the results, which a rerun adds to.
 
     def __post_init__(self) -> None:
         validation.check_bounds(self, {"n": (1, 10**6), "seeds": (1, 1000)})

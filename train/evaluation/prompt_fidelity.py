@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,8 +43,11 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
     """Yield the rows of a checkpoint: n captions of each kind, at most `CAPTIONS`, at the best guidance weight, the
     first at all, and more."""
     n = min(n, CAPTIONS)
-    sha256, flags = checkpoint.sha256(path), checkpoint.read_header(path).provenance["flags"]
-    best, evaluator = Settings(n=n, prompt=""), cache(lambda: PromptEvaluator(path, data, flags))
+    sha256, best, evaluator = (
+        checkpoint.sha256(path),
+        Settings(n=n, prompt=""),
+        cache(lambda: PromptEvaluator(path, data)),
+    )
 
     def measurement(
         row: str, settings: Settings, measure: Callable[["PromptEvaluator"], Figures], n: int
@@ -77,9 +80,10 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
 class PromptEvaluator:
     """Evaluator of a checkpoint, with the real scenes and the CLIP model that its pictures are compared with."""
 
-    def __init__(self, path: Path, data: Path, flags: dict[str, Any]):
+    def __init__(self, path: Path, data: Path):
         self.model: latent_diffusion.Model = device.load(path, family="latent_diffusion")
-        self.glyphs, self.flags, self.data = emoji.load_training_glyphs(data, flags["core"]), flags, data
+        self.flags, self.data = checkpoint.read_header(path).provenance["flags"], data
+        self.glyphs = emoji.load_training_glyphs(data, self.flags["core"])
         self.judge = cast(clip.Model, device.load(path.parent / "clip-emoji.safetensors", family="clip"))
 
     def measure_agreement(self, kind: str, settings: Settings) -> dict[str, float]:
