@@ -186,42 +186,43 @@ def test_threads_share_their_arenas(capfd: pytest.CaptureFixture[str]) -> None:
     assert 1 <= count_arenas() <= max(before, 2)
 
 
-@pytest.mark.parametrize("server_side", [True, False])
-def test_ctrl_c_ends_the_app_without_a_traceback(start: Start, server_side: bool) -> None:
-    """Ctrl-C during the first run, since torch aborts a process that exits while it computes."""
+def start_serving(start: Start, server_side: bool) -> tuple[subprocess.Popen[str], str, list[psutil.Process]]:
+    """Start the app, with Node or without; return it when it serves, what it says then, and its children."""
     if server_side and not shutil.which("node"):
         pytest.skip("server-side rendering needs Node")
     process = start(GRADIO_SSR_MODE=str(server_side))
     assert process.stdout
     greeting = next(line for line in process.stdout if "Running on local URL" in line)
-    children = psutil.Process(process.pid).children()
-    process.send_signal(signal.SIGINT)
+    return process, greeting, psutil.Process(process.pid).children()
+
+
+def end_silently(process: subprocess.Popen[str], children: list[psutil.Process], how: signal.Signals) -> None:
+    """End the app by a signal, and expect that it says nothing and leaves no child."""
+    process.send_signal(how)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert ("SSR" in greeting, len(children)) == (server_side, int(server_side))
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
 
 
 @pytest.mark.parametrize("server_side", [True, False])
+def test_ctrl_c_ends_the_app_without_a_traceback(start: Start, server_side: bool) -> None:
+    """Ctrl-C during the first run, since torch aborts a process that exits while it computes."""
+    process, greeting, children = start_serving(start, server_side)
+    end_silently(process, children, signal.SIGINT)
+    assert ("SSR" in greeting, len(children)) == (server_side, int(server_side))
+
+
+@pytest.mark.parametrize("server_side", [True, False])
 def test_the_end_by_the_system_in_mid_run_leaves_no_traceback(start: Start, server_side: bool) -> None:
-    if server_side and not shutil.which("node"):
-        pytest.skip("server-side rendering needs Node")
-    process = start(GRADIO_SSR_MODE=str(server_side))
-    assert process.stdout
-    greeting = next(line for line in process.stdout if "Running on local URL" in line)
+    process, greeting, children = start_serving(start, server_side)
     address = re.search(r"http://[^\s,]+(?=[\s,])", greeting)[0].rstrip("/")  # type: ignore[index]
-    children = psutil.Process(process.pid).children()
     run = {"n": 12, "steps": 100}
     httpx.post(f"{address}/gradio_api/call/v2/sample_ddpm", json=run, timeout=60).raise_for_status()
     deadline = time.monotonic() + 60
     while not httpx.get(f"{address}/gradio_api/health", timeout=60).json()["running"] and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
+    end_silently(process, children, signal.SIGTERM)
 
 
 def test_ctrl_c_during_the_start_ends_it_without_a_traceback(start: Start) -> None:
