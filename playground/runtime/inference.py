@@ -22,19 +22,27 @@ Params = ParamSpec("Params")
 SMALL_BATCH = 4  # smaller batches are slower with bfloat16 or a second core (measured on two cores)
 _openmp = ThreadpoolController().select(user_api="openmp")  # limits the calling thread alone, unlike torch
 _n_cores = min(torch.get_num_threads(), cores.count_cores())  # torch's number is the machine's, or OMP_NUM_THREADS
-_workers = [ThreadPoolExecutor(1, f"compute-{core}") for core in range(_n_cores)]
+_all_cores = ThreadPoolExecutor(1, "compute")  # thread that computes on all cores, for a run that is alone
 _turns = Turns(_n_cores)
 PATIENCE = 2.0  # seconds after which a run that waits for its turn says so, and can be stopped
 
 
+def _limit_to_one_core() -> None:
+    torch.get_num_threads()  # a thread's first call resets its number to the global one
+    _openmp.limit(limits=1)
+
+
+_one_core = [ThreadPoolExecutor(1, f"compute-{core}", _limit_to_one_core) for core in range(_n_cores)]
+
+
 def reserve_cores_for_worker() -> None:
-    """Limit all threads of this process but the first worker of `in_turns` to one core.
+    """Limit all threads of this process to one core, but the one in which a run that is alone computes.
 
     If a second thread used several cores, OpenMP would count more threads than cores and let them sleep instead of
     spin between two operations, and a step of a sampler would take twice as long.
     """
-    _workers[0].submit(torch.get_num_threads).result()  # a thread's first call resets its number to the global one
-    _workers[0].submit(torch.set_num_threads, _n_cores).result()
+    _all_cores.submit(torch.get_num_threads).result()  # a thread's first call resets its number to the global one
+    _all_cores.submit(torch.set_num_threads, _n_cores).result()
     torch.set_num_threads(1)  # for this thread and all that start later
 
 
@@ -49,7 +57,7 @@ def in_turns(items: Iterator[Item], steps: int, patience: float | None = None) -
         while True:
             while not run.wait(patience):
                 yield _turns.place(run)
-            item = run.take_step(lambda core, alone: _workers[core].submit(_next, items, alone and core == 0).result())
+            item = run.take_step(lambda core, alone: _worker(core, alone).submit(next, items, None).result())
             if item is None:
                 return
             yield item
@@ -62,10 +70,12 @@ def in_worker_thread(items: Iterator[Item], steps: int) -> Iterator[Item]:
         yield item
 
 
-def _next(items: Iterator[Item], all_cores: bool) -> Item | None:
-    """Return the next item of a generator, None at its end, computed on one core or on all."""
-    with contextlib.nullcontext() if all_cores else _openmp.limit(limits=1):
-        return next(items, None)
+def _worker(core: int, alone: bool) -> ThreadPoolExecutor:
+    """Return the thread for a step of a run that has a core, or all of them if it is alone.
+
+    One core and all are threads of their own, since torch can't limit a thread's matrix products (MKL) for a while.
+    """
+    return _all_cores if alone and core == 0 else _one_core[core]
 
 
 def compute(function: Callable[Params, Item], *args: Params.args, **kwargs: Params.kwargs) -> Item:

@@ -32,7 +32,7 @@ def test_a_single_picture_stays_in_single_precision() -> None:
 
 
 PROGRAM = """
-import threading, torch
+import threading, time, torch
 from playground.runtime import inference
 from playground.runtime.cores import count_cores
 cores = min(torch.get_num_threads(), count_cores())
@@ -48,6 +48,20 @@ first, second = (inference.in_turns(iter(torch.get_num_threads, None), 9) for _ 
 assert [next(first), next(second), next(first)] == [cores, 1, 1], "a run is alone, or shares the cores"
 second.close()
 assert next(first) == cores, "the other run has ended"
+
+def multiply():
+    "Yield for each step its matrix products' CPU time in all threads, as a multiple of that in its own."
+    x = torch.randn(500, 500)
+    while True:
+        process, thread = time.process_time(), time.thread_time()
+        for _ in range(20):
+            x @ x
+        yield (time.process_time() - process) / (time.thread_time() - thread)
+
+first, second = inference.in_turns(multiply(), 9), inference.in_turns(multiply(), 9)
+alone, _, shared = next(first), next(second), [next(first), next(second)]
+# Torch's own number of threads does not bind its matrix products.
+assert max(shared) < 1.2 and (cores == 1 or alone > 1.2), (alone, shared)
 """
 
 
