@@ -100,17 +100,18 @@ def build_page(paths: Paths) -> gr.Blocks:
     report = partial(report_unreadable_checkpoints, paths.weights)
     tabs = discover()
     titles = {name: tab.title for name, tab in tabs.items()}
-    for i, (name, tab) in enumerate(tabs.items()):
-        with page.route(tab.title, name, show_in_navbar=False) if i else page:
+    with page:
+        for i, (name, tab) in enumerate(tabs.items()):
+            if i:
+                page.begin(name, tab.title)
             header.build(titles, name, tab.guide)
             unreadable = gr.HTML(visible=False)
             gr.Markdown(f"{tab.summary} {tab.hint}")
             tab.build(page, paths)
             page.load(report, None, unreadable, queue=False, **controls.HIDDEN)
-    glossary.mark_page(page)
-    with page:
+        glossary.mark_page(page)
         page.unload(partial(drop_closed_sessions, page))
-    api.publish(page, find_endpoints(paths, download.new_path))
+        api.publish(page, find_endpoints(paths, download.new_path))
     return page.queue(max_size=64, default_concurrency_limit=1, api_open=False)  # all wait in the queue
 
 

@@ -39,12 +39,11 @@ NO_FILE = (
 
 
 def publish(page: gr.Blocks, endpoints: Sequence[Endpoint]) -> None:
-    """Make the page's own events private, and add the endpoints."""
+    """Make the events so far of a page that is being built private, and add the endpoints."""
     for event in page.fns.values():
         event.api_visibility = "private"
-    with page:
-        for endpoint in endpoints:
-            publish_endpoint(page, endpoint)
+    for endpoint in endpoints:
+        publish_endpoint(page, endpoint)
     page.endpoints = {endpoint.name: endpoint for endpoint in endpoints}  # type: ignore[attr-defined]
 
 

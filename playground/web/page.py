@@ -47,7 +47,26 @@ class _Unconfigured:
 
 
 class Page(gr.Blocks):
-    """Page whose events and sessions cost only what they need."""
+    """Page whose events, sessions and start cost only what they need."""
+
+    is_launched = False
+
+    def begin(self, path: str, title: str) -> None:
+        """Let all that is built from here on lie at a path of its own.
+
+        Each context of `gr.Blocks.route` would make the configuration and the server of all that was built before anew.
+        """
+        self.pages.append((path, title, False))
+        self.current_page = path
+
+    def get_config_file(self) -> Any:
+        """Return the configuration: empty until the launch, since Gradio makes it anew at each stage before."""
+        return super().get_config_file() if self.is_launched else {}
+
+    def launch(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the server."""
+        self.is_launched = True
+        return super().launch(*args, **kwargs)
 
     def queue(self, *args: Any, **kwargs: Any) -> "Page":
         """Set up the queue, without a table of its past events that is summed up anew at each."""
