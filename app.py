@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -100,6 +101,9 @@ def build_page(paths: Paths) -> gr.Blocks:
     report = partial(report_unreadable_checkpoints, paths.weights)
     tabs = discover()
     titles = {name: tab.title for name, tab in tabs.items()}
+    for tab in tabs.values():
+        if tab.prepare:  # not in a daemon thread: torch would abort a process that ends
+            threading.Thread(target=tab.prepare, args=[paths]).start()
     with page:
         for i, (name, tab) in enumerate(tabs.items()):
             if i:

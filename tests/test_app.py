@@ -232,3 +232,29 @@ def test_ctrl_c_during_the_start_ends_it_without_a_traceback(start: Start) -> No
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (-signal.SIGINT, "", "")
+
+
+BARE_PAGE = """
+import torch, gradio as gr
+with gr.Blocks() as page:
+    with gr.Tab("Tab"):
+        gr.Button().click(lambda value: value, gr.Slider(), gr.Image())
+page.launch(prevent_thread_lock=True, quiet=True)
+"""
+OUR_PAGE = """
+import app
+from pathlib import Path
+from playground.runtime.paths import Paths
+page = app.build_page(Paths(Path("weights"), Path("data")))
+app.launch(page, prevent_thread_lock=True, quiet=True)
+"""
+PRINT_TIME = "import os, time; print(time.thread_time(), flush=True); os._exit(0)"  # that other programs hardly change
+
+
+@pytest.mark.slow
+def test_the_start_takes_at_most_twice_the_time_of_a_page_with_one_tab() -> None:
+    ours, bare = (
+        float(subprocess.check_output([sys.executable, "-c", page + PRINT_TIME], cwd=APP.parent, text=True))
+        for page in (OUR_PAGE, BARE_PAGE)
+    )
+    assert ours < 2 * bare, (ours, bare)

@@ -18,7 +18,7 @@ from playground.web.view import View
 @dataclass(frozen=True)
 class Tab:
     """A tab: its title, its place among the others, what it is about and what to try first in a sentence each, the
-    function that builds it, and its guided minute.
+    function that builds it, its guided minute, and a function that computes its first picture before anyone asks.
 
     `build(page, paths)` makes the components, and listens to `page.load` for its first picture.
     """
@@ -29,10 +29,17 @@ class Tab:
     hint: str
     build: Callable[[gr.Blocks, Paths], None]
     guide: Sequence[GuideStep] = ()
+    prepare: Callable[[Paths], None] | None = None
 
 
 def tab_of_views(
-    title: str, order: int, summary: str, hint: str, views: Mapping[str, type[View]], guide: Sequence[GuideStep] = ()
+    title: str,
+    order: int,
+    summary: str,
+    hint: str,
+    views: Mapping[str, type[View]],
+    guide: Sequence[GuideStep] = (),
+    prepare: Callable[[Paths], None] | None = None,
 ) -> Tab:
     """Return a tab of several views, each in a tab of its own; `?view=NAME` in the address selects one."""
 
@@ -42,7 +49,7 @@ def tab_of_views(
                 with gr.Tab(view.TITLE, id=view_name):
                     view.build(page, paths)
 
-    return Tab(title, order, summary, hint, build, guide)
+    return Tab(title, order, summary, hint, build, guide, prepare)
 
 
 def discover() -> dict[str, Tab]:

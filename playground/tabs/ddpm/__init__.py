@@ -1,7 +1,7 @@
 """The tab of denoising diffusion: from noise to digits, and from a digit to noise, frame by frame."""
 
 from playground.tabs import tab_of_views
-from playground.tabs.ddpm import forward, reverse
+from playground.tabs.ddpm import forward, reverse, runs
 from playground.web.header import GuideStep
 
 SUMMARY = (
@@ -23,6 +23,5 @@ GUIDE = (
         "Choose a class or fewer steps and press Sample. Pin keeps a run below the next, to compare the two.",
     ),
 )
-TAB = tab_of_views(
-    "DDPM / DDIM", 40, SUMMARY, HINT, {"reverse": reverse.ReverseView, "forward": forward.ForwardView}, GUIDE
-)
+VIEWS = {"reverse": reverse.ReverseView, "forward": forward.ForwardView}
+TAB = tab_of_views("DDPM / DDIM", 40, SUMMARY, HINT, VIEWS, GUIDE, prepare=runs.warm_up)

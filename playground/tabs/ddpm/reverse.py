@@ -1,6 +1,5 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -150,5 +149,3 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         seed = self.inputs[NAMES.index("seed")]
         view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
         view.bind(self.sample, "ddpm_sample", link_runs=[self.bind_load(page, view, controls.LIGHT)])
-        # Sample the first run meanwhile, not in a daemon thread: torch would abort a process that ends.
-        threading.Thread(target=runs.warm_up, args=[self.paths]).start()

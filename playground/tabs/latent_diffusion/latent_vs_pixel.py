@@ -10,7 +10,6 @@ from typing import NamedTuple
 import gradio as gr
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from playground.datasets.scenes import SIZE
 from playground.families.latent_diffusion import Config, Model
@@ -74,6 +73,8 @@ def measure_cost(evaluate: Callable[[Tensor], object], network: torch.nn.Module,
 
     hooks = [module.register_forward_hook(count) for module in network.modules()]
     try:
+        from torch.utils.flop_counter import FlopCounterMode  # imports Triton, which would slow the start of the app
+
         with FlopCounterMode(display=False) as counter:
             evaluate(x)
     finally:
