@@ -5,6 +5,7 @@ each output that an event leaves as it is gets a new component, and each event a
 """
 
 import math
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -22,9 +23,13 @@ class Session(state_holder.SessionState):
     """Session of a visitor without its copy of the whole configuration, which only deep links of Gradio's own read.
 
     Runs are the states that do not live for ever. They are kept while there is room, and are None afterwards.
+
+    Attributes:
+        claimed: ids of the components that the visitor's events have read or written.
     """
 
     def __init__(self, page: gr.Blocks):
+        self.claimed = set[int]()
         super().__init__(_Unconfigured(page))  # type: ignore[arg-type]
         self.blocks_config.config_for_block = lambda *_: {}  # type: ignore[method-assign, assignment, misc]
 
@@ -74,6 +79,28 @@ class Page(gr.Blocks):
         self._queue.compute_analytics_summary = lambda _: {}  # type: ignore[method-assign]
         return self
 
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], state: state_holder.SessionState | None, *args: Any
+    ) -> list[Any]:
+        """Return the inputs of an event that begins; if the visitor has caused it, its components are the visitor's."""
+        if isinstance(state, Session) and not self._comes_by_itself(block_fn):
+            state.claimed.update(block._id for block in (*block_fn.inputs, *block_fn.outputs))
+        return await super().preprocess_data(block_fn, inputs, state, *args)
+
+    def _comes_by_itself(self, block_fn: BlockFunction) -> bool:
+        """Return whether an event comes when the page opens, or when a state of ours changes."""
+        return any(event == "load" or isinstance(self.blocks.get(key), gr.State) for key, event in block_fn.targets)
+
+    def _drop_late(
+        self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None
+    ) -> Sequence[Any]:
+        """Drop the part of an answer to the opening of the page that comes too late: the visitor has meanwhile chosen
+        or begun something else. Where that concerns the first output, the picture, it is all of it."""
+        if not isinstance(state, Session) or not any(event == "load" for _, event in block_fn.targets):
+            return values
+        is_late = [block._id in state.claimed for block in block_fn.outputs]
+        return [copy(UNCHANGED) if is_late[0] or late else value for value, late in zip(values, is_late, strict=True)]
+
     async def postprocess_data(
         self, block_fn: BlockFunction, predictions: Any, state: state_holder.SessionState | None
     ) -> list[Any]:
@@ -81,6 +108,7 @@ class Page(gr.Blocks):
         outputs = block_fn.outputs
         if not isinstance(predictions, (list, tuple)) or len(predictions) != len(outputs) or len(outputs) < 2:
             return await super().postprocess_data(block_fn, predictions, state)
+        predictions = self._drop_late(block_fn, predictions, state)
         unchanged = [
             isinstance(value, dict) and value == UNCHANGED and not block.stateful
             for value, block in zip(predictions, outputs, strict=True)
