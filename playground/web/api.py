@@ -150,8 +150,7 @@ class CallCheck:
         """Return the status and the sentence for a call that cannot be run, None for one that may."""
         endpoints: dict[str, Endpoint] = self.page.endpoints  # type: ignore[attr-defined]
         if name not in endpoints:
-            is_private = not is_named and any(event.api_name == name for event in self.page.fns.values())
-            return None if is_private else (404, f"There is no such endpoint; there are {', '.join(endpoints)}.")
+            return 404, f"There is no such endpoint; there are {', '.join(endpoints)}."
         if len(body) > MAX_BODY:
             return 413, f"A call has at most {MAX_BODY} bytes: upload a file before."
         try:

@@ -4,6 +4,7 @@ import json
 import struct
 import sys
 import threading
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,28 @@ GOOD: dict[str, Any] = {
 }
 
 
-def call(address: str, endpoint: str, body: str) -> tuple[str, Any]:
-    """Call an endpoint; return the last event and its data."""
-    posted = httpx.post(
-        f"{address}gradio_api/call/{endpoint}", content=body, headers={"content-type": "application/json"}, timeout=60
-    )
-    if posted.status_code != 200:
-        return "refused", posted.text
-    with httpx.stream("GET", f"{address}gradio_api/call/{endpoint}/{posted.json()['event_id']}", timeout=60) as stream:
-        lines = "".join(stream.iter_text()).strip().splitlines()
-    return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+def call(address: str, name: str, values: list[Any]) -> tuple[str, Any]:
+    """Trigger an event of the page's DDPM tab by its name, as the browser does; return the last message of its run, and
+    its data or its error."""
+    config = httpx.get(f"{address}config", params={"page": "ddpm"}, timeout=60).json()
+    event = next(event for event in config["dependencies"] if event["api_name"] == name)
+    states = {component["id"] for component in config["components"] if component["type"] == "state"}
+    rest, session = iter(values), uuid.uuid4().hex
+    data = [None if key in states else next(rest) for key in event["inputs"]]
+    body = json.dumps({"fn_index": event["id"], "data": data, "session_hash": session})
+    headers = {"content-type": "application/json"}
+    httpx.post(f"{address}gradio_api/queue/join", content=body, headers=headers, timeout=60).raise_for_status()
+    with httpx.stream("GET", f"{address}gradio_api/queue/data", params={"session_hash": session}, timeout=60) as stream:
+        for line in stream.iter_lines():
+            message = json.loads(line.removeprefix("data: ") or "{}")
+            if message.get("msg") == "process_completed":
+                output = message["output"]
+                return ("complete", output["data"]) if message["success"] else ("error", output)
+    raise AssertionError("the run has no end")
 
 
 def sample(address: str, **changed: Any) -> tuple[str, Any]:
-    return call(address, "ddpm_sample", json.dumps({"data": list((GOOD | changed).values())}))
+    return call(address, "ddpm_sample", list((GOOD | changed).values()))
 
 
 def test_good_input_is_sampled(address: str) -> None:
@@ -94,7 +103,7 @@ def upload(address: str, path: Path) -> dict[str, Any]:
 def noise(
     address: str, kind: Any, number: Any = 0, drawing: Any = "", file: Any = None, correction: Any = None, seed: Any = 0
 ) -> tuple[str, Any]:
-    return call(address, "ddpm_noise", json.dumps({"data": ["", kind, number, drawing, file, correction, seed]}))
+    return call(address, "ddpm_noise", ["", kind, number, drawing, file, correction, seed])
 
 
 def bomb(path: Path, side: int = 13_300) -> Path:

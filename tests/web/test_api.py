@@ -199,6 +199,9 @@ def test_values_in_order_are_checked_alike(address: str) -> None:
     for data in ([], ["an owl"], "an owl", None):
         answer = post(address, "read_prompt", {"data": data}, version="")
         assert (answer.status_code, "prompt, checkpoint" in answer.json()["error"]) == (422, True)
+    assert post(address, "ddpm_sample", {"data": []}, version="").status_code == 404, (
+        "the page's own events are private"
+    )
 
 
 def test_a_result_is_fetched_once(address: str) -> None:
