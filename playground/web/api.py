@@ -26,6 +26,7 @@ from playground.runtime import inference
 from playground.runtime.validation import UserError
 from playground.web import controls
 from playground.web.controls import error_sentence
+from playground.web.page import PageCompression
 
 PREFIX = "/gradio_api"
 CALL = re.compile(rf"{PREFIX}/call/(?:(v2)/)?([^/]+)/?")
@@ -207,11 +208,12 @@ async def return_all_outputs(_: GradioMCPServer, job: Any) -> list[Any]:
 
 
 def server_options(page: gr.Blocks, *routes: Route) -> dict[str, Any]:
-    """Return what the API adds to the page's server, and more routes, as arguments of FastAPI."""
+    """Return what we add to the page's server, and more routes, as arguments of FastAPI."""
 
     async def health(_: Request) -> JSONResponse:
         running, waiting = inference.count_runs()
         return JSONResponse({"status": "ok", "running": running, "waiting": waiting + len(page._queue)})
 
+    middleware = [Middleware(CallCheck, page=page), Middleware(PageCompression, page=page)]
     GradioMCPServer._execute_tool_without_progress = return_all_outputs  # type: ignore[assignment, method-assign]
-    return {"routes": [Route(f"{PREFIX}/health", health), *routes], "middleware": [Middleware(CallCheck, page=page)]}
+    return {"routes": [Route(f"{PREFIX}/health", health), *routes], "middleware": middleware}

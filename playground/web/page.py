@@ -13,6 +13,8 @@ import gradio as gr
 from gradio import state_holder
 from gradio.block_function import BlockFunction
 from gradio.components import _Keywords
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.runtime import kept
 
@@ -49,6 +51,18 @@ class _Unconfigured:
 
     def __init__(self, page: gr.Blocks):
         self.default_config, self.blocks = page.default_config, ()
+
+
+class PageCompression:
+    """Middleware that compresses the pages: Gradio compresses only what has a file's ending."""
+
+    def __init__(self, app: ASGIApp, page: gr.Blocks):
+        self.app, self.compressed, self.page = app, GZipMiddleware(app, compresslevel=6), page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        paths = ["config", *(path for path, *_ in self.page.pages)]
+        is_page = scope["type"] == "http" and scope["path"].strip("/") in paths
+        await (self.compressed if is_page else self.app)(scope, receive, send)
 
 
 class Page(gr.Blocks):

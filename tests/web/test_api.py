@@ -22,6 +22,7 @@ import playground
 from playground.datasets import mnist
 from playground.runtime import checkpoint, pictures
 from playground.runtime.paths import Paths
+from playground.tabs import discover
 
 SAMPLERS = ("sample_vae", "sample_gan", "sample_ddpm", "sample_normalizing_flow", "sample_latent_diffusion")
 ENDPOINTS = {"list_checkpoints", *SAMPLERS, "read_prompt", "reconstruct", "classify", "likelihood"}
@@ -296,3 +297,13 @@ def test_a_picture_is_served_from_the_cache(address: str) -> None:
     file, _ = call(address, "sample_vae", n=1)
     assert Path(file["path"]).is_relative_to(Path(gr.utils.get_upload_folder()).resolve())
     assert Image.open(BytesIO(httpx.get(file["url"], timeout=30).content)).size == (112, 112)
+
+
+def test_every_page_is_small_on_its_way(address: str) -> None:
+    """At most 300 kB compressed."""
+    for path in ("", *list(discover())[1:]):
+        with httpx.stream("GET", f"{address}{path}", headers={"Accept-Encoding": "gzip"}) as page:
+            assert len(b"".join(page.iter_raw())) < 300_000
+            assert page.headers["content-encoding"] == "gzip"
+    with httpx.stream("GET", f"{address}{path}", headers={"Accept-Encoding": ""}) as page:
+        assert "content-encoding" not in page.headers
