@@ -1,4 +1,4 @@
-"""Every view of every tab on a narrow phone, in the dark."""
+"""Every view of every tab on a narrow phone, in the dark: late in the order, when the first runs were made before."""
 
 import pytest
 from playwright.sync_api import Browser, expect
