@@ -24,7 +24,7 @@ from playground import __main__ as sampling
 from playground.runtime.paths import Paths
 from train import __main__ as training
 page = app.build_page(Paths(Path("weights"), Path("data")))
-components = [component["props"] for component in page.config["components"]]
+components = [component.get_config() for component in page.blocks.values()]
 print(*page.endpoints)
 print([props.get("label") or props.get("value") for props in components if props.get("visible", True)])
 with suppress(SystemExit):
