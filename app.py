@@ -38,7 +38,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from playground.api import find_endpoints
-from playground.runtime import checkpoint, files, inference, kept, validation
+from playground.runtime import cache, checkpoint, files, inference, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs import discover
@@ -71,7 +71,7 @@ class Options:
     mcp: bool = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
     # MB to use for runs beside what the app uses idle; those not used for longest go first.
-    memory: int = kept.DEFAULT_BUDGET
+    memory: int = cache.DEFAULT_BUDGET
 
 
 # Gradio's own hints, links and buttons are too pale to read (2.6 : 1 to 4 : 1).
@@ -107,7 +107,7 @@ def build_page(paths: Paths) -> gr.Blocks:
     with page:
         for i, (name, tab) in enumerate(tabs.items()):
             if i:
-                page.begin(name, tab.title)
+                page.start_page(name, tab.title)
             header.build(titles, name, tab.guide)
             unreadable = gr.HTML(visible=False)
             gr.Markdown(f"{tab.summary} {tab.hint}")
@@ -153,7 +153,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
         show_error=False,
         run_history=False,
         max_threads=2 * controls.MAX_RUNS,  # a run that waits for its turn holds one
-        state_session_capacity=256,  # pages open at once; their runs share one budget, see `kept`
+        state_session_capacity=256,  # pages open at once; their runs share one budget, see `cache`
         footer_links=["api", "gradio"],
         app_kwargs=api.server_options(page, Route(f"/{next(iter(discover()))}", redirect_to_root)),
         **options,  # type: ignore[arg-type]
@@ -202,7 +202,7 @@ def serve(options: Options) -> None:
     names = [path.stem for path in checkpoint.find(options.weights)]
     print(f"Checkpoints in {options.weights}: {', '.join(names) or 'none'}")
     share_arenas()
-    kept.set_budget(options.memory)
+    cache.set_budget(options.memory)
     inference.reserve_cores_for_worker()
     page = build_page(Paths(options.weights, options.data))
     for end in (signal.SIGINT, signal.SIGTERM):

@@ -148,10 +148,10 @@ class Visitor:
 
     async def _messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """Yield the kind and the text of each message about the run under way."""
-        rest = b""
+        buffer = b""
         async with self.client.stream("GET", f"/{API}/queue/data", params={"session_hash": self.session}) as response:
             async for piece in response.aiter_raw():
-                *messages, rest = (rest + piece).split(b"\n\n")
+                *messages, buffer = (buffer + piece).split(b"\n\n")
                 for message in messages:
                     if match := MESSAGE.match(message):
                         yield match[1].decode(), message

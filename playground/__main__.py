@@ -127,14 +127,14 @@ def _like(words: list[str]) -> list[str]:
     """Put the arguments that made the file after --like, but for its name, before the others, which overrule them."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--like", type=Path)
-    options, others = parser.parse_known_args(words)
+    options, overrides = parser.parse_known_args(words)
     if options.like is None:
         return words
     command = read_metadata(options.like).get("command", "")
     arguments = shlex.split(command.partition(" sample ")[2])
     if not arguments:
         raise UserError(f"no command makes {options.like.name} again: drop it on the page, which opens it or says why")
-    return [*arguments[: arguments.index("--out")], *others]
+    return [*arguments[: arguments.index("--out")], *overrides]
 
 
 def _find_checkpoint(words: list[str]) -> tuple[Path, list[str]]:

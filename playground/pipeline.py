@@ -85,13 +85,13 @@ def read_prompts(path: Path, family: Family, settings: Any, prompts: Sequence[st
     settings, sentence = family.read_prompts(settings, provenance)
     if not prompts:
         print(sentence, file=sys.stderr)  # a command's standard output names the file
-    known = []
+    clean_prompts = []
     for prompt in prompts:
         read, sentence = family.read_prompts(replace(settings, prompt=prompt), provenance)
-        known.append(read.prompt)
+        clean_prompts.append(read.prompt)
         if read.prompt != prompt:
             print(f"{prompt}: {sentence}", file=sys.stderr)
-    return settings, known
+    return settings, clean_prompts
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,8 @@ class Run:
     def publish(self) -> Path:
         """Copy the checkpoint atomically to the folder from which checkpoints are read, and return its path."""
         path = self.options.out / self.checkpoint_path.name
-        with files.atomic_write(path) as published, self.checkpoint_path.open("rb") as finished:
-            shutil.copyfileobj(finished, published)
+        with files.atomic_write(path) as target, self.checkpoint_path.open("rb") as source:
+            shutil.copyfileobj(source, target)
         return path
 
     def save(self) -> None:

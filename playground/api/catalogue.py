@@ -28,14 +28,14 @@ def endpoint(paths: Paths, samplers: Mapping[str, Endpoint]) -> Endpoint:
 
 def list_checkpoints(paths: Paths, samplers: Mapping[str, Endpoint]) -> Iterator[Answer]:
     """Yield the checkpoints, and the settings of each endpoint that samples."""
-    headers, known = checkpoint.list_checkpoints(paths.weights).headers, family_names()
+    headers, families = checkpoint.list_checkpoints(paths.weights).headers, family_names()
     checkpoints = []
     for name, header in headers.items():
         sampler = samplers.get(header.family)
         checkpoints.append({
             "name": name,
             "family": header.family,
-            "title": get_family(header.family).title if header.family in known else header.family,
+            "title": get_family(header.family).title if header.family in families else header.family,
             "data": header.provenance.get("data"),
             "endpoint": sampler.name if sampler else None,
         })  # fmt: skip
@@ -46,10 +46,10 @@ def list_checkpoints(paths: Paths, samplers: Mapping[str, Endpoint]) -> Iterator
 def describe_parameters(endpoint: Endpoint) -> dict[str, Facts]:
     """Return the schema, the default and the meaning of each parameter."""
     return {
-        each.name: {
-            **each.schema(),
-            **({} if each.default is REQUIRED else {"default": each.default}),
-            "description": each.meaning,
+        parameter.name: {
+            **parameter.schema(),
+            **({} if parameter.default is REQUIRED else {"default": parameter.default}),
+            "description": parameter.meaning,
         }
-        for each in endpoint.parameters
+        for parameter in endpoint.parameters
     }

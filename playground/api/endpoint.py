@@ -91,7 +91,10 @@ class Endpoint:
         for parameter in self.parameters:
             if parameter.default is REQUIRED and parameter.name not in values:
                 raise UserError(f"{parameter.name} is missing: {self.name} needs it")
-        return {each.name: each.check(values.get(each.name, each.default)) for each in self.parameters}
+        return {
+            parameter.name: parameter.check(values.get(parameter.name, parameter.default))
+            for parameter in self.parameters
+        }
 
 
 def checkpoint_names(paths: Paths, family: str) -> list[str]:

@@ -19,8 +19,10 @@ from playground.runtime.validation import UserError
 
 GRID, ARRAYS, FRAMES, ANIMATION = "grid", "arrays", "frames", "animation"
 SUFFIXES = {GRID: ".png", ARRAYS: ".npz", FRAMES: ".npz", ANIMATION: ".gif"}
-WHAT = "What to return: grid, a PNG of all pictures; arrays, an NPZ of images (N, H, W, C) uint8 with their labels"
-WHAT_OF_STEPS = "; frames, an NPZ that also has the frames (F, N, H, W, C); animation, a GIF of the frames"
+RESULT_MEANING = (
+    "What to return: grid, a PNG of all pictures; arrays, an NPZ of images (N, H, W, C) uint8 with their labels"
+)
+STEPS_RESULT_MEANING = "; frames, an NPZ that also has the frames (F, N, H, W, C); animation, a GIF of the frames"
 
 
 def endpoints(paths: Paths, new_path: NewPath) -> dict[str, Endpoint]:
@@ -32,7 +34,7 @@ def endpoints(paths: Paths, new_path: NewPath) -> dict[str, Endpoint]:
 def endpoint(paths: Paths, family: Family, new_path: NewPath) -> Endpoint:
     """Return the endpoint that samples from a family."""
     results = (GRID, ARRAYS, FRAMES, ANIMATION) if family.has_steps else (GRID, ARRAYS)
-    meaning = f"{WHAT}{WHAT_OF_STEPS if family.has_steps else ''}."
+    meaning = f"{RESULT_MEANING}{STEPS_RESULT_MEANING if family.has_steps else ''}."
     result = Parameter("result", str, GRID, meaning, choices=lambda: results)
     limit = f", at most {LIMITS['n']} at a time"
     if family.has_steps:

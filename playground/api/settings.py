@@ -28,7 +28,7 @@ def settings_parameters(family: Family) -> list[Parameter]:
             low_high = low_high[0], min(low_high[1], LIMITS[field.name])
         hint, meaning = hints[field.name], meanings.get(field.name, "")
         choices = get_args(hint) if get_origin(hint) is Literal else ()
-        (kind,) = (str,) if choices else [each for each in get_args(hint) or [hint] if each is not NoneType]
+        (kind,) = (str,) if choices else [member for member in get_args(hint) or [hint] if member is not NoneType]
         parameters.append(
             Parameter(field.name, kind, field.default, meaning, low_high, partial(list, choices) if choices else None)
         )

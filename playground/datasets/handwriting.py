@@ -121,8 +121,8 @@ def _drop_lines(mask: Tensor) -> Tensor:
     column = LINE_WIDTH, 1
     eroded = -F.max_pool2d(-mask.float(), column, 1, (LINE_WIDTH // 2, 0))
     thin = F.max_pool2d(eroded, column, 1, (LINE_WIDTH // 2, 0)) == 0
-    rest = mask & ~(thin & _upsample(_find_lines(_halve(mask)), mask).bool())
-    return rest if rest.any() else mask
+    strokes = mask & ~(thin & _upsample(_find_lines(_halve(mask)), mask).bool())
+    return strokes if strokes.any() else mask
 
 
 def _find_lines(mask: Tensor) -> Tensor:

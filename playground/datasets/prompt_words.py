@@ -234,11 +234,11 @@ def correct(word: str, candidates: Iterable[str]) -> list[str]:
     Near is one letter inserted, left out, replaced or exchanged with the next one, or two in a long word.
     """
     limit = 0 if len(word) < MIN_TYPO else 1 if len(word) < 8 else 2
-    distances = [(edit_distance(word, other), other[0] != word[0], other) for other in candidates
-                 if abs(len(other) - len(word)) <= limit and len(other) >= MIN_TYPO - 1
-                 and len({*word} ^ {*other}) <= 2 * limit]  # fmt: skip
+    distances = [(edit_distance(word, candidate), candidate[0] != word[0], candidate) for candidate in candidates
+                 if abs(len(candidate) - len(word)) <= limit and len(candidate) >= MIN_TYPO - 1
+                 and len({*word} ^ {*candidate}) <= 2 * limit]  # fmt: skip
     nearest = sorted(item for item in distances if item[0] <= limit)
-    return [other for distance, _, other in nearest if distance == nearest[0][0]][:3]
+    return [candidate for distance, _, candidate in nearest if distance == nearest[0][0]][:3]
 
 
 def edit_distance(a: str, b: str) -> int:

@@ -151,11 +151,11 @@ def _replacements(text: str, phrases: Sequence[Phrase], phrase: Phrase, draft: D
     while i and phrases[i - 1].kind in (Kind.NUMBER, Kind.ARTICLE, Kind.SIZE) and not phrases[i - 1].is_exact:
         i -= 1
     noun = next((noun for noun in draft.nouns if noun.phrase is phrase and phrases[i] is not phrase), None)
-    for other in (phrase.meaning.text, *phrase.meaning.alternatives):
+    for meaning in (phrase.meaning.text, *phrase.meaning.alternatives):
         if noun:
-            yield _substitute(text, phrases[i].start, phrase.end, noun.write(with_size=True, name=other))
+            yield _substitute(text, phrases[i].start, phrase.end, noun.write(with_size=True, name=meaning))
         else:
-            yield _substitute(text, phrase.start, phrase.end, other)
+            yield _substitute(text, phrase.start, phrase.end, meaning)
 
 
 def _substitute(text: str, start: int, end: int, new: str) -> Fix:

@@ -53,7 +53,7 @@ def in_turns(items: Iterator[Item], steps: int, patience: float | None = None) -
     A run that is alone computes on all cores. As soon as there are others, each computes on one core: that takes less
     of the processor, since no core waits for another between two operations, and less still on a busy machine.
     """
-    with _turns.begin(steps) as run:
+    with _turns.start_run(steps) as run:
         while True:
             while not run.wait(patience):
                 yield _turns.place(run)

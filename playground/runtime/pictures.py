@@ -19,7 +19,7 @@ MAX_JPEG_PIXELS = 64_000_000  # of a JPEG, which `draft` decodes at a fraction o
 MAX_SIDE = 1024  # pixels of a picture as it is read
 HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")}  # bytes 4 to 12 of a file
 Box = tuple[float, float, float, float]  # left, top, right and bottom of a part, in shares of a picture's sides
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+FULL_BOX: Box = (0.0, 0.0, 1.0, 1.0)
 Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is stricter than Pillow's own limit
 
 
@@ -47,7 +47,7 @@ def magnify(array: np.ndarray) -> np.ndarray:
     return array.repeat(factor, 0).repeat(factor, 1)
 
 
-def open_grey(path: str | Path, box: Box = WHOLE) -> np.ndarray:
+def open_grey(path: str | Path, box: Box = FULL_BOX) -> np.ndarray:
     """Read a part of an image file as grey values uint8 (H, W) on white, reduced to at most 1024 pixels a side.
 
     Of several pictures in a file the first is read.
@@ -58,7 +58,7 @@ def open_grey(path: str | Path, box: Box = WHOLE) -> np.ndarray:
     return np.asarray(_crop(_open(path, "L"), box))
 
 
-def open_square(path: str | Path, side: int, channels: int = 3, box: Box = WHOLE) -> np.ndarray:
+def open_square(path: str | Path, side: int, channels: int = 3, box: Box = FULL_BOX) -> np.ndarray:
     """Read the central square of a part of an image file as uint8 (side, side, channels), grey or RGB; see
     `open_grey`."""
     square = ImageOps.fit(_crop(_open(path, "L" if channels == 1 else "RGB"), box), (side, side))

@@ -92,7 +92,7 @@ class Turns:
         return len(self._waiting)
 
     @contextmanager
-    def begin(self, steps: int) -> Iterator[Run]:
+    def start_run(self, steps: int) -> Iterator[Run]:
         """Let a run of so many steps take turns; it ends with the context."""
         run = Run(self, steps)
         with self._lock:

@@ -84,18 +84,18 @@ def to_gradio(endpoint: Endpoint) -> Any:
     names = [parameter.name for parameter in endpoint.parameters]
     parameters = [
         inspect.Parameter(
-            each.name,
+            parameter.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            default=inspect.Parameter.empty if each.default is REQUIRED else each.default,
-            annotation=each.type,
+            default=inspect.Parameter.empty if parameter.default is REQUIRED else parameter.default,
+            annotation=parameter.type,
         )
-        for each in endpoint.parameters
+        for parameter in endpoint.parameters
     ]
     returns = tuple[dict, dict] if endpoint.has_file else dict
     signature = inspect.Signature(parameters, return_annotation=returns)
-    meanings = [f"    {each.name}: {each.meaning}" for each in endpoint.parameters]
+    meanings = [f"    {parameter.name}: {parameter.meaning}" for parameter in endpoint.parameters]
     call.__name__, call.__doc__ = endpoint.name, "\n".join([endpoint.description, "", "Args:", *meanings])
-    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 
@@ -180,7 +180,7 @@ def parse(endpoint: Endpoint, body: bytes, is_named: bool) -> dict[str, object]:
         if not isinstance(values, list) or len(values) != len(endpoint.parameters):
             names = ", ".join(parameter.name for parameter in endpoint.parameters)
             raise UserError(f'the call must be {{"data": [{names}]}}, all of them, or go to {PREFIX}/call/v2')
-        return {each.name: value for each, value in zip(endpoint.parameters, values, strict=True)}
+        return {parameter.name: value for parameter, value in zip(endpoint.parameters, values, strict=True)}
     if not isinstance(values, dict):
         raise UserError('the call must be an object of JSON with the parameters by name, such as {"n": 4}')
     return values
@@ -192,10 +192,10 @@ async def read_body(receive: Receive) -> tuple[bytes, Receive]:
     while more and len(body) <= MAX_BODY:
         messages.append(message := await receive())
         body, more = body + message.get("body", b""), message.get("more_body", False)
-    kept = iter(messages)
+    replay = iter(messages)
 
     async def receive_again() -> Message:
-        return next(kept, None) or await receive()
+        return next(replay, None) or await receive()
 
     return body, receive_again
 

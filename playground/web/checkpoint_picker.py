@@ -111,10 +111,10 @@ class CheckpointPicker:
         self, paths: Paths, settings_type: type[Settings], tab: str, request: gr.Request
     ) -> tuple[Settings, bool, str]:
         """Return the settings in the page's address, or the defaults; whether it has any; and an error of them."""
-        linked, wrong = links.read_request(settings_type, tab, request)
-        settings: Any = linked or settings_type()
+        linked_settings, wrong = links.read_request(settings_type, tab, request)
+        settings: Any = linked_settings or settings_type()
         try:
-            return replace(settings, model=self.resolve(paths, settings.model)), linked is not None, wrong
+            return replace(settings, model=self.resolve(paths, settings.model)), linked_settings is not None, wrong
         except UserError as error:
             defaults: Any = settings_type()
             return replace(defaults, model=self.first_name(paths)), False, error_sentence(error)

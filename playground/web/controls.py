@@ -100,9 +100,9 @@ def settings_button() -> None:
 def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
     """Let the scrubber `stage` tell the user while the controls differ from the settings of the run on show."""
     texts = [control for control in controls if isinstance(control, gr.Textbox)]
-    others = [control for control in controls if not isinstance(control, gr.Textbox)]
+    other_controls = [control for control in controls if not isinstance(control, gr.Textbox)]
     send = f"document.querySelector('#{stage.elem_id} [data-ready]')?.dispatchEvent(new Event('settings-changed'))"
-    gr.on([control.input for control in others], None, None, None, js=f"() => {{ {send} }}")
+    gr.on([control.input for control in other_controls], None, None, None, js=f"() => {{ {send} }}")
     for text in texts:
         # Its `input` follows Enter, but no paste and no deletion; its `change` follows a new value of ours, too.
         text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {send} }}")

@@ -141,10 +141,10 @@ class LabView(View, Generic[Params]):
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values for the lab of the page's address, or for the first lab."""
-        linked, wrong = links.read_request(type(self.first), self.tab, request)
-        params = linked or self.first
-        why = wrong or ("" if linked else self.why)
-        return [*self.start(lambda: params, None, why, linked is not None), *dataclasses.astuple(params)]
+        linked_params, wrong = links.read_request(type(self.first), self.tab, request)
+        params = linked_params or self.first
+        why = wrong or ("" if linked_params else self.why)
+        return [*self.start(lambda: params, None, why, linked_params is not None), *dataclasses.astuple(params)]
 
     def bind(self, page: gr.Blocks) -> Event:
         """Bind the events; return the one that sets the controls to a link's."""

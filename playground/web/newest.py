@@ -12,7 +12,7 @@ class Requests:
     def __init__(self) -> None:
         self.newest = 0
 
-    def begin(self) -> int:
+    def next_number(self) -> int:
         """Return the number of a request that begins."""
         self.newest += 1
         return self.newest
@@ -22,12 +22,12 @@ def newest_only(function: Callable[..., object]) -> Callable[..., object]:
     """Let a function or generator change nothing once a newer request has begun; its first input becomes `Requests`."""
 
     def call(requests: Requests, *values: object) -> object:
-        number = requests.begin()
+        number = requests.next_number()
         answer = function(*values)
         return answer if number == requests.newest else gr.skip()
 
     def iterate(requests: Requests, *values: object) -> Iterator[object]:
-        number = requests.begin()
+        number = requests.next_number()
         for answer in function(*values):  # type: ignore[attr-defined]
             if number != requests.newest:
                 return

@@ -16,7 +16,7 @@ from gradio.components import _Keywords
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from playground.runtime import kept
+from playground.runtime import cache
 
 UNCHANGED = gr.skip()
 
@@ -37,12 +37,12 @@ class Session(state_holder.SessionState):
 
     def __getitem__(self, key: int) -> Any:
         value = super().__getitem__(key)
-        return value.get() if isinstance(value, kept.Kept) else value
+        return value.get() if isinstance(value, cache.CachedValue) else value
 
     def __setitem__(self, key: int, value: Any) -> None:
         block = self.blocks_config.blocks.get(key)
         if isinstance(block, gr.State) and math.isfinite(block.time_to_live) and value is not None:
-            value = kept.store.keep(value)
+            value = cache.store.keep(value)
         super().__setitem__(key, value)
 
 
@@ -70,7 +70,7 @@ class Page(gr.Blocks):
 
     is_launched = False
 
-    def begin(self, path: str, title: str) -> None:
+    def start_page(self, path: str, title: str) -> None:
         """Let all that is built from here on lie at a path of its own.
 
         Each context of `gr.Blocks.route` would make the configuration and the server of all that was built before anew.

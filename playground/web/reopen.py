@@ -16,8 +16,8 @@ def build() -> None:
     button: Control = gr.UploadButton(label, file_types=types, size="sm", elem_id="reopen", scale=0)
     button.preprocess = lambda payload: payload and payload.path
     link = gr.Textbox(visible=False)
-    chosen = button.upload(user_errors_to_gradio(find_link), button, link, queue=False)
-    chosen.success(None, link, None, js="(link) => { location.href = link }")
+    upload = button.upload(user_errors_to_gradio(find_link), button, link, queue=False)
+    upload.success(None, link, None, js="(link) => { location.href = link }")
 
 
 def find_link(path: str) -> str:

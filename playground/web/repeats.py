@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from playground.runtime import checkpoint, files, kept
-from playground.runtime.kept import Kept
+from playground.runtime import cache, checkpoint, files
+from playground.runtime.cache import CachedValue
 from playground.runtime.paths import Paths
 from playground.web.component import Value
 from playground.web.stop import Outputs
@@ -27,7 +27,7 @@ class RunningView(Protocol):
 
 Sample = Callable[..., Iterator[Value | Outputs]]  # method of a view: yields values of its outputs, the finished last
 _lock = threading.Lock()
-_finished: OrderedDict[str, Kept[Sequence[object]]] = OrderedDict()  # values of a view's outputs by their request
+_results: OrderedDict[str, CachedValue[Sequence[object]]] = OrderedDict()  # values of a view's outputs by their request
 
 
 def remember(sample: Sample) -> Sample:
@@ -39,15 +39,15 @@ def remember(sample: Sample) -> Sample:
         if remembered := _recall(key):
             yield remembered
             return
-        finished: Sequence[object] | None = None
+        result: Sequence[object] | None = None
         for outputs in sample(view, *values):
             yield outputs
-            finished = outputs if isinstance(outputs, Sequence) else None
-        if finished:
+            result = outputs if isinstance(outputs, Sequence) else None
+        if result:
             with _lock:
-                _finished[key] = kept.store.keep(finished)
-                while len(_finished) > MAX_KEPT:
-                    _finished.popitem(last=False)
+                _results[key] = cache.store.keep(result)
+                while len(_results) > MAX_KEPT:
+                    _results.popitem(last=False)
 
     return run
 
@@ -61,15 +61,15 @@ def _key(sample: Sample, weights: Path, values: Sequence[object]) -> str:
 def _recall(key: str) -> list[object] | None:
     """Return the outputs of a finished request, which say so, or None if they or their files have gone."""
     with _lock:
-        entry = _finished.pop(key, None)
+        entry = _results.pop(key, None)
         outputs = entry.get() if entry else None
         if entry is None or outputs is None or not all(path.exists() for path in _paths(outputs[0])):
             return None
-        _finished[key] = entry  # as the newest
-    stage, *others = outputs
+        _results[key] = entry  # as the newest
+    stage, *other_values = outputs
     assert isinstance(stage, dict)
     notice = f"{NOTICE} {stage.get('notice', '')}".strip()
-    return [{**stage, "id": uuid.uuid4().hex, "notice": notice}, *others]
+    return [{**stage, "id": uuid.uuid4().hex, "notice": notice}, *other_values]
 
 
 def _paths(value: object) -> Iterator[Path]:

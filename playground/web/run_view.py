@@ -77,10 +77,10 @@ class RunView:
         run, under_way.run = under_way.run, None
         nothing = [{}, *[gr.skip()] * (len(self.outputs) - 1)]
         try:
-            stage_value, *others = (run.stop() if run else []) or nothing
+            stage_value, *other_values = (run.stop() if run else []) or nothing
         except UserError as error:  # such as particles that ran off
-            stage_value, *others = component.message(error_sentence(error)), *nothing[1:]
-        return [{**stage_value, **scrubber.mark_stopped()}, *others]  # type: ignore[dict-item]
+            stage_value, *other_values = component.message(error_sentence(error)), *nothing[1:]
+        return [{**stage_value, **scrubber.mark_stopped()}, *other_values]  # type: ignore[dict-item]
 
     def bind(
         self,
@@ -105,15 +105,18 @@ class RunView:
         events = [
             self._begin_on([go.click, self.seed.submit, *triggers], run, {"api_name": api_name, **controls.MODEL}),
             self._begin_on_new_seed(run, controls.MODEL),
-            *(self._begin_on([other.component.click], self._other(other), controls.MODEL) for other in other_runs),
+            *(
+                self._begin_on([other_run.component.click], self._other_run(other_run), controls.MODEL)
+                for other_run in other_runs
+            ),
             *link_runs,
         ]
         stop.click(self.stop, self.under_way, self.outputs, cancels=events, queue=False, **controls.HIDDEN)
-        other_buttons = [other.component for other in other_runs if isinstance(other.component, gr.Button)]
+        other_buttons = [other_run.component for other_run in other_runs if isinstance(other_run.component, gr.Button)]
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
 
-    def _other(self, other: OtherRun) -> Sequence[object]:
-        return keep_run(other.sample), [self.under_way, *other.inputs], other.outputs
+    def _other_run(self, run: OtherRun) -> Sequence[object]:
+        return keep_run(run.sample), [self.under_way, *run.inputs], run.outputs
 
     def _begin_on(self, triggers: Sequence[Trigger], run: Sequence[object], settings: EventSettings) -> Event:
         return controls.track_run(self.stage, triggers, lambda: gr.on(triggers, *run, **settings))
@@ -140,7 +143,7 @@ def bind_without_scrubber(
     triggers: Sequence[Trigger],
     stop_run: Callable[..., Outputs],
     result: gr.State,
-    others: Sequence[Control] = (),
+    other_controls: Sequence[Control] = (),
 ) -> None:
     """Let the events of a view that shows its run without a scrubber begin and stop one; meanwhile only Stop can be
     pressed.
@@ -149,14 +152,14 @@ def bind_without_scrubber(
         sample: function that makes a run from `inputs`.
         triggers: events that begin a run beside those of the buttons and the seed.
         stop_run: function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
-        others: controls that are disabled during a run.
+        other_controls: controls that are disabled during a run.
     """
     go, stop, new_seed = buttons
-    disabled, begin = [go, new_seed, *others], [go.click, seed.submit, *triggers]
+    disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
     run = keep_run(sample), [under_way, *inputs], outputs
-    gr.on([*begin, new_seed.click], None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
+    gr.on([*begin_events, new_seed.click], None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
     runs = [
-        gr.on(begin, *run, api_name=api_name, **controls.MODEL),
+        gr.on(begin_events, *run, api_name=api_name, **controls.MODEL),
         controls.on_new_seed(new_seed, seed).then(*run, **controls.MODEL),
     ]
     for event in runs:

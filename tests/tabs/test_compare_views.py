@@ -137,11 +137,11 @@ class Turns:
     """Runner whose steps take given times."""
 
     def __init__(self, *durations: float):
-        self.left, self.seconds, self.done = list(durations), 0.0, False
+        self.left, self.seconds, self.is_done = list(durations), 0.0, False
 
     def advance(self) -> None:
         self.seconds += self.left.pop(0)
-        self.done = not self.left
+        self.is_done = not self.left
 
 
 def test_the_clock_that_shows_least_runs_next() -> None:
@@ -173,7 +173,7 @@ def test_a_participant_is_measured_while_it_runs(name: str, evaluations: int, pa
     for _ in race({name: runner}):
         pass
     standing = runner.standing()
-    assert standing.done
+    assert standing.is_done
     assert standing.seconds > 0
     assert standing.evaluations == evaluations
     assert standing.images is not None
@@ -186,9 +186,9 @@ def test_a_participant_is_measured_while_it_runs(name: str, evaluations: int, pa
     assert not any(module._forward_hooks for module in shared.modules()), "other visitors' models count nothing"
 
 
-def standing(seconds: float, done: bool, **others: Any) -> Standing:
+def standing(seconds: float, is_done: bool, **others: Any) -> Standing:
     fields = {"progress": 0.5, "images": None, "evaluations": 1, "parameters": 1, "size": 1, "has_classes": False}
-    return Standing(**{**fields, "seconds": seconds, "done": done, **others})
+    return Standing(**{**fields, "seconds": seconds, "is_done": is_done, **others})
 
 
 def test_a_place_is_known_once_no_other_can_be_faster() -> None:
@@ -238,7 +238,7 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     for _ in race.run():
         race.update()
     assert "vae-digits is missing" in race.lanes["vae"].error
-    assert race.lanes["gan"].done
+    assert race.lanes["gan"].is_done
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture of the ten digits')
 

@@ -258,7 +258,7 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     *_, (html, whole, _) = keep_run(view.sample)(under_way, *values)
     assert "Stopped" not in html
     assert html.count("<img") == 4
-    assert whole.stopped == ""
+    assert whole.stop_note == ""
     assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
 
 

@@ -308,14 +308,14 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
 
     moved = stage_text(z + 0.5)
     link, command = tab.on_move(moved, session)
-    assert (command, "without the moved code" in link["copied"]) == (save.MOVED, True)
+    assert (command, "without the moved code" in link["copied"]) == (save.AFTER_MOVE, True)
     picture = exported(save.save_picture(paths, moved, session))
     assert json.loads(picture.text["z"]) == (z + 0.5).tolist()
     assert not {"command", "link"} & picture.text.keys()
     assert json.loads(picture.text["settings"]) == {"model": "vae-digits", "z": (z + 0.5).tolist()}
     tab.turn("beta", session, *choice(5))
     outputs = tab.turn(view, session, *choice(5))
-    assert outputs[tab.outputs.index(tab.command)] == save.MOVED, "it is found as it was left"
+    assert outputs[tab.outputs.index(tab.command)] == save.AFTER_MOVE, "it is found as it was left"
     link, command = tab.on_move(stage_text(z), session)
     assert ("--seed 5" in command, link["copied"]) == (True, "Copied")
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 import playground
 from playground.datasets import mnist
 from playground.runtime import checkpoint
-from playground.runtime.pictures import WHOLE, Box
+from playground.runtime.pictures import FULL_BOX, Box
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import latent_space
 from playground.web import image_picker, photograph
@@ -75,7 +75,7 @@ def decode_image(html: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]+)', html)[1])))
 
 
-def correction(path: Path, box: Box = WHOLE, swap: bool = False) -> dict[str, object]:
+def correction(path: Path, box: Box = FULL_BOX, swap: bool = False) -> dict[str, object]:
     """Return the value of the component after an upload was corrected."""
     return {"of": str(path), "box": box, "swap": swap}
 
@@ -111,7 +111,7 @@ def photograph_two(digit: torch.Tensor, other: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("take", "box", "swap"),
-    [(photograph_label, WHOLE, True), (photograph_label, (0.28, 0.28, 0.72, 0.72), False),
+    [(photograph_label, FULL_BOX, True), (photograph_label, (0.28, 0.28, 0.72, 0.72), False),
      (photograph_two, (0, 0, 0.5, 1), False)],
 )  # fmt: skip
 @torch.no_grad()
@@ -144,12 +144,12 @@ def test_a_correction_is_of_its_own_upload() -> None:
     value = {"of": "a.png", "box": [0.1, 0, 0.5, 1], "swap": True}
     assert photograph.decode(value, "a.png") == ((0.1, 0, 0.5, 1), True)
     for other in (photograph.decode(value, "b.png"), photograph.decode(None, "a.png"), photograph.decode("", "a.png")):
-        assert other == (WHOLE, False)
+        assert other == (FULL_BOX, False)
 
 
 @pytest.mark.parametrize(
     "value",
-    ["seven", [], {}, {"of": "a.png", "box": WHOLE}, {"of": "a.png", "box": WHOLE, "swap": 1},
+    ["seven", [], {}, {"of": "a.png", "box": FULL_BOX}, {"of": "a.png", "box": FULL_BOX, "swap": 1},
      *({"of": "a.png", "box": box, "swap": True} for box in
        ([0, 0, 1], [0, 0, 0, 1], [0.5, 0, 0.2, 1], [0, 0, 1, 1.1], [0, 0, 1, math.nan], ["x", 0, 1, 1], 7))],
 )  # fmt: skip

@@ -40,9 +40,9 @@ def test_the_rest_of_a_late_answer_is_dropped_too() -> None:
 class Overtaken(Requests):
     """Requests of a visitor who asks again before each is answered."""
 
-    def begin(self) -> int:
-        number = super().begin()
-        super().begin()
+    def next_number(self) -> int:
+        number = super().next_number()
+        super().next_number()
         return number
 
 

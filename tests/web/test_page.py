@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gradio.state_holder import StateHolder
 
-from playground.runtime import kept
+from playground.runtime import cache
 from playground.runtime.validation import UserError
 from playground.web import controls
 from playground.web.page import Page
@@ -55,7 +55,7 @@ def test_a_run_is_kept_while_there_is_room(page: Page, monkeypatch: pytest.Monke
     holder = StateHolder()
     holder.set_blocks(page)
     state = next(iter(page.fns.values())).outputs[2]
-    monkeypatch.setattr(kept, "store", kept.Store(150_000))
+    monkeypatch.setattr(cache, "store", cache.Store(150_000))
     answer(page, holder, gr.skip(), gr.skip(), np.ones(100_000, np.uint8))
     assert holder["visitor"][state._id].sum() == 100_000
     holder["other"][state._id] = np.ones(100_000, np.uint8)

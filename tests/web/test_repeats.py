@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.runtime import kept
+from playground.runtime import cache
 from playground.runtime.paths import Paths
 from playground.web import repeats
 from playground.web.repeats import NOTICE, remember
@@ -67,7 +67,7 @@ def test_memory_has_bounds(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
         last(view, seed)
     assert len([*view.sample(1)]) == 1, "used lately"
     assert len([*view.sample(2)]) == 2, "left out"
-    monkeypatch.setattr(kept, "store", kept.Store(1))
+    monkeypatch.setattr(cache, "store", cache.Store(1))
     last(view, 4)
     last(view, 5)
     assert len([*view.sample(4)]) == 2, "no room"

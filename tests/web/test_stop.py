@@ -37,16 +37,16 @@ def view(reverse: ReverseView) -> run_view.RunView:
         return run_view.RunView(layout.stage, layout.buttons, layout.inputs, seed, reverse.outputs)
 
 
-def begin(reverse: ReverseView, under_way: UnderWay) -> Iterator:
+def start_run(reverse: ReverseView, under_way: UnderWay) -> Iterator:
     return keep_run(reverse.sample)(under_way, *reverse.values_of(PARAMS))
 
 
 def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
-    with turns.begin(1) as other:
+    with turns.start_run(1) as other:
         assert other.wait(0)
-        run = begin(reverse, UnderWay())
+        run = start_run(reverse, UnderWay())
         stage, *others = next(run)
         assert stage["waiting"] == "Waiting for the model: 1 run before this one · about 1 s left"
         assert others == [gr.skip()] * 4
@@ -56,7 +56,7 @@ def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monke
 
 def test_a_stopped_run_stays_and_says_at_which_step(reverse: ReverseView, view: run_view.RunView) -> None:
     under_way = UnderWay()
-    run = begin(reverse, under_way)
+    run = start_run(reverse, under_way)
     while next(run)[0]["index"] < 5:
         pass
     run.close()  # as Gradio cancels it
@@ -80,7 +80,7 @@ def test_stop_before_a_run_begins_leaves_the_run_before(view: run_view.RunView) 
 
 def test_a_run_that_ended_cannot_be_stopped(reverse: ReverseView, view: run_view.RunView) -> None:
     under_way = UnderWay()
-    *_, (stage, exportable, command, _, link) = begin(reverse, under_way)
+    *_, (stage, exportable, command, _, link) = start_run(reverse, under_way)
     assert (stage["frames"], stage["notice"]) == (13, "")
     assert exportable.about["command"] == command
     assert link["copied"] == "Copied"

@@ -49,8 +49,8 @@ class Recognizer:
         """Return side, x and y (3,) of the render of an emoji that fits a picture (3, 64, 64) best."""
         renders, small = self.renders[0], F.avg_pool2d(x, SIZE // S)
         colour = self.grounds[ground]
-        one = Renders(renders.sides, *(part[glyph : glyph + 1] for part in renders[1:]))
-        _, k, down, across = best_render(small - colour[:, None, None], colour, one)
+        glyph_renders = Renders(renders.sides, *(part[glyph : glyph + 1] for part in renders[1:]))
+        _, k, down, across = best_render(small - colour[:, None, None], colour, glyph_renders)
         return torch.tensor([float(renders.sides[k]), across * SIZE / S, down * SIZE / S])
 
     def ground(self, x: Tensor) -> Tensor:

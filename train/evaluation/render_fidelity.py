@@ -21,30 +21,30 @@ STEPS = (2.0, 1.0, 0.5, 0.5, 0.25)  # pixels by which size and position are vari
 CROP = 32  # side of the crops of emoji that are compared, in pixels
 
 
-def fit_renders(x: Tensor, asked: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
-    """Find the size and position of the asked emoji that fit pictures best.
+def fit_renders(x: Tensor, targets: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
+    """Find the size and position of the emoji that were asked for that fit pictures best.
 
     Args:
         x: Pictures (n, 3, 64, 64) in [-1, 1].
-        asked: Emoji, one a picture, and backgrounds; their sizes and positions are ignored.
+        targets: Emoji, one a picture, and backgrounds; their sizes and positions are ignored.
 
     Returns:
         The scenes with the sizes and positions found.
     """
-    fitted = [_fit(x[i], select(asked, slice(i, i + 1)), recognizer, glyphs) for i in range(len(x))]
+    fitted = [_fit(x[i], select(targets, slice(i, i + 1)), recognizer, glyphs) for i in range(len(x))]
     return Scenes(*(torch.cat(factors) for factors in zip(*fitted, strict=True)))
 
 
-def _fit(x: Tensor, asked: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
+def _fit(x: Tensor, target: Scenes, recognizer: Recognizer, glyphs: Glyphs) -> Scenes:
     """Fit the render to one picture (3, 64, 64): search coarsely everywhere, then ever more finely around the best."""
-    placement = recognizer.place(x, int(asked.glyph), int(asked.background))  # side, x and y
+    placement = recognizer.place(x, int(target.glyph), int(target.background))  # side, x and y
     for step in STEPS:
         offsets = step * torch.tensor(list(product((-1, 0, 1), repeat=3)))
         placements = placement + offsets  # (27, 3)
-        candidates = Scenes(asked.glyph.expand(27, 1), asked.background.expand(27), *placements[:, :, None].unbind(1))
+        candidates = Scenes(target.glyph.expand(27, 1), target.background.expand(27), *placements[:, :, None].unbind(1))
         errors = (scenes.render(candidates, glyphs) - x).square().mean((1, 2, 3))
         placement = placements[errors.argmin()]
-    return asked._replace(**dict(zip(("side", "x", "y"), placement.view(3, 1, 1), strict=True)))
+    return target._replace(**dict(zip(("side", "x", "y"), placement.view(3, 1, 1), strict=True)))
 
 
 def crop_error(x: Tensor, y: Tensor, placed: Scenes) -> Tensor:

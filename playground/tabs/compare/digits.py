@@ -94,8 +94,8 @@ class FamiliesView(LinkedRunView):
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them."""
-        linked, wrong = links.read_request(self.params_type, self.tab, request)
-        params = linked or self.params_type()
+        linked_params, wrong = links.read_request(self.params_type, self.tab, request)
+        params = linked_params or self.params_type()
         if wrong:
             return [component.message(wrong), gr.skip(), *astuple(params)]
-        return [gr.skip(), links.value(self.tab, params, linked is not None), *astuple(params)]
+        return [gr.skip(), links.value(self.tab, params, linked_params is not None), *astuple(params)]

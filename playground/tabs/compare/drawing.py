@@ -97,8 +97,8 @@ class Recorder:
 
     def _tiles(self, images: Sequence[Tensor], frames: int) -> np.ndarray:
         """Return the picture, what became of it and their difference at each frame, uint8 (F, 3, 32, 32, 1)."""
-        made = torch.cat([images[k] for k in _indices(len(images), frames)])
-        tiles = [to_tiles(self.x.expand_as(made)), to_tiles(made), pictures.to_uint8((made - self.x) / 2)]
+        results = torch.cat([images[k] for k in _indices(len(images), frames)])
+        tiles = [to_tiles(self.x.expand_as(results)), to_tiles(results), pictures.to_uint8((results - self.x) / 2)]
         return np.stack(tiles, axis=1)
 
     def film(self) -> Film:

@@ -57,9 +57,9 @@ class ViewParams:
 
 def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
     """Return the film of the paths, by title."""
-    shown = {title: entry for title, entry in progress.items() if len(entry.images)}
-    steps = {title: _change(entry.images) for title, entry in shown.items()}
-    probabilities = _read(paths, shown)
+    available = {title: entry for title, entry in progress.items() if len(entry.images)}
+    steps = {title: _change(entry.images) for title, entry in available.items()}
+    probabilities = _read(paths, available)
     captions = [f"{k / (FRAMES - 1):.0%} of the way" for k in range(FRAMES)]
     curves = [
         Curve("change", "Root mean square from the frame before; even steps are a smooth path.", make_series(steps))
@@ -68,14 +68,15 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         surest = {title: p.amax(1).tolist() for title, p in probabilities.items()}
         digits = {title: p.argmax(1).tolist() for title, p in probabilities.items()}
         readings_of = [
-            ", ".join(f"{title} {digits[title][k]} ({surest[title][k]:.0%})" for title in shown) for k in range(FRAMES)
+            ", ".join(f"{title} {digits[title][k]} ({surest[title][k]:.0%})" for title in available)
+            for k in range(FRAMES)
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
         curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", make_series(surest)))
     at_right_angles = torch.eye(2)
     weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
-        [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in shown.items()],
+        [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in available.items()],
         captions,
         ("the first digit", "the other"),
         curves,
@@ -83,17 +84,18 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         interpolation.path_numbers(*(weight.tolist() for weight in weights)),
         start=FRAMES // 2,
         keep=True,
-        notice=describe_missing(text for title, (_, text) in progress.items() if title not in shown),
+        notice=describe_missing(text for title, (_, text) in progress.items() if title not in available),
     )
 
 
-def _read(paths: Paths, shown: Mapping[str, Progress]) -> dict[str, Tensor]:
+def _read(paths: Paths, available: Mapping[str, Progress]) -> dict[str, Tensor]:
     """Return the probabilities of the digits (FRAMES, 10) that a classifier reads in each path; none without it."""
     classifier = readings.load_classifier(paths, mnist.DATASET)
     if classifier is None:
         return {}
     return {
-        title: readings.classify(classifier, to_tiles(entry.images)[:, None])[:, 0] for title, entry in shown.items()
+        title: readings.classify(classifier, to_tiles(entry.images)[:, None])[:, 0]
+        for title, entry in available.items()
     }
 
 

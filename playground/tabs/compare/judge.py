@@ -23,7 +23,7 @@ def describe(paths: Paths, images: np.ndarray, request: Request, has_classes: bo
         digits = ", ".join(f"{DATA.classes[k]}" + (f" ({counts[k]})" if counts[k] > 1 else "") for k in sorted(counts))
         sure = sum(value > SURE for value in values)
         return f"A classifier reads {digits}; it is sure of {sure} of {len(values)}."
-    asked = [i % len(DATA.classes) if request.label is None else request.label for i in range(len(classes))]
-    right = sum(read == wanted for read, wanted in zip(classes, asked, strict=True))
+    labels = [i % len(DATA.classes) if request.label is None else request.label for i in range(len(classes))]
+    right = sum(read == label for read, label in zip(classes, labels, strict=True))
     target = "as asked, from 0 on in turn" if request.label is None else f"as {DATA.classes[request.label]}"
     return f"A classifier reads {right} of {len(classes)} {target}."

@@ -41,9 +41,9 @@ class Lane:
     error: str = ""
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Return whether its pictures are finished."""
-        return bool(self.standing and self.standing.done)
+        return bool(self.standing and self.standing.is_done)
 
 
 Lanes = Mapping[str, Lane]
@@ -57,7 +57,7 @@ def sort_lanes(lanes: Lanes, sort: str) -> list[str]:
 
     def rank(name: str) -> tuple[bool, float]:
         standing = lanes[name].standing
-        return not lanes[name].done, getattr(standing, sort) if standing and standing.done else 0.0
+        return not lanes[name].is_done, getattr(standing, sort) if standing and standing.is_done else 0.0
 
     return sorted(names, key=rank)
 
@@ -65,12 +65,12 @@ def sort_lanes(lanes: Lanes, sort: str) -> list[str]:
 def place(lanes: Lanes, name: str) -> int | None:
     """Return the place of a participant, 1 for the first; None while another may still be done before it."""
     standing = lanes[name].standing
-    if not standing or not standing.done:
+    if not standing or not standing.is_done:
         return None
-    others = [lane.standing for key, lane in lanes.items() if key != name and lane.standing]
-    if any(not other.done and other.seconds < standing.seconds for other in others):
+    rivals = [lane.standing for key, lane in lanes.items() if key != name and lane.standing]
+    if any(not rival.is_done and rival.seconds < standing.seconds for rival in rivals):
         return None
-    return 1 + sum(other.done and other.seconds < standing.seconds for other in others)
+    return 1 + sum(rival.is_done and rival.seconds < standing.seconds for rival in rivals)
 
 
 def describe_time(seconds: float) -> str:
@@ -103,10 +103,10 @@ def _render_lane(lanes: Lanes, name: str, asks_class: bool) -> str:
     images = "" if standing.images is None else _image(participant, standing.images)
     bar = f'<progress value="{standing.progress:.3f}" aria-label="Steps of {title}"></progress>'
     medal = f'<b class="place" title="Place {rank}">{rank}</b>' if (rank := place(lanes, name)) else ""
-    done = " data-done" if standing.done else ""
+    attribute = " data-done" if standing.is_done else ""
     figures = _figures(standing)
     return (
-        f'<section data-lane="{name}"{done}><div>{about}{medal}{figures}</div>'
+        f'<section data-lane="{name}"{attribute}><div>{about}{medal}{figures}</div>'
         f"<div>{images}{bar}{result}</div></section>"
     )
 

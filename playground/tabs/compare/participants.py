@@ -84,7 +84,7 @@ def _diffusion(title: str, about: str, **settings: Any) -> Participant:
     def make(_: ddpm.Model, request: Request) -> ddpm.Settings:
         return ddpm.Settings(**request._asdict(), **settings)
 
-    return Participant(title, about, "ddpm", "ddpm-digits", ddpm.FAMILY, make, lambda _, made: made.steps)
+    return Participant(title, about, "ddpm", "ddpm-digits", ddpm.FAMILY, make, lambda _, params: params.steps)
 
 
 def _vae_settings(model: vae.Model, request: Request) -> vae.Settings:

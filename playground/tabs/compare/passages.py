@@ -55,10 +55,10 @@ def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Decode the VAE's code of the picture, from no number of it to all, those that say most first."""
     model, cropped = models.vae, mnist.crop(x)
     mu, _ = model.encode(cropped)
-    known = torch.zeros(1 + mu.shape[1], mu.shape[1])
+    mask = torch.zeros(1 + mu.shape[1], mu.shape[1])
     for count, dimension in enumerate(codes.order(model), 1):
-        known[count:, dimension] = 1
-    images = codes.decode(model, known * mu)
+        mask[count:, dimension] = 1
+    images = codes.decode(model, mask * mu)
     bits = vae.bits_by_elbo(model, cropped, ELBO_SAMPLES, make_rng(seed)).item()
     yield Progress(images[:1], "No number of the code is known yet.")
     yield Progress(

@@ -25,12 +25,12 @@ WARM_UP = 2  # frames that are computed before the clock starts, since a network
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a participant at a moment of the race.
+    """State of a participant at a moment of the race.
 
     Attributes:
         progress: share of the steps that it has taken, 0 to 1.
         seconds: what its clock shows.
-        done: True if its pictures are finished.
+        is_done: True if its pictures are finished.
         images: pictures so far, uint8 (N, H, W, C), None before the first.
         evaluations: how often its network was evaluated so far, for each picture.
         parameters: number of parameters of the network that samples.
@@ -40,7 +40,7 @@ class Standing:
 
     progress: float
     seconds: float
-    done: bool
+    is_done: bool
     images: np.ndarray | None
     evaluations: float
     parameters: int
@@ -61,7 +61,7 @@ class Runner:
     items: Counter[str]  # pictures that went through each layer
     frame: Frame | None = None
     seconds: float = 0.0
-    done: bool = False
+    is_done: bool = False
 
     @property
     def network(self) -> nn.Module:
@@ -78,15 +78,15 @@ class Runner:
         start = time.perf_counter()
         frame = next(self.frames, None)
         self.seconds += time.perf_counter() - start
-        self.frame, self.done = frame or self.frame, frame is None
+        self.frame, self.is_done = frame or self.frame, frame is None
 
     def standing(self) -> Standing:
         """Return what is known now; the pictures are drawn beside the clock."""
         step = self.frame.step if self.frame else 0
         return Standing(
-            progress=1.0 if self.done else step / max(self.steps, 1),
+            progress=1.0 if self.is_done else step / max(self.steps, 1),
             seconds=self.seconds,
-            done=self.done,
+            is_done=self.is_done,
             images=self.participant.draw(self.model, self.settings, self.frame) if self.frame else None,
             evaluations=max(self.items.values(), default=0) / self.request.n,
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
@@ -130,6 +130,6 @@ def race(runners: Mapping[str, Runner]) -> Iterator[str]:
     while under_way:
         name = min(under_way, key=lambda name: under_way[name].seconds)
         under_way[name].advance()
-        if under_way[name].done:
+        if under_way[name].is_done:
             del under_way[name]
         yield name

@@ -60,10 +60,10 @@ class ViewParams:
             validation.check_choice("who", name, PARTICIPANTS)
 
     @classmethod
-    def of(cls, digit: ControlValue, n: ControlValue, who: ControlValue, *others: ControlValue) -> "ViewParams":
+    def of(cls, digit: ControlValue, n: ControlValue, who: ControlValue, *sort_and_seed: ControlValue) -> "ViewParams":
         """Return the parameters in the values of the controls."""
         names = ",".join(map(str, who)) if isinstance(who, list) else ""
-        return cls(digit, n, names, *others)
+        return cls(digit, n, names, *sort_and_seed)
 
     @property
     def names(self) -> list[str]:
@@ -90,10 +90,10 @@ class Result(NamedTuple):
 
     def render(self) -> str:
         """Return the result as HTML."""
-        done = sum(lane.done for lane in self.lanes.values())
+        n_done = sum(lane.is_done for lane in self.lanes.values())
         able = sum(not lane.error for lane in self.lanes.values())
-        stopped = f"Stopped when {done} of {able} were done. " if done < able else ""
-        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, stopped + self.params.describe())
+        prefix = f"Stopped when {n_done} of {able} were done. " if n_done < able else ""
+        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, prefix + self.params.describe())
 
 
 class Race:
@@ -122,10 +122,10 @@ class Race:
     def update(self) -> None:
         """Draw the lanes of all runners that were not done before."""
         for name, runner in self.runners.items():
-            if self.lanes[name].done:
+            if self.lanes[name].is_done:
                 continue
             standing, reading = runner.standing(), ""
-            if standing.done and standing.images is not None:
+            if standing.is_done and standing.images is not None:
                 reading = judge.describe(self.paths, standing.images, self.params.request, standing.has_classes)
             self.lanes[name] = replace(self.lanes[name], standing=standing, reading=reading)
 
@@ -179,12 +179,12 @@ class RequestView(View):
             for item in current.run():
                 runner = None if isinstance(item, Place) else current.runners.get(item)
                 now = time.monotonic()
-                if runner and not runner.done and now - last_preview < PAUSE:
+                if runner and not runner.is_done and now - last_preview < PAUSE:
                     continue
                 with run.lock:
                     if not run.is_stopped:
                         current.update()
-                        run.step = sum(lane.done for lane in current.lanes.values())
+                        run.step = sum(lane.is_done for lane in current.lanes.values())
                 if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next might be cancelled instead
                     yield [gr.skip(), *unchanged]
                     continue
@@ -228,9 +228,11 @@ class RequestView(View):
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the race begins when the link is visible."""
-        linked, wrong = links.read_request(ViewParams, TAB, request)
-        params = linked or ViewParams()
-        values = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params, bool(linked))]
+        linked_params, wrong = links.read_request(ViewParams, TAB, request)
+        params = linked_params or ViewParams()
+        values = (
+            [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params, bool(linked_params))]
+        )
         digit, n, _, sort, seed = astuple(params)
         return [*values, digit, n, params.names, sort, seed]
 
@@ -238,7 +240,7 @@ class RequestView(View):
         outputs, seed = [self.stage, self.result, self.link, self.command], self.inputs[-1]
         run_view.bind_without_scrubber(
             self.sample, "compare_families", self.buttons, seed, self.inputs, outputs, self.under_way,
-            triggers=[self.link.select], stop_run=self.stop_run, result=self.result, others=[self.sort],
+            triggers=[self.link.select], stop_run=self.stop_run, result=self.result, other_controls=[self.sort],
         )  # fmt: skip
         self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)

@@ -140,10 +140,10 @@ def table_row(row: Row) -> table.Row:
 
 def plot(rows: Sequence[Row], figure: str) -> go.Figure:
     """Return a plot of a figure against speed, a point a row; an open one is of fewer pictures than others."""
-    known = [row for row in rows if figure in row.figures and SPEED in row.figures]
-    most = max((row.n for row in known), default=0)
-    families = [family for family in COLOURS if any(row.family == family for row in known)]
-    traces = [_points([row for row in known if row.family == family], figure, most) for family in families]
+    points = [row for row in rows if figure in row.figures and SPEED in row.figures]
+    most = max((row.n for row in points), default=0)
+    families = [family for family in COLOURS if any(row.family == family for row in points)]
+    traces = [_points([row for row in points if row.family == family], figure, most) for family in families]
     fig = plots.figure("pictures per second", FIGURES[figure].title, *traces)
     fig.update_xaxes(type="log")
     if not FIGURES[figure].more_is_better:
@@ -209,24 +209,24 @@ class ScoreboardView(View):
         by_key = {row.key: row for row in rows}
         if params.row and params.row not in by_key:
             raise UserError(f"the results have no row {params.row!r}: press one of the table")
-        packed = table.pack(COLUMNS, [table_row(row) for row in rows], params.sort, params.descending, params.row)
-        row = by_key[params.row or packed["rows"][0]["key"]]
-        return [packed | {"picked": row.key}, describe_row(row), row.command, links.value(TAB, params)]
+        table_value = table.pack(COLUMNS, [table_row(row) for row in rows], params.sort, params.descending, params.row)
+        row = by_key[params.row or table_value["rows"][0]["key"]]
+        return [table_value | {"picked": row.key}, describe_row(row), row.command, links.value(TAB, params)]
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values of all outputs, as the address asks for."""
         params, wrong = links.read_request(ViewParams, TAB, request)
         try:
-            drawn = [plot(figures.read(self.paths), figure) for figure in PLOTTED]
+            speed_plots = [plot(figures.read(self.paths), figure) for figure in PLOTTED]
             try:
                 values = self.values(params or ViewParams())
             except UserError as error:
                 values, wrong = self.values(ViewParams()), error_sentence(error)
         except UserError as error:
             return [component.message(error_sentence(error)), *[gr.skip()] * (3 + len(PLOTTED))]
-        stage, *others = values
+        stage, *other_values = values
         assert isinstance(stage, dict)
-        return [stage | {"message": wrong}, *others, *drawn]
+        return [stage | {"message": wrong}, *other_values, *speed_plots]
 
     @user_errors_to_gradio
     def select(self, value: object) -> list[object]:

@@ -106,8 +106,8 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     def control_values(self, params: ViewParams) -> list[object]:
         """Return the values of the controls, with the classes of the model that they choose."""
-        model, label, *others = super().control_values(params)
-        return [model, gr.update(**class_choices(self.paths, params.model, label)), *others]
+        model, label, *other_values = super().control_values(params)
+        return [model, gr.update(**class_choices(self.paths, params.model, label)), *other_values]
 
     def update_classes(self, model: str, label: int | str) -> object:
         """Return the control of the class for another model."""

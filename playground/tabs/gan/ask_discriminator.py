@@ -133,9 +133,11 @@ class AskView(View):
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values that the address describes, or those of a fake."""
-        linked, wrong = links.read_request(ViewParams, TAB, request)
-        params = linked or ViewParams()
-        value, link = self.ask(params.picture, params.number, *NO_SOURCES, params.seed, address=linked is not None)
+        linked_params, wrong = links.read_request(ViewParams, TAB, request)
+        params = linked_params or ViewParams()
+        value, link = self.ask(
+            params.picture, params.number, *NO_SOURCES, params.seed, address=linked_params is not None
+        )
         return [f"{plots.paragraph(wrong) if wrong else ''}{value}", link, *astuple(params)]
 
     def bind(self, page: gr.Blocks) -> None:

@@ -224,10 +224,10 @@ class LossView(View):
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values that the address describes, or those of the first losses."""
-        linked, wrong = links.read_request(ViewParams, TAB, request)
+        linked_params, wrong = links.read_request(ViewParams, TAB, request)
         try:
-            if linked:
-                return self._values(linked, describe(self.paths, linked))
+            if linked_params:
+                return self._values(linked_params, describe(self.paths, linked_params))
         except UserError as error:
             wrong = error_sentence(error)
         params = first(self.paths)

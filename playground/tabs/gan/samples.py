@@ -38,7 +38,7 @@ from playground.web.scrubber import Box, Curve, Film, Series, Strip
 from playground.web.view import View
 
 TAB = "gan.samples"
-SHOWN, FRAMES = 16, 25
+N_SAMPLES, FRAMES = 16, 25
 ANY = "any"  # class
 LABELS = [ANY, *map(str, range(10))]
 HOW = """
@@ -81,7 +81,7 @@ class ViewParams:
 
     def settings(self, seed: int) -> gan.Settings:
         """Return the settings of the samples at one end."""
-        return gan.Settings(SHOWN, None if self.label == ANY else int(self.label), self.truncation, seed)
+        return gan.Settings(N_SAMPLES, None if self.label == ANY else int(self.label), self.truncation, seed)
 
 
 class Walk(NamedTuple):

@@ -34,7 +34,7 @@ def pair_captions(prompt: str) -> list[str]:
     named = list(dict.fromkeys(captions.find_names(prompt, synonyms)))[:2]
     if len(named) < 2:
         return []
-    pairs = [(one, other) for one in named for other in range(len(synonyms)) if one != other]
+    pairs = [(i, j) for i in named for j in range(len(synonyms)) if i != j]
     glyph = torch.tensor(list(dict.fromkeys([*pairs, *(pair[::-1] for pair in pairs)])))
     colour = re.search(rf"\b({'|'.join(BACKGROUNDS)})(?: background)?\W*$", prompt.lower())
     ground = torch.full((len(glyph),), list(BACKGROUNDS).index(colour[1]) if colour else 0)
@@ -51,8 +51,9 @@ def pair_captions(prompt: str) -> list[str]:
 def encode_candidates(encoder: clip.Model, prompt: str) -> tuple[list[str], Tensor]:
     """Return a prompt, captions of its kind and those of single emoji, and their places in the common space (N, E)."""
     own, singles = tuple(dict.fromkeys([prompt, *pair_captions(prompt)])), tuple(single_captions())
-    others = [i for i, text in enumerate(singles) if text != prompt]
-    return [*own, *(singles[i] for i in others)], torch.cat([_encode(encoder, own), _encode(encoder, singles)[others]])
+    indices = [i for i, text in enumerate(singles) if text != prompt]
+    embeddings = torch.cat([_encode(encoder, own), _encode(encoder, singles)[indices]])
+    return [*own, *(singles[i] for i in indices)], embeddings
 
 
 @lru_cache(maxsize=4)

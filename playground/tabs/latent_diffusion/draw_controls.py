@@ -58,10 +58,10 @@ def build_picker(prompt: Control) -> None:
             samples = [[name] for name in names]
             picker = gr.Dataset(components=[prompt], samples=samples, sample_labels=texts, samples_per_page=len(names),
                                 label=label, type="values")  # fmt: skip
-            picker.click(partial(_put, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN)
+            picker.click(partial(_put_into_prompt, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN)
 
 
-def _put(kind: str, sample: list[str], text: object) -> str:
+def _put_into_prompt(kind: str, sample: list[str], text: object) -> str:
     """Return a prompt with another "name" or "background", that of a sample."""
     return exchange(str(text), **{kind: sample[0]})
 

@@ -107,7 +107,7 @@ class Grid(NamedTuple):
     cells: Cells
 
     @property
-    def stopped(self) -> str:
+    def stop_note(self) -> str:
         """Return at which picture it was stopped, "" if it is finished."""
         n, total = len(self.cells), len(WEIGHTS) * len(self.params.columns())
         return f"stopped at picture {n} of {total}" if n < total else ""
@@ -162,8 +162,8 @@ class GridView(View):
 
             def finish() -> list[object]:
                 grid = Grid(read, dict(cells))
-                stopped = f"{grid.stopped.capitalize()}." if grid.stopped else ""
-                note = f"{stopped} “{prompt}”".strip()
+                sentence = f"{grid.stop_note.capitalize()}." if grid.stop_note else ""
+                note = f"{sentence} “{prompt}”".strip()
                 return [render(*grid, note), grid, links.value(TAB, params)]
 
             yield (run := Unfinished(finish, len(WEIGHTS) * len(params.columns())))
@@ -192,7 +192,7 @@ class GridView(View):
         checkpoint = CHECKPOINTS.path(self.paths, grid.params.model)
         path = download.new_path(f"{checkpoint.stem}-grid-seed{grid.params.seed}.png")
         about = media.build_origin(checkpoint, grid.params) | {"w": str(WEIGHTS), "across": ", ".join(headings)}
-        about |= links.record(TAB, grid.params) | ({"stopped": grid.stopped} if grid.stopped else {})
+        about |= links.record(TAB, grid.params) | ({"stopped": grid.stop_note} if grid.stop_note else {})
         media.write_png(path, grid.sheet(), about)
         return download.pack_file(path)
 

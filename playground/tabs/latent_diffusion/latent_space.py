@@ -48,7 +48,7 @@ from playground.web.stop import Outputs, keep_run
 from playground.web.view import View
 
 TAB = "latent_diffusion.latent_space"
-EMOJI, DRAWN, UPLOADED = KINDS = ("Emoji", "Draw", "Upload")
+EMOJI, DRAWING, UPLOAD = KINDS = ("Emoji", "Draw", "Upload")
 FRAMES = 25
 STEPS = 20  # of a run from a picture
 HOW = """
@@ -99,7 +99,7 @@ def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
     """Return the first picture, (1, 3, 64, 64) in [-1, 1]."""
     if params.kind == EMOJI:
         return render_emoji(paths, params.name, params.ground)
-    if params.kind == DRAWN:
+    if params.kind == DRAWING:
         ink = torch.from_numpy(drawing_pad.decode(sources.drawing).copy()).float()[None, None] / 255
         ground = torch.tensor(BACKGROUNDS[params.ground])[:, None, None] / 255
         large = F.interpolate(ink, [scenes.SIZE] * 2, mode="bilinear")

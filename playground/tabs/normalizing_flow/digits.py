@@ -175,8 +175,8 @@ class DigitsView(View):
         kind, number, *sources = self.image.inputs
         outputs = [self.stage, self.link, self.run, self.command, self.likelihood]
         show = newest_only(self.show), [gr.State(Requests()), *sources, *self.inputs], outputs
-        others = [control.input for control in self.inputs if control not in (kind, number)]
-        changes = [*others, *self.image.changes, *self.image.choices]
+        setting_changes = [control.input for control in self.inputs if control not in (kind, number)]
+        changes = [*setting_changes, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, trigger_mode="always_last", api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         self.link.select(*show, **controls.LIGHT)

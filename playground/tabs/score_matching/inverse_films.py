@@ -72,9 +72,9 @@ def denoised_strips(params: ViewParams, problem: Problem, first: Frame, frames: 
 
 def inpainted_strips(params: ViewParams, problem: Problem, first: Frame, frames: Sequence[Frame]) -> list[Strip]:
     """Return the strips of frames, given also the first of the run."""
-    expected, known = posterior_mean(frames), torch.where(problem.missing, 0.0, problem.x0)
+    expected, visible = posterior_mean(frames), torch.where(problem.missing, 0.0, problem.x0)
     hint = "the picture, what is known, the mean of the results, their spread"
-    tiles = [problem.x0, known, expected.mean(1), 2 * expected.std(1) - 1]
+    tiles = [problem.x0, visible, expected.mean(1), 2 * expected.std(1) - 1]
     return [*digits.strips(frames, LOW), _reference_strip("beside them", hint, tiles, params.n)]
 
 
@@ -89,15 +89,15 @@ def likelihood_strips(params: ViewParams, problem: Problem, first: Frame, frames
 def denoised_film(params: ViewParams, problem: Problem, frames: Sequence[Frame]) -> Film:
     """Return the film of samples of the picture behind a noisy one."""
     expected, x0 = posterior_mean(frames), problem.x0
-    single, mean = pictures.psnr(expected, x0).mean(1).tolist(), pictures.psnr(expected.mean(1), x0).tolist()
-    one_step, noisy = single[0], pictures.psnr(frames[0].x[0], x0[0]).item()
-    lines = [Series("each", palette.ESTIMATE, single), Series("their mean", palette.DATA, mean),
+    psnr, psnr_of_mean = pictures.psnr(expected, x0).mean(1).tolist(), pictures.psnr(expected.mean(1), x0).tolist()
+    one_step, noisy = psnr[0], pictures.psnr(frames[0].x[0], x0[0]).item()
+    lines = [Series("each", palette.ESTIMATE, psnr), Series("their mean", palette.DATA, psnr_of_mean),
              Series("one step", palette.COMPARISON, [one_step] * len(frames))]  # fmt: skip
     film = _film(
         frames,
         denoised_strips(params, problem, frames[0], frames),
         [f"PSNR {a:.1f} dB each, {b:.1f} dB their mean; in one step {one_step:.1f} dB; the noisy picture {noisy:.1f} dB"
-         for a, b in zip(single, mean, strict=True)],
+         for a, b in zip(psnr, psnr_of_mean, strict=True)],
         [Curve("PSNR", "Of the expected pictures to the original, dB; more is nearer.", lines),
          _spread(expected.std(1).square().mean((1, 2, 3)))],
         DENOISING,
@@ -107,8 +107,8 @@ def denoised_film(params: ViewParams, problem: Problem, frames: Sequence[Frame])
 
 def inpainted_film(params: ViewParams, problem: Problem, frames: Sequence[Frame]) -> Film:
     """Return the film of samples of what is missing."""
-    known, missing = (mask.expand_as(problem.x0)[0] for mask in (~problem.missing, problem.missing))
-    error = [round((frame.x - problem.x0)[:, known].square().mean().sqrt().item(), 6) for frame in frames]
+    visible, missing = (mask.expand_as(problem.x0)[0] for mask in (~problem.missing, problem.missing))
+    error = [round((frame.x - problem.x0)[:, visible].square().mean().sqrt().item(), 6) for frame in frames]
     spread = _spread(posterior_mean(frames).std(1)[:, missing].square().mean(1))
     return _film(
         frames,

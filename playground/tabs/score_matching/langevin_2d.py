@@ -94,8 +94,8 @@ class LangevinView(LinkedRunView):
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them, with the models of its data."""
-        stage_value, link, model, data, score, *others = super().on_load(request)
-        return [stage_value, link, update_model(self.paths, model["value"], data, score), data, score, *others]
+        stage_value, link, model, data, score, *other_values = super().on_load(request)
+        return [stage_value, link, update_model(self.paths, model["value"], data, score), data, score, *other_values]
 
     def bind(self, page: gr.Blocks) -> None:
         model, data, score, sampler = self.layout.inputs[:4]
@@ -111,8 +111,8 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `ViewParams`, and the button for a new seed."""
     default = ViewParams()
     data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
-    learned = ", ".join(langevin_runs.learned_densities(paths)) or "none"
-    hint = f"Exact, or learned by a network (available for {learned})."
+    names = ", ".join(langevin_runs.learned_densities(paths)) or "none"
+    hint = f"Exact, or learned by a network (available for {names})."
     score = gr.Radio(langevin_runs.SCORES, value=default.score, label="Score", info=hint, elem_classes="chips")
     hint = "The network whose score is followed."
     model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)

@@ -68,7 +68,8 @@ class VAETab(View):
         An answer that comes after a newer request began changes nothing.
         """
         session.selected = name = session.selected or FIRST  # a control may be moved before `on_load` has answered
-        number = session.begin()  # not by `newest_only`, which would hide the session: only an answer in time fills it
+        # Not by `newest_only`, which would hide the session: only an answer in time fills it.
+        number = session.next_number()
         choice, has_failed = Choice(*values).for_view(name), False
         try:
             encoded = choice.encode(self.paths)
@@ -91,7 +92,7 @@ class VAETab(View):
         name, picture = session.selected, session.picture(self.paths, text)
         choice = session.filled.get(name)
         (session.moved.discard if picture.params else session.moved.add)(name)
-        link = link_value(name, choice.params, moved=not picture.params) if choice else gr.skip()
+        link = link_value(name, choice.params, is_moved=not picture.params) if choice else gr.skip()
         return [link, save.command_text(self.paths, name, picture.params)]
 
     def search(self, text: object, session: Session, *values: ControlValue) -> str:
@@ -112,8 +113,8 @@ class VAETab(View):
         with suppress(UserError):  # which `show` reports
             params = params if has_link else codes.first_params(self.paths, params)
         outputs = self.show(session, *Choice.from_params(params), address=has_link, wrong=wrong)
-        model, kind, *others = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
-        return [*outputs, model, self.kinds(params.model, kind), *others]
+        model, kind, *other_values = codes.CHECKPOINTS.control_values(self.paths, astuple(params))
+        return [*outputs, model, self.kinds(params.model, kind), *other_values]
 
     def kinds(self, name: object, kind: object) -> Value:
         """Return the kinds of images that the model can encode, and the choice of one."""
@@ -133,10 +134,10 @@ class VAETab(View):
         session.selected, choice = name, Choice(*values).for_view(name)
         if session.filled.get(name) != choice:
             return self.show(session, *values)
-        session.begin()  # what is still on its way is of the view before
-        moved, outputs = name in session.moved, list(self.unchanged)
-        command = save.command_text(self.paths, name, None if moved else choice.params)
-        outputs[self.outputs.index(self.link)] = link_value(name, choice.params, moved=moved)
+        session.next_number()  # what is still on its way is of the view before
+        is_moved, outputs = name in session.moved, list(self.unchanged)
+        command = save.command_text(self.paths, name, None if is_moved else choice.params)
+        outputs[self.outputs.index(self.link)] = link_value(name, choice.params, is_moved=is_moved)
         outputs[self.outputs.index(self.command)] = command
         return outputs
 
@@ -164,9 +165,9 @@ class VAETab(View):
         page.load(self.on_load, self.session, [*self.outputs, *linkable], **controls.LIGHT)
 
 
-def link_value(name: str, params: ViewParams, address: bool = True, moved: bool = False) -> Value:
+def link_value(name: str, params: ViewParams, address: bool = True, is_moved: bool = False) -> Value:
     """Return the value of a view's link; a code that was `moved` is not part of it."""
-    copied = "Copied, without the moved code" if moved else "Copied"
+    copied = "Copied, without the moved code" if is_moved else "Copied"
     return links.value(f"vae.{name}", save.linkable(params), address, copied)
 
 

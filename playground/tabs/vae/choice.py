@@ -34,8 +34,8 @@ class Choice(NamedTuple):
     @classmethod
     def from_params(cls, params: ViewParams) -> "Choice":
         """Return the values of the controls for the parameters of a link, with nothing drawn or uploaded."""
-        model, picture, number, *others = astuple(params)
-        return cls(model, picture, number, *NO_SOURCES, *others)
+        model, picture, number, *other_values = astuple(params)
+        return cls(model, picture, number, *NO_SOURCES, *other_values)
 
     @property
     def params(self) -> ViewParams:
@@ -44,8 +44,8 @@ class Choice(NamedTuple):
 
     def for_view(self, name: str) -> "Choice":
         """Return the part on which a view depends: settings of other views are as they were at first."""
-        others = [field for view, settings in OWN_SETTINGS.items() if view != name for field in settings]
-        return self._replace(**{field: getattr(ViewParams, field) for field in others})
+        other_fields = [field for view, settings in OWN_SETTINGS.items() if view != name for field in settings]
+        return self._replace(**{field: getattr(ViewParams, field) for field in other_fields})
 
     def encode(self, paths: Paths) -> EncodedImage:
         """Return the chosen image with its code, or raise UserError if there is none yet."""

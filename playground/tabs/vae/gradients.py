@@ -70,12 +70,12 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
         samples = gr.Slider(1, codes.MAX_SAMPLES, first.samples, step=1, label="Samples per estimate", info=hint)
     with gr.Row():
         with gr.Column(min_width=300):
-            known = gr.Plot(show_label=False, elem_id="vae-gradients-known")
+            known_plot = gr.Plot(show_label=False, elem_id="vae-gradients-known")
         with gr.Column(min_width=300):
-            image = gr.Plot(show_label=False)
+            image_plot = gr.Plot(show_label=False)
     table = gr.Markdown(elem_id="vae-gradients")
     explanation.build(HOW, gradients.reparameterized)
-    return [table, known, image], [controls.skip_preprocess(control) for control in (a, sigma, samples)]
+    return [table, known_plot, image_plot], [controls.skip_preprocess(control) for control in (a, sigma, samples)]
 
 
 @torch.no_grad()
@@ -139,7 +139,7 @@ def to_table(comparison: Comparison) -> str:
         comparison.reference: map(_format, comparison.true),
         **{f"{name}, mean ± standard deviation": map(_spread, values) for name, values in comparison.estimates.items()},
         "variance without the trick ÷ with it": (
-            _format(other.var() / own.var(), 2) for own, other in zip(with_it, without, strict=True)
+            _format(b.var() / a.var(), 2) for a, b in zip(with_it, without, strict=True)
         ),
     }
     return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())
@@ -156,8 +156,8 @@ def _format(value: Tensor, digits: int = 3) -> str:
 
 def draw(comparison: Comparison) -> go.Figure:
     """Return histograms of both estimates of the gradient by mu, one below the other, with the true one as a line."""
-    whole = torch.cat([gradient.mu for gradient in comparison.estimates.values()])
-    low, high = whole.quantile(torch.tensor([EDGE, 1 - EDGE])).tolist()
+    values = torch.cat([gradient.mu for gradient in comparison.estimates.values()])
+    low, high = values.quantile(torch.tensor([EDGE, 1 - EDGE])).tolist()
     bins = {"start": low, "end": high, "size": (high - low) / 50}
     titles = [f"{comparison.title}, {name}" for name in ESTIMATORS]
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.16, subplot_titles=titles)

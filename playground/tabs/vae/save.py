@@ -20,7 +20,7 @@ from playground.web.component import Value
 from playground.web.controls import user_errors_to_gradio
 
 FROM_IMAGE = "# only pictures of codes from the prior come from the command line"
-MOVED = "# this code was moved: no command draws it"
+AFTER_MOVE = "# this code was moved: no command draws it"
 INTERPOLATION = "# an interpolation is made on the page only"
 
 
@@ -95,7 +95,7 @@ def build_command(paths: Paths, view: str, params: ViewParams | None) -> str:
 
 def command_text(paths: Paths, view: str, params: ViewParams | None) -> str:
     """Return the result of `build_command`, or instead of "" a comment that says why there is no command."""
-    why_none = INTERPOLATION if view == "interpolate" else FROM_IMAGE if params else MOVED
+    why_none = INTERPOLATION if view == "interpolate" else FROM_IMAGE if params else AFTER_MOVE
     return build_command(paths, view, params) or why_none
 
 

@@ -27,9 +27,9 @@ class TemporaryFiles:
     def add(self, path: Path) -> None:
         """Add the path of a file that is to be written; delete old files in its favour."""
         with self._lock:
-            written = [path for path in self._unmeasured if path.exists()]
-            self._unmeasured = [*(path for path in self._unmeasured if path not in written), path]
-            for file in written:
+            existing = [path for path in self._unmeasured if path.exists()]
+            self._unmeasured = [*(path for path in self._unmeasured if path not in existing), path]
+            for file in existing:
                 self._files.append((file, file.stat().st_size))
                 self._bytes += self._files[-1][1]
             while self._bytes > self._max_bytes:

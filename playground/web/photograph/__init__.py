@@ -5,7 +5,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from playground.runtime import pictures
-from playground.runtime.pictures import WHOLE, Box
+from playground.runtime.pictures import FULL_BOX, Box
 from playground.runtime.validation import UserError
 from playground.web import component
 from playground.web.component import Value
@@ -17,7 +17,7 @@ SIDE = 280  # pixels of the original, as it is shown
 class Correction(NamedTuple):
     """Correction of how an upload is read: the part of it, and whether light ink is taken for dark and the reverse."""
 
-    box: Box = WHOLE
+    box: Box = FULL_BOX
     swap: bool = False
 
 

@@ -1,4 +1,4 @@
-"""What is kept for visitors, within one budget of memory for all: what was not used for longest goes first."""
+"""Cache of visitors' results, within one budget of memory for all: what was not used for longest goes first."""
 
 import dataclasses
 import sys
@@ -17,7 +17,7 @@ DEFAULT_BUDGET = 1_200  # MB that the app may use beside what it uses idle
 SHARE = 0.5  # of the budget for what is kept; computing needs the rest
 
 
-class Kept(Generic[Value]):
+class CachedValue(Generic[Value]):
     """Value that is kept while there is room for it and something refers to this object; it has a size in bytes."""
 
     def __init__(self, store: "Store", value: Value):
@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, budget: int):
         self._lock = threading.RLock()  # an object may be collected while its own thread holds it
-        self._kept: OrderedDict[int, tuple[weakref.ref[Kept[Any]], int]] = OrderedDict()  # with their sizes
+        self._entries: OrderedDict[int, tuple[weakref.ref[CachedValue[Any]], int]] = OrderedDict()  # with their sizes
         self._budget, self.size = budget, 0
 
     @property
@@ -55,33 +55,33 @@ class Store:
             self._budget = budget
             self._make_room()
 
-    def keep(self, value: Value) -> Kept[Value]:
+    def keep(self, value: Value) -> CachedValue[Value]:
         """Keep a value; those that were not used for longest make room for it."""
-        kept = Kept(self, value)
-        key = id(kept)
+        entry = CachedValue(self, value)
+        key = id(entry)
         with self._lock:
-            self._kept[key] = weakref.ref(kept, lambda _: self._forget(key)), kept.size
-            self.size += kept.size
+            self._entries[key] = weakref.ref(entry, lambda _: self._forget(key)), entry.size
+            self.size += entry.size
             self._make_room()
-        return kept
+        return entry
 
-    def touch(self, kept: Kept[Value]) -> None:
+    def touch(self, entry: CachedValue[Value]) -> None:
         """Note that a value is used now."""
         with self._lock:
-            if id(kept) in self._kept:
-                self._kept.move_to_end(id(kept))
+            if id(entry) in self._entries:
+                self._entries.move_to_end(id(entry))
 
     def _make_room(self) -> None:
         """Drop values until the rest fits, but for the newest, with the lock held."""
-        while self.size > self._budget and len(self._kept) > 1:
-            key, (reference, _) = next(iter(self._kept.items()))
+        while self.size > self._budget and len(self._entries) > 1:
+            key, (reference, _) = next(iter(self._entries.items()))
             self._forget(key)
-            if kept := reference():  # None while it is being collected
-                kept.drop()
+            if entry := reference():  # None while it is being collected
+                entry.drop()
 
     def _forget(self, key: int) -> None:
         with self._lock:
-            _, size = self._kept.pop(key, (None, 0))
+            _, size = self._entries.pop(key, (None, 0))
             self.size -= size
 
 
@@ -90,21 +90,21 @@ def count_bytes(value: object) -> int:
     return _count_bytes(value, set())
 
 
-def _count_bytes(value: object, seen: set[int]) -> int:
-    if id(value) in seen:
+def _count_bytes(value: object, visited: set[int]) -> int:
+    if id(value) in visited:
         return 0
-    seen.add(id(value))
+    visited.add(id(value))
     size = sys.getsizeof(value)
     if isinstance(value, np.ndarray):
         return size if value.base is None else size + value.nbytes
     if isinstance(value, Tensor):
         return size + value.untyped_storage().nbytes()
     if isinstance(value, Mapping):
-        return size + sum(_count_bytes(part, seen) for item in value.items() for part in item)
+        return size + sum(_count_bytes(part, visited) for item in value.items() for part in item)
     if isinstance(value, (list, tuple, set)):
-        return size + sum(_count_bytes(part, seen) for part in value)
+        return size + sum(_count_bytes(part, visited) for part in value)
     if dataclasses.is_dataclass(value):
-        return size + sum(_count_bytes(part, seen) for part in vars(value).values())
+        return size + sum(_count_bytes(part, visited) for part in vars(value).values())
     return size
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from playground.runtime.kept import Store, count_bytes
+from playground.runtime.cache import Store, count_bytes
 
 
 def array(megabytes: int) -> np.ndarray:
