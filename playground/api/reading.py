@@ -15,7 +15,6 @@ from playground.families import latent_diffusion, normalizing_flow, vae
 from playground.runtime import checkpoint as checkpoints
 from playground.runtime import inference, pictures
 from playground.runtime.paths import Paths
-from playground.runtime.rng import Noise
 from playground.runtime.validation import UserError
 
 PICTURE = Parameter("picture", Path, meaning="File with a picture of one object on a plain ground, such as a digit.")
@@ -91,7 +90,8 @@ def classify(paths: Paths, picture: Path, swap: bool, checkpoint: str) -> Iterat
 def likelihood(paths: Paths, picture: Path, swap: bool, checkpoint: str) -> Iterator[Answer]:
     """Yield the bits per dimension, by the draw of the noise of dequantization that the page makes."""
     model, x = load(paths, checkpoint, picture, swap)
-    bits = inference.compute(model, x, Noise(0, 1)(x.shape[1:]))
+    assert isinstance(model, normalizing_flow.Model)
+    bits = inference.compute(normalizing_flow.bits_per_dimension, model, x)
     yield None, {"bits_per_dimension": bits.item(), "dimensions": x.numel()}
 
 

@@ -14,7 +14,7 @@ from playground.families.normalizing_flow import Config, Model, Settings
 from playground.families.normalizing_flow.layers import ActNorm, InvertibleConv1x1
 from playground.families.normalizing_flow.model import logit
 from playground.runtime import checkpoint
-from playground.runtime.rng import make_rng
+from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from train import normalizing_flow as recipe
@@ -89,6 +89,15 @@ def test_the_dequantizing_noise_has_the_density_that_it_says(model: Model) -> No
 
 def jacobian(function, x: Tensor) -> Tensor:
     return cast(Tensor, torch.autograd.functional.jacobian(function, x))
+
+
+def test_the_bits_of_images_are_by_one_draw_of_noise_that_is_always_the_same(model: Model) -> None:
+    x = IMAGES[:2]
+    bits = normalizing_flow.bits_per_dimension(model, x)
+    torch.testing.assert_close(bits, model(x, Noise(0, 2)((1, 8, 8))))
+    torch.testing.assert_close(normalizing_flow.bits_per_dimension(model, x[:1]), bits[:1])
+    dequantized = normalizing_flow.dequantize(model, x)
+    torch.testing.assert_close(dequantized.bits(last_frame(model.encode_steps(dequantized.y))), bits)
 
 
 def test_a_picture_with_noise_is_rounded_to_the_picture() -> None:

@@ -1,23 +1,15 @@
-"""The lab of score matching, and the walks of particles: what is shown is true of what ran."""
+"""The lab of score matching: what is shown is true of what ran."""
 
 import math
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
 from playground.datasets import densities
 from playground.datasets.densities import DENSITIES, Mixture
-from playground.families import score_matching
-from playground.families.score_matching import samplers
 from playground.families.score_matching.lab import Lab, Settings
-from playground.runtime import checkpoint
-from playground.runtime.paths import Paths
-from playground.runtime.rng import make_rng
-from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
-from playground.tabs.score_matching import lab, lab_pictures, langevin_runs
+from playground.tabs.score_matching import lab, lab_pictures
 from playground.web import lab_sessions, links
 
 SMALL = Settings(width=32, layers=2, batch=256, steps=400, ema_decay=0.9)
@@ -80,36 +72,3 @@ def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:
     for name, value in (("width", 10**23), ("lr", math.nan), ("data", "zzz")):
         with pytest.raises(UserError):
             links.restore(lab.ViewParams, lab.TAB, {"view": "lab", name: str(value)})
-
-
-@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
-def test_a_walk_ends_with_the_moments_of_the_checkerboard(sampler: str, tmp_path: Path) -> None:
-    asked = langevin_runs.ViewParams(data="checkerboard", sampler=sampler, n=1000, steps=300, low=0.1, high=4.0)
-    end = last_frame(langevin_runs.run(langevin_runs.score_of(Paths(tmp_path, tmp_path), asked), asked)).x
-    expected = DENSITIES[asked.data]().add_noise(asked.low).sample(20_000, make_rng(1))
-    assert end.mean(0).tolist() == pytest.approx(expected.mean(0).tolist(), abs=0.25)
-    assert end.std(0).tolist() == pytest.approx(expected.std(0).tolist(), rel=0.15)
-
-
-def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
-    asked = langevin_runs.ViewParams(data="ring", step_size=10.0, low=0.01, steps=20)
-    moments = list(langevin_runs.run(langevin_runs.score_of(Paths(tmp_path, tmp_path), asked), asked))
-    with pytest.raises(UserError, match="ran off to infinity"):
-        langevin_runs.film(asked, moments)
-
-
-def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> None:
-    paths = Paths(tmp_path, tmp_path)
-    asked = langevin_runs.ViewParams(data="ring", score=langevin_runs.LEARNED, sampler="annealed", low=0.1, high=2.0)
-    with pytest.raises(UserError, match=r"has learned ring yet: choose the exact score, or train one with"):
-        langevin_runs.score_of(paths, asked)
-    config = score_matching.Config(data="ring", width=8, layers=1, sigma_min=0.1, sigma_max=2.0)
-    checkpoint.save(paths.weights / "score-try.safetensors", score_matching.Model(config), {})
-    with pytest.raises(UserError, match="choose the exact score, or ring"):
-        langevin_runs.score_of(paths, replace(asked, data="grid"))
-    for wrong in ({"low": 0.05}, {"high": 3.0}, {"sampler": "langevin", "low": 3.0, "high": 4.0}):
-        with pytest.raises(UserError, match=r"from 0.1 to 2"):
-            langevin_runs.score_of(paths, replace(asked, **wrong))
-    found = langevin_runs.score_of(paths, asked)(torch.ones(1, 2), 1.0)
-    assert found.shape == (1, 2)
-    assert not torch.allclose(found, densities.ring().add_noise(1.0).score(torch.ones(1, 2))), "it is the network's"

@@ -51,6 +51,21 @@ def test_the_variances_are_those_of_the_closed_forms() -> None:
         assert without.sigma.var() > with_it.sigma.var()
 
 
+def test_the_estimates_are_the_same_in_chunks() -> None:
+    eps, f = torch.randn(7, 2, generator=make_rng(0)), gradients.squared_distance(A)
+    for estimator in (gradients.reparameterized, gradients.score_function):
+        chunked = gradients.estimate_in_chunks(estimator, f, MU, SIGMA, eps, 3)
+        for values, expected in zip(chunked, estimator(f, MU, SIGMA, eps), strict=True):
+            torch.testing.assert_close(values, expected)
+
+
+def test_an_estimate_from_n_samples_is_their_mean_and_those_left_over_count_for_none() -> None:
+    values = torch.arange(14.0).view(7, 2)
+    averages = gradients.average_in_groups(gradients.Gradients(values, 10 * values), 1, 3)
+    assert averages.mu.tolist() == [3, 9], "of 1, 3, 5 and of 7, 9, 11"
+    assert averages.sigma.tolist() == [30, 90]
+
+
 def test_both_estimate_the_gradient_of_the_log_likelihood_of_an_image() -> None:
     torch.manual_seed(0)
     model = vae.Model(vae.Config(size=8, latent=2, width=8, multipliers=(1,), patch=4)).requires_grad_(False)

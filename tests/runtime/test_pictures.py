@@ -33,6 +33,13 @@ def test_channels_go_last():
     assert image[1, 3, 4].tolist() == [128, 128, 255]
 
 
+def test_a_compressor_needs_few_bits_for_a_blank_picture_and_all_for_noise():
+    noise = torch.randint(256, (1, 1, 64, 64), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
+    blank_bits, noise_bits = pictures.compressed_bits(torch.cat([torch.zeros_like(noise), noise])).tolist()
+    assert blank_bits < 0.1
+    assert noise_bits == pytest.approx(8, rel=0.01)
+
+
 @pytest.mark.parametrize("gap", [0, 2])
 @pytest.mark.parametrize(
     ("n", "columns", "shape"),

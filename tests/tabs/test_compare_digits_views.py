@@ -19,7 +19,6 @@ from playground.tabs.compare import digits, drawing, interpolations, likelihoods
 from playground.tabs.compare.digits import Models
 from playground.tabs.compare.passages import PASSAGES
 from playground.tabs.compare.paths_between import FRAMES, PATHS
-from playground.tabs.normalizing_flow import likelihood
 from playground.web import image_picker
 from playground.web.image_picker import NO_SOURCES
 from playground.web.scrubber import Film
@@ -178,7 +177,7 @@ def test_the_likelihoods_are_those_of_the_families(models: Models, measured) -> 
     kinds, bits = measured
     x = torch.cat([*kinds.values()])
     values = {family: torch.cat([*row.values()]) for family, row in bits.items()}
-    torch.testing.assert_close(values["Flow"], likelihood.bits(models.flow, x).detach())
+    torch.testing.assert_close(values["Flow"], normalizing_flow.bits_per_dimension(models.flow, x).detach())
     terms = next(vae.sample_terms(models.vae, x, 20, make_rng(0)))
     assert values["VAE"] == pytest.approx(-terms.elbo / 784 / math.log(2), rel=0.02)
     padded, noise = mnist.pad(x), Noise(0, len(x))

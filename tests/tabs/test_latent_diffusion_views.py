@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 from test_latent_diffusion import PROMPTS, TINY, build, make_random_model
-from torch import Tensor, nn
+from torch import Tensor
 
 from playground.datasets import captions, emoji
 from playground.datasets.scenes import BACKGROUNDS
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
+from playground.nn.cost import Cost
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
@@ -262,18 +263,9 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
 
 
-def test_costs_are_those_of_the_shapes() -> None:
-    conv = nn.Conv2d(TINY.channels, 8, 3, padding=1)
-    cost = latent_vs_pixel.measure_cost(conv, conv, TINY)
-    assert cost.shape == (4, 4, 4)
-    assert cost.operations == 2 * conv.weight.numel() * 4 * 4, "a multiplication and an addition each"
-    assert cost.numbers == 8 * 4 * 4
-    assert latent_vs_pixel.measure_cost(conv, conv, replace(TINY, size=8)).operations == 4 * cost.operations
-
-
 def test_bars_of_the_costs_are_as_long_as_their_numbers() -> None:
-    latent = latent_vs_pixel.Cost((4, 16, 16), 0.010, 1e9, 10)
-    pixels = latent_vs_pixel.Cost((3, 64, 64), 0.160, 2e10, 320)
+    latent = Cost((4, 16, 16), 0.010, 1e9, 10)
+    pixels = Cost((3, 64, 64), 0.160, 2e10, 320)
     assert "U-Net on the pixels" in latent_vs_pixel.show([latent]), "what is being measured"
     html = latent_vs_pixel.show([latent, pixels])
     assert "16.0 times as long, 20.0 times the operations and 32.0 times the numbers in its feature maps" in html

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from playground.datasets.densities import make_true_score
 from playground.diffusion.samplers import DenoiserOutput
 from playground.families import ddpm
+from playground.families.score_matching import particles
 from playground.families.score_matching.likelihood import FLAT, LOW
+from playground.families.score_matching.particles import Measures
 from playground.families.score_matching.samplers import FROM_NOISE
 from playground.runtime import pictures
 from playground.runtime.recording import subsample
@@ -227,11 +230,11 @@ def test_absurd_tasks_are_refused(name: str, value) -> None:
 @pytest.mark.parametrize("sampler", ["langevin", "mala", "probability flow"])
 def test_a_dropped_particle_begins_where_it_is_dropped_and_ends_near_the_data(sampler: str) -> None:
     params = langevin_runs.ViewParams(sampler=sampler, n=10, steps=250, data="ring")
-    density = langevin_runs.density_of(params.data)
-    score = langevin_runs.densities.make_true_score(density)
-    length = len(list(langevin_runs.run(score, params)))
+    density = params.settings.density
+    score = make_true_score(density)
+    length = len(list(particles.sample(score, params.settings)))
     path = langevin_runs.drop(score, params, (0.75, 0.25), length)
-    frames = langevin_runs.film(params, list(langevin_runs.run(score, params))).strips[0].frames
+    frames = langevin_runs.film(params, list(particles.sample(score, params.settings))).strips[0].frames
     assert path.shape == (len(frames), 2), "a place for each frame of the film"
     assert path[0] == pytest.approx([0.75, 0.25]), "on the right, above the middle"
     end = torch.from_numpy((2 * path[-1:] - 1) * [1, -1] * langevin_runs.SPAN).float()
@@ -244,7 +247,9 @@ def test_the_verdict_on_the_modes_allows_for_chance() -> None:
 
     def judge(*shares: float, n: int = 400) -> str:
         kl = sum(share * np.log(share / weight) for share, weight in zip(shares, truth.tolist(), strict=True))
-        return langevin_runs.judge(langevin_runs.Plot(np.zeros(0), np.array(shares), 0.0, 1.0, kl, n), truth)
+        return langevin_runs.judge(
+            langevin_runs.Plot(np.zeros(0), Measures(torch.tensor(shares), kl, 0.0, 1.0), n), truth
+        )
 
     assert judge(0.8, 0.2) == "The modes have their true weights.\nweights: 80% 20%\nthe truth: 80% 20%"
     assert judge(0.5, 0.5).startswith("The modes have wrong weights.")

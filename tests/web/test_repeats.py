@@ -29,7 +29,7 @@ class View:
 
 @pytest.fixture
 def view(tmp_path: Path) -> View:
-    repeats._finished.clear()
+    repeats._results.clear()
     return View(tmp_path)
 
 

@@ -6,6 +6,7 @@ with the bits of discrete pictures, nor with another sigma.
 
 from collections.abc import Iterator
 from math import log, log2
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -29,6 +30,21 @@ def flow_to_noise(score: Score, x: Tensor, evaluations: int, probes: Noise) -> I
     mean = x + FLAT**2 * score(x, FLAT)  # with so much noise x tells nothing, so this is the mean of the data
     sigmas = langevin.geometric_sigmas(LOW, FLAT, 1 + evaluations // 2)[::-1]
     yield from langevin.log_likelihood(score, x, sigmas, mean, VARIANCE, probes)
+
+
+class BitsEstimate(NamedTuple):
+    """Estimate of bits per dimension (B,), and whether it is complete: before, it is as if the flow had ended there."""
+
+    bits: Tensor
+    is_complete: bool
+
+
+def estimate_bits(score: Score, x: Tensor, evaluations: int, noise: Noise) -> Iterator[BitsEstimate]:
+    """Estimate the bits per dimension of pictures x (B, C, H, W) with noise of sigma = `LOW`, an estimate after each
+    step of `flow_to_noise`; the noise that is added and the probes come from `noise`."""
+    noisy = x + LOW * noise(x.shape[1:])
+    for frame in flow_to_noise(score, noisy, evaluations, noise):
+        yield BitsEstimate(bits_per_dimension(frame.extras["log_p"], x[0].numel()), frame.sigma == FLAT)
 
 
 def bits_per_dimension(log_p: Tensor, dimensions: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from playground.families.vae.model import Model
 
 Function = Callable[[Tensor], Tensor]  # f: codes (K, Z) -> values (K,)
+Estimator = Callable[[Function, Tensor, Tensor, Tensor], "Gradients"]  # f, mu (Z,), sigma (Z,), eps (K, Z) -> (K, Z)
 
 
 class Gradients(NamedTuple):
@@ -43,6 +44,19 @@ def score_function(f: Function, mu: Tensor, sigma: Tensor, eps: Tensor) -> Gradi
     """
     values = f(mu + sigma * eps)[:, None]
     return Gradients(values * eps / sigma, values * (eps.square() - 1) / sigma)
+
+
+def estimate_in_chunks(
+    estimator: Estimator, f: Function, mu: Tensor, sigma: Tensor, eps: Tensor, chunk: int
+) -> Gradients:
+    """Return the estimates (K, Z) of an estimator, computed for so many samples at a time."""
+    parts = [estimator(f, mu, sigma, part) for part in eps.split(chunk)]
+    return Gradients(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def average_in_groups(estimates: Gradients, dimension: int, n: int) -> Gradients:
+    """Return the means of each n estimates (K, Z) in a dimension, the estimates from n samples each: (K // n,)."""
+    return Gradients(*(values[: len(values) // n * n, dimension].view(-1, n).mean(1) for values in estimates))
 
 
 def squared_distance(a: float) -> Function:

@@ -1,23 +1,19 @@
 """How likely each family that has a likelihood finds pictures of several kinds, digits and none."""
 
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from playground.datasets import fashion_mnist, mnist
-from playground.families import vae
-from playground.families.normalizing_flow import LEVELS
-from playground.families.score_matching.likelihood import FLAT, LOW, bits_per_dimension, flow_to_noise
+from playground.datasets import fashion_mnist, mnist, variations
+from playground.families import normalizing_flow, vae
+from playground.families.score_matching.likelihood import LOW, estimate_bits
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.validation import UserError
 from playground.tabs.compare.digits import Models, score_of
-from playground.tabs.normalizing_flow import likelihood
 
 DIGITS, INVERTED, BLURRED, SHIFTED, NOISE, BLANK, CLOTHES = (
     "test digits", "inverted", "blurred", "shifted", "noise", "a blank page", "Fashion-MNIST"
@@ -43,25 +39,18 @@ def make_kinds(paths: Paths, n: int, seed: int) -> Kinds:
     """Return the first n test digits, what simple changes make of them, and pictures that are none; clothes if their
     files were fetched before."""
     x = mnist.crop(mnist.load(paths.data, "test", subset=slice(n))[0])
-    grey = torch.randint(LEVELS, x.shape, generator=make_rng(seed))
     kinds = {
         DIGITS: x,
-        INVERTED: -x,
-        BLURRED: F.avg_pool2d(F.pad(x, [1] * 4, value=-1.0), 3, stride=1),
-        SHIFTED: x.roll(SHIFT, -1),
-        NOISE: 2 * grey / (LEVELS - 1) - 1,
-        BLANK: torch.full_like(x, -1),
+        INVERTED: variations.invert(x),
+        BLURRED: variations.blur(x),
+        SHIFTED: variations.shift(x, SHIFT),
+        NOISE: variations.white_noise(x.shape, seed),
+        BLANK: variations.blank(x.shape),
     }
     try:
         return kinds | {CLOTHES: mnist.crop(fashion_mnist.DATASET.load(paths.data, "test", subset=slice(n))[0])}
     except UserError:
         return kinds
-
-
-def bits_of_zlib(x: Tensor) -> Tensor:
-    """Return the bits per dimension (B,) that a compressor which knows no digits needs for images x (B, 1, H, W)."""
-    images = pictures.to_uint8(x)
-    return torch.tensor([8 * len(zlib.compress(image.tobytes(), 9)) / image.size for image in images])
 
 
 @torch.no_grad()
@@ -72,14 +61,12 @@ def measure(models: Models, kinds: Kinds, evaluations: int, seed: int) -> Iterat
     def split(bits: Tensor) -> dict[str, Tensor]:
         return dict(zip(kinds, bits.split(sizes), strict=True))
 
-    yield Measurement(COMPRESSOR, split(bits_of_zlib(x)))
+    yield Measurement(COMPRESSOR, split(pictures.compressed_bits(x)))
     yield Measurement(VAE, split(vae.bits_by_elbo(models.vae, x, ELBO_SAMPLES, make_rng(seed))))
-    yield Measurement(FLOW, split(likelihood.bits(models.flow, x)))
-    noise, padded = Noise(seed, len(x)), mnist.pad(x)
-    noisy = padded + LOW * noise(padded.shape[1:])
-    for frame in flow_to_noise(score_of(models.ddpm, len(x)), noisy, evaluations, noise):
-        bits = bits_per_dimension(frame.extras["log_p"], padded[0].numel())
-        yield Measurement(SCORE, split(bits), frame.sigma == FLAT)
+    yield Measurement(FLOW, split(normalizing_flow.bits_per_dimension(models.flow, x)))
+    score, noise = score_of(models.ddpm, len(x)), Noise(seed, len(x))
+    for estimate in estimate_bits(score, mnist.pad(x), evaluations, noise):
+        yield Measurement(SCORE, split(estimate.bits), estimate.is_complete)
 
 
 def explain(kinds: Kinds, bits: Bits) -> list[str]:

@@ -123,10 +123,9 @@ def denoise(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
             f"{error(frame.x, x):.2f} after. What comes out is a digit that fits the noisy picture."
         )
         yield Progress(frame.x, text)
-    for frame in likelihood.flow_to_noise(score, x + likelihood.LOW * noise(x.shape[1:]), FLOW_EVALUATIONS, noise):
-        bits = likelihood.bits_per_dimension(frame.extras["log_p"], x.numel()).item()
-        so_far = "" if frame.sigma == likelihood.FLAT else " so far"
-        yield Progress(none, f"{text} Likelihood{so_far}: {bits:.2f} bits per dimension, by the probability flow.")
+    for estimate in likelihood.estimate_bits(score, x, FLOW_EVALUATIONS, noise):
+        title = f"Likelihood{'' if estimate.is_complete else ' so far'}"
+        yield Progress(none, f"{text} {title}: {estimate.bits.item():.2f} bits per dimension, by the probability flow.")
 
 
 def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:

@@ -14,7 +14,6 @@ from playground.runtime.run import last_frame
 from playground.tabs.compare import passages
 from playground.tabs.compare.digits import Models, without_class
 from playground.tabs.compare.passages import DESCENT_PART, DESCENT_STEPS, Passage, Progress, with_border
-from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
 
 FRAMES = 21
@@ -47,7 +46,7 @@ def decode(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
 def undo_layers(models: Models, ends: Tensor, seed: int) -> Iterator[Progress]:
     """Take the arc between the noise that the flow makes of both ends back through its layers."""
     model = models.flow
-    z, _ = model.encode(likelihood.dequantize(model, mnist.crop(ends)).y)
+    z, _ = model.encode(normalizing_flow.dequantize(model, mnist.crop(ends)).y)
     images = normalizing_flow.logits_to_images(last_frame(model.decode_steps(arc(z))).x)
     yield Progress(images, "Between their noises, back through the layers.")
 

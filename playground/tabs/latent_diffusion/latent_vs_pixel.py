@@ -1,20 +1,15 @@
 """Why latent? One step of the same U-Net on latents and on pixels, measured while you wait."""
 
-import copy
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import gradio as gr
-import torch
-from torch import Tensor
 
-from playground.datasets.scenes import SIZE
-from playground.families.latent_diffusion import Config, Model
+from playground.families.latent_diffusion.cost import measure_costs
+from playground.nn.cost import Cost
 from playground.nn.unet import UNet
-from playground.runtime import inference, labs
+from playground.runtime import inference
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model
@@ -23,7 +18,6 @@ from playground.web.controls import EventSettings, user_errors_to_gradio
 from playground.web.view import View
 
 TAB = "latent_diffusion.latent_vs_pixel"
-RUNS = 5
 NAMES = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
 COLOURS = (palette.ESTIMATE, palette.DATA)
 HOW = """
@@ -40,49 +34,6 @@ class ViewParams:
     """Parameters of a link: the model that is measured."""
 
     model: str = ""
-
-
-class Cost(NamedTuple):
-    """Cost of one evaluation."""
-
-    shape: tuple[int, ...]  # of what goes in, (C, H, W)
-    seconds: float  # the median of `RUNS`
-    operations: float  # multiplications and additions
-    numbers: int  # in all feature maps that its layers make
-
-
-@torch.no_grad()
-def measure_costs(model: Model) -> Iterator[Cost]:
-    """Measure the cost of a step on latents, of a step on pixels, and of the decoder."""
-    context = model.encode_text(["a small pizza on a blue background"])
-    for config in (model.config, replace(model.config, size=SIZE, channels=3)):
-        with labs.seeded_init(0):
-            network = Model(config).eval()
-        yield measure_cost(partial(network, t=torch.tensor([500]), context=context), network, config)
-    decoder = copy.deepcopy(model.components().autoencoder)
-    yield measure_cost(decoder.decode, decoder, model.config)
-
-
-def measure_cost(evaluate: Callable[[Tensor], object], network: torch.nn.Module, config: Config) -> Cost:
-    """Measure one evaluation of a network on (1, channels, size, size)."""
-    x, numbers = torch.zeros(1, config.channels, config.size, config.size), list[int]()
-
-    def count(module: torch.nn.Module, _: object, output: object) -> None:
-        if not list(module.children()) and isinstance(output, Tensor):
-            numbers.append(output.numel())
-
-    hooks = [module.register_forward_hook(count) for module in network.modules()]
-    try:
-        from torch.utils.flop_counter import FlopCounterMode  # imports Triton, which would slow the start of the app
-
-        with FlopCounterMode(display=False) as counter:
-            evaluate(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    with inference.fast_mode(x):
-        seconds = inference.median_seconds(lambda: evaluate(x), RUNS)
-    return Cost(tuple(x.shape[1:]), seconds, counter.get_total_flops(), sum(numbers))
 
 
 def show(costs: list[Cost]) -> str:

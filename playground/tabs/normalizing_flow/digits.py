@@ -152,7 +152,7 @@ class DigitsView(View):
                 return
             is_known = likelihood.is_measured(self.paths, params.model)
             yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING)]
-            bits = likelihood.bits(model, x[0]).item()
+            bits = normalizing_flow.bits_per_dimension(model, x[0]).item()
             yield [*[gr.skip()] * 4, likelihood.table(likelihood.groups(self.paths, params.model), bits)]
         except UserError as error:
             stage_value = component.message(error_sentence(error), outdated=True)

@@ -9,7 +9,6 @@ from playground.families import normalizing_flow
 from playground.nn import interpolation
 from playground.runtime import pictures
 from playground.runtime.run import last_frame
-from playground.tabs.normalizing_flow import likelihood
 from playground.web import formula, palette
 from playground.web.scrubber import Curve, Film, Series, Strip
 
@@ -29,12 +28,12 @@ class CodePath(NamedTuple):
 @torch.no_grad()
 def interpolate(model: normalizing_flow.Model, x: Tensor, x_end: Tensor) -> dict[str, CodePath]:
     """Return the paths from x to another picture, each (1, C, H, W), on a line and on a great circle."""
-    start, end = (model.encode(likelihood.dequantize(model, image).y)[0].flatten() for image in (x, x_end))
+    start, end = (model.encode(normalizing_flow.dequantize(model, image).y)[0].flatten() for image in (x, x_end))
     paths = {}
     for name, path in ((LINE, interpolation.lerp), (CIRCLE, interpolation.slerp)):
         z = path(start, end, FRAMES)
         images = normalizing_flow.logits_to_images(last_frame(model.decode_steps(z.view(-1, *x.shape[1:]))).x)
-        paths[name] = CodePath(z, images, likelihood.bits(model, images))
+        paths[name] = CodePath(z, images, normalizing_flow.bits_per_dimension(model, images))
     return paths
 
 

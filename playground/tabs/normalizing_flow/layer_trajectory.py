@@ -15,7 +15,6 @@ from playground.families.normalizing_flow import Dequantized
 from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
-from playground.tabs.normalizing_flow import likelihood
 from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
@@ -125,7 +124,7 @@ class Trip(NamedTuple):
 def round_trip(model: normalizing_flow.Model, x: Tensor) -> Trip:
     """Take a picture x (1, C, H, W) to z, and from there to the picture again, in double precision."""
     model, x = normalizing_flow.to_double(model), x.double()
-    dequantized = likelihood.dequantize(model, x)
+    dequantized = normalizing_flow.dequantize(model, x)
     forward_frames = list(model.encode_steps(dequantized.y))
     end = forward_frames[-1]
     back = [

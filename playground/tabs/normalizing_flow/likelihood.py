@@ -7,25 +7,23 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from playground.datasets import mnist
+from playground.datasets import mnist, variations
 from playground.families import normalizing_flow
-from playground.families.normalizing_flow import LEVELS
 from playground.runtime import files, inference
 from playground.runtime.paths import Paths
-from playground.runtime.rng import Noise, make_rng
 from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker
 
 CHECKPOINTS = CheckpointPicker("normalizing_flow", "flow-digits")
 REAL = "test digits"  # what the others are measured against
 COMPARED, BATCH = 100, 25  # as many test digits as come with the page
-OTHERS = (20, 1)  # pictures of noise, blank pages
+N_NOISE = 20  # pictures of noise
 MEASURING = "Comparing it with digits, inverted digits, noise and a blank page: some seconds, once …"
 STACKED = "grid-template-columns:minmax(0,1fr);gap:4px"
 LEAST = 1e-3  # bits that the axis can show
 COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
 Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
-KEPT = 4  # measurements, of a checkpoint each
+MAX_MEASUREMENTS = 4  # that are kept, of a checkpoint each
 _measured: dict[tuple[object, ...], Groups] = {}
 _lock = threading.Lock()  # two first visitors measure once
 
@@ -33,20 +31,6 @@ _lock = threading.Lock()  # two first visitors measure once
 def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
     """Return a flow of this tab."""
     return cast(normalizing_flow.Model, CHECKPOINTS.load(paths, name))
-
-
-def dequantize(model: normalizing_flow.Model, x: Tensor) -> normalizing_flow.Dequantized:
-    """Return pictures x (B, C, H, W) in [-1, 1] with a draw of u, always the same for the same place in a batch."""
-    return model.dequantize(x, _eps(x))
-
-
-def bits(model: normalizing_flow.Model, x: Tensor) -> Tensor:
-    """Return bits per dimension (B,) of pictures x, by the draw of u that `dequantize` makes."""
-    return model(x, _eps(x))
-
-
-def _eps(x: Tensor) -> Tensor:
-    return Noise(0, len(x))(x.shape[1:]).to(x)
 
 
 def is_measured(paths: Paths, name: str) -> bool:
@@ -60,7 +44,7 @@ def groups(paths: Paths, name: str) -> Groups:
     with _lock:
         key = _key(paths, name)
         if key not in _measured:
-            if len(_measured) >= KEPT:
+            if len(_measured) >= MAX_MEASUREMENTS:
                 _measured.clear()
             _measured[key] = _measure(load_model(paths, name), paths)
         return _measured[key]
@@ -72,12 +56,12 @@ def _key(paths: Paths, name: str) -> tuple[object, ...]:
 
 def _measure(model: normalizing_flow.Model, paths: Paths) -> Groups:
     x = mnist.crop(mnist.load(paths.data, "test", subset=slice(COMPARED))[0])
-    noise, blank = OTHERS
-    k = torch.floor(LEVELS * torch.rand(noise, *x.shape[1:], generator=make_rng(0)))
-    images = {REAL: x, "the same, inverted": -x, "noise": 2 * k / (LEVELS - 1) - 1,
-              "a blank page": -torch.ones(blank, *x.shape[1:])}  # fmt: skip
+    images = {REAL: x, "the same, inverted": variations.invert(x),
+              "noise": variations.white_noise((N_NOISE, *x.shape[1:]), seed=0),
+              "a blank page": variations.blank((1, *x.shape[1:]))}  # fmt: skip
     batches = torch.cat([*images.values()]).split(BATCH)
-    values = torch.cat([*inference.in_worker_thread((bits(model, batch) for batch in batches), len(batches))])
+    bits = (normalizing_flow.bits_per_dimension(model, batch) for batch in batches)
+    values = torch.cat([*inference.in_worker_thread(bits, len(batches))])
     return dict(zip(images, values.split([*map(len, images.values())]), strict=True))
 
 

@@ -6,7 +6,8 @@ from math import e, log, pi
 import torch
 from torch import Tensor
 
-from playground.datasets.mnist import crop, pad
+from playground.datasets import variations
+from playground.datasets.mnist import PADDING
 from playground.families import ddpm
 from playground.families.score_matching import langevin, samplers
 from playground.families.score_matching.langevin import Score
@@ -66,7 +67,7 @@ def likelihood(model: ddpm.Model, params: ViewParams, problem: Problem) -> Itera
 def make_references(params: ViewParams, x0: Tensor) -> Tensor:
     """Return the picture, its negative within the border, the picture with noise, and a blank one: (4, C, H, W)."""
     grain = torch.randn(x0.shape, generator=make_rng(params.seed, 0, 0))
-    return torch.cat([x0, pad(-crop(x0)), x0 + GRAIN * grain, torch.full_like(x0, -1)])
+    return torch.cat([x0, variations.invert(x0, PADDING), x0 + GRAIN * grain, variations.blank(x0.shape)])
 
 
 def _noise(params: ViewParams, x0: Tensor) -> Tensor:

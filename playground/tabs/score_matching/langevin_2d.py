@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground.datasets import densities
 from playground.export import media
-from playground.families.score_matching import langevin, samplers
+from playground.families.score_matching import langevin, particles, samplers
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
@@ -79,7 +79,7 @@ class LangevinView(LinkedRunView):
             return [scrubber.pack(film), run, links.value(TAB, params), (params, len(frames))]
 
         yield from run_view.stream_run(
-            langevin_runs.run(langevin_runs.score_of(self.paths, params), params), steps, frames.append,
+            particles.sample(langevin_runs.score_of(self.paths, params), params.settings), steps, frames.append,
             lambda frame: [langevin_runs.preview(params, frame)], finish,
         )  # fmt: skip
 

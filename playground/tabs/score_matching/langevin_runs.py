@@ -1,6 +1,6 @@
 """Runs of particles that follow a score through the plane, and their films."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -13,16 +13,16 @@ from torch import Tensor
 from playground.datasets import densities
 from playground.datasets.densities import Density, Mixture
 from playground.families import score_matching
-from playground.families.score_matching import langevin, samplers
+from playground.families.score_matching import particles, samplers
 from playground.families.score_matching.langevin import Score
+from playground.families.score_matching.particles import Measures, Settings
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.recording import subsample
-from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.web import formula, palette
-from playground.web.checkpoint_picker import CheckpointPicker, nested_value
+from playground.web.checkpoint_picker import CheckpointPicker, nested_value, settings_from
 from playground.web.scrubber import Counts, Curve, Film, Histogram, Series, Strip
 
 CHECKPOINTS = CheckpointPicker("score_matching", "score-grid")
@@ -31,7 +31,6 @@ SPAN = 3.2  # the picture goes from -SPAN to SPAN
 SIDE, CELL = 240, 4  # pixels a side: of the picture, of the density's cells
 FEW = 8  # modes whose weights are written out
 MAX_FRAMES = 101
-TOLERANCE = 0.02  # nats from the true weights of the modes that count as none
 NO_MODES = torch.zeros(0)  # weights of none
 LOST = 1000.0  # farther from 0 than any noise carries a particle
 
@@ -41,42 +40,27 @@ class ViewParams:
     """Parameters of a link, in the order of the controls."""
 
     model: str = ""  # the checkpoint of a learned score, if it is of the data; else the first that is
-    data: str = "uneven"  # a name in `densities.DENSITIES`
+    data: str = Settings.data
     score: str = EXACT  # the exact one, or the one that a network learned
-    sampler: str = "langevin"  # one of `samplers.SAMPLERS`
-    n: int = 400  # particles
-    # Of Langevin dynamics, by a variance: of the noise level where that falls, else of the narrowest part of the
-    # density with its noise.
-    step_size: float = 0.3
-    temperature: float = 1.0  # of plain Langevin dynamics
-    steps: int = 100  # evaluations of the score
-    # Noise levels; plain dynamics stays at the low one, and begins within half of the high one.
-    low: float = 0.05
-    high: float = 5.0
-    seed: int = 0  # of where the particles begin, and of the noise
+    # See `Settings`.
+    sampler: str = Settings.sampler
+    n: int = Settings.n
+    step_size: float = Settings.step_size
+    temperature: float = Settings.temperature
+    steps: int = Settings.steps
+    low: float = Settings.low
+    high: float = Settings.high
+    seed: int = Settings.seed
 
     def __post_init__(self) -> None:
-        validation.check_choice("data", self.data, densities.DENSITIES)
         validation.check_choice("score", self.score, SCORES)
-        validation.check_choice("sampler", self.sampler, samplers.SAMPLERS)
-        integers = {"n": (10, 1000), "steps": (10, 500), "seed": (0, validation.MAX_SEED)}
-        floats = {"step_size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
-        validation.check_bounds(self, integers, floats, samplers.LABELS)
-        if self.low >= self.high:
-            raise UserError("the least noise must lie below the most")
-        if self.sampler == "mala" and self.score == LEARNED:
+        if self.settings.sampler == "mala" and self.score == LEARNED:
             raise UserError("Metropolis-adjusted steps need the density itself, which no score gives: choose exact")
 
-
-class Draws(Noise):
-    """Normal noise of one generator for all particles."""
-
-    def __init__(self, params: ViewParams, stream: int):
-        self.n, self.rng = params.n, make_rng(params.seed, stream)
-
-    def __call__(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
-        """Draw (n, *shape)."""
-        return torch.randn(self.n, *shape, generator=self.rng).to(device)
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of the run, or raise UserError if one is not allowed."""
+        return settings_from(Settings, self)
 
 
 def learned_densities(paths: Paths) -> dict[str, list[str]]:
@@ -110,7 +94,7 @@ def resolve(paths: Paths, params: ViewParams) -> ViewParams:
 def score_of(paths: Paths, params: ViewParams) -> Score:
     """Return the score to follow, or raise UserError if none was learned of this density or at these noise levels."""
     if params.score == EXACT:
-        return densities.make_true_score(density_of(params.data))
+        return densities.make_true_score(params.settings.density)
     model = cast(score_matching.Model, CHECKPOINTS.load(paths, resolve_checkpoint(paths, params.data, params.model)))
     low, high = model.config.sigma_min, model.config.sigma_max
     if not low <= params.low <= high or (params.high > high and params.sampler in samplers.FROM_NOISE):
@@ -120,28 +104,11 @@ def score_of(paths: Paths, params: ViewParams) -> Score:
     return model.score()
 
 
-def run(score: Score, params: ViewParams, place: tuple[float, float] | None = None) -> Iterator[Frame]:
-    """Return the frames of a run, whose first particle begins at a place of the plane, or where chance puts it."""
-    noise, start = Draws(params, 0), Draws(params, 1)((2,))
-    is_plain = params.sampler in samplers.PLAIN
-    x = params.high / 2 * start.clamp(-2, 2) / 2 if is_plain else params.high * start
-    if place:
-        x[0] = torch.tensor(place)
-    if is_plain:
-        noised, h = density_of(params.data).add_noise(params.low), step_size(params)
-        if params.sampler == "langevin":
-            return langevin.langevin(score, x, params.low, h, params.steps, noise, params.temperature)
-        return langevin.mala(
-            score, lambda x, _: noised.log_prob(x), x, params.low, h, params.steps, noise, Draws(params, 2)
-        )
-    return samplers.sample(score, x, params.sampler, (params.low, params.high), params.steps, params.step_size, noise)
-
-
 def drop(score: Score, params: ViewParams, place: tuple[float, float], length: int) -> np.ndarray:
     """Return the path of a particle that begins at a place of the picture, as fractions of its width from the left and
     of its height from the top: (F, 2), in the film of a run of so many frames."""
     x, y = ((2 * share - 1) * SPAN for share in place)
-    frames = subsample(list(islice(run(score, params, (x, -y)), length)), MAX_FRAMES)
+    frames = subsample(list(islice(particles.sample(score, params.settings, (x, -y)), length)), MAX_FRAMES)
     return (to_picture(torch.stack([frame.x[0] for frame in frames]))).numpy()
 
 
@@ -150,41 +117,17 @@ def to_picture(x: Tensor) -> Tensor:
     return (x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2
 
 
-def step_size(params: ViewParams) -> float:
-    """Return the h of a step's formula."""
-    plain = params.sampler in samplers.PLAIN
-    return params.step_size * (density_of(params.data).add_noise(params.low).sigma ** 2 if plain else 1)
-
-
-@lru_cache(maxsize=32)
-def density_of(name: str) -> Density:
-    """Return a density, the same object each time, which `background` knows it by."""
-    return densities.DENSITIES[name]()
-
-
 class Plot(NamedTuple):
-    """Drawing of a frame, uint8 (SIDE, SIDE, 3), with the shares of the modes and the values of the curves."""
+    """Drawing of a frame of n particles, uint8 (SIDE, SIDE, 3), with its measures."""
 
     picture: np.ndarray
-    shares: np.ndarray
-    length: float
-    accepted: float
-    kl: float
-    n: int  # particles
+    measures: Measures
+    n: int
 
 
 def plot(density: Density, frame: Frame) -> Plot:
     """Draw a frame and measure it."""
-    countable = isinstance(density, Mixture) and density.multimodal
-    covered = densities.measure_coverage(frame.x, cast(Mixture, density.add_noise(frame.sigma))) if countable else None
-    return Plot(
-        draw_particles(density, frame),
-        covered.shares.numpy() if covered else np.zeros(0),
-        frame.score.norm(dim=1).mean().item(),
-        frame.extras["accepted"].float().mean().item() if "accepted" in frame.extras else 1.0,
-        covered.reverse_kl if covered else 0.0,
-        len(frame.x),
-    )
+    return Plot(draw_particles(density, frame), particles.measure(density, frame), len(frame.x))
 
 
 def draw_particles(density: Density, frame: Frame) -> np.ndarray:
@@ -213,34 +156,35 @@ def background(density: Density, sigma: float) -> np.ndarray:
 
 def preview(params: ViewParams, frame: Frame) -> Strip:
     """Return the picture of a run's newest frame."""
-    return strip([plot(density_of(params.data), frame)])
+    return strip([plot(params.settings.density, frame)])
 
 
 def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     """Return the film of a run, or raise UserError if the particles are lost."""
     if not (run[-1].x.abs() < LOST).all():  # nor if it is no number
         raise UserError("the particles ran off to infinity: choose a smaller step")
-    density, frames = density_of(params.data), subsample(run, MAX_FRAMES)
+    density, frames = params.settings.density, subsample(run, MAX_FRAMES)
     plots, sigmas = [plot(density, frame) for frame in frames], [frame.sigma for frame in frames]
+    measures = [plot.measures for plot in plots]
     truth = density.modes()[1] if isinstance(density, Mixture) and density.multimodal else NO_MODES
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
     curves = [
         _curve("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
-        _curve("score", "Its mean length at the particles.", palette.ESTIMATE, [p.length for p in plots]),
+        _curve("score", "Its mean length at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
     ]
     if len(truth):
-        captions = [f"{text} · {_describe_kl(p.kl)}" for text, p in zip(captions, plots, strict=True)]
+        captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
         hint = "From the shares of the modes to the true ones, nats."
-        curves.append(_curve("KL", hint, palette.NOISE, [p.kl for p in plots]))
+        curves.append(_curve("KL", hint, palette.NOISE, [m.kl for m in measures]))
     if params.sampler == "mala":
-        curves.append(_curve("taken", "Share of the proposals.", palette.COMPARISON, [p.accepted for p in plots]))
+        curves.append(_curve("taken", "Share of the proposals.", palette.COMPARISON, [m.acceptance for m in measures]))
     return Film(
         [strip(plots, truth)],
         captions,
         ("step 0", f"step {run[-1].step}"),
         curves,
         formula.render([samplers.SAMPLERS[params.sampler].formula]),
-        samplers.numbers(sigmas, step_size(params), params.temperature),
+        samplers.numbers(sigmas, params.settings.h, params.temperature),
         keep=True,
         path_hint="Click to drop a particle, and follow its path",
     )  # fmt: skip
@@ -265,19 +209,21 @@ def _describe_kl(kl: float) -> str:
 
 def judge(plot: Plot, truth: Tensor) -> str:
     """Return in words whether the shares of the modes are their weights (K,), as well as so many particles can tell."""
-    if not np.isfinite(plot.kl):
+    shares, kl, *_ = plot.measures
+    if not np.isfinite(kl):
         return "No particle is near to a mode yet."
-    is_right = plot.kl < TOLERANCE + 2 * len(truth) / plot.n  # by chance it is K / 2n on average
+    is_right = particles.has_true_weights(kl, len(truth), plot.n)
     verdict = "The modes have their true weights." if is_right else "The modes have wrong weights."
-    return f"{verdict}\n{_describe_shares(plot.shares, truth)}" if len(truth) <= FEW else verdict
+    return f"{verdict}\n{_describe_shares(shares, truth)}" if len(truth) <= FEW else verdict
 
 
-def _describe_shares(shares: np.ndarray, truth: Tensor) -> str:
+def _describe_shares(shares: Tensor, truth: Tensor) -> str:
     now, true = (" ".join(f"{share:.0%}" for share in values.tolist()) for values in (shares, truth))
     return f"weights: {now}\nthe truth: {true}"
 
 
 def _histogram(plots: Sequence[Plot], truth: Tensor) -> Histogram:
-    counts = [Counts("particles near to each mode", palette.NOISE, np.stack([plot.shares for plot in plots])),
+    shares = np.stack([plot.measures.shares for plot in plots])
+    counts = [Counts("particles near to each mode", palette.NOISE, shares),
               Counts("the truth", palette.DATA, np.tile(truth.numpy(), (len(plots), 1)))]  # fmt: skip
     return Histogram("weights of the modes", [("first", "last")], counts)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from playground.export import media
 from playground.families import gan, normalizing_flow, vae
+from playground.families.score_matching import particles
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.recording import subsample
@@ -64,8 +65,8 @@ def score_film(paths: Paths) -> np.ndarray:
 
 def _follow_score(paths: Paths, data: str) -> np.ndarray:
     params = langevin_runs.ViewParams(data=data, score=langevin_runs.LEARNED, sampler="annealed", seed=1)
-    run = list(langevin_runs.run(langevin_runs.score_of(paths, params), params))
-    density = langevin_runs.density_of(params.data)
+    run = list(particles.sample(langevin_runs.score_of(paths, params), params.settings))
+    density = params.settings.density
     return np.stack([langevin_runs.draw_particles(density, frame) for frame in subsample(run, FRAMES)])
 
 

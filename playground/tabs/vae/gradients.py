@@ -1,6 +1,5 @@
 """Gradients: how to learn a distribution by samples from it, with the reparameterization trick and without it."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from playground.families import vae
 from playground.families.vae import gradients
-from playground.families.vae.gradients import Function, Gradients
+from playground.families.vae.gradients import Estimator, Gradients
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
@@ -42,7 +41,7 @@ ESTIMATES = 1000  # of the gradient of (z - a)^2
 DRAWS, COLOUR_DRAWS = 400, 100
 CHUNK = 100  # samples at a time
 WITH_TRICK = "with the trick"
-ESTIMATORS: dict[str, Callable[[Function, Tensor, Tensor, Tensor], Gradients]] = {
+ESTIMATORS: dict[str, Estimator] = {
     WITH_TRICK: gradients.reparameterized,
     "without it": gradients.score_function,
 }
@@ -97,7 +96,10 @@ def compare_known(params: ViewParams) -> Comparison:
     eps = torch.randn(ESTIMATES * params.samples, 1, generator=make_rng(0))
     mu, sigma = torch.zeros(1), torch.tensor([params.sigma])
     f = gradients.squared_distance(params.a)
-    estimates = {name: group(estimate(f, mu, sigma, eps), 0, params.samples) for name, estimate in ESTIMATORS.items()}
+    estimates = {
+        name: gradients.average_in_groups(estimator(f, mu, sigma, eps), 0, params.samples)
+        for name, estimator in ESTIMATORS.items()
+    }
     true = Gradients(*(value[0] for value in gradients.squared_distance_gradients(mu, sigma, params.a)))
     return Comparison(use_minus_signs(f"f(z) = (z - {params.a:g})²"), estimates, true, "true gradient")
 
@@ -105,7 +107,8 @@ def compare_known(params: ViewParams) -> Comparison:
 def compare_image(model: vae.Model, encoded: EncodedImage) -> Comparison:
     """Estimate the gradient for f(z) = log p(x|z) in the dimension that says most, z ~ q(z|x)."""
     samples, dimension = _sample_image(model, encoded.x.numpy().tobytes()), codes.order(model)[0]
-    estimates = {name: group(values, dimension, encoded.params.samples) for name, values in samples.items()}
+    n = encoded.params.samples
+    estimates = {name: gradients.average_in_groups(values, dimension, n) for name, values in samples.items()}
     best = Gradients(*(values[:, dimension].mean() for values in samples[WITH_TRICK]))
     return Comparison(f"f(z) = log p(x given z), dimension z{dimension + 1}", estimates, best, "best estimate")
 
@@ -117,17 +120,11 @@ def _sample_image(model: vae.Model, image: bytes) -> dict[str, Gradients]:
     x = torch.frombuffer(bytearray(image), dtype=torch.float32).view(1, config.channels, config.size, config.size)
     mu, log_var = (values[0] for values in model.encode(x))
     f, draws = gradients.image_log_likelihood(model, x), DRAWS if config.channels == 1 else COLOUR_DRAWS
-    chunks = torch.randn(draws, config.latent, generator=make_rng(0)).split(CHUNK)
-    samples = {}
-    for name, estimate in ESTIMATORS.items():
-        parts = [estimate(f, mu, (log_var / 2).exp(), eps) for eps in chunks]
-        samples[name] = Gradients(*(torch.cat(values) for values in zip(*parts, strict=True)))
-    return samples
-
-
-def group(estimates: Gradients, dimension: int, n: int) -> Gradients:
-    """Return the means over groups of n of estimates (K, Z) in a dimension: (K // n,)."""
-    return Gradients(*(values[: len(values) // n * n, dimension].view(-1, n).mean(1) for values in estimates))
+    eps, sigma = torch.randn(draws, config.latent, generator=make_rng(0)), (log_var / 2).exp()
+    return {
+        name: gradients.estimate_in_chunks(estimator, f, mu, sigma, eps, CHUNK)
+        for name, estimator in ESTIMATORS.items()
+    }
 
 
 def to_table(comparison: Comparison) -> str:

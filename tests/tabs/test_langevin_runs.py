@@ -1,0 +1,39 @@
+"""The runs of particles that the page shows: the score that they follow, and their film."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from playground.datasets import densities
+from playground.families import score_matching
+from playground.families.score_matching import particles
+from playground.runtime import checkpoint
+from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
+from playground.tabs.score_matching import langevin_runs
+
+
+def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
+    params = langevin_runs.ViewParams(data="ring", step_size=10.0, low=0.01, steps=20)
+    frames = list(particles.sample(langevin_runs.score_of(Paths(tmp_path, tmp_path), params), params.settings))
+    with pytest.raises(UserError, match="ran off to infinity"):
+        langevin_runs.film(params, frames)
+
+
+def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path)
+    params = langevin_runs.ViewParams(data="ring", score=langevin_runs.LEARNED, sampler="annealed", low=0.1, high=2.0)
+    with pytest.raises(UserError, match=r"has learned ring yet: choose the exact score, or train one with"):
+        langevin_runs.score_of(paths, params)
+    config = score_matching.Config(data="ring", width=8, layers=1, sigma_min=0.1, sigma_max=2.0)
+    checkpoint.save(paths.weights / "score-try.safetensors", score_matching.Model(config), {})
+    with pytest.raises(UserError, match="choose the exact score, or ring"):
+        langevin_runs.score_of(paths, replace(params, data="grid"))
+    for wrong in ({"low": 0.05}, {"high": 3.0}, {"sampler": "langevin", "low": 3.0, "high": 4.0}):
+        with pytest.raises(UserError, match=r"from 0.1 to 2"):
+            langevin_runs.score_of(paths, replace(params, **wrong))
+    score = langevin_runs.score_of(paths, params)(torch.ones(1, 2), 1.0)
+    assert score.shape == (1, 2)
+    assert not torch.allclose(score, densities.ring().add_noise(1.0).score(torch.ones(1, 2))), "it is the network's"
