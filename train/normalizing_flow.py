@@ -118,7 +118,7 @@ def _picture(model: normalizing_flow.Model) -> Image.Image:
 def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
     """Yield the measurement of the likelihood of test digits."""
     identity = {"table": "flow", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
-                "row": "test digits", "settings": f"{DRAWS} draws", "n": min(n, 10_000)}  # fmt: skip
+                "row": "test digits", "settings": f"{DRAWS} draws", "n": min(n, mnist.DATASET.n_test)}  # fmt: skip
     yield Measurement(identity, lambda: measure(path, _digits(data, "test")[:n]))
 
 

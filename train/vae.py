@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from playground.datasets import shapes
 from playground.datasets.dataset import Dataset
-from playground.datasets.idx import SPLIT_SIZES
 from playground.datasets.registry import dataset_of
 from playground.families import vae
 from playground.families.vae import Config, Objective
@@ -212,7 +211,7 @@ def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
     identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0}
     if flags["binarize"] and dataset:
         settings = f"test {dataset.name} binarised once, seed 0, {SAMPLES} samples of each"
-        n = min(n, SPLIT_SIZES["test"])
+        n = min(n, dataset.n_test)
         identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings, "n": n}
         yield Measurement(identity, lambda: likelihood(path, _spread(dataset, data, n)))
     if dataset is shapes.DATASET:

@@ -14,6 +14,8 @@ from playground.runtime.validation import UserError
 Sample = Callable[[int, torch.Generator], Tensor]  # (n, rng) -> training images (n, C, H, W) in [-1, 1]
 
 ALL = slice(None)
+N_TEST = 10_000  # test images of each data set of this package
+TEST_NUMBERS = (0, N_TEST - 1)  # lowest and highest number of a test image
 
 
 class Loader(Protocol):
@@ -49,6 +51,7 @@ class Dataset:
     classes: tuple[str, ...]  # names of the classes in the order of their labels; empty if there are none
     load: Loader  # function that loads a split
     padding: int = 0  # number of pixels of constant padding on each side of an image
+    n_test: int = N_TEST  # number of test images
     # In data sets that are rendered, `make_sample(root, device)` returns a function that renders random training
     # images, without end; None in data sets of files.
     make_sample: Callable[[str | Path, torch.device], Sample] | None = None

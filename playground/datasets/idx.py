@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.datasets.dataset import ALL
+from playground.datasets.dataset import ALL, N_TEST
 from playground.datasets.download import TIMEOUT, DataError, socket_timeout
 
-SPLIT_SIZES = {"train": 60_000, "test": 10_000}
+SPLIT_SIZES = {"train": 60_000, "test": N_TEST}
 _FILES = {  # of each split, without the ending "-ubyte"
     "train": ("train-images-idx3", "train-labels-idx1"),
     "test": ("t10k-images-idx3", "t10k-labels-idx1"),

@@ -48,6 +48,7 @@ def read_image_folder(folder: str | Path, size: int, channels: int | None = None
         description=f"the folder {folder.name} of {len(paths):,} images",
         shape=(channels, size, size),
         classes=classes,
+        n_test=len(paths[::TEST_PERIOD]),
         load=_ImageFolder(paths, labels, size, channels).load,
     )
 

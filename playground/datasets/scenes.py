@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground.datasets import emoji
-from playground.datasets.dataset import ALL, Dataset, Sample
+from playground.datasets.dataset import ALL, N_TEST, Dataset, Sample
 from playground.datasets.emoji import Glyphs
 from playground.runtime.rng import make_rng
 
@@ -28,7 +28,6 @@ SIDE_RANGE = (34.0, 58.0)  # smallest and largest width of a single emoji, in pi
 PAIR_SIDE_RANGE = (24.0, 30.0)  # and of each emoji in a pair
 NONE = -1  # in place of a second emoji
 DESCRIPTION = "Noto Color Emoji (SIL OFL 1.1) on a coloured background"
-N_TEST = 10_000
 HOLDOUT_PERIOD = 20  # one combination in this many is held out
 
 

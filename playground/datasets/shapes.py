@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from playground.datasets.dataset import ALL, Dataset, Sample
+from playground.datasets.dataset import ALL, N_TEST, Dataset, Sample
 from playground.runtime.rng import make_rng
 
 SIZE = 64
@@ -37,7 +37,6 @@ ANGLES = torch.linspace(-30, 30, 7)  # degrees; the gap across the square's symm
 POSITIONS = torch.linspace(17, 46, 16)  # pixels; coordinates of the centre
 FACTOR_SIZES = (len(SHAPES), len(HUES), len(RADII), len(ANGLES), len(POSITIONS), len(POSITIONS))
 N_COMBINATIONS = math.prod(FACTOR_SIZES)
-N_TEST = 10_000
 DESCRIPTION = f"shapes, drawn from {len(FACTOR_SIZES)} known factors: {N_COMBINATIONS:,} pictures"
 
 

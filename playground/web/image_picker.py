@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from playground.datasets.dataset import Dataset
+from playground.datasets.dataset import N_TEST, TEST_NUMBERS, Dataset
 from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.web import controls, drawing_pad, photograph, plots
@@ -58,7 +58,7 @@ class UploadControls(NamedTuple):
         return [self.button.upload, self.correction.change]
 
 
-FETCHED = "One of 10,000, fetched when first asked for; the first 100 of MNIST (11 MB) come with the page."
+FETCHED = f"One of {N_TEST:,}, fetched when first asked for; the first 100 of MNIST (11 MB) come with the page."
 
 
 def build(
@@ -72,7 +72,7 @@ def build(
     """
     kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
     label, visible = "Number of the test image", kinds[0] == TEST_IMAGE
-    number = skip_preprocess(gr.Slider(0, 9_999, 0, step=1, label=label, info=FETCHED, visible=visible))
+    number = skip_preprocess(gr.Slider(*TEST_NUMBERS, 0, step=1, label=label, info=FETCHED, visible=visible))
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:
         x = load_image(UPLOAD, 0, Sources("", upload, correction), dataset(*values), Path())

@@ -40,6 +40,7 @@ def test_images_of_any_size_are_scaled_and_split(tmp_path: Path) -> None:
     assert dataset.description == f"the folder {tmp_path.name} of 40 images"
     train, labels = dataset.load("")
     test, _ = dataset.load("", "test")
+    assert len(test) == dataset.n_test
     assert (train.shape, train.dtype) == ((36, 3, 16, 16), torch.float32)
     assert (test.shape, labels.tolist()) == ((4, 3, 16, 16), [0] * 36)
     values = ((torch.cat([train, test])[:, :, 8, 8] + 1) * 127.5).round()

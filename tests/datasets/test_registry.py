@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from playground.datasets import emoji, registry, scenes, shapes
-from playground.datasets.dataset import Dataset
+from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.datasets.registry import DATASETS
 from playground.runtime import checkpoint
 from playground.runtime.rng import make_rng
@@ -51,8 +51,9 @@ def test_unknown_data_are_no_data_set_and_their_classes_have_numbers(provenance:
 def test_a_test_image_is_one_of_the_split(tmp_path: Path) -> None:
     image = shapes.DATASET.load_test_image(tmp_path, 39)
     assert torch.equal(image, shapes.DATASET.load(tmp_path, "test", subset=slice(40))[0][39:])
+    assert len(shapes.DATASET.load_test_image(tmp_path, TEST_NUMBERS[1])) == 1
     with pytest.raises(UserError, match="no test image 10000"):
-        shapes.DATASET.load_test_image(tmp_path, 10_000)
+        shapes.DATASET.load_test_image(tmp_path, shapes.DATASET.n_test)
 
 
 def test_an_unknown_name_is_rejected_with_the_known_ones() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.export import media
 from playground.families import gan
 from playground.families.score_matching import samplers
@@ -65,7 +66,7 @@ class ViewParams:
 
     def __post_init__(self) -> None:
         validation.check_choice("picture", self.picture, KINDS)
-        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        bounds = {"number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED)}
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
     @property

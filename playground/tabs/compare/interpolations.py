@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.export import media
 from playground.nn import interpolation
 from playground.runtime import validation
@@ -51,7 +52,7 @@ class ViewParams:
     seed: int = 0  # of the codes that the projection begins with
 
     def __post_init__(self) -> None:
-        bounds = {"number": (0, 9_999), "to_number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        bounds = {"number": TEST_NUMBERS, "to_number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED)}
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
 
@@ -152,8 +153,8 @@ class InterpolationsView(FamiliesView):
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         default = ViewParams()
-        number = gr.Slider(0, 9_999, default.number, step=1, label="From test image", info=image_picker.FETCHED)
+        number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
         hint = "Number of the digit where the path ends."
-        to_number = gr.Slider(0, 9_999, default.to_number, step=1, label="To test image", info=hint)
+        to_number = gr.Slider(*TEST_NUMBERS, default.to_number, step=1, label="To test image", info=hint)
         seed, new_seed = controls.seed("Of where the GAN's search for the ends begins.")
         return [*map(skip_preprocess, (number, to_number, seed))], new_seed

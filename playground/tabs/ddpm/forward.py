@@ -10,6 +10,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.diffusion import formulas, schedule
 from playground.runtime import pictures, validation
 from playground.runtime.paths import Paths
@@ -52,7 +53,7 @@ class ViewParams:
 
     def __post_init__(self) -> None:
         validation.check_choice("picture", self.picture, KINDS)
-        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        bounds = {"number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED)}
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
     @property

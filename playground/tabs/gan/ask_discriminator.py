@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.families import gan
 from playground.runtime import pictures, validation
 from playground.runtime.paths import Paths
@@ -43,7 +44,7 @@ class ViewParams:
 
     def __post_init__(self) -> None:
         validation.check_choice("picture", self.picture, KINDS)
-        bounds = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED)}
+        bounds = {"number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED)}
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.export import media
 from playground.families import normalizing_flow
 from playground.runtime import validation
@@ -72,8 +73,9 @@ class ViewParams:
         validation.check_choice("picture", self.picture, KINDS)
         validation.check_choice("other end", self.to, ENDS)
         validation.check_integer("number of pictures", self.n, 1, MOST)  # the command line makes more
-        highest = 9_999 if (self.show, self.to) == (WAY, image_picker.TEST_IMAGE) else validation.MAX_SEED
-        bounds = {"number": (0, 9_999), "to_number": (0, highest)}
+        is_test_image = (self.show, self.to) == (WAY, image_picker.TEST_IMAGE)
+        to_numbers = TEST_NUMBERS if is_test_image else (0, validation.MAX_SEED)
+        bounds = {"number": TEST_NUMBERS, "to_number": to_numbers}
         validation.check_bounds(self, bounds, labels=validation.LABELS)
         validation.set_frozen(self, **asdict(self.settings))
 

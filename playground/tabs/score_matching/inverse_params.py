@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from playground.datasets.dataset import TEST_NUMBERS
 from playground.families.score_matching.likelihood import LOW
 from playground.runtime import validation
 from playground.tabs.ddpm import forward
@@ -38,7 +39,7 @@ class ViewParams:
         names = {"task": TASK_NAMES, "picture": forward.KINDS, "mask": MASKS, "digit": digits.DIGITS}
         for name, allowed in names.items():
             validation.check_choice(name, getattr(self, name), allowed)
-        integers = {"number": (0, 9_999), "n": (N_REFERENCES, 10), "evaluations": (10, 400),
+        integers = {"number": TEST_NUMBERS, "n": (N_REFERENCES, 10), "evaluations": (10, 400),
                     "seed": (0, validation.MAX_SEED)}  # fmt: skip
         validation.check_bounds(self, integers, {"noise": (2 * LOW, 5.0)})
 

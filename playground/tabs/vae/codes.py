@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground.datasets import mnist
-from playground.datasets.dataset import Dataset
+from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.datasets.registry import class_names_of, dataset_of
 from playground.families import vae
 from playground.runtime import checkpoint, pictures, validation
@@ -51,8 +51,8 @@ class ViewParams:
     def __post_init__(self) -> None:
         validation.check_choice("picture", self.picture, KINDS)
         validation.check_choice("other end", self.to, ENDS)
-        last = 9_999 if self.to == image_picker.TEST_IMAGE else validation.MAX_SEED
-        integers = {"number": (0, 9_999), "seed": (0, validation.MAX_SEED), "to_number": (0, last),
+        to_numbers = TEST_NUMBERS if self.to == image_picker.TEST_IMAGE else (0, validation.MAX_SEED)
+        integers = {"number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED), "to_number": to_numbers,
                     "samples": (1, MAX_SAMPLES)}  # fmt: skip
         numbers = {"a": (-LIMIT, LIMIT), "sigma": (0.01, LIMIT)}
         validation.check_bounds(self, integers, numbers, labels=LABELS)
