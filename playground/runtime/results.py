@@ -17,6 +17,11 @@ def read(weights: Path) -> JSONObject:
     path = weights / FILE
     if not path.exists():
         raise UserError(f"there is no {path}: `python -m train evaluate` measures the checkpoints and writes it")
+    return read_file(path)
+
+
+def read_file(path: Path) -> JSONObject:
+    """Return the `tables` and the `measurements` in a file, or raise UserError if it is damaged."""
     with files.os_errors_to_user_error(path, "read"):
         content = path.read_bytes()
     try:

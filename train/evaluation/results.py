@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from playground.runtime import files
 from playground.runtime.checkpoint import JSONObject
-from playground.runtime.validation import UserError
+from playground.runtime.results import read_file
 
 MEASURED_FOLDER = Path("runs/measured")  # checkpoints that are measured for the tables but not shipped
 Record = JSONObject  # the identity of a measurement, and its "figures"
@@ -30,10 +30,7 @@ class Measurement(NamedTuple):
 
 def read(path: Path) -> list[Record]:
     """Return the measurements in a file, none if there is no such file; raise UserError if it is damaged."""
-    try:
-        return json.loads(path.read_text())["measurements"] if path.exists() else []
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged, and nothing can be added to it: move it away ({error})") from error
+    return read_file(path)["measurements"] if path.exists() else []
 
 
 def save_figures(path: Path, measurement: Measurement, figures: Figures) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.runtime import results as results_of_page
 from playground.runtime.validation import UserError
 from train.evaluation import results
 from train.evaluation.results import Measurement
@@ -101,7 +102,10 @@ def test_two_processes_lose_none_of_each_other(tmp_path) -> None:
     assert {record["seed"] for record in results.read(tmp_path / "evaluate.json")} == set(range(40))
 
 
-def test_damaged_results_are_one_sentence(tmp_path: Path) -> None:
+def test_damaged_results_are_one_sentence_here_and_on_the_page(tmp_path: Path) -> None:
     (tmp_path / "evaluate.json").write_text('{"tables": ')
-    with pytest.raises(UserError, match=r"evaluate\.json is damaged, and nothing can be added to it: move it away"):
+    with pytest.raises(UserError, match=r"evaluate\.json is damaged: move it away, and measure again") as here:
         results.read(tmp_path / "evaluate.json")
+    with pytest.raises(UserError) as on_page:
+        results_of_page.read(tmp_path)
+    assert str(here.value) == str(on_page.value)
