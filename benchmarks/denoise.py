@@ -208,10 +208,10 @@ class Options:
     """Time the networks; print a Markdown table and a line of pass or fail for each bar.
 
     Attributes:
-        threads: number of torch's threads.
-        seconds: time for each network at each task in each precision; slow networks take longer, for 5 steps at least.
-        only: networks to time besides ours.
-        json: file to write all measurements to.
+        threads: Number of torch's threads.
+        seconds: Time for each network at each task in each precision; slow networks take longer, for 5 steps at least.
+        only: Networks to time besides ours.
+        json: File to write all measurements to.
     """
 
     threads: int = torch.get_num_threads()

@@ -35,15 +35,15 @@ class Options:
     """Measure the app under load; print a Markdown table.
 
     Attributes:
-        weights, data: folders for `app.py`.
-        url: address of an app that runs already; its memory and its CPU are measured if its process is given as `pid`.
-        seconds: duration of the test.
-        samplers: visitors who sample digits.
-        draggers: visitors who drag a slider.
-        thought: mean of the seconds between the end of a visitor's run and the next click.
-        rate: moves of a slider in a second.
-        seed: of all visitors.
-        json: file to write all measurements to.
+        weights, data: Folders for `app.py`.
+        url: Address of an app that runs already; its memory and its CPU are measured if its process is given as `pid`.
+        seconds: Duration of the test.
+        samplers: Visitors who sample digits.
+        draggers: Visitors who drag a slider.
+        thought: Mean of the seconds between the end of a visitor's run and the next click.
+        rate: Moves of a slider in a second.
+        seed: Of all visitors.
+        json: File to write all measurements to.
     """
 
     weights: Path = checkpoint.WEIGHTS

@@ -117,12 +117,12 @@ class Options:
     """Measure the page; print a Markdown table and whether the bars are met.
 
     Attributes:
-        weights, data: folders for `app.py`.
-        starts: number of starts of the app, and of trainings in the lab.
-        clicks: number of clicks on Sample.
-        sweeps: number of sweeps of the scrubber over a run with the default settings, and over the map.
-        moves: number of moves of a slider, and in a sweep over the map.
-        json: file to write all measurements to.
+        weights, data: Folders for `app.py`.
+        starts: Number of starts of the app, and of trainings in the lab.
+        clicks: Number of clicks on Sample.
+        sweeps: Number of sweeps of the scrubber over a run with the default settings, and over the map.
+        moves: Number of moves of a slider, and in a sweep over the map.
+        json: File to write all measurements to.
     """
 
     weights: Path = checkpoint.WEIGHTS

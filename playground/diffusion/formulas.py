@@ -74,11 +74,11 @@ def denoising_step(
     """Return the formulas of one step: guidance, if there is any, the estimate of x0, and the sampler's step.
 
     Args:
-        step: the formula of the sampler.
-        w: guidance weight; None if it changes from frame to frame.
-        clip: whether the estimate is clipped to the range of images.
-        condition: the condition of the network, in a word.
-        uncond: what the output without it is, in words.
+        step: The formula of the sampler.
+        w: Guidance weight; None if it changes from frame to frame.
+        clip: Whether the estimate is clipped to the range of images.
+        condition: The condition of the network, in a word.
+        uncond: What the output without it is, in words.
     """
     return [
         *([] if w == 1 else [_guidance(prediction.symbol, w, condition, uncond)]),
@@ -130,10 +130,10 @@ def denoising_numbers(
     """Return the numbers of `denoising_step` for some frames of a run; the last frame has those of the last step.
 
     Args:
-        times: all times of the run (N + 1,).
-        steps: numbers of the frames, 0 to N: (F,).
-        coefficients: of each frame (F,), see `Frame`.
-        w: guidance weight of each frame (F,).
+        times: All times of the run (N + 1,).
+        steps: Numbers of the frames, 0 to N: (F,).
+        coefficients: Of each frame (F,), see `Frame`.
+        w: Guidance weight of each frame (F,).
     """
     t, s = ([times[min(k, len(times) - 2) + i] for k in steps] for i in (0, 1))
     alpha_bar = schedule.alpha_bar[t].tolist()

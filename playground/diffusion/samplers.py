@@ -79,8 +79,8 @@ def ddpm(
     """Sample by ancestral sampling. Ho 2020, algorithm 2; Nichol 2021, eq. 19 for a subset of the times.
 
     Args:
-        eta: not used; ancestral sampling has no such parameter.
-        large_variance: use beta_t instead of the posterior's variance (Ho 2020, section 3.2).
+        eta: Not used; ancestral sampling has no such parameter.
+        large_variance: Use beta_t instead of the posterior's variance (Ho 2020, section 3.2).
     """
     alpha_bar = schedule.alpha_bar.tolist()
     for step, (t, s) in enumerate(pairwise(times)):
@@ -185,7 +185,7 @@ def heun(
     `MAX_SIGMA_RATIO` would be nothing but extrapolation; it stays Euler's, as the last step does, to sigma = 0.
 
     Args:
-        noise, eta: not used; the method is deterministic.
+        noise, eta: Not used; the method is deterministic.
     """
     alpha_bar = schedule.alpha_bar.tolist()
     sigma = [sqrt((1 - a) / a) for a in alpha_bar]

@@ -31,9 +31,9 @@ def build_command(
 
     Args:
         settings: `Settings` of the checkpoint's family.
-        out: the file to write.
-        prompts: one for each image, instead of `n` times the one in the settings.
-        first: index of the first image.
+        out: The file to write.
+        prompts: One for each image, instead of `n` times the one in the settings.
+        first: Index of the first image.
     """
     words = ["python", "-m", "playground", "sample", checkpoint.stem]
     defaults = {field.name: field.default for field in dataclasses.fields(settings)}

@@ -19,7 +19,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata of a PNG, GIF or NPZ file: its settings, and the command or link that makes it again.
 
     Raises:
-        UserError: the file cannot be read, or holds none.
+        UserError: The file cannot be read, or holds none.
     """
     try:
         metadata: object = _read_npz(path) if zipfile.is_zipfile(path) else _read_picture(path)

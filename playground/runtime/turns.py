@@ -31,8 +31,8 @@ class Run:
     """Run of so many steps, of which `done` are taken; it is due at a time of `time.monotonic`.
 
     Attributes:
-        computed: seconds that its steps took.
-        slice_start: value of `computed` when it was last due anew.
+        computed: Seconds that its steps took.
+        slice_start: Value of `computed` when it was last due anew.
     """
 
     def __init__(self, turns: "Turns", steps: int):

@@ -61,9 +61,9 @@ def track_run(stage: gr.HTML, triggers: Sequence[Trigger], bind: Callable[[], Ev
     """Return the event that begins a run; the scrubber `stage` waits for it from the first moment.
 
     Args:
-        bind: function that binds the run to the triggers and returns the event; it is called after the scrubber has
+        bind: Function that binds the run to the triggers and returns the event; it is called after the scrubber has
             bound its own.
-        stale: mark the pictures on show as those of other settings from the first moment.
+        stale: Mark the pictures on show as those of other settings from the first moment.
     """
 
     def send(event: str) -> str:

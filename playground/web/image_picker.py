@@ -25,9 +25,9 @@ class ImagePicker(NamedTuple):
     """Components of a choice of an image.
 
     Attributes:
-        inputs: controls whose values go to `load_image`: kind, number, and the `Sources`.
-        changes: events of another image.
-        choices: events after which there may be no image yet: see `missing_input`.
+        inputs: Controls whose values go to `load_image`: kind, number, and the `Sources`.
+        changes: Events of another image.
+        choices: Events after which there may be no image yet: see `missing_input`.
     """
 
     inputs: list[Control]
@@ -67,8 +67,8 @@ def build(
     """Build the choice of a kind of image, the first by default, and below it the controls of the chosen kind.
 
     Args:
-        dataset: function of the value of `model` that returns the data set whose look uploads are given.
-        model: the choice of a model, if there is one.
+        dataset: Function of the value of `model` that returns the data set whose look uploads are given.
+        model: The choice of a model, if there is one.
     """
     kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
     label, visible = "Number of the test image", kinds[0] == TEST_IMAGE
@@ -101,8 +101,8 @@ def build_upload(
     """Build the button for an upload; below it the original, on which the user corrects how it is read, beside that.
 
     Args:
-        read: function of an upload, its correction and the value of `model` that returns what is read, uint8 (H, W, C).
-        can_swap: let the user swap ink and paper.
+        read: Function of an upload, its correction and the value of `model` that returns what is read, uint8 (H, W, C).
+        can_swap: Let the user swap ink and paper.
     """
     button: Control = gr.UploadButton(UPLOAD_LABEL, file_types=list(pictures.FILE_TYPES))
     button.preprocess = lambda payload: payload and payload.path
@@ -160,11 +160,11 @@ def load_image(kind: str, number: int, sources: Sources, dataset: Dataset, data_
     """Return the chosen image, (1, C, H, W) in [-1, 1].
 
     Args:
-        dataset: data set of the test images, whose look drawings and uploads are given.
-        data_folder: folder of the data sets.
+        dataset: Data set of the test images, whose look drawings and uploads are given.
+        data_folder: Folder of the data sets.
 
     Raises:
-        UserError: there is no such image, or it cannot be read.
+        UserError: There is no such image, or it cannot be read.
     """
     if kind == TEST_IMAGE:
         return dataset.load_test_image(data_folder, number)
@@ -180,7 +180,7 @@ def read_upload(sources: Sources) -> tuple[str, Correction]:
     """Return the path of the upload, and its correction.
 
     Raises:
-        UserError: nothing was uploaded, or its correction cannot be read.
+        UserError: Nothing was uploaded, or its correction cannot be read.
     """
     if not isinstance(sources.upload, str):
         raise UserError("no picture was uploaded yet: choose a file")

@@ -123,7 +123,7 @@ def train(request: Mapping[str, object]) -> Value:
             "position", of the dial.
 
     Raises:
-        UserError: the session is gone, the request is not valid, or the training diverged.
+        UserError: The session is gone, the request is not valid, or the training diverged.
     """
     with _lock:
         _drop_old_sessions()

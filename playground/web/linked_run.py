@@ -22,8 +22,8 @@ class LinkedRunView(View):
     """View whose run begins when its link is visible.
 
     Attributes:
-        picker, params_type, tab: see `on_load`.
-        layout: components; the seed is the last of the inputs.
+        picker, params_type, tab: See `on_load`.
+        layout: Components; the seed is the last of the inputs.
     """
 
     picker: CheckpointPicker
@@ -65,10 +65,10 @@ def on_load(
     """Return the values of a stage, its link and the controls when the page is opened.
 
     Args:
-        picker: the models to choose from.
-        params_type: dataclass of the parameters of the view's link.
-        tab: name of the view in links.
-        first_value: function that returns the stage's value beside an error of the link; by default the error stands
+        picker: The models to choose from.
+        params_type: Dataclass of the parameters of the view's link.
+        tab: Name of the view in links.
+        first_value: Function that returns the stage's value beside an error of the link; by default the error stands
             alone.
     """
     params, has_link, wrong = picker.settings_from_request(paths, params_type, tab, request)

@@ -36,8 +36,8 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], text: str) -> str:
     """Return bars as HTML.
 
     Args:
-        rows: name, value and colour of each bar; the greatest value fills the width.
-        text: format of a value, such as "{:.1f} ms".
+        rows: Name, value and colour of each bar; the greatest value fills the width.
+        text: Format of a value, such as "{:.1f} ms".
     """
     greatest = max(value for _, value, _ in rows)
     lines = "".join(

@@ -24,7 +24,7 @@ def find_link(path: str) -> str:
     """Return the link, "TAB?...", that opens a page as it was when a file was saved.
 
     Raises:
-        UserError: the file is none of this page's, or no link holds all that made it.
+        UserError: The file is none of this page's, or no link holds all that made it.
     """
     metadata = read_metadata(Path(path))
     link, command = metadata.get("link", ""), metadata.get("command", "")

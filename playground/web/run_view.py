@@ -94,10 +94,10 @@ class RunView:
         """Let the view's events begin and stop runs.
 
         Args:
-            sample: function that makes a run from `other_inputs` and `inputs`.
-            triggers: more events that begin a run.
-            other_runs: runs of other functions.
-            link_runs: events that begin the run of a link; Stop ends these runs too.
+            sample: Function that makes a run from `other_inputs` and `inputs`.
+            triggers: More events that begin a run.
+            other_runs: Runs of other functions.
+            link_runs: Events that begin the run of a link; Stop ends these runs too.
         """
         controls.mark_stale(self.inputs, self.stage)  # first, since a run that begins takes the mark away
         go, stop, new_seed = self.buttons
@@ -149,10 +149,10 @@ def bind_without_scrubber(
     pressed.
 
     Args:
-        sample: function that makes a run from `inputs`.
-        triggers: events that begin a run beside those of the buttons and the seed.
-        stop_run: function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
-        other_controls: controls that are disabled during a run.
+        sample: Function that makes a run from `inputs`.
+        triggers: Events that begin a run beside those of the buttons and the seed.
+        stop_run: Function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
+        other_controls: Controls that are disabled during a run.
     """
     go, stop, new_seed = buttons
     disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
@@ -187,10 +187,10 @@ def lay_out(
     """Lay out the controls beside the stage and its panels.
 
     Args:
-        name: beginning of the ids of the buttons.
-        build_controls: function that builds the settings, and the button for a new seed.
-        how, function: explanation and code of the run.
-        command_label: label of the command line; "" if there is none.
+        name: Beginning of the ids of the buttons.
+        build_controls: Function that builds the settings, and the button for a new seed.
+        how, function: Explanation and code of the run.
+        command_label: Label of the command line; "" if there is none.
     """
     with gr.Row(elem_classes="tab-body"):
         with controls.column():

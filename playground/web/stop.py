@@ -11,9 +11,9 @@ class Unfinished:
     """Run under way, which Stop finishes early.
 
     Attributes:
-        finish: function that returns the values of the view's outputs for the frames so far.
-        step: of the newest frame, -1 before the first; of `steps`.
-        lock: held while a frame is kept, and by Stop.
+        finish: Function that returns the values of the view's outputs for the frames so far.
+        step: Of the newest frame, -1 before the first; of `steps`.
+        lock: Held while a frame is kept, and by Stop.
     """
 
     def __init__(self, finish: Callable[[], Sequence[object]], steps: int):

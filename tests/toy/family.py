@@ -19,8 +19,8 @@ class Config:
     """Configuration of a model.
 
     Attributes:
-        size: width and height of the pictures in pixels.
-        latent: dimensions of the noise.
+        size: Width and height of the pictures in pixels.
+        latent: Dimensions of the noise.
     """
 
     size: int = 8
@@ -53,8 +53,8 @@ class Settings:
     """Settings of a run.
 
     Attributes:
-        n: number of images.
-        seed: seed of the noise; image i depends on (seed, i) alone.
+        n: Number of images.
+        seed: Seed of the noise; image i depends on (seed, i) alone.
     """
 
     BOUNDS: ClassVar[Bounds] = Bounds({"n": (1, 1_000_000), "seed": (0, validation.MAX_SEED)})

@@ -16,7 +16,7 @@ class Recipe(Options):
     """Three hundred steps on a chequered picture.
 
     Attributes:
-        config: settings of the model.
+        config: Settings of the model.
     """
 
     name: str = "toy-chequers"

@@ -26,9 +26,9 @@ def reparameterized(f: Function, mu: Tensor, sigma: Tensor, eps: Tensor) -> Grad
     """Estimate the gradient through the samples z = mu + sigma eps, each (K, Z). Kingma and Welling 2014, section 2.4.
 
     Args:
-        f: differentiable function.
-        mu, sigma: parameters (Z,).
-        eps: unit noise (K, Z).
+        f: Differentiable function.
+        mu, sigma: Parameters (Z,).
+        eps: Unit noise (K, Z).
     """
     z = (mu + sigma * eps).requires_grad_()
     with torch.enable_grad():

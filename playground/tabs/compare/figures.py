@@ -41,11 +41,11 @@ class Row:
     """Row of the scoreboard.
 
     Attributes:
-        checkpoint: name of the checkpoint, or `REAL`.
-        family: name of its family, "" if the file is not in the folder.
-        row: name of the settings, which `settings` writes out.
-        n, seeds: pictures in a set of samples, and sets.
-        figures: spread of each figure by its name.
+        checkpoint: Name of the checkpoint, or `REAL`.
+        family: Name of its family, "" if the file is not in the folder.
+        row: Name of the settings, which `settings` writes out.
+        n, seeds: Pictures in a set of samples, and sets.
+        figures: Spread of each figure by its name.
         changed: True if the checkpoint in the folder is not the one that was measured.
     """
 

@@ -29,10 +29,10 @@ class Lane:
     """Lane of a participant.
 
     Attributes:
-        participant: who runs in it.
-        standing: what is known of it, None before it starts.
-        reading: what a classifier reads in its pictures, "" while they are not finished.
-        error: why it takes no part, "" if it does.
+        participant: Who runs in it.
+        standing: What is known of it, None before it starts.
+        reading: What a classifier reads in its pictures, "" while they are not finished.
+        error: Why it takes no part, "" if it does.
     """
 
     participant: Participant

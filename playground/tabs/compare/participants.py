@@ -36,14 +36,14 @@ class Participant:
     """Sampler of a checkpoint.
 
     Attributes:
-        title: name on the page.
-        about: how it samples, in a few words.
-        address: of the view that shows it.
-        checkpoint: name of its checkpoint.
-        family: of the checkpoint.
-        settings: function from the model and a request to the settings of a run.
-        steps: function from the model and these settings to the number of steps of the run.
-        part: name of the module that samples, if that is not the whole model.
+        title: Name on the page.
+        about: How it samples, in a few words.
+        address: Of the view that shows it.
+        checkpoint: Name of its checkpoint.
+        family: Of the checkpoint.
+        settings: Function from the model and a request to the settings of a run.
+        steps: Function from the model and these settings to the number of steps of the run.
+        part: Name of the module that samples, if that is not the whole model.
         has_command: True if the command line makes the same pictures.
     """
 

@@ -28,13 +28,13 @@ class Standing:
     """State of a participant at a moment of the race.
 
     Attributes:
-        progress: share of the steps that it has taken, 0 to 1.
-        seconds: what its clock shows.
+        progress: Share of the steps that it has taken, 0 to 1.
+        seconds: What its clock shows.
         is_done: True if its pictures are finished.
-        images: pictures so far, uint8 (N, H, W, C), None before the first.
-        evaluations: how often its network was evaluated so far, for each picture.
-        parameters: number of parameters of the network that samples.
-        size: bytes of its checkpoint.
+        images: Pictures so far, uint8 (N, H, W, C), None before the first.
+        evaluations: How often its network was evaluated so far, for each picture.
+        parameters: Number of parameters of the network that samples.
+        size: Bytes of its checkpoint.
         has_classes: True if it can be asked for a class.
     """
 

@@ -143,8 +143,8 @@ class RequestView(View):
     """View of the race.
 
     Attributes:
-        result: state of the last race.
-        under_way: state of the race under way, an `UnderWay`.
+        result: State of the last race.
+        under_way: State of the race under way, an `UnderWay`.
     """
 
     TITLE = "The same request"

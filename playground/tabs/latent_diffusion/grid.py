@@ -123,8 +123,8 @@ class GridView(View):
     """Exchange between the controls and the table of pictures.
 
     Attributes:
-        grid: state of the last table.
-        under_way: state of the run that fills a table, an `UnderWay`.
+        grid: State of the last table.
+        under_way: State of the run that fills a table, an `UnderWay`.
     """
 
     TITLE = "Grid"

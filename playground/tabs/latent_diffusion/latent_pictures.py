@@ -41,7 +41,7 @@ def principal(z: Tensor, side: int, like: Tensor | None = None) -> np.ndarray:
     deviations of the first; uint8 (F, N, side, side, 3).
 
     Args:
-        like: the latents (N, c, h, w) whose components these are; the last frame's by default.
+        like: The latents (N, c, h, w) whose components these are; the last frame's by default.
     """
     places = (z[-1] if like is None else like).float().movedim(1, -1).flatten(0, -2)  # (N h w, c)
     mean = places.mean(0)

@@ -161,8 +161,8 @@ class LatentSpaceView(View):
     """Exchange between the controls and two scrubbers: the path to another picture, and a run from the first.
 
     Attributes:
-        sources, source_changes: controls of the `Sources`, and their events.
-        path_inputs, run_inputs: controls in the order of `ViewParams`: those of the path, and the others.
+        sources, source_changes: Controls of the `Sources`, and their events.
+        path_inputs, run_inputs: Controls in the order of `ViewParams`: those of the path, and the others.
     """
 
     TITLE = "Latent space"

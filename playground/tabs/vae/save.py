@@ -85,7 +85,7 @@ def build_command(paths: Paths, view: str, params: ViewParams | None) -> str:
     have one.
 
     Args:
-        params: parameters of the view; None if the code was moved.
+        params: Parameters of the view; None if the code was moved.
     """
     if view == "interpolate" or params is None or params.picture != codes.PRIOR:
         return ""

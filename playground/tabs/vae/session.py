@@ -34,9 +34,9 @@ class Session(Requests):
     """State of a visitor's page.
 
     Attributes:
-        selected: name of the selected view.
-        filled: the choice that each view shows; None after an error.
-        moved: names of the views whose code was moved since they were filled.
+        selected: Name of the selected view.
+        filled: The choice that each view shows; None after an error.
+        moved: Names of the views whose code was moved since they were filled.
     """
 
     def __init__(self) -> None:
@@ -54,10 +54,10 @@ class Session(Requests):
         """Return the picture on show.
 
         Args:
-            text: data of the visible stage as JSON: its "code", if that can be moved, or the "index" of its frame.
+            text: Data of the visible stage as JSON: its "code", if that can be moved, or the "index" of its frame.
 
         Raises:
-            UserError: there is none.
+            UserError: There is none.
         """
         choice, stage = self.filled.get(self.selected), parse(text)
         encoded = choice.encode(paths) if choice else None

@@ -23,9 +23,9 @@ def build(name: str, words: dict[str, str] | None = None, **properties: Any) -> 
     """Build the component in the folder `name`; the style of the modules that its script imports comes with them.
 
     Args:
-        name: folder and stem of the component's .html, .js and .css.
-        words: replacements of words in its HTML, which are in capitals there.
-        properties: arguments of `gr.HTML`.
+        name: Folder and stem of the component's .html, .js and .css.
+        words: Replacements of words in its HTML, which are in capitals there.
+        properties: Arguments of `gr.HTML`.
     """
     script = WEB / name / f"{name}.js"
     html = script.with_suffix(".html").read_text(encoding="utf-8")

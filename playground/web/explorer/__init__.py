@@ -35,8 +35,8 @@ def build(elem_id: str, formula: str, decode: Answer, traverse: Answer) -> gr.HT
     Args:
         formula: HTML in which `<b data-number="NAME">` shows a number of the dimension that was moved last: i, mu,
             sigma, z, kl.
-        decode: server function from {"model", "z"} to an image of `answers.pack_image` or {"error"}.
-        traverse: server function from the same to the traversal figure.
+        decode: Server function from {"model", "z"} to an image of `answers.pack_image` or {"error"}.
+        traverse: Server function from the same to the traversal figure.
     """
     return component.build("explorer", {"FORMULA": formula}, elem_id=elem_id, server_functions=[decode, traverse])
 

@@ -34,10 +34,10 @@ def value(tab: str, settings: "DataclassInstance | None", address: bool = True, 
     """Return the value of the button.
 
     Args:
-        tab: name of the tab, with ".VIEW" for a view that is not its first.
-        settings: dataclass of the run's settings; None if no link can restore the run.
-        address: put the settings into the page's address, so that a reload restores the run; otherwise only the tab.
-        copied: text of the button after a press.
+        tab: Name of the tab, with ".VIEW" for a view that is not its first.
+        settings: Dataclass of the run's settings; None if no link can restore the run.
+        address: Put the settings into the page's address, so that a reload restores the run; otherwise only the tab.
+        copied: Text of the button after a press.
     """
     link = query(tab, settings) if settings else None
     return {"link": link, "address": link if link and address else query(tab), "copied": copied}

@@ -30,7 +30,7 @@ def pack(path: str) -> Value:
     """Return the value that shows an upload, not corrected yet.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: It cannot be read.
     """
     return {"of": path, "original": data_url(pictures.open_thumbnail(path, SIDE)), **Correction()._asdict()}
 
@@ -44,7 +44,7 @@ def decode(value: object, path: str) -> Correction:
     """Return the correction of an upload; the component's value may still be of the upload before.
 
     Raises:
-        UserError: the component sends no such value.
+        UserError: The component sends no such value.
     """
     if value in (None, ""):  # Gradio may send None as ""
         return Correction()

@@ -28,10 +28,10 @@ def pack(
     """Return the value: the code of a picture z (Z,), the posterior of its image (Z,), and the plane through z.
 
     Args:
-        axes: name and title of each axis to choose from.
-        classes: names and colours of the classes.
-        chart: result of the server function `chart`.
-        seed: seed of the noise of the reparameterization.
+        axes: Name and title of each axis to choose from.
+        classes: Names and colours of the classes.
+        chart: Result of the server function `chart`.
+        seed: Seed of the noise of the reparameterization.
     """
     return {"id": uuid.uuid4().hex, "model": model, "z": list(z), "mu": list(mu), "log_var": list(log_var),
             "axes": [list(axis) for axis in axes], "names": list(classes), "colours": list(classes.values()),
