@@ -2,11 +2,9 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from visitor import (
     caption,
@@ -14,25 +12,16 @@ from visitor import (
     count_frames,
     eventually,
     idle,
-    later,
     nameless,
     next_value,
-    open_again,
     pixels,
     ready,
     saved,
     set_control,
-    upload,
+    strip,
 )
 
-TAB = "ddpm"
 SCRUBBER = "#ddpm-scrubber"
-FORWARD = "#ddpm-forward-scrubber"
-
-
-def strip(page: Page, scrubber: str, number: int) -> np.ndarray:
-    """The pixels of a strip, (H, W)."""
-    return pixels(page, f"{scrubber} .strips canvas", number)
 
 
 def test_a_finished_run_is_there_without_a_click_and_all_of_it_has_a_name(page: Page) -> None:
@@ -238,138 +227,6 @@ def test_the_first_run_plays_once_when_it_arrives(page: Page) -> None:
     page.wait_for_function("window.seen.findLastIndex((index) => index === 0) > window.seen.indexOf(20) + 5")
 
 
-def test_the_copied_link_is_that_of_the_view(page: Page) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    ready(page, SCRUBBER)
-
-    def copied() -> str:
-        page.get_by_role("button", name="Copy link").locator("visible=true").click()
-        page.get_by_role("button", name="Copied").wait_for()
-        return page.evaluate("navigator.clipboard.readText()")
-
-    assert "/ddpm?n=10" in copied()
-    page.get_by_role("tab", name="Forward").click()
-    ready(page, FORWARD)
-    assert "/ddpm?view=forward&" in copied()
-    page.get_by_role("tab", name="Reverse").click()
-    assert "/ddpm?n=" in copied()
-
-
-def test_the_address_is_that_of_what_is_shown(page: Page) -> None:
-    ready(page, SCRUBBER)
-    assert page.url.endswith("/ddpm")
-    page.get_by_role("tab", name="Forward").click()
-    ready(page, FORWARD)
-    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
-    control(page, "Draw").click()
-    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw on the pad")
-    page.get_by_role("button", name="Clear").click()
-    later(page, 300)
-    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("Draw on the pad")
-    expect(page.get_by_test_id("toast-body")).to_have_count(0)
-    page.get_by_role("link", name="VAE").click()
-    expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
-    page.get_by_role("link", name="DDPM").click()
-    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
-    ready(page, FORWARD)
-    page.get_by_role("tab", name="Forward").press("ArrowLeft")
-    expect(page.get_by_role("tab", name="Reverse")).to_be_focused()
-    expect(page).to_have_url(re.compile(r"/ddpm$"))
-    page.go_back()
-    expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
-    expect(page.locator(FORWARD)).to_be_visible()
-    page.go_forward()
-    expect(page).to_have_url(re.compile(r"/ddpm$"))
-    expect(page.locator(SCRUBBER)).to_be_visible()
-    page.go_back()
-    page.go_back()
-    expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
-
-
-def test_a_link_restores_its_run(page: Page, address: str) -> None:
-    link = f"{address}ddpm?n=3&label=4&sampler=dpm-solver%2B%2B&steps=7&eta=0.5&w=2.5&clip=0&seed=11"
-    page.goto(link)
-    ready(page, SCRUBBER)
-    assert "step 7 of 7" in caption(page, SCRUBBER)
-    first = strip(page, SCRUBBER, 0)
-    assert control(page, "number input for Steps").input_value() == "7"
-    assert control(page, "number input for Guidance w").input_value() == "2.5"
-    assert control(page, "Seed").input_value() == "11"
-    page.goto(link)
-    ready(page, SCRUBBER)
-    assert np.abs(strip(page, SCRUBBER, 0).astype(int) - first).mean() < 2, (
-        "the same pictures, but for the sheets' encoding"
-    )
-
-
-@pytest.mark.parametrize(
-    ("asked", "sentence"),
-    [
-        ("steps=many", "The link's steps must be a whole number, not 'many'"),
-        ("n=100", "must be a whole number from 1 to 64"),
-    ],
-)
-def test_a_bad_link_says_so(page: Page, address: str, asked: str, sentence: str) -> None:
-    page.goto(f"{address}ddpm?{asked}")
-    expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(sentence)
-    assert strip(page, SCRUBBER, 0).shape == (64, 160), "the first run is there all the same"
-
-
-def test_exports_hold_their_settings(page: Page, tmp_path: Path) -> None:
-    ready(page, SCRUBBER)
-    shown = strip(page, SCRUBBER, 0)
-    page.get_by_role("button", name="Export").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Pictures (PNG)").click()
-    picture = saved(download.value)
-    assert picture.size == (4 * 160, 4 * 64)
-    assert json.loads(picture.text["settings"])["steps"] == 20
-    assert picture.text["command"] == "python -m playground sample ddpm-digits --seed 8 --out ddpm-digits-seed8.png"
-    page.get_by_role("button", name="First frame").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="This frame (PNG)").click()
-    assert saved(download.value).text["t"] == "1000"
-    assert download.value.suggested_filename == "ddpm-digits-seed8-frame0.png"
-    frame = download.value
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Animation (GIF)").click()
-    assert saved(download.value).n_frames == 21
-    open_again(page, frame, tmp_path)
-    ready(page, SCRUBBER)
-    assert np.array_equal(strip(page, SCRUBBER, 0), shown)
-
-
-def test_forward_noises_a_drawing_and_an_upload(page: Page, broken_picture: Path, tmp_path: Path) -> None:
-    page.get_by_role("tab", name="Forward").click()
-    before = ready(page, FORWARD)
-    control(page, "Draw").click()
-    pad = page.locator("#ddpm-forward-pad canvas")
-    box = pad.bounding_box()
-    page.mouse.move(box["x"] + 140, box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 140, box["y"] + 220, steps=5)
-    page.mouse.up()
-    next_value(page, before, FORWARD)
-    page.locator(f"{FORWARD} .position").press("Home")
-    drawn = strip(page, FORWARD, 0)
-    assert drawn[:, 15:17].max() == 255, "one stroke, centred"
-    assert drawn[:, :8].max() == 0
-
-    before = ready(page, FORWARD)
-    page.get_by_label("Upload", exact=True).locator("visible=true").click()
-    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    ink = np.full((60, 60), 255, np.uint8)
-    ink[10:50, 25:35] = 0
-    Image.fromarray(ink).save(tmp_path / "one.png")
-    upload(page, tmp_path / "one.png")
-    next_value(page, before, FORWARD)
-    page.locator(f"{FORWARD} .position").press("Home")
-    assert strip(page, FORWARD, 0)[:, 15:17].max() == 255, "dark ink on white is inverted"
-    upload(page, broken_picture)
-    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("is no picture that can be read")
-    expect(page.locator(f"{FORWARD} canvas").first).to_have_css("opacity", "0.15")  # it belongs to the picture before
-
-
 def test_a_phone_shows_the_stage_first(chromium: Browser, address: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 780}, has_touch=True)
     page = context.new_page()
@@ -397,18 +254,3 @@ def test_a_pinned_run_stays_beside_the_next_and_says_what_differs(page: Page) ->
     assert not np.array_equal(at_start, first), "it follows the run above"
     page.locator(f"{SCRUBBER} [data-do=pin]").click()
     expect(pinned).to_be_hidden()
-
-
-def test_a_digit_is_drawn_with_the_keys(page: Page, address: str) -> None:
-    page.goto(f"{address}ddpm?view=forward")
-    before = ready(page, FORWARD)
-    control(page, "Draw").click()
-    pad = page.get_by_label(re.compile("Drawing pad")).locator("visible=true")
-    for key in ["ArrowUp"] * 5 + ["Enter"] + ["ArrowDown"] * 10 + ["Enter"]:
-        pad.press(key)
-    next_value(page, before, FORWARD)
-    page.locator(f"{FORWARD} [data-do=first]").click()
-    drawn = pixels(page, f"{FORWARD} .strips canvas", 0)
-    columns = np.flatnonzero((drawn > 128).any(0))
-    rows = np.flatnonzero((drawn > 128).any(1))
-    assert len(rows) > 2 * len(columns), "a vertical stroke"

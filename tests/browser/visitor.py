@@ -77,6 +77,11 @@ def pixels(page: Page, canvas: str, number: int = 0) -> np.ndarray:
     return np.array(values, np.uint8).reshape(-1, width)
 
 
+def strip(page: Page, scrubber: str, number: int) -> np.ndarray:
+    """Return the pixels of a strip, (H, W)."""
+    return pixels(page, f"{scrubber} .strips canvas", number)
+
+
 def control(page: Page, label: str) -> Locator:
     """Return the visible control with a label, in any tab."""
     return page.get_by_label(label).locator("visible=true").first

@@ -1,7 +1,6 @@
 """Sessions and frames of a training in the plane, with the lab of GANs."""
 
 import base64
-import dataclasses
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +19,9 @@ from playground.families.gan.losses import Objective
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.gan import lab, lab_pictures
-from playground.tabs.gan.lab import ViewParams
 from playground.tabs.normalizing_flow import lab as flow_lab
 from playground.tabs.score_matching import lab as score_lab
-from playground.web import answers, lab_sessions, lab_view, links
+from playground.web import answers, lab_sessions, lab_view
 
 SMALL = Settings(Objective("nonsaturating"), width=8, batch=16, steps=4)
 train = answers.server_function("train", lab_sessions.train)
@@ -209,21 +207,6 @@ def test_an_unknown_action_is_refused() -> None:
     assert "Action must be one of play, show, D, G" in train({"lab": begun["lab"], "action": "X"})["error"]
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_controls_hold_a_whole_preset(name: str) -> None:
-    asked = lab.preset_params(name, "grid", 7)
-    assert asked.settings() == replace(PRESETS[name].settings, seed=7)
-    assert links.restore(ViewParams, "gan.lab", links.query("gan.lab", asked)) == asked
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_lit_preset_is_the_one_that_the_controls_are(name: str) -> None:
-    fields = dataclasses.asdict(lab.preset_params(name, "grid", 7))
-    assert lab.find_preset(*fields.values()) == name
-    for field, value in (("r1", 0.5), ("lr_d", None), ("steps", 300)):
-        assert lab.find_preset(*(fields | {field: value}).values()) is None
-
-
 @pytest.mark.parametrize("view", [lab.GANLabView, flow_lab.FlowLabView, score_lab.ScoreLabView])
 def test_every_control_of_a_lab_starts_it_anew(view: type[lab_view.LabView], tmp_path: Path) -> None:
     with gr.Blocks() as page:
@@ -232,58 +215,6 @@ def test_every_control_of_a_lab_starts_it_anew(view: type[lab_view.LabView], tmp
     numbers = {id_ for id_ in numbers if page.blocks[id_].label != "Preset"}
     restart = next(fn for fn in page.fns.values() if fn.api_name == view.tab.replace(".", "_"))
     assert {target for target, event in restart.targets if event == "input"} >= numbers
-
-
-@pytest.fixture(scope="module")
-def view() -> lab.GANLabView:
-    with gr.Blocks():
-        return lab.GANLabView(Paths(Path(), Path()))
-
-
-def test_what_is_refused_is_named_by_its_label(view: lab.GANLabView) -> None:
-    wrong = {"lr_d": 5, "r1": None, "seed": -1}
-    values = dataclasses.asdict(ViewParams(width=8, batch=16)) | wrong
-    stage_value, _ = view.restart(None, *values.values())
-    assert stage_value["refused"] == ["R1", "Learning rate of D", "Seed"]
-    assert stage_value["message"].startswith("R1 must be")
-    stage_value, _ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())
-    assert stage_value["refused"] == []
-
-
-def test_the_controls_begin_as_the_first_preset() -> None:
-    assert ViewParams() == lab.preset_params(lab.FIRST)
-
-
-@pytest.mark.parametrize("data", [*densities.DENSITIES, lab_view.DRAWING])
-@pytest.mark.filterwarnings("error")
-def test_every_kind_of_data_can_be_learned(view: lab.GANLabView, data: str) -> None:
-    value = view.make_lab(replace(ViewParams(), data=data), "[[[50, 120], [200, 120]]]")
-    modes = {"ring": 8, "grid": 25, "uneven": 2}.get(data)
-    told = " ".join(value["frame"]["caption"])
-    assert (f"of {modes}" in told) == bool(modes)
-    assert ("modes" in value["frame"]["row"]) == bool(modes)
-
-
-BAD = [("data", "photographs"), ("data", lab_view.DRAWING), ("lr_d", 0), ("lr_g", math.nan), ("lr_g", "fast"),
-       ("width", 10**6), ("k", None), ("loss", "love"), ("gp", -1), ("unroll", 99),
-       ("spectral", 1), ("steps", 1e12)]  # fmt: skip
-
-
-@pytest.mark.parametrize(("field", "value"), BAD)
-def test_a_bad_control_is_one_sentence(view: lab.GANLabView, field: str, value: object) -> None:
-    with pytest.raises(UserError) as refused:
-        view.make_lab(replace(ViewParams(), **{field: value}), "")
-    assert len(str(refused.value)) < 200
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [({"batch": 1024, "kernels": 64}, "time or memory"), ({"batch": 256, "kernels": 16, "unroll": 10}, "memory"),
-     ({"batch": 1024, "k": 20, "unroll": 1}, "time"), ({"spectral": True, "clip": 0.1}, "choose one")],
-)  # fmt: skip
-def test_what_would_starve_other_visitors_or_does_nothing_is_refused(given: dict, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        replace(ViewParams(), **given)
 
 
 def test_a_visitor_keeps_the_last_two_labs_and_nobody_elses_go() -> None:
@@ -299,8 +230,3 @@ def test_a_lab_that_begins_with_infinities_is_explained(monkeypatch) -> None:
     monkeypatch.setattr(lab_pictures, "pull", lambda *_: torch.full((1, 2), math.inf))
     with pytest.raises(UserError, match="ran off to infinity"):
         lab_pictures.start_lab(densities.ring(), SMALL)
-
-
-def test_a_link_with_a_bad_number_is_refused_in_words() -> None:
-    with pytest.raises(UserError, match="k"):
-        links.restore(ViewParams, "gan.lab", {"view": "lab", "k": "many"})

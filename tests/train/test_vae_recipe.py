@@ -1,0 +1,92 @@
+"""The recipe of the variational autoencoder: what it leaves in the checkpoint, refuses and measures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_vae import TINY
+from torch import Tensor
+
+from playground.families import vae
+from playground.families.vae.objectives import OBJECTIVES
+from playground.runtime import checkpoint
+from playground.runtime.rng import make_rng
+from playground.runtime.validation import UsageError
+from train import vae as recipe
+
+
+@pytest.fixture
+def tiny(tmp_path) -> recipe.Recipe:
+    return recipe.Recipe(name="vae-tiny", steps=4, batch_size=8, warmup=1, precision="no", config=TINY,
+                         out=tmp_path / "weights", runs=tmp_path / "runs")  # fmt: skip
+
+
+def grey(n: int = 40) -> Tensor:
+    return torch.rand(n, 1, 8, 8, generator=make_rng(0)) * 2 - 1
+
+
+def test_a_run_fits_the_mixture_to_the_codes_and_keeps_some(tiny) -> None:
+    path = recipe.train(replace(tiny, config=replace(TINY, components=3, n_test=20)), grey())
+    assert checkpoint.read_header(path).provenance["data"] == "images given by the caller"
+    model = checkpoint.load(path)
+    mu, log_var = model.encode(grey()[:20])
+    torch.testing.assert_close(model.test_mu, mu, rtol=0.01, atol=0.01)
+    torch.testing.assert_close(model.kl, ((mu**2 + log_var.exp() - log_var - 1) / 2).mean(0), rtol=0.02, atol=0.01)
+    assert (model.test_elbo < 0).all()
+    assert model.mixture_weights.sum().item() == pytest.approx(1, abs=1e-3)
+    x = torch.cat([grey()] * 50)
+    z = model(x, torch.randn(1, len(x), 2, generator=make_rng(1))).z[0].detach()
+    drawn = vae.sample_prior(model, vae.Settings(n=2000, prior="mixture"))
+    torch.testing.assert_close(drawn.mean(0), z.mean(0), rtol=0, atol=0.1)
+    torch.testing.assert_close(drawn.T.cov(), z.T.cov(), rtol=0.1, atol=0.1)
+
+
+def test_binary_images_have_the_grey_of_their_mean() -> None:
+    x = grey(1)
+    drawn = recipe.binarize(x.expand(20_000, 1, 8, 8), make_rng(0))
+    assert set(drawn.unique().tolist()) == {-1, 1}
+    torch.testing.assert_close(drawn.mean(0, keepdim=True), x, rtol=0, atol=0.04)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "wrong", "sentence"),
+    [("digits", {"size": 32}, "config.size must be 28"), ("shapes", {}, "config.channels must be 3"),
+     ("emoji", {"channels": 3}, "config.size must be 64")],
+)  # fmt: skip
+def test_a_config_for_other_data_is_refused_before_the_training(tiny, dataset, wrong, sentence) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        recipe.train(replace(tiny, dataset=dataset, config=replace(TINY, **wrong)))
+    assert not tiny.folder.exists()
+
+
+def test_the_likelihood_of_a_checkpoint_lies_above_its_bound(tiny) -> None:
+    path = recipe.train(replace(tiny, binarize=True, objective=vae.Objective("iwae", samples=3)), grey())
+    figures = recipe.likelihood(path, grey(10), samples=200, batch=4)
+    assert figures["elbo"] <= -figures["nll"] + 0.5
+    assert 0 < figures["nll"] < 200
+    assert not list(recipe.measurements(path, Path("nowhere"), 10)), "the caller's test images are not known"
+    about = checkpoint.read_header(path).provenance
+    checkpoint.save(path, checkpoint.load(path), about | {"flags": about["flags"] | {"dataset": "digits"}})
+    (entry,) = recipe.measurements(path, Path("nowhere"), 10)
+    assert entry.identity["table"] == "likelihood"
+
+
+def test_shapes_are_drawn_and_their_factors_measured(tiny) -> None:
+    config = vae.Config(size=64, channels=3, latent=3, width=8, multipliers=(1,), patch=16)
+    path = recipe.train(replace(tiny, name="vae-shapes-tiny", dataset="shapes", config=config))
+    figures = recipe.factors(path, n=1000, votes=100)
+    assert set(figures) == {"factor_vae", "dci", "mig"}
+    assert all(0 <= value <= 1 for value in figures.values())
+    (entry,) = recipe.measurements(path, Path("nowhere"), 10)
+    assert entry.identity["table"] == "factors"
+
+
+@pytest.mark.parametrize("made", recipe.RECIPES, ids=lambda made: made.name)
+def test_every_recipe_can_be_built(made) -> None:
+    with torch.device("meta"):
+        model = vae.Model(made.config)
+    assert sum(parameter.numel() for parameter in model.parameters()) < 2e6
+    assert all(tensor.numel() for tensor in model.state_dict().values()), "empty ones are lost when a run is saved"
+    assert made.dataset
+    assert made.objective.kind in OBJECTIVES
