@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -118,7 +118,7 @@ def measure(density: Density, frame: Frame) -> Measures:
     """Measure the particles of a frame against a density with noise of its level."""
     shares, kl = torch.zeros(0), 0.0
     if isinstance(density, Mixture) and density.multimodal:
-        coverage = densities.measure_coverage(frame.x, cast(Mixture, density.add_noise(frame.sigma)))
+        coverage = densities.measure_coverage(frame.x, density.add_noise(frame.sigma))
         shares, kl = coverage.shares, coverage.reverse_kl
     acceptance = frame.extras["accepted"].float().mean().item() if "accepted" in frame.extras else 1.0
     return Measures(shares, kl, frame.score.norm(dim=1).mean().item(), acceptance)
