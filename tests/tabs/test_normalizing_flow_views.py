@@ -144,7 +144,7 @@ def test_a_way_to_the_picture_itself_stays_there(model: normalizing_flow.Model) 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likelihood, "COMPARED", 6)
-    monkeypatch.setattr(likelihood, "OTHERS", (2, 1))
+    monkeypatch.setattr(likelihood, "N_NOISE", 2)
     monkeypatch.setattr(likelihood, "BATCH", 4)
     likelihood._measured.clear()
 
