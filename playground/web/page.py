@@ -103,7 +103,10 @@ class Page(gr.Blocks):
 
     def _comes_by_itself(self, block_fn: BlockFunction) -> bool:
         """Return whether an event comes when the page opens, or when a state of ours changes."""
-        return any(event == "load" or isinstance(self.blocks.get(key), gr.State) for key, event in block_fn.targets)
+        return any(
+            event == "load" or (key is not None and isinstance(self.blocks.get(key), gr.State))
+            for key, event in block_fn.targets
+        )
 
     def _drop_late(
         self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None
