@@ -21,11 +21,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Without progress, on any component: at each event of the page, Gradio's browser code visits all components once for
 # every component that ever showed progress.
-HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": []}
+# What is chosen while the answer to the choice before is on its way counts once that has come: Gradio would ignore it.
+HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": [], "trigger_mode": "always_last"}
 LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
 MAX_RUNS = 64  # that are under way or wait for their turn, see `playground.runtime.turns`; more wait in Gradio's queue
 MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
-SLOW: EventSettings = {"show_progress": "minimal"}  # takes a second or so after a press
+STOP: EventSettings = {**HIDDEN, "queue": False, "trigger_mode": "once"}
+SLOW: EventSettings = {"show_progress": "minimal", "trigger_mode": "always_last"}  # takes a second or so after a press
 
 
 def skip_preprocess(control: Control) -> Control:
@@ -102,7 +104,8 @@ def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
     texts = [control for control in controls if isinstance(control, gr.Textbox)]
     other_controls = [control for control in controls if not isinstance(control, gr.Textbox)]
     send = f"document.querySelector('#{stage.elem_id} [data-ready]')?.dispatchEvent(new Event('settings-changed'))"
-    gr.on([control.input for control in other_controls], None, None, None, js=f"() => {{ {send} }}")
+    changes = [control.upload if isinstance(control, gr.UploadButton) else control.input for control in other_controls]
+    gr.on(changes, None, None, None, js=f"() => {{ {send} }}")
     for text in texts:
         # Its `input` follows Enter, but no paste and no deletion; its `change` follows a new value of ours, too.
         text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {send} }}")

@@ -30,8 +30,8 @@ def once_per_model(
     picker: CheckpointPicker, make: Callable[[Paths, str], Run], maxsize: int
 ) -> Callable[[Paths, str], Run]:
     """Return a function of the paths and a model's name that makes its first run once for all visitors, and again when
-    its checkpoint has changed; two who ask at once wait for one run. It keeps `maxsize` runs."""
-    lock = threading.Lock()
+    its checkpoint has changed; two who ask for the same at once wait for one run. It keeps `maxsize` runs."""
+    locks: dict[object, threading.Lock] = {}  # by the arguments
 
     @lru_cache(maxsize)
     def make_version(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
@@ -39,7 +39,7 @@ def once_per_model(
 
     def first(paths: Paths, name: str) -> Run:
         picker.load(paths, name)  # says what is wrong, if something is
-        with lock:
+        with locks.setdefault((paths, name), threading.Lock()):
             return make_version(paths, name, files.version(picker.path(paths, name)))
 
     return first

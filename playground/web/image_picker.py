@@ -27,11 +27,13 @@ class ImagePicker(NamedTuple):
     Attributes:
         inputs: Controls whose values go to `load_image`: kind, number, and the `Sources`.
         changes: Events of another image.
+        settled: Likewise, but a slider that is dragged counts once it is let go.
         choices: Events after which there may be no image yet: see `missing_input`.
     """
 
     inputs: list[Control]
     changes: list[Trigger]
+    settled: list[Trigger]
     choices: list[Trigger]
 
 
@@ -91,8 +93,8 @@ def build(
 
     columns = [number, drawing_column, upload_column]
     kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
-    changes, choices = [number.input, *upload.changes], [kind.input, pad.change]
-    return ImagePicker([kind, number, pad, *upload], changes, choices)
+    changes, settled = ([event, *upload.changes] for event in (number.input, number.release))
+    return ImagePicker([kind, number, pad, *upload], changes, settled, [kind.input, pad.change])
 
 
 def build_upload(
@@ -132,7 +134,7 @@ def build_upload(
     hidden: EventSettings = {"queue": False, **controls.HIDDEN}
     inputs, changes = [button, correction, *model], [correction.change, *(control.input for control in model)]
     button.upload(show, inputs, [button, correction, reading], **hidden)
-    gr.on(changes, show_reading, inputs, reading, trigger_mode="always_last", **hidden)
+    gr.on(changes, show_reading, inputs, reading, **hidden)
     return UploadControls(button, correction)
 
 

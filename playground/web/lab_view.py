@@ -14,7 +14,8 @@ from playground.runtime import validation
 from playground.runtime.validation import UserError
 from playground.web import answers, component, controls, drawing_pad, explanation, lab, lab_sessions, links
 from playground.web.component import Value
-from playground.web.controls import Control, Event, EventSettings, error_sentence
+from playground.web.controls import Control, EventSettings, error_sentence
+from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
 DRAWING = "draw"
@@ -91,6 +92,7 @@ class LabView(View, Generic[Params]):
                 self.stage = lab.build(elem_id, train)
                 explanation.build(how, function)
                 self.link = links.build()
+        self.requests = gr.State(Requests())
 
     @abstractmethod
     def build_controls(self) -> LabControls:
@@ -146,16 +148,20 @@ class LabView(View, Generic[Params]):
         why = wrong or ("" if linked_params else self.why)
         return [*self.start(lambda: params, None, why, linked_params is not None), *dataclasses.astuple(params)]
 
-    def bind(self, page: gr.Blocks) -> Event:
-        """Bind the events; return the one that sets the controls to a link's."""
+    @property
+    def outputs(self) -> list[Control]:
+        """Return the components that a new lab fills."""
+        return [self.stage, self.link]
+
+    def bind(self, page: gr.Blocks) -> None:
+        """Bind the events."""
         hidden: EventSettings = {**controls.HIDDEN, "queue": False}
         settings, seed, pad, new_seed, reset = self.controls
-        inputs, outputs = [pad, *settings], [self.stage, self.link]
+        restart = newest_only(self.restart), [self.requests, pad, *settings], self.outputs
         changes = [control.input for control in settings]
-        gr.on([reset.click, pad.change, *changes], self.restart, inputs, outputs,
-              api_name=self.tab.replace(".", "_"), trigger_mode="always_last", **hidden)  # fmt: skip
-        controls.on_new_seed(new_seed, seed).then(self.restart, inputs, outputs, **hidden)
-        return page.load(self.on_load, None, [*outputs, *settings], **hidden)
+        gr.on([reset.click, pad.change, *changes], *restart, api_name=self.tab.replace(".", "_"), **hidden)
+        controls.on_new_seed(new_seed, seed).then(*restart, **hidden)
+        page.load(self.on_load, None, [*self.outputs, *settings], **hidden)
 
 
 def training_controls() -> dict[str, Control]:

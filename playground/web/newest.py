@@ -11,23 +11,28 @@ class Requests:
 
     def __init__(self) -> None:
         self.newest = 0
+        self.values: tuple[object, ...] | None = None  # that the newest request is about
 
-    def next_number(self) -> int:
-        """Return the number of a request that begins."""
-        self.newest += 1
+    def next_number(self, values: tuple[object, ...] | None = None) -> int:
+        """Return the number of a request about some values that begins."""
+        self.newest, self.values = self.newest + 1, values
         return self.newest
+
+    def is_newest(self, values: tuple[object, ...]) -> bool:
+        """Return whether no request about other values has begun after one about these."""
+        return self.values in (None, values)
 
 
 def newest_only(function: Callable[..., object]) -> Callable[..., object]:
     """Let a function or generator change nothing once a newer request has begun; its first input becomes `Requests`."""
 
     def call(requests: Requests, *values: object) -> object:
-        number = requests.next_number()
+        number = requests.next_number(values)
         answer = function(*values)
         return answer if number == requests.newest else gr.skip()
 
     def iterate(requests: Requests, *values: object) -> Iterator[object]:
-        number = requests.next_number()
+        number = requests.next_number(values)
         for answer in function(*values):  # type: ignore[attr-defined]
             if number != requests.newest:
                 return

@@ -68,16 +68,16 @@ class RunView:
     inputs: list[Control]  # settings; a change of one marks the run on show as stale
     seed: Control  # the setting that a new seed goes to; it begins a run when it is submitted
     outputs: list[Control]  # components that a run fills, the stage first
-    other_inputs: Sequence[Control] = ()  # inputs of a run before its settings
+    other_inputs: Sequence[Control] = ()  # inputs of a run before its settings, which mark the run on show likewise
+    unmarked: Sequence[Control] = ()  # inputs of either kind on which the pictures of a run do not depend
     # State of the run under way, an `UnderWay`.
     under_way: gr.State = field(default_factory=lambda: gr.State(UnderWay()))
 
     def stop(self, under_way: UnderWay) -> list[object]:
         """Return the values of the outputs after Stop: what the run has made so far, or nothing new."""
-        run, under_way.run = under_way.run, None
         nothing = [{}, *[gr.skip()] * (len(self.outputs) - 1)]
         try:
-            stage_value, *other_values = (run.stop() if run else []) or nothing
+            stage_value, *other_values = under_way.stop() or nothing
         except UserError as error:  # such as particles that ran off
             stage_value, *other_values = component.message(error_sentence(error)), *nothing[1:]
         return [{**stage_value, **scrubber.mark_stopped()}, *other_values]  # type: ignore[dict-item]
@@ -99,7 +99,8 @@ class RunView:
             other_runs: Runs of other functions.
             link_runs: Events that begin the run of a link; Stop ends these runs too.
         """
-        controls.mark_stale(self.inputs, self.stage)  # first, since a run that begins takes the mark away
+        marked = [control for control in (*self.other_inputs, *self.inputs) if control not in self.unmarked]
+        controls.mark_stale(marked, self.stage)  # first, since a run that begins takes the mark away
         go, stop, new_seed = self.buttons
         run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
         events = [
@@ -111,7 +112,7 @@ class RunView:
             ),
             *link_runs,
         ]
-        stop.click(self.stop, self.under_way, self.outputs, cancels=events, queue=False, **controls.HIDDEN)
+        stop.click(self.stop, self.under_way, self.outputs, cancels=events, **controls.STOP)
         other_buttons = [other_run.component for other_run in other_runs if isinstance(other_run.component, gr.Button)]
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
 
@@ -164,7 +165,7 @@ def bind_without_scrubber(
     ]
     for event in runs:
         event.then(None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
-    stop.click(stop_run, [under_way, result], outputs, cancels=runs, queue=False, **controls.HIDDEN)
+    stop.click(stop_run, [under_way, result], outputs, cancels=runs, **controls.STOP)
 
 
 def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:

@@ -1,10 +1,13 @@
 // The view in the page's address is selected before Gradio mounts the page: what selects it later, Gradio may forget.
 
-// Selects a view in a page's configuration, if it is there.
+const MOUNTING = 30_000; // milliseconds in which a page that the server has rendered mounts
+
+// Selects a view in a page's configuration; returns false if it is not there.
 export function select(config, view) {
   const of = (type) => (config.components ?? []).filter((component) => component.type === type);
-  if (!of('tabitem').some(({props}) => props.id === view)) return;
-  for (const {props} of of('tabs')) props.selected = view;
+  const isThere = of('tabitem').some(({props}) => props.id === view);
+  if (isThere) for (const {props} of of('tabs')) props.selected = view;
+  return isThere;
 }
 
 // Presses the tab of a view unless it is selected; returns false if it is not there yet.
@@ -19,9 +22,11 @@ function press(page, view) {
 export function selectView(scope) {
   const view = new URLSearchParams(scope.location.search).get('view');
   if (!view) return;
-  if (scope.gradio_config) select(scope.gradio_config, view);
+  if (scope.gradio_config && !select(scope.gradio_config, view)) return;
   if (press(scope.document, view)) return;
-  new scope.MutationObserver((_, observer) => {
+  const observer = new scope.MutationObserver(() => {
     if (press(scope.document, view)) observer.disconnect();
-  }).observe(scope.document, {subtree: true, childList: true});
+  });
+  observer.observe(scope.document, {subtree: true, childList: true});
+  scope.setTimeout(() => observer.disconnect(), MOUNTING); // the address may name a view that no page has
 }

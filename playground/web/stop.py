@@ -4,6 +4,8 @@ import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+import gradio as gr
+
 from playground.web import export
 
 
@@ -29,9 +31,25 @@ class Unfinished:
 
 
 class UnderWay:
-    """Run under way of one visitor's view, as the value of a `gr.State`."""
+    """Run under way of one visitor's view, as the value of a `gr.State`.
+
+    Attributes:
+        changes: Number of runs that began, and of those that ended.
+    """
 
     run: Unfinished | None = None
+    changes = 0
+
+    def set(self, run: Unfinished | None) -> None:
+        """Note that a run has begun, or has ended."""
+        self.run = run
+        self.changes += 1
+
+    def stop(self) -> list[object]:
+        """End the run, if there is one; return the result of its `stop`, or []."""
+        run = self.run
+        self.set(None)
+        return run.stop() if run else []
 
 
 Outputs = Unfinished | Sequence[object]  # a run, or values of a view's outputs
@@ -45,15 +63,27 @@ def keep_run(sample: Callable[..., Iterator[Outputs]]) -> Callable[..., Iterator
         try:
             for outputs in sample(*values):
                 if isinstance(outputs, Unfinished):
-                    under_way.run = outputs
+                    under_way.set(outputs)
                 else:
                     yield outputs
         except Exception:
-            under_way.run = None
+            under_way.set(None)
             raise
-        under_way.run = None  # a run that Gradio cancels stays, for Stop
+        under_way.set(None)  # a run that Gradio cancels stays, for Stop
 
     return run
+
+
+def newest_run_only(function: Callable[..., object]) -> Callable[..., object]:
+    """Let a function about the run on show change nothing if a run has begun or ended meanwhile; its first input
+    becomes the view's `UnderWay`."""
+
+    def call(under_way: UnderWay, *values: object) -> object:
+        changes = under_way.changes
+        answer = function(*values)
+        return answer if changes == under_way.changes else gr.skip()
+
+    return call
 
 
 def describe_stop(values: Sequence[object], step: int, steps: int) -> list[object]:

@@ -164,7 +164,7 @@ class DrawingView(FamiliesView):
 
     def bind(self, page: gr.Blocks) -> None:
         _, _, *sources = self.image.inputs
-        self.bind_runs(page, self.sample, "compare_drawing", self.image.changes, sources)
+        self.bind_runs(page, self.sample, "compare_drawing", self.image.settled, sources)
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""

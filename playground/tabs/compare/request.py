@@ -22,7 +22,7 @@ from playground.web import controls, download, explanation, links, plots, run_vi
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
 from playground.web.run_view import PAUSE
-from playground.web.stop import Outputs, UnderWay, Unfinished
+from playground.web.stop import Outputs, UnderWay, Unfinished, newest_run_only
 from playground.web.view import View
 
 TAB = "compare"
@@ -206,9 +206,8 @@ class RequestView(View):
 
     def stop_run(self, under_way: UnderWay, result: Result | None) -> list[object]:
         """Return the race as far as it came; before anything is drawn, the one on show stays."""
-        run, under_way.run = under_way.run, None
         nothing = result.render() if result else plots.paragraph("Stopped. Press Sample to start again.")
-        return (run.stop() if run else []) or [nothing, *[gr.skip()] * 3]
+        return under_way.stop() or [nothing, *[gr.skip()] * 3]
 
     @user_errors_to_gradio
     def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:
@@ -242,7 +241,8 @@ class RequestView(View):
             self.sample, "compare_families", self.buttons, seed, self.inputs, outputs, self.under_way,
             triggers=[self.link.select], stop_run=self.stop_run, result=self.result, other_controls=[self.sort],
         )  # fmt: skip
-        self.sort.input(self.sort_lanes, [self.result, self.sort], outputs, **controls.LIGHT)
+        inputs = [self.under_way, self.result, self.sort]
+        self.sort.input(newest_run_only(self.sort_lanes), inputs, outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
         page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 

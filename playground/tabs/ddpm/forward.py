@@ -175,6 +175,6 @@ class ForwardView(View):
         outputs, requests = [self.stage, self.link], gr.State(Requests())
         noise = newest_only(self.noise), [requests, self.model, *image.inputs, self.seed], outputs
         changes = [*image.changes, self.model.input, *image.choices, self.seed.input]
-        gr.on(changes, *noise, api_name="ddpm_noise", trigger_mode="always_last", **controls.LIGHT)
+        gr.on(changes, *noise, api_name="ddpm_noise", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.seed).then(*noise, **controls.LIGHT)
         page.load(self.on_load, None, [*outputs, self.model, *image.inputs[:2], self.seed], **controls.LIGHT)

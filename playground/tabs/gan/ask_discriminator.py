@@ -145,6 +145,6 @@ class AskView(View):
         outputs, requests = [self.stage, self.link], gr.State(Requests())
         ask = newest_only(self.ask), [requests, *self.image.inputs, self.seed], outputs
         changes = [*self.image.changes, *self.image.choices, self.seed.input]
-        gr.on(changes, *ask, trigger_mode="always_last", api_name="gan_ask", **controls.LIGHT)
+        gr.on(changes, *ask, api_name="gan_ask", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.seed).then(*ask, **controls.LIGHT)
         page.load(self.on_load, None, [*outputs, *self.image.inputs[:2], self.seed], **controls.LIGHT)

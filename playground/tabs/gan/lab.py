@@ -14,8 +14,9 @@ from playground.runtime.validation import UserError
 from playground.tabs.gan import lab_pictures, variants
 from playground.web import controls
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, EventSettings, skip_preprocess
+from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.lab_view import LabControls, LabData, LabView, number_control
+from playground.web.newest import newest_only
 
 TAB = "gan.lab"
 DATA = LabData(densities.DENSITIES, densities.from_drawing)
@@ -101,19 +102,31 @@ class GANLabView(LabView[ViewParams]):
         """Start a lab; return its session."""
         return lab_pictures.start_lab(data, params.settings())
 
+    @property
+    def outputs(self) -> list[Control]:
+        """Return the components that a new lab fills: the preset too, where the settings are one."""
+        return [*super().outputs, self.preset]
+
+    def restart(self, drawing: object, *values: object, why: str = "") -> list[object]:
+        """Begin a training with new networks. Returns its first picture."""
+        return [*super().restart(drawing, *values, why=why), find_preset(*values)]
+
     def choose(self, name: str, drawing: object, data: str, seed: int) -> list[object]:
         """Start the lab of a preset; return also the values of the controls."""
         name = name if name in PRESETS else FIRST
         fields = {**dataclasses.asdict(preset_params(name)), "data": data, "seed": seed}
         return [*self.restart(drawing, *fields.values(), why=PRESETS[name].explanation), *fields.values()]
 
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the values for the lab of the page's address, or for the first lab."""
+        stage_value, link, *settings = super().on_load(request)
+        return [stage_value, link, find_preset(*settings), *settings]
+
     def bind(self, page: gr.Blocks) -> None:
-        hidden: EventSettings = {**controls.HIDDEN, "queue": False}
-        preset, (settings, seed, pad, *_) = self.preset, self.controls
-        super().bind(page).then(find_preset, settings, preset, **hidden)
-        changes = [control.input for control in settings]
-        gr.on(changes, find_preset, settings, preset, trigger_mode="always_last", **hidden)
-        preset.input(self.choose, [preset, pad, settings[0], seed], [self.stage, self.link, *settings], **hidden)
+        super().bind(page)
+        settings, seed, pad, *_ = self.controls
+        inputs = [self.requests, self.preset, pad, settings[0], seed]
+        self.preset.input(newest_only(self.choose), inputs, [*self.outputs, *settings], queue=False, **controls.HIDDEN)
 
     def build_controls(self) -> LabControls:
         titles = [(preset.title, name) for name, preset in PRESETS.items()]

@@ -258,6 +258,6 @@ class LossView(View):
         losses, outputs = self.inputs[0], [self.stage, self.link]
         changes = [control.input for control in self.inputs]
         gr.on(changes, newest_only(self.on_choice), [gr.State(Requests()), *self.inputs], outputs,
-              trigger_mode="always_last", api_name="gan_losses", **controls.LIGHT)  # fmt: skip
+              api_name="gan_losses", **controls.LIGHT)  # fmt: skip
         self.animation.click(user_errors_to_gradio(self.save), losses, self.download, **controls.SLOW)
         page.load(self.on_load, None, [*outputs, *self.inputs], **controls.LIGHT)

@@ -203,23 +203,25 @@ class SamplesView(View):
             variants.CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: self.show(*astuple(ViewParams()))[0]
         )
 
-    def find_neighbours(self, index: object, *values: ControlValue) -> str:
-        """Return HTML of the nearest training digits of a frame's pictures."""
+    def find_neighbours(self, requests: Requests, index: object, *values: ControlValue) -> object:
+        """Return HTML of the nearest training digits of a frame's pictures, or nothing new if others are on show."""
         try:
             params = ViewParams(*values)
             model = variants.load(self.paths, params.model)
             x = draw(model, params, interpolate(model, params)[validation.check_integer("frame", index, 0, FRAMES - 1)])
-            return neighbours.render_rows(x, mnist.DATASET, self.paths.data, n=1, width=64)
+            html = neighbours.render_rows(x, mnist.DATASET, self.paths.data, n=1, width=64)
         except UserError as error:
-            return plots.paragraph(error_sentence(error))
+            html = plots.paragraph(error_sentence(error))
+        return html if requests.is_newest(values) else gr.skip()
 
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
-        show = newest_only(self.show), [gr.State(Requests()), *self.inputs], outputs
+        requests = gr.State(Requests())
+        show = newest_only(self.show), [requests, *self.inputs], outputs
         changes = [control.input for control in self.inputs]
-        gr.on(changes, *show, trigger_mode="always_last", api_name="gan_samples", **controls.LIGHT)
+        gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
         self.link.select(*show, **controls.LIGHT)
-        self.search.click(self.find_neighbours, [self.index, *self.inputs], self.neighbours,
-                          js=scrubber.frame_index_js(self.stage), **controls.SLOW)  # fmt: skip
+        self.search.click(self.find_neighbours, [requests, self.index, *self.inputs], self.neighbours,
+                          js=scrubber.frame_index_js(self.stage, 1), **controls.SLOW)  # fmt: skip
         page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)

@@ -44,7 +44,7 @@ from playground.web import controls, explanation, export, links, run_view, scrub
 from playground.web.component import Value
 from playground.web.controls import ControlValue, EventSettings, user_errors_to_gradio
 from playground.web.first_run import FirstRunView
-from playground.web.stop import Outputs, Unfinished
+from playground.web.stop import Outputs, Unfinished, newest_run_only
 
 TAB = "latent_diffusion"
 EXAMPLES = [
@@ -69,7 +69,7 @@ as asked; of two, four pictures of five have both, and then each stands where it
 [Ho and Salimans 2022](https://arxiv.org/abs/2207.12598) (guidance) ·
 [Hertz 2022](https://arxiv.org/abs/2208.01626) (attention of words)
 """
-RunOnShow = tuple[str, Run]  # with the name of its model
+RunOnShow = tuple[str, Run, str]  # with the name of its model, and the scrubber's name of the run
 
 
 class DrawView(FirstRunView[ViewParams, Run]):
@@ -127,11 +127,12 @@ class DrawView(FirstRunView[ViewParams, Run]):
         """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
         path, model = CHECKPOINTS.path(self.paths, params.model), load_model(self.paths, params.model)
         film = make_film(model, run, strip_kind)
+        stage_value = scrubber.pack(replace(film, notice=notice or film.notice))
         about = media.build_metadata(path, run.settings) | links.record(TAB, params)
         return [
-            scrubber.pack(replace(film, notice=notice or film.notice)),
+            stage_value,
             export.from_steps(f"{path.stem}-seed{params.seed}", about, [run.x0_hat], run.steps, run.t),
-            (params.model, run),
+            (params.model, run, stage_value["run"]),
             about["command"],
             explanation.source(SAMPLERS[params.sampler].function),
             links.value(TAB, params, address),
@@ -167,21 +168,21 @@ class DrawView(FirstRunView[ViewParams, Run]):
     @user_errors_to_gradio
     def show_strips(self, run_on_show: RunOnShow | None, strip_kind: object, *attention: object) -> Value:
         """Return other strips of the run on show."""
-        name, run = controls.check_kept(run_on_show)
+        name, run, run_id = controls.check_kept(run_on_show)
         kind = validation.check_choice("strips", strip_kind, STRIP_KINDS)
         film = make_film(load_model(self.paths, name), run, kind, parse_attention(run, *attention))
-        return scrubber.pack(replace(film, keep=True))
+        return scrubber.pack_again(film, run_id)
 
     @user_errors_to_gradio
     def show_attention(self, run_on_show: RunOnShow | None, *attention: object) -> Value:
         """Return other maps of the words of the run on show."""
-        _, run = controls.check_kept(run_on_show)
-        return scrubber.pack_words(words(run, parse_attention(run, *attention)))
+        _, run, run_id = controls.check_kept(run_on_show)
+        return scrubber.pack_words(words(run, parse_attention(run, *attention)), run_id)
 
     @user_errors_to_gradio
     def find_captions(self, run_on_show: RunOnShow | None) -> str:
         """Return the captions that CLIP finds nearest to the pictures on show."""
-        name, run = controls.check_kept(run_on_show)
+        name, run, _ = controls.check_kept(run_on_show)
         return clip_captions.table(load_model(self.paths, name), run)
 
     def bind(self, page: gr.Blocks) -> None:
@@ -196,11 +197,12 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 for samples in (self.examples, self.worst)
             ),
         ]
-        view = run_view.RunView(stage, self.buttons, self.inputs, seed, self.outputs, [kind])
+        view = run_view.RunView(stage, self.buttons, self.inputs, seed, self.outputs, [kind], unmarked=[kind])
         settings: EventSettings = {**controls.HIDDEN, "concurrency_id": "text", "concurrency_limit": 2}
         view.bind(self.sample, "text_to_image_sample", triggers=[prompt.submit, negative.submit],
                   other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
-        self.caption_button.click(self.find_captions, self.run, self.captions, **controls.SLOW)
+        find_captions = newest_run_only(self.find_captions)
+        self.caption_button.click(find_captions, [view.under_way, self.run], self.captions, **controls.SLOW)
         kind.input(self.show_strips, [self.run, kind, *attention], stage, **controls.LIGHT)
         gr.on(
             [control.input for control in attention],

@@ -180,9 +180,8 @@ class GridView(View):
 
     def stop_run(self, under_way: UnderWay, grid: Grid | None) -> list[object]:
         """Return the table as far as it came; before its first picture the one on show stays."""
-        run, under_way.run = under_way.run, None
         nothing = gr.skip() if grid else plots.paragraph("Stopped. Press Sample to start again.")
-        return (run.stop() if run else []) or [nothing, gr.skip(), gr.skip()]
+        return under_way.stop() or [nothing, gr.skip(), gr.skip()]
 
     @user_errors_to_gradio
     def save(self, grid: Grid | None) -> Value:

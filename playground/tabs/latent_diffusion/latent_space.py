@@ -1,9 +1,10 @@
 """Latent space: the path from one picture to another in pixels and in latents, and pictures made of a picture by noise
 and a prompt."""
 
-from collections.abc import Iterator
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
 from functools import partial
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -16,13 +17,21 @@ from playground.datasets.scenes import BACKGROUNDS
 from playground.export import media
 from playground.families import latent_diffusion
 from playground.families.autoencoder import Model as Autoencoder
-from playground.families.latent_diffusion import Settings
 from playground.nn import interpolation
-from playground.runtime import pictures, validation
+from playground.runtime import pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import runs
 from playground.tabs.latent_diffusion.latent_pictures import decoded, principal, render_emoji
+from playground.tabs.latent_diffusion.latent_space_params import (
+    DRAWING,
+    EMOJI,
+    KINDS,
+    TAB,
+    OnShow,
+    ViewParams,
+    linkable,
+)
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, preview, read_prompts
@@ -42,15 +51,11 @@ from playground.web import (
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
 from playground.web.image_picker import NO_SOURCES, Sources
-from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Curve, Film, Series, Strip
-from playground.web.stop import Outputs, keep_run
+from playground.web.stop import Outputs, Unfinished, keep_run
 from playground.web.view import View
 
-TAB = "latent_diffusion.latent_space"
-EMOJI, DRAWING, UPLOAD = KINDS = ("Emoji", "Draw", "Upload")
 FRAMES = 25
-STEPS = 20  # of a run from a picture
 HOW = """
 The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 16x16 places of four numbers, a twelfth
 as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
@@ -62,37 +67,6 @@ the less of the picture remains.
 [Rombach 2022](https://arxiv.org/abs/2112.10752), section 3.1 (autoencoder) ·
 [Meng 2022](https://arxiv.org/abs/2108.01073) (SDEdit)
 """
-
-
-@dataclass(frozen=True)
-class ViewParams:
-    """Parameters of a link, in the order of the first controls. A link cannot hold a drawing or an upload."""
-
-    model: str = ""
-    kind: str = EMOJI
-    name: str = "pizza"
-    ground: str = "blue"
-    to: str = "owl"
-    to_ground: str = "yellow"
-    prompt: str = "a big owl on a blue background"
-    strength: float = 0.6
-    w: float = 3.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        validation.check_choice("picture", self.kind, KINDS)
-        for ground in (self.ground, self.to_ground):
-            validation.check_choice("background", ground, BACKGROUNDS)
-        for name in (self.name, self.to):
-            validation.check_choice("emoji", name, emoji.CORE)
-        settings = self.settings
-        strength = validation.check_number("strength", self.strength, 0, 1)
-        validation.set_frozen(self, strength=strength, w=settings.w, seed=settings.seed)
-
-    @property
-    def settings(self) -> Settings:
-        """Return the settings of the pictures that are made from the first."""
-        return Settings(4, self.prompt, steps=STEPS, w=self.w, seed=self.seed)
 
 
 def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
@@ -147,16 +121,6 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
     )  # fmt: skip
 
 
-def linkable(params: ViewParams) -> ViewParams | None:
-    """Return the parameters if a link can hold all that makes the pictures, which it cannot of a user's own."""
-    return params if params.kind == EMOJI else None
-
-
-def link_value(params: ViewParams, address: bool = True) -> Value:
-    """Return the value of the link's button."""
-    return links.value(TAB, linkable(params), address)
-
-
 class LatentSpaceView(View):
     """Exchange between the controls and two scrubbers: the path to another picture, and a run from the first.
 
@@ -182,25 +146,53 @@ class LatentSpaceView(View):
                 self.run_state = gr.State(None, time_to_live=3600)
                 export.build(self.run_state, self.run_stage, command_label="")
                 self.link = links.build()
+        self.on_show = gr.State(OnShow())
 
-    def show_path(
-        self, drawing: object, upload: object, correction: object, *values: ControlValue, address: bool = True
-    ) -> tuple[Value, Value]:
-        """Return the path from the first picture to another, and the link."""
+    def show_path(self, on_show: OnShow, *values: ControlValue) -> object:
+        """Return the path from the first picture to another, and the link; nothing new if a newer one is asked for."""
+        number = on_show.next_number(values)
         try:
-            params = ViewParams(*values)
-            model = load_model(self.paths, params.model)
-            x = picture(self.paths, params, Sources(drawing, upload, correction))
-            film = make_film(model, params, x, render_emoji(self.paths, params.to, params.to_ground))
-            return scrubber.pack(film), link_value(params, address)
+            stage_value, params = self._path(*values)
         except UserError as error:
-            return component.message(error_sentence(error)), gr.skip()
+            return [component.message(error_sentence(error)), gr.skip()] if number == on_show.newest else gr.skip()
+        if number != on_show.newest:
+            return gr.skip()
+        on_show.path = params
+        return [stage_value, on_show.link_value()]
+
+    def _path(
+        self, drawing: object, upload: object, correction: object, *values: ControlValue
+    ) -> tuple[Value, ViewParams]:
+        """Return the value of the path's scrubber, and its parameters."""
+        params = ViewParams(*values)
+        model = load_model(self.paths, params.model)
+        x = picture(self.paths, params, Sources(drawing, upload, correction))
+        film = make_film(model, params, x, render_emoji(self.paths, params.to, params.to_ground))
+        return scrubber.pack(film), params
+
+    def sample(self, on_show: OnShow, *values: ControlValue) -> Iterator[Outputs]:
+        """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
+
+        def add_link(outputs: Sequence[object]) -> list[object]:
+            """Return values of the outputs with the link in place of the parameters of a run."""
+            *others, params = outputs
+            if not isinstance(params, ViewParams):
+                return [*outputs]
+            on_show.run = params
+            return [*others, on_show.link_value()]
+
+        for outputs in self._sample(*values):
+            if isinstance(outputs, Unfinished):
+                outputs.finish = partial(lambda finish: add_link(finish()), outputs.finish)
+                yield outputs
+            else:
+                yield add_link(outputs)
 
     @run_view.errors_on_stage(n_others=2)
-    def sample(
+    def _sample(
         self, drawing: object, upload: object, correction: object, *values: ControlValue
     ) -> Iterator[Value | Outputs]:
-        """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
+        """Make a run; yield values of the outputs, and at its end its parameters in place of the link."""
         params = ViewParams(*values)
         model = load_model(self.paths, params.model)
         x = picture(self.paths, params, Sources(drawing, upload, correction))
@@ -214,20 +206,25 @@ class LatentSpaceView(View):
             path, run = CHECKPOINTS.path(self.paths, params.model), recorder.run()
             about = media.build_origin(path, replace(params, prompt=read.prompt)) | links.record(TAB, linkable(params))
             run_state = export.from_steps(f"{TAB}-seed{params.seed}", about, [run.x0_hat], run.steps, run.t)
-            return [scrubber.pack(runs.make_film(model, run)), run_state, link_value(params)]
+            return [scrubber.pack(runs.make_film(model, run)), run_state, params]
 
         steps = len(recorder.times) - 1
         yield from run_view.stream_run(frames, steps, recorder.add, partial(preview, model), finish)
 
-    def on_load(self, request: gr.Request) -> list[object]:
+    def on_load(self, on_show: OnShow, request: gr.Request) -> list[object]:
         """Return the path and the controls as the address sets them."""
         params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
-        values = astuple(params)
-        stage_value, link = self.show_path(*NO_SOURCES, *values, address=address)
+        values, link = astuple(params), gr.skip()
+        try:
+            stage_value, params = self._path(*NO_SOURCES, *values)
+            on_show.path = on_show.path or params  # a newer one may have come first
+            link = on_show.link_value(address)
+        except UserError as error:
+            stage_value = component.message(error_sentence(error))
         notice = {"notice": wrong} if wrong else {}
         return [stage_value | notice, link, *CHECKPOINTS.control_values(self.paths, values), address]
 
-    def sample_linked(self, is_linked: bool, *values: object) -> Iterator[Outputs]:
+    def sample_linked(self, is_linked: bool, *values: Any) -> Iterator[Outputs]:
         """Make the pictures of a link; without one they wait for Sample."""
         if is_linked:
             yield from self.sample(*values)
@@ -238,17 +235,17 @@ class LatentSpaceView(View):
         prompt, *_, seed = self.run_inputs
         inputs, outputs = [*self.path_inputs, *self.run_inputs], [self.path_stage, self.link]
         changes = [*(control.input for control in self.path_inputs), *self.source_changes]
-        gr.on(changes, newest_only(self.show_path), [gr.State(Requests()), *self.sources, *inputs], outputs,
-              trigger_mode="always_last", **controls.LIGHT)  # fmt: skip
-        run_outputs = [self.run_stage, self.run_state, self.link]
-        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, self.sources)
+        gr.on(changes, self.show_path, [self.on_show, *self.sources, *inputs], outputs, **controls.LIGHT)
+        run_outputs, others = [self.run_stage, self.run_state, self.link], [self.on_show, *self.sources]
+        *_, to, to_ground = self.path_inputs
+        unmarked = [self.on_show, to, to_ground]
+        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, others, unmarked)
         is_linked = gr.State(False)
         link_run = self.link.select(
-            keep_run(self.sample_linked), [view.under_way, is_linked, *self.sources, *inputs], run_outputs,
-            **controls.MODEL,
-        )  # fmt: skip
+            keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], run_outputs, **controls.MODEL
+        )
         view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
-        page.load(self.on_load, None, [*outputs, *inputs, is_linked], **controls.HIDDEN, concurrency_id="text",
+        page.load(self.on_load, self.on_show, [*outputs, *inputs, is_linked], **controls.HIDDEN, concurrency_id="text",
                   concurrency_limit=2)  # fmt: skip
 
 

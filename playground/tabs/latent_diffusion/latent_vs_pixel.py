@@ -113,4 +113,4 @@ class CostView(View):
         page.load(self.on_load, None, [self.model, self.link, self.costs], **hidden)
         self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **hidden)
         gr.on([self.go.click, self.link.select], self.measure, self.model, self.costs,
-              concurrency_id="measure", concurrency_limit=1, trigger_mode="once", **controls.SLOW)  # fmt: skip
+              concurrency_id="measure", concurrency_limit=1, **controls.SLOW)  # fmt: skip

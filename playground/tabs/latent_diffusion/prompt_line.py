@@ -35,4 +35,4 @@ class PromptLine:
         """Read the prompt anew at each change of it or of the model."""
         inputs = [gr.State(Requests()), model, self.prompt]
         gr.on([self.prompt.change, model.change], newest_only(self.read), inputs, self.line,
-              trigger_mode="always_last", **controls.LIGHT)  # fmt: skip
+              **controls.LIGHT)  # fmt: skip

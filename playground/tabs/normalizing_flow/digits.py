@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
+from typing import NamedTuple
 
 import gradio as gr
 from torch import Tensor
@@ -115,6 +116,13 @@ def film(model: normalizing_flow.Model, params: ViewParams, x: list[Tensor]) -> 
     return interpolation.film(interpolation.interpolate(model, *x))
 
 
+class Uncompared(NamedTuple):
+    """Picture whose likelihood is not yet told among others: the values of its request, and its bits per dimension."""
+
+    request: tuple[object, ...]
+    bits: float
+
+
 class DigitsView(View):
     """View of a flow of digits, run anew at each change."""
 
@@ -150,15 +158,26 @@ class DigitsView(View):
             link = links.value(TAB, params if params.linkable else None)
             run_values = [scrubber.pack(film_value), link, run, command]
             if params.show != PICTURE:
-                yield [*run_values, ""]
+                yield [*run_values, "", None]
                 return
             is_known = likelihood.is_measured(self.paths, params.model)
-            yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING)]
+            yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING), gr.skip()]
             bits = normalizing_flow.bits_per_dimension(model, x[0]).item()
-            yield [*[gr.skip()] * 4, likelihood.table(likelihood.groups(self.paths, params.model), bits)]
+            uncompared = Uncompared((drawing, upload, correction, *values), bits)
+            yield [*[gr.skip()] * 4, *([self.compare(uncompared), None] if is_known else [gr.skip(), uncompared])]
         except UserError as error:
             stage_value = component.message(error_sentence(error), outdated=True)
-            yield [stage_value, gr.skip(), None, gr.update(visible=False), ""]
+            yield [stage_value, gr.skip(), None, gr.update(visible=False), "", None]
+
+    def compare(self, uncompared: Uncompared) -> str:
+        """Return HTML of the likelihood of a picture among others."""
+        _, _, _, *values = uncompared.request
+        return likelihood.table(likelihood.groups(self.paths, ViewParams(*values).model), uncompared.bits)
+
+    def compare_newest(self, requests: Requests, uncompared: Uncompared | None) -> object:
+        """Return the result of `compare` for the picture on show, once its model is measured."""
+        html = self.compare(uncompared) if uncompared else None
+        return html if uncompared and requests.is_newest(uncompared.request) else gr.skip()
 
     def _origin(self, params: ViewParams) -> tuple[str, dict[str, str]]:
         """Return name and metadata of the files of a run; samples come from the command line too."""
@@ -175,13 +194,17 @@ class DigitsView(View):
 
     def bind(self, page: gr.Blocks) -> None:
         kind, number, *sources = self.image.inputs
-        outputs = [self.stage, self.link, self.run, self.command, self.likelihood]
-        show = newest_only(self.show), [gr.State(Requests()), *sources, *self.inputs], outputs
+        requests, uncompared = gr.State(Requests()), gr.State(None)
+        outputs = [self.stage, self.link, self.run, self.command, self.likelihood, uncompared]
+        show = newest_only(self.show), [requests, *sources, *self.inputs], outputs
         setting_changes = [control.input for control in self.inputs if control not in (kind, number)]
         changes = [*setting_changes, *self.image.changes, *self.image.choices]
-        gr.on(changes, *show, trigger_mode="always_last", api_name="flow_digits", **controls.LIGHT)
+        gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         self.link.select(*show, **controls.LIGHT)
+        # The first comparison takes seconds, in which whoever waits for it keeps no other answer from coming.
+        uncompared.change(self.compare_newest, [requests, uncompared], self.likelihood, concurrency_id="likelihood",
+                          concurrency_limit=1, **controls.HIDDEN)  # fmt: skip
         page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 
 

@@ -25,7 +25,7 @@ COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
 Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
 MAX_MEASUREMENTS = 4  # that are kept, of a checkpoint each
 _measured: dict[tuple[object, ...], Groups] = {}
-_lock = threading.Lock()  # two first visitors measure once
+_locks: dict[tuple[object, ...], threading.Lock] = {}  # two who ask for the same measure once
 
 
 def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
@@ -41,8 +41,8 @@ def is_measured(paths: Paths, name: str) -> bool:
 def groups(paths: Paths, name: str) -> Groups:
     """Return bits per dimension of test digits, the same inverted, noise and a blank page; measured once for each
     checkpoint."""
-    with _lock:
-        key = _key(paths, name)
+    key = _key(paths, name)
+    with _locks.setdefault(key, threading.Lock()):
         if key not in _measured:
             if len(_measured) >= MAX_MEASUREMENTS:
                 _measured.clear()

@@ -62,7 +62,7 @@ class LangevinView(LinkedRunView):
     def __init__(self, paths: Paths):
         self.paths = paths
         stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Walking …")
-        # Parameters of the run on show, and the number of its frames.
+        # Parameters of the run on show, the number of its frames, and the scrubber's name of it.
         self.walk = gr.State(None, time_to_live=3600)
         self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
 
@@ -76,7 +76,8 @@ class LangevinView(LinkedRunView):
             film = langevin_runs.film(params, frames)
             about = describe_run(self.paths, params) | links.record(TAB, params)
             run = export.from_film(f"{TAB}-seed{params.seed}", about, film)
-            return [scrubber.pack(film), run, links.value(TAB, params), (params, len(frames))]
+            stage_value = scrubber.pack(film)
+            return [stage_value, run, links.value(TAB, params), (params, len(frames), stage_value["run"])]
 
         yield from run_view.stream_run(
             particles.sample(langevin_runs.score_of(self.paths, params), params.settings), steps, frames.append,
@@ -84,12 +85,12 @@ class LangevinView(LinkedRunView):
         )  # fmt: skip
 
     @user_errors_to_gradio
-    def drop(self, walk: tuple[ViewParams, int] | None, event: gr.EventData) -> Value:
+    def drop(self, walk: tuple[ViewParams, int, str] | None, event: gr.EventData) -> Value:
         """Return the path of a particle that is dropped at a place of the picture."""
-        params, length = controls.check_kept(walk)
+        params, length, run = controls.check_kept(walk)
         x, y = (validation.check_number(name, getattr(event, name, None), 0, 1) for name in ("x", "y"))
         return scrubber.pack_path(
-            langevin_runs.drop(langevin_runs.score_of(self.paths, params), params, (x, y), length)
+            langevin_runs.drop(langevin_runs.score_of(self.paths, params), params, (x, y), length), run
         )
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
@@ -104,7 +105,7 @@ class LangevinView(LinkedRunView):
         triggers = [control.input for control in (model, data, score, sampler)]
         self.bind_runs(page, self.sample, "score_langevin", triggers, other_outputs=[self.walk])
         stage = self.layout.stage
-        stage.select(self.drop, self.walk, stage, trigger_mode="always_last", **controls.LIGHT)
+        stage.select(self.drop, self.walk, stage, **controls.LIGHT)
 
 
 def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:

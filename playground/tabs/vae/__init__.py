@@ -12,7 +12,7 @@ from playground.tabs import Tab
 from playground.tabs.vae import betas, codes, elbo_terms, gradients, interpolate, latent_map, nearest, save, traverse
 from playground.tabs.vae.choice import Choice
 from playground.tabs.vae.codes import ViewParams
-from playground.tabs.vae.session import FIRST, MOVABLE, ON_SHOW, TRAVERSE_CODE, UNOPENED, Session, read_code
+from playground.tabs.vae.session import FIRST, MOVABLE, UNOPENED, Session, code_js, read_code
 from playground.web import controls, image_picker, links, plots
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, EventSettings, error_sentence, user_errors_to_gradio
@@ -87,22 +87,26 @@ class VAETab(View):
         all_values = (unchanged | {name: view_values}).values()
         return [notice, link, command, *(value for values in all_values for value in values)]
 
-    def on_move(self, text: object, session: Session) -> list[object]:
-        """Return link and command once the code on show was moved, or moved back."""
-        name, picture = session.selected, session.picture(self.paths, text)
-        choice = session.filled.get(name)
+    def on_move(self, name: str, text: object, session: Session) -> list[object]:
+        """Return link and command once the code of a view was moved, or moved back; the view may be left meanwhile."""
+        picture, choice = session.decoded_picture(self.paths, name, text), session.filled.get(name)
         (session.moved.discard if picture.params else session.moved.add)(name)
+        if name != session.selected:
+            return [gr.skip()] * 2
         link = link_value(name, choice.params, is_moved=not picture.params) if choice else gr.skip()
         return [link, save.command_text(self.paths, name, picture.params)]
 
-    def search(self, text: object, session: Session, *values: ControlValue) -> str:
-        """Return HTML of the training images nearest to the picture in Traverse, if that is of the chosen image."""
+    def search(self, text: object, session: Session, *values: ControlValue) -> object:
+        """Return HTML of the training images nearest to the picture in Traverse, if that is of the chosen image, or
+        nothing new once the view shows those of another."""
         try:
             if session.filled.get("traverse") != Choice(*values).for_view("traverse"):
                 raise UserError("Traverse shows another picture: open it first")
-            return nearest.find_neighbours(self.paths, *read_code(self.paths, text))
+            html = nearest.find_neighbours(self.paths, *read_code(self.paths, text))
         except UserError as error:
-            return plots.paragraph(error_sentence(error))
+            html = plots.paragraph(error_sentence(error))
+        is_late = session.filled.get("nearest") not in (None, Choice(*values).for_view("nearest"))
+        return gr.skip() if is_late else html
 
     def on_load(self, session: Session, request: gr.Request) -> list[object]:
         """Return the values of the view that the address describes, or the first image."""
@@ -146,21 +150,24 @@ class VAETab(View):
         inputs = [self.session, *self.inputs]
         show = self.show, inputs, self.outputs
         changes = [self.seed.input, *image.changes, *image.choices, *(control.input for control in self.own_controls)]
-        gr.on(changes, *show, trigger_mode="always_last", **controls.LIGHT)
+        gr.on(changes, *show, **controls.LIGHT)
         kind, *_ = image.inputs
-        self.model.input(self.kinds, [self.model, kind], kind, queue=False).then(*show, **controls.LIGHT)
+        choose_kinds = self.kinds, [self.model, kind], kind
+        self.model.input(*choose_kinds, queue=False, **controls.HIDDEN).then(*show, **controls.LIGHT)
         kind.change(lambda name: [gr.update(interactive=name == codes.PRIOR)] * 2, kind,
                     [self.seed, self.new_seed], **controls.HIDDEN, queue=False)  # fmt: skip
         controls.on_new_seed(self.new_seed, self.seed).then(*show, **controls.LIGHT)
-        for name, tab in self.tabs.items():  # each turn counts, though the one before is still on its way
-            tab.select(partial(self.turn, name), inputs, self.outputs, trigger_mode="multiple", **controls.LIGHT)
-        on_move, result = user_errors_to_gradio(self.on_move), gr.Textbox(visible=False)
+        settings = controls.LIGHT | {"trigger_mode": "multiple"}  # no turn waits for the answer to the one before
+        for name, tab in self.tabs.items():
+            tab.select(partial(self.turn, name), inputs, self.outputs, **settings)
+        result = gr.Textbox(visible=False)
         for name in MOVABLE:
             stage, *_ = self.components[name]
-            stage.input(on_move, [result, self.session], [self.link, self.command], js=ON_SHOW,
-                        trigger_mode="always_last", **controls.LIGHT)  # fmt: skip
+            on_move = user_errors_to_gradio(partial(self.on_move, name))
+            stage.input(on_move, [result, self.session], [self.link, self.command], js=code_js(name),
+                        **controls.LIGHT)  # fmt: skip
         table, search = self.components["nearest"]
-        search.click(self.search, [result, *inputs], table, js=TRAVERSE_CODE, **controls.SLOW)
+        search.click(self.search, [result, *inputs], table, js=code_js("traverse"), **controls.SLOW)
         linkable = [self.model, *image.inputs[:2], self.seed, *self.own_controls]
         page.load(self.on_load, self.session, [*self.outputs, *linkable], **controls.LIGHT)
 

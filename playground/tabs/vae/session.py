@@ -18,8 +18,6 @@ MOVABLE = ("traverse", "map")  # views whose code can be moved
 # JavaScript that puts the state of the visible view's stage in the browser first among the inputs, see `picture`.
 ON_SHOW = """(...values) => values.with(0, JSON.stringify({
   ...[...document.querySelectorAll('[id^=vae-] [data-ready]')].find((stage) => stage.offsetParent)?.dataset}))"""
-TRAVERSE_CODE = """(...values) =>
-  values.with(0, document.querySelector('#vae-traverse [data-code]')?.dataset.code ?? '')"""
 
 
 class Picture(NamedTuple):
@@ -60,19 +58,30 @@ class Session(Requests):
             UserError: There is none.
         """
         choice, stage = self.filled.get(self.selected), parse(text)
-        encoded = choice.encode(paths) if choice else None
         if self.selected in MOVABLE:
-            model, z = read_code(paths, stage.get("code"))
-            if encoded and encoded.params.model == model and z.equal(encoded.z.clamp(-codes.LIMIT, codes.LIMIT)):
-                return Picture(model, z, encoded.params)
-            return Picture(model, z, None)
-        if encoded is None:
+            return self.decoded_picture(paths, self.selected, stage.get("code"))
+        if choice is None:
             raise UserError("there is no picture on show: choose one, or open Traverse")
+        encoded = choice.encode(paths)
         if self.selected != "interpolate":
             return Picture(encoded.params.model, encoded.z, encoded.params)
         text = str(stage.get("index"))
         index = validation.check_integer("frame", int(text) if text.isdecimal() else text, 0, interpolate.FRAMES - 1)
         return Picture(encoded.params.model, interpolate.latent_paths(paths, encoded)["arc"][index], encoded.params)
+
+    def decoded_picture(self, paths: Paths, name: str, text: object) -> Picture:
+        """Return the picture of a view whose code can be moved, as `read_code` reads it from a text."""
+        choice, (model, z) = self.filled.get(name), read_code(paths, text)
+        encoded = choice.encode(paths) if choice else None
+        if encoded and encoded.params.model == model and z.equal(encoded.z.clamp(-codes.LIMIT, codes.LIMIT)):
+            return Picture(model, z, encoded.params)
+        return Picture(model, z, None)
+
+
+def code_js(name: str) -> str:
+    """Return JavaScript that puts the code on show in a view first among the inputs, see `read_code`."""
+    return f"""(...values) =>
+      values.with(0, document.querySelector('#vae-{name} [data-code]')?.dataset.code ?? '')"""
 
 
 def read_code(paths: Paths, text: object) -> tuple[str, Tensor]:

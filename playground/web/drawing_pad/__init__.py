@@ -21,7 +21,7 @@ MAX_COORDINATE = 10_000  # a pointer may leave the canvas
 
 
 def build(elem_id: str, instruction: str = "draw a digit") -> gr.HTML:
-    """Build the component; listen to its `change`, and `decode` its value."""
+    """Build the component; listen to `change`, or for the user's strokes alone to `input`, and `decode` its value."""
     return component.build("drawing_pad", {"INSTRUCTION": instruction}, value="", elem_id=elem_id)
 
 

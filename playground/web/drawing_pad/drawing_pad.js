@@ -51,7 +51,7 @@ function send() {
   clearTimeout(pad.sendTimer);
   pad.sendTimer = setTimeout(() => {
     props.value = encode();
-    trigger('change');
+    for (const name of ['input', 'change']) trigger(name); // Gradio sends the latter for a value of the server, too
   }, SEND_DELAY);
 }
 
@@ -81,7 +81,7 @@ function startStroke(event) {
 }
 
 function continueStroke(event) {
-  if (!pad.stroke || !event.isPrimary) return;
+  if (!pad.stroke || !event.isPrimary || !event.buttons) return; // a pen that is lowered by a key goes by keys
   pad.stroke.push(positionOf(event));
   paint();
 }

@@ -22,6 +22,7 @@ const training = {
   isPlaying: false,
   isArrival: false, // it plays because the page was opened
   isSweeping: false, // the dial moves by itself
+  loop: 0, // number of the newest loop that plays or sweeps; an older one ends
   isBusy: false, // the server has yet to answer
   dialChanged: false, // while it was busy
   startTime: 0, // of Play
@@ -60,13 +61,14 @@ async function sweep() {
   pause();
   if (!begins || view.refusal) return;
   training.isSweeping = true;
+  const goesOn = startLoop('isSweeping');
   updateButtons();
-  for (let at = 0; training.isSweeping && at <= dial.max && isSeen(); at++) {
+  for (let at = 0; goesOn() && at <= dial.max && isSeen(); at++) {
     dial.value = at;
     turnDial();
     await new Promise((done) => setTimeout(done, SWEEP / dial.max));
   }
-  if (training.isSweeping) pause();
+  if (goesOn()) pause();
 }
 
 // Trains until the end or a pause, and rests while nobody can see it.
@@ -74,14 +76,21 @@ async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
   pause();
   training.isPlaying = true;
+  const goesOn = startLoop('isPlaying');
   startClock();
   updateButtons();
-  while (training.isPlaying && !view.frame.over && element.isConnected) {
+  while (goesOn() && !view.frame.over && element.isConnected) {
     if (isSeen()) await request('play');
     else startClock();
     await new Promise(requestAnimationFrame);
   }
-  if (training.isPlaying) pause(); // or else something else has begun
+  if (goesOn()) pause(); // or else something else has begun
+}
+
+// Returns a function that says whether a loop that begins goes on: while its state holds, and until another begins.
+function startLoop(state) {
+  const loop = ++training.loop;
+  return () => training[state] && loop === training.loop;
 }
 
 // Trains for a moment when the page opens, unless the visitor wants no motion.

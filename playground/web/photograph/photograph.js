@@ -31,7 +31,7 @@ function isValid([left, top, right, bottom]) {
 // Sends what was chosen as the component's value.
 function send() {
   props.value = {...props.value, box: photograph.box, swap: swap.checked};
-  trigger('change');
+  for (const name of ['input', 'change']) trigger(name); // Gradio sends the latter for a value of the server, too
 }
 
 // Shows the value; there is none until a picture is uploaded.

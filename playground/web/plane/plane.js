@@ -18,11 +18,13 @@ const view = {
   value: null, // the value on show
   chart: null, // the map on show: see latent_map.py
   cursor: [0, 0],
+  z: [], // the code on show
   samples: [], // places of the codes drawn from the posterior
   background: null,
   draws: 0, // presses of the Draw button, which number the noise
   isMoved: false, // the code on show is not that of the picture that was chosen
   isHovering: false, // the image is that of a point under the pointer
+  changes: {move: 0, press: 0}, // of the code: by moving the cursor, and by drawing
 };
 
 // ---- requests ----
@@ -37,23 +39,23 @@ const handlers = {
   reparameterize: showSample,
 };
 // The requests of a moving pointer skip each other, but never those of a button or a menu.
-const requestOnMove = makeRequest();
-const requestOnPress = makeRequest();
+const requestOnMove = makeRequest('press');
+const requestOnPress = makeRequest('move');
 
-// Returns a function that asks the server; answers about an image that is no longer shown are dropped.
-function makeRequest() {
-  return newestOnly(({name, ...request}) => server[name](request), (answer, {name, about}) => {
-    if (about !== view.value.id) return;
+// Returns a function that asks the server. Answers about an image that is no longer shown are dropped, and pictures if
+// the `other` kind of request has changed the code meanwhile.
+function makeRequest(other) {
+  const send = newestOnly(({name, since, ...request}) => server[name](request), (answer, {name, about, since}) => {
+    if (about !== view.value.id || (name !== 'chart' && since !== view.changes[other])) return;
     if (answer.error) showCaption(answer.error);
     else handlers[name](answer);
     if (name === 'chart') showAxes(view.chart.axes); // those of the map on show, if there is no new one
   });
+  return (request) => send({...request, since: view.changes[other]});
 }
 
 function requestImage() {
-  const z = codeAt(view.cursor, view.chart, view.value.z);
-  requestOnMove({...aboutImage(), name: 'decode', z});
-  showCode(z);
+  requestOnMove({...aboutImage(), name: 'decode', z: view.z});
 }
 
 function requestChart() {
@@ -83,6 +85,7 @@ function showImage(image, caption) {
 
 // Tells the page the code of the picture on show, and triggers `input` once it is moved, or back where it was.
 function showCode(z) {
+  view.z = z;
   element.dataset.code = JSON.stringify({model: view.value.model, z});
   const isMoved = String(z) !== String(view.value.z);
   if (isMoved !== view.isMoved) trigger('input');
@@ -99,6 +102,7 @@ function showAxes(axes) {
 
 // Shows a code that was drawn from the posterior.
 function showSample(sample) {
+  view.changes.press += 1;
   view.cursor = project(sample.z, view.chart.basis);
   view.samples.push(view.cursor);
   find('.numbers').value = sample.numbers;
@@ -115,7 +119,7 @@ function showChart(chart) {
   view.background = new Image();
   view.background.onload = draw;
   view.background.src = chart.background;
-  moveTo(chart.origin);
+  setCursor(chart.origin);
 }
 
 // ---- drawing ----
@@ -177,11 +181,17 @@ function resize() {
 
 // ---- moving ----
 
-// Moves the cursor to a place.
+// Moves the cursor to a place that the user has chosen.
 function moveTo(place) {
+  view.changes.move += 1;
+  setCursor(place);
+}
+
+function setCursor(place) {
   view.cursor = clampToSpan(place, view.chart.span);
   view.isHovering = false;
   find('.numbers').value = '';
+  showCode(codeAt(view.cursor, view.chart, view.value.z));
   requestImage();
   showPosition();
   draw();

@@ -45,20 +45,29 @@ def pack(film: Film) -> Value:
                   for strip in film.strips],
     }  # fmt: skip
     # The followers are one string: Gradio's page copies values number by number, several times.
-    return {**_pack_strips(film.strips), "following": json.dumps(followers), "ends": list(film.ends),
-            "start": film.start, "keep": film.keep, "path_hint": film.path_hint,
+    return {**_pack_strips(film.strips), "run": uuid.uuid4().hex, "following": json.dumps(followers),
+            "ends": list(film.ends), "start": film.start, "keep": film.keep, "path_hint": film.path_hint,
             "notice": film.notice}  # fmt: skip
 
 
-def pack_words(words: Words) -> Value:
-    """Return the value that shows other maps of the words of the run on show."""
-    return _pack_part({"words": _pack_words(words)})
+# Further values of a finished run name it by the "run" in its first value: the page drops those of a run that is no
+# longer on show.
 
 
-def pack_path(path: np.ndarray) -> Value:
-    """Return the value that shows a path over the first strip of the run on show: a place for each frame, (F, 2), as
+def pack_again(film: Film, run: str) -> Value:
+    """Return the value of a finished run with other strips, at the frame on show."""
+    return {**pack(film), "run": run, "of": run, "keep": True}
+
+
+def pack_words(words: Words, run: str) -> Value:
+    """Return the value that shows other maps of the words of a finished run."""
+    return _pack_part({"words": _pack_words(words)}, run)
+
+
+def pack_path(path: np.ndarray, run: str) -> Value:
+    """Return the value that shows a path over the first strip of a finished run: a place for each frame, (F, 2), as
     fractions of the width from the left and of the height from the top."""
-    return _pack_part({"path": path.round(4).tolist()})
+    return _pack_part({"path": path.round(4).tolist()}, run)
 
 
 def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str, started: float) -> Value:
@@ -115,8 +124,8 @@ def _pack_strips(strips: Sequence[Strip]) -> Value:
     }
 
 
-def _pack_part(part: Value) -> Value:
-    return {"id": uuid.uuid4().hex, "following": json.dumps({"part": part})}
+def _pack_part(part: Value, run: str) -> Value:
+    return {"id": uuid.uuid4().hex, "of": run, "following": json.dumps({"part": part})}
 
 
 def _pack_words(words: Words) -> Value:

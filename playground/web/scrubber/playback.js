@@ -17,11 +17,18 @@ export class Playback {
     this.isPlaying = false;
     this.lastTime = 0;
     this.rest = 0;
+    this.request = null; // for the next frame of the browser
   }
 
   start() {
     Object.assign(this, {isPlaying: true, rest: 0, lastTime: performance.now()});
-    requestAnimationFrame((now) => this.tick(now));
+    this.wait();
+  }
+
+  // Ticks at the browser's next frame, once, however often playing was started before that.
+  wait() {
+    cancelAnimationFrame(this.request);
+    this.request = requestAnimationFrame((now) => this.tick(now));
   }
 
   // Stays on the frame for some milliseconds more.
@@ -39,6 +46,6 @@ export class Playback {
     const {steps, rest} = countSteps(this.rest + elapsed, this.speed());
     Object.assign(this, {rest, lastTime: now});
     if (steps) this.advance(steps);
-    if (this.isPlaying) requestAnimationFrame((next) => this.tick(next));
+    if (this.isPlaying) this.wait();
   }
 }

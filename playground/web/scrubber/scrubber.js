@@ -5,6 +5,7 @@
 import {rememberLayers} from '../layers.js';
 import {clamp} from '../numbers.js';
 import {WordList} from '../words/words.js';
+import {isLate} from './arrivals.js';
 import {drawCurves} from './curves.js';
 import {captionAt, drawFormula, followDiagram} from './followers.js';
 import {drawBelow} from './histograms.js';
@@ -28,7 +29,8 @@ const strips = new Strips(find('.strips'));
 const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
 const trail = new Trail((x, y) => { if (!isLive()) trigger('select', {x, y}); });
 const pin = new Pin(element);
-const playback = new Playback(framesPerSecond, advance);
+const playback = new Playback(
+  () => (Number(find('.speed').value) * Math.max(1, view.run.frames - 1)) / PLAYING_TIME, advance);
 const view = {
   run: null, // the value whose frames are shown
   index: 0, // of the selected frame
@@ -38,7 +40,7 @@ const view = {
 const loading = {
   lastId: null, // of the value that came last
   generation: 0, // number of the value that came last; older ones are dropped when their sheets arrive
-  isFinishedRun: false, // the value whose sheets are on their way is a finished run
+  run: null, // the finished run whose sheets are on their way
 };
 const request = {
   isRunning: false, // the server is busy with a run of this view
@@ -87,8 +89,9 @@ function showRun(run, index) {
 
 // Shows a new part of the run on show, which stays the same run: it may be pinned. A path is followed from its start.
 function showPart(part) {
-  if (!view.run || isLive()) return;
-  showRun(Object.assign(view.run, part), view.index);
+  Object.assign(view.run, part);
+  if (isLive()) return;
+  showRun(view.run, view.index);
   if (part.path) playOnArrival(view.run.frames - 1);
 }
 
@@ -106,20 +109,18 @@ async function load() {
   loading.lastId = props.value.id;
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
-  if (value.started <= request.stopTime) return; // it was on its way when its run was stopped
+  if (isLate(value, {loadingRun: loading.run, shownRun: view.run?.run, stopTime: request.stopTime})) return;
   if (value.waiting) return isLive() && (caption.value = value.waiting);
-  if (loading.isFinishedRun && !value.following) return; // a finished run is more than a preview or a message
   if (value.part) return showPart(value.part);
   const generation = ++loading.generation;
   if (value.message) {
     restore(value.message);
-    element.toggleAttribute('data-outdated', Boolean(value.outdated));
-    return;
+    return element.toggleAttribute('data-outdated', Boolean(value.outdated));
   }
   if (value.stopped && !value.following) return finishStop();
-  loading.isFinishedRun = Boolean(value.following);
+  loading.run = value.following ? value.run : null;
   await loadFrames(value, generation);
-  if (generation === loading.generation) loading.isFinishedRun = false;
+  if (generation === loading.generation) loading.run = null;
 }
 
 // Shows a value with frames when its sheets are there, unless a newer value came meanwhile.
@@ -158,6 +159,10 @@ function showPreview(value) {
 // Shows a finished run in place of the one before.
 function finish(value) {
   const before = view.run;
+  if (value.of && isLive()) { // other strips of the run before, to which Stop may return
+    view.run = value;
+    return pin.release(before);
+  }
   const start = value.start < 0 ? value.frames + value.start : value.start;
   showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
   if (!before && !('preview' in element.dataset)) playOnArrival(start);
@@ -226,10 +231,6 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-function framesPerSecond() {
-  return (Number(find('.speed').value) * Math.max(1, view.run.frames - 1)) / PLAYING_TIME;
-}
-
 // Goes on by some frames while playing, from the last to the first.
 function advance(steps) {
   if (!element.isConnected) return setPlaying(false);
@@ -271,8 +272,7 @@ const actions = {
 const keys = {ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last', ' ': 'play'};
 
 function onClick(event) {
-  const button = event.target.closest('[data-do]');
-  if (button) actions[button.dataset.do]();
+  actions[event.target.closest('[data-do]')?.dataset.do]?.();
 }
 
 // Acts on a key, unless the focused control has a meaning of its own for it.
