@@ -15,7 +15,9 @@ export function fakeElement(properties = {}) {
     querySelectorAll: () => [],
     closest: () => null,
     getClientRects: () => [{}],
-    setAttribute() {}, append() {}, replaceChildren() {},
+    setAttribute() {}, append() {}, replaceChildren() {}, toggleAttribute() {}, setPointerCapture() {},
+    getContext: () => new Proxy({}, {get: (context, name) => context[name] ?? (() => {}), set: () => true}),
+    getBoundingClientRect: () => ({left: 0, top: 0, width: 100, height: 100}),
     addEventListener: (name, listener) => { listeners[name] = listener; },
     fire: (name, event) => listeners[name](event),
     ...properties,
@@ -33,6 +35,7 @@ export function openPage(props, server) {
     matchMedia: () => ({matches: true}), // no motion
     requestAnimationFrame: (callback) => drawing.push(callback),
     ResizeObserver: class { observe() {} },
+    Image: class {}, Option: class {}, ImageData: class {},
   });
   page.setValue = (value) => { props.value = value; page.changed(); };
   page.frames = async (n) => {

@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import {isLate} from '../../playground/web/scrubber/arrivals.js';
 import {curveScale, linePoints} from '../../playground/web/scrubber/curves.js';
 import {boxFrame, captionAt} from '../../playground/web/scrubber/followers.js';
 import {barPath, linePoints as histogramPoints} from '../../playground/web/scrubber/histograms.js';
 import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
-import {countSteps} from '../../playground/web/scrubber/playback.js';
+import {countSteps, Playback} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
 import {fade, pathUntil} from '../../playground/web/scrubber/trail.js';
@@ -50,6 +51,36 @@ test('playing keeps the speed whatever the browser draws', () => {
   }
   assert.equal(frames, 16, 'in a second');
   assert.deepEqual(countSteps(-200, 20), {steps: 0, rest: -200}, 'a frame that is held');
+});
+
+test('playing that is begun twice ticks once a frame', () => {
+  let waiting = [];
+  Object.assign(globalThis, {
+    requestAnimationFrame: (callback) => waiting.push({callback}) && waiting.at(-1),
+    cancelAnimationFrame: (request) => { waiting = waiting.filter((other) => other !== request); },
+  });
+  const playback = new Playback(() => 1000, () => {});
+  playback.start();
+  playback.start();
+  playback.stop();
+  playback.start();
+  for (let k = 0; k < 3; k++) {
+    assert.equal(waiting.length, 1);
+    waiting.splice(0)[0].callback(performance.now());
+  }
+});
+
+test('what belongs to a run that another has replaced is dropped', () => {
+  const state = {loadingRun: null, shownRun: 'a', stopTime: 5};
+  const strips = {of: 'a', following: '{}'};
+  const of = (value, changed) => isLate(value, {...state, ...changed});
+  assert.deepEqual([of(strips, {}), of(strips, {shownRun: 'b'}), of(strips, {loadingRun: 'b'})], [false, true, true]);
+  assert.equal(of(strips, {shownRun: 'b', loadingRun: 'a'}), false, 'its own frames are on their way');
+  assert.equal(of(strips, {shownRun: undefined}), false, 'a scrubber that was hidden shows its last value');
+  assert.equal(of({...strips, part: {}}, {shownRun: undefined}), true, 'a part needs its run');
+  assert.deepEqual([4, 6].map((started) => of({started}, {})), [true, false], 'before and after Stop');
+  assert.deepEqual([of({live: true}, {loadingRun: 'b'}), of({live: true}, {})], [true, false]);
+  assert.equal(of({run: 'b', following: '{}'}, {loadingRun: 'a'}), false, 'a newer run');
 });
 
 test('a pinned run keeps step with a longer one, and names what differs', () => {

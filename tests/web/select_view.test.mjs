@@ -37,6 +37,7 @@ function openWindow(search, config) {
       })));
       for (const observer of watching) observer.callback([], observer);
     },
+    setTimeout(callback) { this.giveUp = callback; },
     watching, presses: () => presses,
   };
 }
@@ -56,6 +57,17 @@ test('where the server has rendered the page, the tab is pressed once it is ther
   assert.deepEqual([scope.presses(), scope.watching.size], [0, 1]);
   scope.mount('map');
   assert.deepEqual([scope.presses(), scope.watching.size], [1, 0]);
+});
+
+test('a view that no page has is not looked for for ever', () => {
+  const known = openWindow('?view=nonsense', makeConfig());
+  selectView(known);
+  assert.equal(known.watching.size, 0, 'the configuration tells');
+  const rendered = openWindow('?view=nonsense');
+  selectView(rendered);
+  rendered.mount('traverse', 'map');
+  rendered.giveUp();
+  assert.equal(rendered.watching.size, 0);
 });
 
 test('an address without a view changes nothing', () => {
