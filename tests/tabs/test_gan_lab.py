@@ -48,10 +48,10 @@ def view() -> lab.GANLabView:
 def test_what_is_refused_is_named_by_its_label(view: lab.GANLabView) -> None:
     wrong = {"lr_d": 5, "r1": None, "seed": -1}
     values = dataclasses.asdict(ViewParams(width=8, batch=16)) | wrong
-    stage_value, _ = view.restart(None, *values.values())
+    stage_value, *_ = view.restart(None, *values.values())
     assert stage_value["refused"] == ["R1", "Learning rate of D", "Seed"]
     assert stage_value["message"].startswith("R1 must be")
-    stage_value, _ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())
+    stage_value, *_ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())
     assert stage_value["refused"] == []
 
 
@@ -94,3 +94,18 @@ def test_what_would_starve_other_visitors_or_does_nothing_is_refused(given: dict
 def test_a_link_with_a_bad_number_is_refused_in_words() -> None:
     with pytest.raises(UserError, match="k"):
         links.restore(ViewParams, "gan.lab", {"view": "lab", "k": "many"})
+
+
+def test_a_preset_stays_lit_as_long_as_the_lab_is_its(tmp_path: Path) -> None:
+    """The preset comes with the lab: an answer of its own might be late."""
+    with gr.Blocks() as page:
+        view = lab.GANLabView(Paths(tmp_path, tmp_path))
+        view.bind(page)
+    fields = dataclasses.asdict(lab.preset_params(lab.FIRST))
+    for values, expected in ((fields, lab.FIRST), (fields | {"r1": 0.5}, None)):
+        assert view.restart(None, *values.values())[view.outputs.index(view.preset)] == expected
+    name = next(name for name in PRESETS if name != lab.FIRST)
+    assert view.choose(name, None, "ring", 0)[view.outputs.index(view.preset)] == name
+    setting = [event for event in page.fns.values() if event.fn and view.preset in event.outputs]
+    assert [view.requests in event.inputs for event in setting].count(True) == 3
+    assert len(setting) == 4, "a change, a new seed, a preset and the opening of the page"

@@ -4,9 +4,10 @@ import io
 import json
 import math
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,9 @@ from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from playground.tabs.gan import ask_discriminator, diagnostics, loss_comparison, samples, variants
+from playground.web import neighbours
 from playground.web.image_picker import NO_SOURCES
+from playground.web.newest import Requests, newest_only
 from train.gan import RECIPES
 
 MOMENTS, PICTURES = 3, 4
@@ -200,6 +203,20 @@ def test_the_gradient_says_how_the_logit_changes(paths: Paths) -> None:
     step = 1e-3 * torch.randn(made.x[5].shape, generator=make_rng(0))
     change = model.discriminator(made.x[5] + step) - made.logits[5]
     torch.testing.assert_close(change, (made.gradient[5] * step).sum((1, 2, 3)), rtol=0.05, atol=2e-6)
+
+
+def test_late_neighbours_of_other_samples_are_dropped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "render_rows", lambda *_, **__: "rows")
+    with gr.Blocks():
+        view = samples.SamplesView(paths)
+    first, second = (astuple(samples.ViewParams("gan-digits-r3gan", seed=seed)) for seed in (0, 1))
+    requests, show = Requests(), newest_only(view.show)
+    assert view.find_neighbours(requests, 0, *first) == "rows", "a first film that nobody has asked for"
+    show(requests, *first)
+    assert view.find_neighbours(requests, 0, *first) == "rows"
+    show(requests, *second)
+    assert view.find_neighbours(requests, 0, *first) == gr.skip()
+    assert view.find_neighbours(requests, 0, *second) == "rows"
 
 
 @pytest.mark.parametrize("wrong", [{"seed": "x"}, {"to": -1}, {"label": "11"},

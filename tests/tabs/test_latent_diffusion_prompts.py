@@ -58,12 +58,12 @@ def test_every_view_draws_a_prompt_as_it_is_read(paths: Paths, monkeypatch: pyte
     with gr.Blocks():
         views = DrawView(paths), compare.CompareView(paths), grid.GridView(paths), latent_space.LatentSpaceView(paths)
     draw_values = DrawView.values_of(replace(FIRST, n=1, steps=1, prompt=typed, negative=typed))
-    pair_params = compare.ViewParams(prompt=typed, edited_prompt=typed, n=1, steps=1)
+    pair_params, on_show = compare.ViewParams(prompt=typed, edited_prompt=typed, n=1, steps=1), latent_space.OnShow()
     for view, values, expected in (
         (views[0], (STRIP_KINDS[0], *draw_values), [read]),
         (views[1], astuple(pair_params), [read, ""]),
         (views[2], astuple(grid.ViewParams(prompt=typed)), [read, ""]),
-        (views[3], (None, None, None, *astuple(latent_space.ViewParams(prompt=typed))), [read, ""]),
+        (views[3], (on_show, None, None, None, *astuple(latent_space.ViewParams(prompt=typed))), [read, ""]),
     ):  # fmt: skip
         drawn.clear()
         list(view.sample(*values))

@@ -251,12 +251,23 @@ def test_every_kind_of_picture_is_shown(show) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_the_likelihood_comes_after_the_picture(show) -> None:
+def test_the_likelihood_comes_after_the_picture(show, paths: Paths) -> None:
     first, second = show({"show": PICTURE})
     assert likelihood.MEASURING in first[4]
-    assert "verdicts" in second[4]
-    again, _ = show({"show": PICTURE, "seed": 3})
+    assert not likelihood.is_measured(paths, "flow-digits"), "an event of its own measures, for which no other waits"
+    *_, uncompared = second
+    with gr.Blocks():
+        view = digits.DigitsView(paths)
+    requests = Requests()
+    assert view.compare_newest(requests, None) == gr.skip()
+    requests.begin(uncompared.request)
+    assert "verdicts" in view.compare_newest(requests, uncompared)
+    requests.begin(("another picture",))
+    assert view.compare_newest(requests, uncompared) == gr.skip()
+    again, told = show({"show": PICTURE, "seed": 3})
     assert "verdicts" not in str(again[4]), "what stands there stays until the next comes"
+    assert "verdicts" in told[4]
+    assert told[5] is None
 
 
 @pytest.mark.parametrize(
@@ -267,7 +278,7 @@ def test_the_likelihood_comes_after_the_picture(show) -> None:
      ({"seed": None}, "must be a whole")],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(show, params: dict, sentence: str) -> None:
-    ((made, _, run, _, table),) = show(params)
+    ((made, _, run, _, table, _),) = show(params)
     assert sentence in made["message"].lower()
     assert (made["outdated"], run, table) == (True, None, ""), "nothing of the picture before stands as this one's"
 

@@ -40,21 +40,27 @@ def test_the_rest_of_a_late_answer_is_dropped_too() -> None:
 class Overtaken(Requests):
     """Requests of a visitor who asks again before each is answered."""
 
-    def next_number(self) -> int:
-        number = super().next_number()
+    def next_number(self, values: tuple[object, ...] | None = None) -> int:
+        number = super().next_number(values)
         super().next_number()
         return number
 
 
+class OvertakenOnShow(Overtaken, latent_space.OnShow):
+    """The same of the view of the latent space."""
+
+
 @pytest.mark.parametrize(
-    ("build", "name"),
+    ("build", "name", "overtaken"),
     [
-        (ask_discriminator.AskView.build, "ask"),
-        (loss_comparison.LossView.build, "on_choice"),
-        (latent_space.LatentSpaceView.build, "show_path"),
+        (ask_discriminator.AskView.build, "ask", Overtaken),
+        (loss_comparison.LossView.build, "on_choice", Overtaken),
+        (latent_space.LatentSpaceView.build, "show_path", OvertakenOnShow),
     ],
 )
-def test_views_drop_late_answers(build: Callable[[gr.Blocks, Paths], None], name: str, tmp_path: Path) -> None:
+def test_views_drop_late_answers(
+    build: Callable[[gr.Blocks, Paths], None], name: str, overtaken: type[Requests], tmp_path: Path
+) -> None:
     """Each answer is an error, since there is no checkpoint."""
     with gr.Blocks() as page:
         build(page, Paths(tmp_path, tmp_path))
@@ -63,4 +69,4 @@ def test_views_drop_late_answers(build: Callable[[gr.Blocks, Paths], None], name
     for event in events:
         requests, *values = (component.value for component in event.inputs)
         assert isinstance(event.fn(requests, *values), (list, tuple))
-        assert event.fn(Overtaken(), *values) == gr.skip()
+        assert event.fn(overtaken(), *values) == gr.skip()

@@ -49,7 +49,8 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     assert stage["z"] == z.tolist(), "what the view draws first is what the command draws"
 
     moved = stage_text(z + 0.5)
-    link, command = tab.on_move(moved, session)
+    code = json.loads(moved)["code"]
+    link, command = tab.on_move(view, code, session)
     assert (command, "without the moved code" in link["copied"]) == (save.AFTER_MOVE, True)
     picture = exported(save.save_picture(paths, moved, session))
     assert json.loads(picture.text["z"]) == (z + 0.5).tolist()
@@ -58,7 +59,7 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     tab.turn("beta", session, *choice(5))
     outputs = tab.turn(view, session, *choice(5))
     assert outputs[tab.outputs.index(tab.command)] == save.AFTER_MOVE, "it is found as it was left"
-    link, command = tab.on_move(stage_text(z), session)
+    link, command = tab.on_move(view, json.loads(stage_text(z))["code"], session)
     assert ("--seed 5" in command, link["copied"]) == (True, "Copied")
 
 
@@ -100,6 +101,17 @@ def test_nearest_searches_for_the_picture_of_the_chosen_image_only(tab: VAETab, 
     assert tab.search(code, session, *choice(0)) == "vae-digits [0.0, 0.0, 0.0]"
     tab.show(session, *choice(1))
     assert "Traverse shows another picture" in tab.search(code, session, *choice(1))
+    assert tab.search(code, session, *choice(0)) == gr.skip(), "the view shows the neighbours of another"
+
+
+def test_a_code_that_was_moved_just_before_its_view_was_left_stays_moved(tab: VAETab, paths: Paths) -> None:
+    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    tab.show(session, *choice(0))
+    tab.turn("map", session, *choice(0))
+    assert tab.on_move("traverse", json.loads(stage_text(z + 0.5))["code"], session) == [gr.skip()] * 2
+    assert session.moved == {"traverse"}
+    outputs = tab.turn("traverse", session, *choice(0))
+    assert outputs[tab.outputs.index(tab.command)] == save.MOVED
 
 
 @pytest.mark.parametrize("text", ["", None, "[]", "1", '{"ready": "1"}', '{"code": "[]"}', "[" * 100_000])
