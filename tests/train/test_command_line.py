@@ -11,7 +11,9 @@ from playground.diffusion.schedule import SCHEDULES
 from playground.families.gan.losses import LOSSES
 from playground.families.vae.model import LIKELIHOODS
 from playground.families.vae.objectives import OBJECTIVES
+from playground.runtime import validation
 from playground.runtime.family import family_names
+from playground.runtime.validation import UserError
 from train import __main__ as command_line
 from train import ddpm, judge
 from train import vae as vae_recipe
@@ -119,6 +121,38 @@ def test_another_data_set_does_not_replace_the_shipped_checkpoint(words, name, m
         monkeypatch.setattr(module, "train", lambda recipe: trained.append(recipe.name))
     ended(words, capsys)
     assert trained == [name]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("vae --dataset emoji --config.size 64 --config.channels 3", "vae-emoji"),
+        ("vae --dataset shapes", "vae-shapes"),
+        ("vae-shapes --dataset digits", "vae-digits"),
+        ("vae --data-folder my_pictures/digits-2d", "vae-digits-2d"),
+    ],
+)
+def test_another_data_set_does_not_replace_the_checkpoint_of_another_recipe(words, name, monkeypatch, capsys) -> None:
+    trained = []
+    monkeypatch.setattr(vae_recipe, "train", lambda recipe: trained.append(recipe.name))
+    sentence = f"{name} is the checkpoint of another recipe: run that one, or choose a --name for this one"
+    assert ended(words, capsys) == (2, "", sentence)
+    assert ended(f"{words} --name mine", capsys)[0] == 0
+    assert trained == ["mine"]
+
+
+def test_a_recipe_needs_no_folder_of_checkpoints(monkeypatch, capsys) -> None:
+    def check_folder(name: str, value: object) -> None:
+        raise UserError(f"{name} must be a folder, and there is no folder {value}")
+
+    trained = []
+    monkeypatch.setattr(validation, "check_folder", check_folder)
+    monkeypatch.setattr(ddpm, "train", lambda recipe: trained.append(recipe.name))
+    assert ended("ddpm", capsys) == (0, "", "")
+    assert trained == ["ddpm-digits"]
+    status, _, err = ended("evaluate", capsys)
+    assert status == 2
+    assert "weights must be a folder" in err
 
 
 def test_a_config_for_other_data_is_refused_with_the_exit_code_2(monkeypatch, capsys) -> None:
