@@ -204,12 +204,12 @@ def _compute_elbo(model: vae.Model, images: Tensor, rng: torch.Generator) -> tup
     return torch.cat([part.kl for part in parts]).cpu(), torch.cat([part.elbo for part in parts]).cpu()
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurements of the likelihood of binary images, and of disentanglement."""
-    provenance = checkpoint.read_header(path).provenance
-    flags, dataset = provenance["flags"], dataset_of(provenance)
+    header = checkpoint.read_header(path)
+    dataset = dataset_of(header.provenance)
     identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0}
-    if flags["binarize"] and dataset:
+    if header.flags.get("binarize") and dataset:
         settings = f"test {dataset.name} binarised once, seed 0, {SAMPLES} samples of each"
         n = min(n, dataset.n_test)
         identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings, "n": n}
