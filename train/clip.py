@@ -30,6 +30,7 @@ class Recipe(Options):
     steps: int = 4_500
     batch_size: int = 200
     lr: float = 1e-3
+    warmup: int = 100
     decay: float = 0.7
     cycles: int = 3
     weight_decay: float = 0.1

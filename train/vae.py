@@ -80,6 +80,7 @@ RECIPES = [
 
 SAMPLES = 5_000  # importance samples of an image's likelihood
 N_FACTOR_IMAGES = 50_000  # pictures of known factors
+MAX_CLASSES = 256  # that `vae.Model.test_classes` can tell apart
 N_FIT_BATCHES = 468  # batches whose codes the mixture is fitted to: an epoch of digits
 
 
@@ -126,7 +127,10 @@ def _load(recipe: Recipe, split: str, n: int | None = None) -> tuple[Tensor, Ten
 
 
 def _check_test_images(recipe: Recipe) -> None:
-    """Check that a folder of images has enough of them for tests, or raise UsageError."""
+    """Check that a folder of images has enough of them for tests, and no more classes than those are stored with, or
+    raise UsageError."""
+    if recipe.config.n_test and (n := len(recipe.training_data.classes)) > MAX_CLASSES:
+        raise UsageError(f"config.n_test must be 0, since {n} classes are more than the {MAX_CLASSES} that are stored")
     if recipe.data_folder is not None and (n := len(_load(recipe, "test")[1])) < recipe.config.n_test:
         raise UsageError(f"config.n_test must be at most {n}, the number of test images in {recipe.data_folder}")
 
