@@ -131,10 +131,12 @@ def _like(words: list[str]) -> list[str]:
     if options.like is None:
         return words
     command = read_metadata(options.like).get("command", "")
-    arguments = shlex.split(command.partition(" sample ")[2])
-    if not arguments:
-        raise UserError(f"no command makes {options.like.name} again: drop it on the page, which opens it or says why")
-    return [*arguments[: arguments.index("--out")], *overrides]
+    try:
+        arguments = shlex.split(command.partition(" sample ")[2])
+        return [*arguments[: arguments.index("--out")], *overrides]
+    except ValueError:  # there is none, or somebody has edited it
+        name = options.like.name
+        raise UserError(f"no command makes {name} again: drop it on the page, which opens it or says why") from None
 
 
 def _find_checkpoint(words: list[str]) -> tuple[Path, list[str]]:

@@ -46,10 +46,15 @@ class Pipeline:
             settings: Fields of the family's `Settings`, which are the flags of the command line.
 
         Raises:
-            UserError: The family makes no pictures, a setting is not valid, or a prompt is not understood.
+            UserError: The family makes no pictures or takes no prompts, a setting is not valid, or a prompt is not
+                understood.
         """
         if self.family.sample is None or self.family.Settings is None:
             raise UserError(f"{self.path.stem} makes no pictures")
+        if prompts and self.family.read_prompts is None:
+            raise UserError(f"{self.path.stem} takes no prompts: leave them out")
+        if prompts and settings.keys() & {"n", "prompt"}:
+            raise UserError("prompts say what to draw and how many: leave out n and prompt")
         number = {"n": len(prompts)} if prompts else {}
         checked = self.family.Settings(**settings, **number)
         read, known_prompts = read_prompts(self.path, self.family, checked, prompts)

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from PIL import Image
 
 import playground
 from playground.families import ddpm, judge, vae
+from playground.pipeline import Pipeline
 from playground.runtime import checkpoint, run
+from playground.runtime.family import get_family
 from playground.runtime.validation import UserError
 
 
@@ -26,6 +29,17 @@ def test_a_run_yields_the_same_frames_each_time(path: Path) -> None:
     assert [frame.step for frame in sampled] == [0, 1, 2, 3]
     *_, last = sampled
     assert np.array_equal(sampled.to_images(last), sampled.images())
+
+
+def test_prompts_are_refused_where_they_would_be_of_no_use(path: Path) -> None:
+    with pytest.raises(UserError, match="tiny takes no prompts: leave them out"):
+        playground.load(path).sample(prompts=["a dog"])
+    text = Pipeline(path, get_family("latent_diffusion"), playground.load(path).model)
+    refused: list[dict[str, Any]] = [{"n": 2}, {"prompt": "an owl"}]
+    for settings in refused:
+        with pytest.raises(UserError, match="prompts say what to draw and how many: leave out n and prompt"):
+            text.sample(prompts=["a dog"], **settings)
+    assert text.sample(prompts=["a dog", "an owl"]).settings.n == 2
 
 
 def test_the_model_is_not_shared(path: Path) -> None:

@@ -6,7 +6,7 @@ The name of a family stands for the first of its checkpoints. Add --help to a na
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from types import ModuleType
 
@@ -46,19 +46,20 @@ def _report(sentence: str, status: int) -> int:
 def _run(words: list[str]) -> int:
     families = _load_families()
     recipes: dict[str, Options] = {recipe.name: recipe for module in families.values() for recipe in module.RECIPES}
-    commands: dict[str, Options | evaluate.Options] = {name: module.RECIPES[0] for name, module in families.items()}
-    commands |= {**recipes, EVALUATE: evaluate.Options()}
+    defaults: dict[str, Options] = {name: module.RECIPES[0] for name, module in families.items()} | recipes
     if not words or words[0].startswith("-"):
         print(_help(families))
         return 0 if words in (["--help"], ["-h"]) else 2
     name, *flags = words
-    default = commands[check_name(name, commands)]
-    options = tyro.cli(type(default), default=default, prog=f"python -m train {name}", args=flags)
+    prog = f"python -m train {check_name(name, [*defaults, EVALUATE])}"
+    if name == EVALUATE:
+        print(evaluate.evaluate(tyro.cli(evaluate.Options, prog=prog, args=flags)))
+        return 0
+    default = defaults[name]
+    options = tyro.cli(type(default), default=default, prog=prog, args=flags)
     if isinstance(options, DatasetOptions) and isinstance(default, DatasetOptions):
-        options = name_after_data(options, default)
-    if isinstance(options, evaluate.Options):
-        print(evaluate.evaluate(options))
-    elif path := families[_family(options)].train(options):
+        options = name_after_data(options, default, recipes)
+    if path := families[_family(options)].train(options):
         print(path)
     return 0
 
@@ -83,14 +84,17 @@ def check_name(name: str, commands: Iterable[str]) -> str:
         raise UsageError(str(error)) from None
 
 
-def name_after_data(options: DatasetOptions, default: DatasetOptions) -> DatasetOptions:
+def name_after_data(options: DatasetOptions, default: DatasetOptions, recipes: Collection[str]) -> DatasetOptions:
     """Return options whose name tells of the data, if they ask for other data than the default's and for no name.
 
-    Otherwise they would replace the checkpoint that is shipped.
+    Otherwise they would replace the checkpoint that is shipped; raise UsageError if that name is a recipe's too.
     """
     if options.name != default.name or options.data_name == default.data_name:
         return options
-    return replace(options, name=f"{_family(options)}-{options.data_name}")
+    name = f"{_family(options)}-{options.data_name}"
+    if name in recipes:
+        raise UsageError(f"{name} is the checkpoint of another recipe: run that one, or choose a --name for this one")
+    return replace(options, name=name)
 
 
 def _family(recipe: Options) -> str:

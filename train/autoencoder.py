@@ -81,11 +81,11 @@ def finalize(path: Path, batches: Iterator[Tensor]) -> None:
     checkpoint.save(path, model, checkpoint.read_header(path).provenance)
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurement of the reconstruction of held-out scenes."""
     identity = {"table": "autoencoder", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
                 "row": "held-out pairs", "settings": "", "n": N_TEST}  # fmt: skip
-    core = checkpoint.read_header(path).provenance["flags"]["core"]
+    core = checkpoint.read_header(path).flags.get("core", True)
     yield Measurement(identity, lambda: measure(path, emoji.load_training_glyphs(data, core)))
 
 

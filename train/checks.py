@@ -42,7 +42,7 @@ def check_resumable(experiment: JSONObject, folder: Path) -> None:
 def load_start_weights(path: Path, options: Options, model: nn.Module) -> int:
     """Load the weights of a checkpoint into a model, and return the number of steps that they have taken; raise
     UserError if the config differs or all steps are taken."""
-    start_model, steps_taken = checkpoint.load(path), checkpoint.read_header(path).provenance["steps"]
+    start_model, steps_taken = checkpoint.load(path), checkpoint.read_header(path).provenance.get("steps", 0)
     if _without_digests(start_model.config) != _without_digests(model.config):
         raise UserError(f"{path} was made with another config than this run's: choose another --start, or none")
     if options.minutes is None and steps_taken >= options.steps:

@@ -30,6 +30,7 @@ class Recipe(Options):
     steps: int = 4_500
     batch_size: int = 200
     lr: float = 1e-3
+    warmup: int = 100
     decay: float = 0.7
     cycles: int = 3
     weight_decay: float = 0.1
@@ -99,10 +100,10 @@ def exchange_emoji(scene_batch: Scenes, index: Tensor) -> Scenes:
     return Scenes(scene_batch.glyph[index].flip(1), *(part[index] for part in scene_batch[1:]))
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurements of retrieval between held-out scenes and captions."""
     identity = {"table": "clip", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0, "n": N_TEST}
-    core = checkpoint.read_header(path).provenance["flags"]["core"]
+    core = checkpoint.read_header(path).flags.get("core", True)
 
     def with_glyphs(measure: Callable[[Path, emoji.Glyphs], dict[str, float]]) -> dict[str, float]:
         return measure(path, emoji.load_training_glyphs(data, core))

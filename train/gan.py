@@ -170,17 +170,18 @@ def _picture(model: gan.Model) -> Image.Image:
 SAMPLES = 26_000  # the number in which the literature counts modes (Metz 2017; Lin 2018, "PacGAN")
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
-    """Yield the measurement of the modes of stacked digits."""
-    header = checkpoint.read_header(path)
-    if header.provenance["flags"]["stacked"]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
+    """Yield the measurement of the modes of stacked digits, which a judge in a folder reads."""
+    header, judge = checkpoint.read_header(path), judges / JUDGE.name
+    if header.flags.get("stacked"):
         identity = {"table": "stacked", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "row": "modes",
-                    "settings": f"{header.provenance['steps']} steps", "n": SAMPLES, "seed": 0}  # fmt: skip
-        yield Measurement(identity, lambda: measure_modes(path, _load_judge(data)))
+                    "settings": f"{header.provenance.get('steps')} steps", "n": SAMPLES, "seed": 0,
+                    "judge": checkpoint.sha256(judge)}  # fmt: skip
+        yield Measurement(identity, lambda: measure_modes(path, _load_judge(judge, data)))
 
 
-def _load_judge(data: Path) -> Judge:
-    return Judge(JUDGE, mnist.DATASET, mnist.load(data, "test", download=True)[0])
+def _load_judge(path: Path, data: Path) -> Judge:
+    return Judge(path, mnist.DATASET, mnist.load(data, "test", download=True)[0])
 
 
 def measure_modes(path: Path, judge: Judge, n: int = SAMPLES) -> dict[str, float]:

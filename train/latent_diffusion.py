@@ -133,6 +133,6 @@ def encode_scenes(
     return np.load(path, mmap_mode="r")
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurements of how faithful the pictures are to their prompts."""
     return prompt_fidelity.measurements(path, data, n)

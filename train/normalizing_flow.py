@@ -115,7 +115,7 @@ def _picture(model: normalizing_flow.Model) -> Image.Image:
     return pictures.to_pil(pictures.make_grid(pictures.to_uint8(x), columns=10))
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurement of the likelihood of test digits."""
     identity = {"table": "flow", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
                 "row": "test digits", "settings": f"{DRAWS} draws", "n": min(n, mnist.DATASET.n_test)}  # fmt: skip

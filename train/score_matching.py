@@ -77,7 +77,7 @@ def train(recipe: Recipe) -> Path | None:
     return publish(run)
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurement of the score and its samples against the truth, on `POINTS` points."""
     identity = {"table": "score", "checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0,
                 "row": "points", "settings": "", "n": POINTS}  # fmt: skip

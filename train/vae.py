@@ -80,6 +80,7 @@ RECIPES = [
 
 SAMPLES = 5_000  # importance samples of an image's likelihood
 N_FACTOR_IMAGES = 50_000  # pictures of known factors
+MAX_CLASSES = 256  # that `vae.Model.test_classes` can tell apart
 N_FIT_BATCHES = 468  # batches whose codes the mixture is fitted to: an epoch of digits
 
 
@@ -126,7 +127,10 @@ def _load(recipe: Recipe, split: str, n: int | None = None) -> tuple[Tensor, Ten
 
 
 def _check_test_images(recipe: Recipe) -> None:
-    """Check that a folder of images has enough of them for tests, or raise UsageError."""
+    """Check that a folder of images has enough of them for tests, and no more classes than those are stored with, or
+    raise UsageError."""
+    if recipe.config.n_test and (n := len(recipe.training_data.classes)) > MAX_CLASSES:
+        raise UsageError(f"config.n_test must be 0, since {n} classes are more than the {MAX_CLASSES} that are stored")
     if recipe.data_folder is not None and (n := len(_load(recipe, "test")[1])) < recipe.config.n_test:
         raise UsageError(f"config.n_test must be at most {n}, the number of test images in {recipe.data_folder}")
 
@@ -204,12 +208,12 @@ def _compute_elbo(model: vae.Model, images: Tensor, rng: torch.Generator) -> tup
     return torch.cat([part.kl for part in parts]).cpu(), torch.cat([part.elbo for part in parts]).cpu()
 
 
-def measurements(path: Path, data: Path, n: int) -> Iterator[Measurement]:
+def measurements(path: Path, data: Path, n: int, judges: Path) -> Iterator[Measurement]:
     """Yield the measurements of the likelihood of binary images, and of disentanglement."""
-    provenance = checkpoint.read_header(path).provenance
-    flags, dataset = provenance["flags"], dataset_of(provenance)
+    header = checkpoint.read_header(path)
+    dataset = dataset_of(header.provenance)
     identity = {"checkpoint": path.stem, "sha256": checkpoint.sha256(path), "seed": 0}
-    if flags["binarize"] and dataset:
+    if header.flags.get("binarize") and dataset:
         settings = f"test {dataset.name} binarised once, seed 0, {SAMPLES} samples of each"
         n = min(n, dataset.n_test)
         identity |= {"table": "likelihood", "row": "importance sampling", "settings": settings, "n": n}

@@ -1,5 +1,6 @@
 """Endpoints that read: a prompt, and a picture of a digit by an autoencoder, a classifier, and a flow."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,9 @@ def reconstruct(new_path: NewPath, paths: Paths, picture: Path, swap: bool, chec
     terms, mean = vae.compute_terms(model, x, output), model.mean(output.out[0])
     out = new_path(f"{checkpoint}-reconstruction.png")
     cells = pictures.to_uint8(torch.cat([x, mean]))
-    media.write_png(out, pictures.make_grid(cells, columns=2), {"checkpoint": checkpoint})
+    provenance = checkpoints.read_header(paths.checkpoint(checkpoint)).provenance
+    metadata = {"checkpoint": checkpoint, "settings": json.dumps({"swap": swap}), "provenance": json.dumps(provenance)}
+    media.write_png(out, pictures.make_grid(cells, columns=2), metadata)
     code = {"mu": output.mu[0].tolist(), "log_var": output.log_var[0].tolist()}
     yield out, {**code, "reconstruction": terms.reconstruction.item(), "kl": terms.kl.sum().item()}
 

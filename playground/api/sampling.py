@@ -13,7 +13,7 @@ from playground.runtime import checkpoint as checkpoints
 from playground.runtime import inference
 from playground.runtime.family import Family, family_names, get_family
 from playground.runtime.paths import Paths
-from playground.runtime.run import Frame
+from playground.runtime.run import Frame, last_frame
 from playground.runtime.turns import Place
 from playground.runtime.validation import UserError
 
@@ -58,13 +58,13 @@ def sample(
         UserError: A setting is not valid, the run is too long, or the model cannot be loaded.
     """
     run, facts = prepare_run(paths, family, checkpoint, values)
-    steps = run.settings.steps if family.has_steps else 1
+    steps = run.settings.steps if family.has_steps else 0
     if run.settings.n * steps > MAX_EVALUATIONS:
         raise UserError(f"n times steps must be at most {MAX_EVALUATIONS}, not {run.settings.n * steps}: ask for fewer")
     images, every = list[np.ndarray](), result in (FRAMES, ANIMATION)
 
     def convert() -> Iterator[tuple[Frame, np.ndarray | None]]:
-        for frame in run:
+        for frame in run if family.has_steps else [last_frame(run)]:  # what is no step takes no turn of its own
             yield frame, run.to_images(frame) if every else None
 
     for item in inference.in_turns(convert(), steps + 1, inference.PATIENCE):

@@ -18,10 +18,9 @@ from playground.runtime.validation import UserError, check_folder
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 MIN_IMAGES = 20
 TEST_PERIOD = 10  # one image in this many is for tests
-_GREY_MODES = {"1", "L", "LA", "I", "I;16", "F"}
 
 
-def read_image_folder(folder: str | Path, size: int, channels: int | None = None) -> Dataset:
+def read_image_folder(folder: str | Path, size: int, channels: int) -> Dataset:
     """Describe a folder of images as a data set, checking all images by their headers.
 
     Images are scaled and cropped to their central square; every tenth one is left for tests.
@@ -29,7 +28,7 @@ def read_image_folder(folder: str | Path, size: int, channels: int | None = None
     Args:
         folder: Folder of images, or of one subfolder for each class; other files are ignored.
         size: Height and width of the images of the data set, in pixels.
-        channels: 1 for grey, 3 for RGB; None for grey if all images are grey.
+        channels: 1 for grey, 3 for RGB.
 
     Raises:
         UserError: The folder is missing, or its images are too few, too small or unreadable.
@@ -40,8 +39,7 @@ def read_image_folder(folder: str | Path, size: int, channels: int | None = None
         raise DataError(
             f"{folder} holds {len(paths)} images ({_SUFFIX_LIST}), and training needs at least {MIN_IMAGES}"
         )
-    modes = _check_headers(folder, paths, size)
-    channels = channels or (1 if modes <= _GREY_MODES else 3)
+    _check_headers(folder, paths, size)
     return Dataset(
         name=folder.name,
         title=folder.name,
@@ -79,13 +77,12 @@ def _is_visible(path: Path, folder: Path) -> bool:
     return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _check_headers(folder: Path, paths: Sequence[Path], size: int) -> set[str]:
-    """Check that all images can be opened and are large enough, and return their Pillow modes."""
-    modes, unreadable, small = set(), [], []
+def _check_headers(folder: Path, paths: Sequence[Path], size: int) -> None:
+    """Check that all images can be opened and are large enough, or raise DataError."""
+    unreadable, small = [], []
     for path in paths:
         try:
             with Image.open(path, formats=pictures.FORMATS) as image:
-                modes.add(image.mode)
                 if min(image.size) < size:
                     small.append(f"{path.relative_to(folder)} ({image.width} x {image.height})")
         except Exception:  # the decoders raise many kinds
@@ -98,7 +95,6 @@ def _check_headers(folder: Path, paths: Sequence[Path], size: int) -> set[str]:
             raise DataError(
                 f"{len(names)} of the {len(paths)} images in {folder} {problem}, such as {names[0]}: {advice}"
             )
-    return modes
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ class Factors(NamedTuple):
     y: Tensor
 
 
-FACTOR_NAMES = Factors._fields
 HUES = torch.linspace(0, 240, 6)  # degrees, from red to blue
 RADII = torch.linspace(6, 11, 6)  # pixels
 ANGLES = torch.linspace(-30, 30, 7)  # degrees; the gap across the square's symmetry is 3 steps

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from playground.runtime.validation import UserError
+
 
 @dataclass(frozen=True)
 class NoiseSchedule:
@@ -52,9 +54,12 @@ class NoiseSchedule:
         """Return the n + 1 times of a run of n steps, from T down to 0, evenly spaced ("trailing").
 
         Lin 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", table 2: a run must start at T.
+
+        Raises:
+            UserError: There are fewer times than steps.
         """
         if not 1 <= n <= self.T:
-            raise ValueError(f"a run has 1 to {self.T} steps, not {n}")
+            raise UserError(f"the model has {self.T} times: ask for 1 to {self.T} steps, not {n}")
         return [round(self.T - k * self.T / n) for k in range(n)] + [0]
 
 

@@ -1,7 +1,9 @@
 """The settings inside a file of a run, as `media` wrote them."""
 
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,10 @@ LOST = (
     "the clipboard and in many messengers"
 )
 
+# Errors of the decoders at a damaged or foreign file; RuntimeError is one that is encrypted, or nested too deeply.
+DAMAGED = (Image.DecompressionBombError, ValueError, LookupError, SyntaxError, RuntimeError, EOFError, MemoryError,
+           zipfile.BadZipFile, zlib.error, struct.error)  # fmt: skip
+
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata of a PNG, GIF or NPZ file: its settings, and the command or link that makes it again.
@@ -23,7 +29,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     try:
         metadata: object = _read_npz(path) if zipfile.is_zipfile(path) else _read_picture(path)
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError, ValueError, LookupError, SyntaxError):
+    except (Image.UnidentifiedImageError, *DAMAGED):
         metadata = None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -33,7 +39,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def _read_npz(path: Path) -> object:
-    with np.load(path) as arrays:
+    with path.open("rb") as file, np.load(file) as arrays:  # np.load leaves a damaged file open
         return json.loads(str(arrays["metadata"]))
 
 

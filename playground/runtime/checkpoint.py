@@ -47,6 +47,12 @@ class Header(NamedTuple):
     config: JSONObject  # fields of that family's `Config`
     provenance: JSONObject  # recipe, flags, seed, steps, data, date ..
 
+    @property
+    def flags(self) -> JSONObject:
+        """Return the flags of the recipe, none if the file does not tell them."""
+        flags = self.provenance.get("flags") if isinstance(self.provenance, dict) else None
+        return flags if isinstance(flags, dict) else {}
+
 
 def save(path: str | Path, model: nn.Module, provenance: Mapping[str, object]) -> None:
     """Write a model with its `config` and provenance, serializable as JSON, to a file, which is never left half
@@ -70,8 +76,9 @@ def _storage_dtype(tensor: Tensor) -> torch.dtype:
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """Return the SHA-256 of a checkpoint's bytes, in hexadecimal digits, or raise CheckpointError if it is missing."""
+    with _errors_to_checkpoint_error(path):
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def digest(path: str | Path) -> str:

@@ -103,7 +103,7 @@ def fast_mode(x: Tensor) -> Iterator[None]:
     Leave the context before a generator yields: autocast belongs to a thread, and the next step may run in another.
 
     Args:
-        x: Input of the network (B, ...).
+        x: Input of the network (B, ...), which guidance doubles.
     """
     if x.device.type != "cpu":
         yield

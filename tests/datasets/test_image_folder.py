@@ -26,7 +26,7 @@ def write_images(
 def error_message(folder: Path, size: int = 16) -> str:
     """Return the message of a folder that is rejected: one line that names it."""
     with pytest.raises(UserError) as caught:
-        read_image_folder(folder, size).load("")
+        read_image_folder(folder, size, 3).load("")
     message = str(caught.value)
     assert "\n" not in message
     assert str(folder) in message
@@ -35,7 +35,7 @@ def error_message(folder: Path, size: int = 16) -> str:
 
 def test_images_of_any_size_are_scaled_and_split(tmp_path: Path) -> None:
     write_images(tmp_path, 40)
-    dataset = read_image_folder(tmp_path, 16)
+    dataset = read_image_folder(tmp_path, 16, 3)
     assert (dataset.shape, dataset.classes) == ((3, 16, 16), ())
     assert dataset.description == f"the folder {tmp_path.name} of 40 images"
     train, labels = dataset.load("")
@@ -53,14 +53,14 @@ def test_images_are_cropped_to_their_central_square(tmp_path: Path) -> None:
     wide = Image.new("RGB", (300, 100), (255, 0, 0))
     wide.paste((0, 0, 255), (100, 0, 200, 100))
     wide.save(tmp_path / "000.png")
-    image = read_image_folder(tmp_path, 32 // 2).load("", "test")[0][0]
+    image = read_image_folder(tmp_path, 32 // 2, 3).load("", "test")[0][0]
     assert (image[:, :, 1:-1] == torch.tensor([-1.0, -1, 1])[:, None, None]).all()
 
 
 def test_subfolders_are_classes(tmp_path: Path) -> None:
     write_images(tmp_path / "dogs", 20)
     write_images(tmp_path / "cats" / "black", 10)
-    dataset = read_image_folder(tmp_path, 16)
+    dataset = read_image_folder(tmp_path, 16, 3)
     assert dataset.classes == ("cats", "dogs")
     labels = torch.cat([dataset.load("", split)[1] for split in ("train", "test")])
     assert labels.bincount().tolist() == [10, 20]
@@ -68,22 +68,13 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
     assert ((images[labels == 0][:, 0, 0, 0] + 1) * 127.5).max().round() == 9
 
 
-@pytest.mark.parametrize(
-    ("mode", "channels", "expected"), [("L", None, 1), ("RGB", None, 3), ("L", 3, 3), ("RGB", 1, 1)]
-)
-def test_grey_images_have_one_channel_unless_told_otherwise(
-    tmp_path: Path, mode: str, channels: int | None, expected: int
-) -> None:
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_have_as_many_channels_as_asked(tmp_path: Path, mode: str, channels: int) -> None:
     write_images(tmp_path, mode=mode)
     dataset = read_image_folder(tmp_path, 16, channels)
-    assert dataset.shape == (expected, 16, 16)
-    assert dataset.load("")[0].shape[1] == expected
-
-
-def test_one_colour_image_makes_the_data_set_colour(tmp_path: Path) -> None:
-    write_images(tmp_path, mode="L")
-    Image.new("RGB", (16, 16), "red").save(tmp_path / "red.png")
-    assert read_image_folder(tmp_path, 16).shape == (3, 16, 16)
+    assert dataset.shape == (channels, 16, 16)
+    assert dataset.load("")[0].shape[1] == channels
 
 
 def test_other_and_hidden_files_are_ignored(tmp_path: Path) -> None:
@@ -92,7 +83,7 @@ def test_other_and_hidden_files_are_ignored(tmp_path: Path) -> None:
     (tmp_path / ".hidden.png").write_text("no image")
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.png").write_text("no image")
-    assert len(read_image_folder(tmp_path, 16).load("")[0]) == 18
+    assert len(read_image_folder(tmp_path, 16, 3).load("")[0]) == 18
 
 
 @pytest.mark.parametrize("n", [0, 1, MIN_IMAGES - 1])

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from playground.datasets import shapes
-from playground.datasets.shapes import FACTOR_NAMES, FACTOR_SIZES, Factors
+from playground.datasets.shapes import FACTOR_SIZES, Factors
 from playground.runtime.rng import make_rng
 
 
 def make_factors(**changes: int) -> Factors:
     """Return the factors of one image: the middle value of each, but for some."""
-    middle = dict(zip(FACTOR_NAMES, (count // 2 for count in FACTOR_SIZES), strict=True))
+    middle = dict(zip(Factors._fields, (count // 2 for count in FACTOR_SIZES), strict=True))
     return Factors(*(torch.tensor([value]) for value in {**middle, **changes}.values()))
 
 
@@ -43,13 +43,13 @@ def test_pictures_are_in_range_and_black_at_the_border() -> None:
         assert border.max() == -1
 
 
-@pytest.mark.parametrize("factor", FACTOR_NAMES)
+@pytest.mark.parametrize("factor", Factors._fields)
 def test_every_value_of_every_factor_shows(factor: str) -> None:
     for shape in range(3):
         base = {} if factor == "shape" else {"shape": shape}
         variants = [
             shapes.render(make_factors(**base, **{factor: value}))
-            for value in range(FACTOR_SIZES[FACTOR_NAMES.index(factor)])
+            for value in range(FACTOR_SIZES[Factors._fields.index(factor)])
         ]
         for i, first in enumerate(variants):
             assert all((first - second).abs().sum() > 2 for second in variants[i + 1 :])

@@ -287,3 +287,7 @@ def test_a_picture_is_drawn_like_another_but_for_what_is_said(
     assert json.loads(other.text["settings"]) == json.loads(first.text["settings"]) | {"seed": 6}
     assert command_line.main(["sample", "--like", str(weights / "ddpm-tiny.safetensors"), "--out", paths[1]]) == 2
     assert "holds no settings of this app" in capsys.readouterr().err
+    for edited in ('python -m playground sample x --label "', "python -m playground sample ddpm-tiny --n 2"):
+        media.write_png(paths[2], np.zeros((8, 8, 1), np.uint8), {"settings": "{}", "command": edited})
+        assert command_line.main(["sample", "--like", paths[2], "--out", paths[1]]) == 2
+        assert capsys.readouterr().err.startswith("no command makes c.png again: drop it on the page")

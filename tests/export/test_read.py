@@ -34,16 +34,43 @@ def stripped() -> bytes:
 
 
 def foreign() -> bytes:
-    Image.new("L", (8, 8)).save(content := io.BytesIO(), "GIF", comment=b"[1, 2")
+    return commented(b"[1, 2")
+
+
+def commented(comment: bytes) -> bytes:
+    Image.new("L", (8, 8)).save(content := io.BytesIO(), "GIF", comment=comment)
     return content.getvalue()
 
 
-@pytest.mark.parametrize("content", [b"", b"text", stripped(), stripped()[:40], foreign(), b"PK\x05\x06" + bytes(18)])
+def arrays() -> bytes:
+    np.savez_compressed(content := io.BytesIO(), metadata=np.asarray('{"settings": "' + "seed 3" * 20 + '"}'))
+    return content.getvalue()
+
+
+def changed(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", stripped(), stripped()[:40], foreign(), commented(b"[" * 5000), b"PK\x05\x06" + bytes(18)],
+)
 def test_a_file_without_settings_says_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.png"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^other\.png holds no settings of this app: another program made it, or"):
         read_metadata(path)
+
+
+def test_a_damaged_file_of_arrays_is_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
+    path, whole, refused = tmp_path / "x.npz", arrays(), 0
+    for at in range(len(whole)):
+        path.write_bytes(changed(whole, at))
+        try:
+            assert read_metadata(path)
+        except UserError:
+            refused += 1
+    assert refused > len(whole) / 3
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground.datasets import emoji, scenes
 from playground.datasets.emoji import Glyphs
@@ -19,6 +18,7 @@ from playground.families import clip
 from playground.families.clip import Config
 from playground.families.clip.model import UNKNOWN, demojize, match_activation, tokenizer
 from playground.runtime import checkpoint
+from playground.runtime.averaging import ema
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 from train import clip as recipe
@@ -223,7 +223,7 @@ def test_words_are_the_tokens_and_say_which_are_unknown() -> None:
 
 def test_a_moving_average_of_the_model_stays_finite() -> None:
     model = made()
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    average = ema(model, 0.9)
     for _ in range(2):
         average.update_parameters(model)
     for name, value in average.module.state_dict().items():

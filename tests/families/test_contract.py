@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from playground.runtime import checkpoint, pictures
@@ -75,10 +76,19 @@ def test_the_config_is_frozen_and_survives_json(family):
         setattr(config, dataclasses.fields(config)[0].name, 1)
 
 
-def test_defaults_rebuild_the_shipped_model(family):
+def test_the_default_config_builds_a_model(family):
     with torch.device("meta"):
-        model = family.module.Model(family.module.Config())
-    assert model.config == family.module.Config()
+        assert list(family.module.Model(family.module.Config()).parameters())
+
+
+def test_a_shipped_config_builds_a_model_with_the_tensors_of_its_file(family):
+    for path in checkpoint.find():
+        header = checkpoint.read_header(path)
+        if header.family == family.module.name:
+            with torch.device("meta"), safe_open(path, framework="pt") as file:
+                model = family.module.Model(family.module.Config(**header.config))
+                shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == shapes, path
 
 
 def test_the_loss_falls_on_one_batch(family):

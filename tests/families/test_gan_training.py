@@ -6,10 +6,10 @@ import pytest
 import torch
 from test_gan_losses import critic, items
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from playground.families.gan import losses
 from playground.families.gan.losses import Objective
+from playground.runtime.averaging import ema
 
 
 class WithFeatures(nn.Module):
@@ -95,7 +95,7 @@ def test_a_frozen_module_passes_gradients_and_keeps_none() -> None:
 def test_a_moving_average_is_divided_by_its_own_norms() -> None:
     torch.manual_seed(0)
     d = losses.apply_spectral_norm(nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 1)))
-    average = AveragedModel(d, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    average = ema(d, 0.9)
     for _ in range(30):
         with torch.no_grad():
             for weight in d.parameters():

@@ -10,6 +10,7 @@ from playground.families.judge.model import warp
 from playground.runtime import checkpoint
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
+from playground.runtime.validation import UserError
 from train import judge as recipe
 
 TINY = judge.Config(classes=2, width=8)
@@ -34,6 +35,12 @@ def test_the_logits_are_a_linear_function_of_the_features() -> None:
     features = model.features(x)
     assert features.shape == (3, 4 * TINY.width)
     torch.testing.assert_close(model(x), features @ model.head.weight.T + model.head.bias)
+
+
+@pytest.mark.parametrize("wrong", [{"channels": 0}, {"classes": 1.5}, {"width": 10**6}, {"width": 12}])
+def test_an_absurd_config_is_refused(wrong: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        judge.Config(**wrong)
 
 
 def test_moving_by_nothing_changes_nothing() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from playground.families import autoencoder, clip, latent_diffusion
 from playground.families.latent_diffusion import Components, Config, Model, Settings
 from playground.nn.attention import Context
-from playground.runtime import checkpoint
+from playground.runtime import checkpoint, inference
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
@@ -67,6 +67,14 @@ def test_the_shipped_network_has_at_most_five_and_a_half_million_parameters() ->
     assert sum(parameter.numel() for parameter in made.parameters()) <= 5_500_000
     assert autoencoder.Config().latent_shape == (Config().channels, Config().size, Config().size)
     assert clip.Config().text_width == Config().context_dim
+
+
+def test_the_precision_is_chosen_by_the_batch_that_the_network_gets(model: Model, monkeypatch) -> None:
+    chosen, given, fast_mode = list[int](), list[int](), inference.fast_mode
+    monkeypatch.setattr(inference, "fast_mode", lambda x: chosen.append(len(x)) or fast_mode(x))
+    model.register_forward_pre_hook(lambda _, arguments: given.append(len(arguments[0])))
+    last_frame(latent_diffusion.sample(model, Settings(n=3, steps=2)))
+    assert chosen == given == [6, 6]
 
 
 def test_the_parts_are_not_among_the_weights(model: Model) -> None:

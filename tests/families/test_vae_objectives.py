@@ -96,6 +96,8 @@ def test_free_bits_are_a_floor_of_the_kl() -> None:
         ({"kind": "best"}, "objective"),
         ({"kind": "tc", "free_bits": 1.0}, "'tc' takes no free_bits"),
         ({"kind": "iwae", "beta": 2.0}, "'iwae' takes no beta"),
+        ({"kind": "elbo", "n": 10}, "'elbo' takes no n"),
+        ({"kind": "iwae", "n": 10}, "'iwae' takes no n"),
     ],
 )
 def test_an_objective_refuses_what_it_would_ignore(objective: dict, message: str) -> None:

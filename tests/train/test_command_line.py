@@ -11,15 +11,18 @@ from playground.diffusion.schedule import SCHEDULES
 from playground.families.gan.losses import LOSSES
 from playground.families.vae.model import LIKELIHOODS
 from playground.families.vae.objectives import OBJECTIVES
+from playground.runtime import checkpoint, validation
 from playground.runtime.family import family_names
+from playground.runtime.validation import UserError
 from train import __main__ as command_line
 from train import ddpm, judge
 from train import vae as vae_recipe
 from train.checks import check_config
 from train.optimizers import OPTIMIZERS
-from train.options import LOGGER_TYPE_TO_CLASS
+from train.options import LOGGER_TYPE_TO_CLASS, experiment
 
 NAMES = [*family_names(), "evaluate"]
+RECIPES = [recipe for module in command_line._load_families().values() for recipe in module.RECIPES]
 
 
 def ended(words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -119,6 +122,48 @@ def test_another_data_set_does_not_replace_the_shipped_checkpoint(words, name, m
         monkeypatch.setattr(module, "train", lambda recipe: trained.append(recipe.name))
     ended(words, capsys)
     assert trained == [name]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("vae --dataset emoji --config.size 64 --config.channels 3", "vae-emoji"),
+        ("vae --dataset shapes", "vae-shapes"),
+        ("vae-shapes --dataset digits", "vae-digits"),
+        ("vae --data-folder my_pictures/digits-2d", "vae-digits-2d"),
+    ],
+)
+def test_another_data_set_does_not_replace_the_checkpoint_of_another_recipe(words, name, monkeypatch, capsys) -> None:
+    trained = []
+    monkeypatch.setattr(vae_recipe, "train", lambda recipe: trained.append(recipe.name))
+    sentence = f"{name} is the checkpoint of another recipe: run that one, or choose a --name for this one"
+    assert ended(words, capsys) == (2, "", sentence)
+    assert ended(f"{words} --name mine", capsys)[0] == 0
+    assert trained == ["mine"]
+
+
+def test_a_recipe_needs_no_folder_of_checkpoints(monkeypatch, capsys) -> None:
+    def check_folder(name: str, value: object) -> None:
+        raise UserError(f"{name} must be a folder, and there is no folder {value}")
+
+    trained = []
+    monkeypatch.setattr(validation, "check_folder", check_folder)
+    monkeypatch.setattr(ddpm, "train", lambda recipe: trained.append(recipe.name))
+    assert ended("ddpm", capsys) == (0, "", "")
+    assert trained == ["ddpm-digits"]
+    status, _, err = ended("evaluate", capsys)
+    assert status == 2
+    assert "weights must be a folder" in err
+
+
+@pytest.mark.parametrize("name", checkpoint.list_checkpoints().headers)
+def test_a_recipe_repeats_the_experiment_that_is_shipped(name) -> None:
+    recipe = next(recipe for recipe in RECIPES if recipe.name == name)
+    flags, defaults = checkpoint.read_header(checkpoint.WEIGHTS / f"{name}.safetensors").flags, experiment(recipe)
+    begun_from = {"start", "narrower"}  # in several runs, as weights/README.md says
+    shared = (flags.keys() & defaults.keys()) - begun_from - {"config"}
+    assert len(shared) >= 10
+    assert {key: defaults[key] for key in shared} == {key: flags[key] for key in shared}
 
 
 def test_a_config_for_other_data_is_refused_with_the_exit_code_2(monkeypatch, capsys) -> None:

@@ -70,6 +70,14 @@ def test_a_folder_without_enough_test_images_is_rejected(tiny: recipe.Recipe, fo
         recipe.train(replace(tiny, data_folder=folder, config=replace(CONFIG, n_test=3)))
 
 
+def test_more_classes_than_are_stored_are_rejected(tiny: recipe.Recipe, tmp_path: Path) -> None:
+    for k in range(257):
+        (tmp_path / "many" / f"{k}").mkdir(parents=True)
+        Image.new("L", (16, 16)).save(tmp_path / "many" / f"{k}" / "0.png")
+    with pytest.raises(UserError, match=r"config\.n_test must be 0, since 257 classes are more than the 256 that are"):
+        recipe.train(replace(tiny, data_folder=tmp_path / "many", config=replace(CONFIG, n_test=1)))
+
+
 def test_a_folder_of_small_images_is_rejected(tiny: recipe.Recipe, folder: Path) -> None:
     with pytest.raises(UserError, match="smaller than 64 x 64 pixels"):
         recipe.train(replace(tiny, data_folder=folder, config=replace(CONFIG, size=64)))

@@ -65,10 +65,12 @@ def test_the_likelihood_of_a_checkpoint_lies_above_its_bound(tiny) -> None:
     figures = recipe.likelihood(path, grey(10), samples=200, batch=4)
     assert figures["elbo"] <= -figures["nll"] + 0.5
     assert 0 < figures["nll"] < 200
-    assert not list(recipe.measurements(path, Path("nowhere"), 10)), "the caller's test images are not known"
+    assert not list(recipe.measurements(path, Path("nowhere"), 10, Path("nowhere"))), (
+        "the caller's test images are not known"
+    )
     about = checkpoint.read_header(path).provenance
     checkpoint.save(path, checkpoint.load(path), about | {"flags": about["flags"] | {"dataset": "digits"}})
-    (entry,) = recipe.measurements(path, Path("nowhere"), 10)
+    (entry,) = recipe.measurements(path, Path("nowhere"), 10, Path("nowhere"))
     assert entry.identity["table"] == "likelihood"
 
 
@@ -78,7 +80,7 @@ def test_shapes_are_drawn_and_their_factors_measured(tiny) -> None:
     figures = recipe.factors(path, n=1000, votes=100)
     assert set(figures) == {"factor_vae", "dci", "mig"}
     assert all(0 <= value <= 1 for value in figures.values())
-    (entry,) = recipe.measurements(path, Path("nowhere"), 10)
+    (entry,) = recipe.measurements(path, Path("nowhere"), 10, Path("nowhere"))
     assert entry.identity["table"] == "factors"
 
 

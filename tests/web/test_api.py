@@ -20,6 +20,7 @@ from server import in_process
 
 import playground
 from playground.datasets import mnist
+from playground.export.read import read_metadata
 from playground.runtime import checkpoint, pictures
 from playground.runtime.paths import Paths
 from playground.tabs import discover
@@ -137,6 +138,8 @@ def test_a_digit_is_read_reconstructed_and_measured(client: Client, seven: Path)
     assert judged["class"] == "7"
     assert judged["probabilities"]["7"] > 0.9
     file, code = client.predict(handle_file(seven), api_name="/reconstruct")
+    assert json.loads(read_metadata(Path(file))["settings"]) == {"swap": False}
+    assert read_metadata(Path(file)).keys() >= {"checkpoint", "provenance"}
     left, right = np.split(np.asarray(Image.open(file).resize((57, 28), Image.Resampling.NEAREST), int), [28], axis=1)
     assert np.corrcoef(left.ravel(), right[:, 1:].ravel())[0, 1] > 0.8
     assert len(code["mu"]) == 20

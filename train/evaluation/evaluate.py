@@ -19,6 +19,7 @@ from tyro.conf import Positional
 from playground.datasets.dataset import Dataset
 from playground.datasets.registry import DATASETS, dataset_of
 from playground.runtime import checkpoint, files, validation
+from playground.runtime.family import get_family
 from playground.runtime.results import FILE
 from playground.runtime.validation import UserError
 from train.evaluation import lab_presets, results, sample_quality
@@ -72,7 +73,7 @@ def evaluate(options: Options) -> str:
 def _is_selected(measurement: Measurement, options: Options) -> bool:
     """Return whether the options name the row of a measurement; the floor of real pictures goes with any row."""
     row, seed = measurement.identity["row"], measurement.identity["seed"]
-    real = measurement.identity["checkpoint"].startswith(f"{sample_quality.REAL} ")
+    real = measurement.identity["checkpoint"].startswith(f"{results.REAL} ")
     if real and seed >= options.seeds:
         return False
     return (real and row == "floor") or not options.only or any(fnmatch(row, pattern) for pattern in options.only)
@@ -90,13 +91,13 @@ def measurements(options: Options) -> Iterator[Measurement]:
             yield from _judge(dataset, paths, options)
     for path, recipe in recipes.items():
         if hasattr(recipe, "measurements"):
-            yield from recipe.measurements(path, options.data, options.n)
+            yield from recipe.measurements(path, options.data, options.n, options.judges)
 
 
 def _learned_from(path: Path, dataset: Dataset) -> bool:
     """Return whether a checkpoint draws images like those of a data set; binary ones do not."""
-    provenance = checkpoint.read_header(path).provenance
-    return dataset_of(provenance) is dataset and not provenance.get("flags", {}).get("binarize")
+    header = checkpoint.read_header(path)
+    return dataset_of(header.provenance) is dataset and not header.flags.get("binarize")
 
 
 def _judge(dataset: Dataset, paths: list[Path], options: Options) -> Iterator[Measurement]:
@@ -117,4 +118,5 @@ def _checkpoints(options: Options) -> list[Path]:
 
 
 def _recipe(path: Path) -> ModuleType:
-    return import_module(f"train.{checkpoint.read_header(path).family}")
+    """Return the module of the recipes of a checkpoint's family, or raise UserError if there is no such family."""
+    return import_module(f"train.{get_family(checkpoint.read_header(path).family).name}")

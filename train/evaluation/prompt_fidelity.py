@@ -32,6 +32,7 @@ from train.evaluation.render_fidelity import crop_error, fit_renders, nearest_gl
 from train.evaluation.results import Figures, Measurement
 
 TABLE = "prompts"
+JUDGE = "clip-emoji.safetensors"  # beside the checkpoint, whether or not that stands on it
 SEEDS, BATCH = 2, 50
 REAL = 5_000  # scenes that the pictures are compared with
 N_ATTENTION = 100  # captions whose attention is measured
@@ -43,17 +44,14 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
     """Yield the rows of a checkpoint: n captions of each kind, at most `CAPTIONS`, at the best guidance weight, the
     first at all, and more."""
     n = min(n, CAPTIONS)
-    sha256, best, evaluator = (
-        checkpoint.sha256(path),
-        Settings(n=n, prompt=""),
-        cache(lambda: PromptEvaluator(path, data)),
-    )
+    best, evaluator = Settings(n=n, prompt=""), cache(lambda: PromptEvaluator(path, data))
+    digests = {"sha256": checkpoint.sha256(path), "judge": checkpoint.sha256(path.with_name(JUDGE))}
 
     def measurement(
         row: str, settings: Settings, measure: Callable[["PromptEvaluator"], Figures], n: int
     ) -> Measurement:
         settings_text = ", ".join(f"{k}={v}" for k, v in asdict(settings).items() if k not in ("n", "prompt", "seed"))
-        identity = {"table": TABLE, "checkpoint": path.stem, "sha256": sha256, "row": row, "settings": settings_text,
+        identity = {"table": TABLE, "checkpoint": path.stem, **digests, "row": row, "settings": settings_text,
                     "n": n, "seed": settings.seed}  # fmt: skip
         return Measurement(identity, lambda: measure(evaluator()))
 
@@ -64,7 +62,7 @@ def measurements(path: Path, data: Path, n: int = CAPTIONS) -> Iterator[Measurem
             yield measurement(
                 kind, settings, partial(PromptEvaluator.measure_agreement, kind=kind, settings=settings), n
             )
-    for w in WEIGHTS:
+    for w in WEIGHTS if "scenes" in checkpoint.read_header(path).flags else ():  # the scenes that it was trained on
         settings = replace(best, w=w)
         yield measurement(f"w = {w:g}", settings, partial(PromptEvaluator.distances, settings=settings), n)
     yield measurement(results.EVERY_EMOJI, best, partial(PromptEvaluator.render_errors, settings=best), n)
@@ -82,9 +80,9 @@ class PromptEvaluator:
 
     def __init__(self, path: Path, data: Path):
         self.model: latent_diffusion.Model = device.load(path, family="latent_diffusion")
-        self.flags, self.data = checkpoint.read_header(path).provenance["flags"], data
-        self.glyphs = emoji.load_training_glyphs(data, self.flags["core"])
-        self.judge = cast(clip.Model, device.load(path.parent / "clip-emoji.safetensors", family="clip"))
+        self.flags, self.data = checkpoint.read_header(path).flags, data
+        self.glyphs = emoji.load_training_glyphs(data, self.flags.get("core", True))
+        self.judge = cast(clip.Model, device.load(path.with_name(JUDGE), family="clip"))
 
     def measure_agreement(self, kind: str, settings: Settings) -> dict[str, float]:
         """Measure how often the pictures agree with their prompts."""

@@ -16,8 +16,10 @@ MEASURED_FOLDER = Path("runs/measured")  # checkpoints that are measured for the
 Record = JSONObject  # the identity of a measurement, and its "figures"
 Figures = Mapping[str, float | dict[str, float]]  # by name; what is a dictionary is detail, which tables leave out
 Rows = list[JSONObject]  # of a table: checkpoint, row, n, seeds, and mean and deviation of each figure
+REAL = "real"  # stands, with the name of the data set, in place of a checkpoint's name
 
-# Figures that the tables add: the ratio of another figure to that of as many real pictures, the row "floor".
+# Figures that the tables add: the ratio of another figure to that of as many real pictures, the row "floor":
+# that of the checkpoint itself, where it is compared with pictures of its own, or that of the data set.
 REAL_RATIOS = {"frechet_x_real": "frechet", "coverage_x_real": "coverage"}
 
 
@@ -67,10 +69,11 @@ def tables(records: Iterable[Record]) -> dict[str, Rows]:
         key = (record["table"], record["checkpoint"], record["row"], record["n"])
         figures = {name: value for name, value in record["figures"].items() if not isinstance(value, dict)}
         groups.setdefault(key, []).append(figures)
-    floors = {(table, n): group for (table, _, row, n), group in groups.items() if row == "floor"}
+    floors = {(table, name, n): group for (table, name, row, n), group in groups.items() if row == "floor"}
     by_table: dict[str, Rows] = {}
     for (table, name, row, n), group in groups.items():
-        group = [relative_to_real(figures, floors.get((table, n), [])) for figures in group]
+        floor = floors.get((table, name, n)) or floors.get((table, f"{REAL} {table}", n), [])
+        group = [relative_to_real(figures, floor) for figures in group]
         common = [figure for figure in group[0] if all(figure in figures for figures in group)]
         spread = {figure: _spread([figures[figure] for figures in group]) for figure in common}
         by_table.setdefault(table, []).append({"checkpoint": name, "row": row, "n": n, "seeds": len(group), **spread})

@@ -27,9 +27,7 @@ from playground.runtime.run import RunSettings, sample_batches
 from playground.runtime.validation import UserError
 from train import device
 from train.evaluation.metrics import divergence, frechet, neighbourhoods
-from train.evaluation.results import Measurement
-
-REAL = "real"  # stands, with the name of the data set, in place of a checkpoint's name
+from train.evaluation.results import REAL, Measurement
 
 
 class Pictures(NamedTuple):

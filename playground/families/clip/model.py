@@ -79,7 +79,7 @@ class Model(nn.Module):
                         heads=config.text_width // HEAD_WIDTH, layers=config.text_layers),
         )  # fmt: skip
         self.register_buffer("tokens", torch.arange(config.vocabulary))
-        mask = self.clip.attn_mask.clamp(min=-1e4)  # infinities would make a moving average NaN
+        mask = self.clip.attn_mask.clamp(min=-1e4)  # a file with infinities counts as damaged
         del self.clip.attn_mask
         self.clip.register_buffer("attn_mask", mask)  # stored in the file, from which alone a checkpoint is loaded
 

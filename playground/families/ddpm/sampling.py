@@ -61,11 +61,9 @@ def sample(model: Model, settings: Settings, first: int = 0) -> Iterator[Frame]:
     Raises:
         UserError: The model has fewer times than steps.
     """
-    if settings.steps > model.schedule.T:
-        raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
+    times = model.schedule.timesteps(settings.steps)
     device = next(model.parameters()).device
     noise = Noise(settings.seed, settings.n, first)
     x = noise((model.config.channels, model.config.size, model.config.size), device)
     denoise = model.denoiser(labels(model, settings, first).to(device), settings.w, settings.clip)
-    times = model.schedule.timesteps(settings.steps)
     yield from SAMPLERS[settings.sampler].sample(denoise, x, model.schedule, times, noise, settings.eta)

@@ -206,8 +206,8 @@ def apply_spectral_norm(d: nn.Module) -> nn.Module:
 def converge_spectral_norm(d: nn.Module, steps: int = 100) -> None:
     """Run power iterations until the spectral norms of D match its current weights.
 
-    In training one iteration per step is enough; in a moving average the vectors are averages of unit vectors, which
-    are too short.
+    In training one iteration per step is enough; a moving average of the weights has the vectors of the last training
+    weights, since buffers are copied, not averaged.
     """
     for layer in d.modules():
         if parametrize.is_parametrized(layer, "weight"):

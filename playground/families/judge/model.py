@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playground.nn.blocks import GROUPS
+from playground.runtime.validation import UserError, check_bounds
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,12 @@ class Config:
 
     channels: int = 1  # Channels of the images, whose height and width can be any multiples of 8.
     classes: int = 10  # Number of classes.
-    width: int = 32  # Channels after the first convolution; there are 4 times as many features.
+    width: int = 32  # Channels after the first convolution, a multiple of 8; there are 4 times as many features.
+
+    def __post_init__(self) -> None:
+        check_bounds(self, {"channels": (1, 64), "classes": (1, 10_000), "width": (8, 1024)})
+        if self.width % GROUPS:
+            raise UserError(f"width must be a multiple of {GROUPS}, not {self.width}")
 
 
 class Model(nn.Module):

@@ -14,7 +14,7 @@ from playground.nn.attention import Context
 from playground.runtime import inference, validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
-from playground.runtime.validation import Bounds, UserError
+from playground.runtime.validation import Bounds
 
 # Factors of w - 1 as functions of t / T, which is 1 at the noise.
 GUIDANCE_SCHEDULES: dict[GuidanceSchedule, Callable[[float], float]] = {
@@ -41,7 +41,7 @@ class Settings:
     steps: int = 20
     eta: float = 0.0  # DDIM's stochasticity: 0 is deterministic, 1 has the variance of DDPM.
     w: float = 3.0  # Guidance weight, 0 to 12: 0 ignores the prompt, 1 is the conditional model.
-    guidance: GuidanceSchedule = "constant"  # Schedule of w - 1 over the run, see `GUIDANCE_SCHEDULES`.
+    guidance: GuidanceSchedule = "constant"  # Schedule of w - 1 over a run with w above 1, see `GUIDANCE_SCHEDULES`.
     seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:
@@ -52,7 +52,8 @@ class Settings:
         validation.check_bounds(self, *self.BOUNDS, validation.LABELS)
 
     def weight(self, time: float) -> float:
-        """Return the guidance weight at a time t / T: w - 1 times the schedule, plus 1."""
+        """Return the guidance weight at a time t / T: w - 1 times the schedule, plus 1; w itself where it is at most
+        1, since less than no guidance has no schedule."""
         if self.w <= 1:
             return self.w
         return 1 + (self.w - 1) * GUIDANCE_SCHEDULES[self.guidance](time)
@@ -95,7 +96,7 @@ class CFGDenoiser:
             layers.append(cond.half())
             return attention
 
-        with inference.fast_mode(zt):
+        with inference.fast_mode(z):
             out = model(z, torch.full((len(z),), t, device=z.device), self.context, hook).float()
         coefficients = model.schedule.coefficients(torch.tensor([t]), zt)
         uncond, cond = (model.prediction.x0_hat(part, zt, *coefficients) for part in out.chunk(2))
@@ -135,8 +136,6 @@ def timesteps(model: Model, settings: Settings, strength: float = 1.0) -> list[i
     Raises:
         UserError: The model has fewer times than steps.
     """
-    if settings.steps > model.schedule.T:
-        raise UserError(f"the model has {model.schedule.T} times: ask for at most as many steps, not {settings.steps}")
     return model.schedule.timesteps(settings.steps)[min(settings.steps - 1, round((1 - strength) * settings.steps)) :]
 
 

@@ -76,7 +76,8 @@ def sample(
 
     Args:
         sigma_range: Lowest and highest noise level.
-        evaluations: Number of score evaluations, at least 10; the last frame takes one more.
+        evaluations: Number of score evaluations, at least 10; annealed Langevin dynamics and the probability flow take
+            one more.
         step_size: Size of a step of annealed Langevin dynamics in units of the level's variance.
     """
     steps = SAMPLERS[sampler].steps(evaluations)

@@ -31,7 +31,7 @@ class Objective:
         validation.check_choice("objective", self.kind, OBJECTIVES)
         integers = {"samples": (1, 10_000), "warmup": (0, 10**9), "n": (1, 10**9)}
         validation.check_bounds(self, integers, {"beta": (0.0, 1e6), "free_bits": (0.0, 1e6)})
-        unused = {"elbo": [], "tc": ["free_bits"], "iwae": ["beta", "free_bits", "warmup"]}[self.kind]
+        unused = {"elbo": ["n"], "tc": ["free_bits"], "iwae": ["beta", "free_bits", "warmup", "n"]}[self.kind]
         for field in fields(self):
             if field.name in unused and getattr(self, field.name) != field.default:
                 raise UserError(f"the objective {self.kind!r} takes no {field.name}")

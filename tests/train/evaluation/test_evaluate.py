@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from playground.datasets import registry
-from playground.families import ddpm, judge
+from playground.families import autoencoder, clip, ddpm, gan, judge, vae
 from playground.families.gan.lab import Preset, Settings
 from playground.families.gan.losses import Objective
 from playground.runtime import checkpoint
@@ -16,6 +16,7 @@ from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from train import ddpm as recipe
+from train import gan as gan_recipe
 from train.evaluation import evaluate, lab_presets, sample_quality
 
 OF_DIGITS = {"flags": {"dataset": "digits"}}
@@ -91,6 +92,43 @@ def test_a_name_that_nothing_is_measured_of_is_refused(options) -> None:
         evaluate.evaluate(replace(options, names=("judge-digits",), only=()))
     with pytest.raises(UserError, match="nothing to measure of ddpm-digits in the rows none"):
         evaluate.evaluate(replace(options, names=("ddpm-digits",), only=("none",)))
+
+
+@pytest.mark.parametrize("provenance", [{}, {"flags": None}])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: vae.Model(vae.Config(width=8, latent=2, multipliers=(1,))), lambda: gan.Model(gan.Config()),
+     lambda: autoencoder.Model(autoencoder.Config(width=8)), lambda: clip.Model(clip.Config())],
+    ids=["vae", "gan", "autoencoder", "clip"],
+)  # fmt: skip
+def test_a_checkpoint_that_tells_nothing_of_its_training_is_no_obstacle(options, build, provenance) -> None:
+    model = build()
+    checkpoint.save(options.weights / "mine.safetensors", model, provenance)
+    found = {measurement.identity["table"] for measurement in evaluate.measurements(replace(options, names=("mine",)))}
+    assert found <= {"autoencoder", "clip"}
+
+
+def test_a_checkpoint_of_an_unknown_family_is_refused(options, monkeypatch) -> None:
+    header = checkpoint.Header("nonsense", {}, {})
+    monkeypatch.setattr(checkpoint, "read_header", lambda path: header)
+    with pytest.raises(UserError, match="there is no model family 'nonsense'"):
+        list(evaluate.measurements(replace(options, names=("ddpm-digits",))))
+
+
+def test_stacked_digits_are_read_by_the_judge_that_is_named(options, monkeypatch) -> None:
+    path, judges = options.weights / "mine.safetensors", options.judges
+    checkpoint.save(path, gan.Model(gan.Config(channels=3)), {"flags": {"stacked": True}, "steps": 3})
+    (measurement,) = evaluate.measurements(replace(options, names=("mine",)))
+    assert measurement.identity["judge"] == checkpoint.sha256(judges / "judge-digits.safetensors")
+    used = []
+    monkeypatch.setattr(gan_recipe, "Judge", lambda path, *_: used.append(path))
+    monkeypatch.setattr(gan_recipe.mnist, "load", lambda *args, **kwargs: (None, None))
+    monkeypatch.setattr(gan_recipe, "measure_modes", lambda path, judge: {"modes": 1.0})
+    assert measurement.measure() == {"modes": 1.0}
+    assert used == [judges / "judge-digits.safetensors"]
+    (judges / "judge-digits.safetensors").unlink()
+    with pytest.raises(UserError, match="the checkpoint judge-digits is missing"):
+        list(evaluate.measurements(replace(options, names=("mine",))))
 
 
 def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:

@@ -50,11 +50,22 @@ def test_a_table_without_a_floor_counts_as_it_is_and_one_seed_has_no_spread() ->
 
 
 def test_rows_may_lack_what_the_floor_has_and_the_other_way_round() -> None:
-    floor = {**record("scenes", "floor", 0, 2.0, 0.9), "figures": {"frechet": 2.0}}
+    floor = {**record("real digits", "floor", 0, 2.0, 0.9), "figures": {"frechet": 2.0}}
     prompt_set = {**record("model", "asked", 0, 0.0, 0.0), "figures": {"name": 0.5, "coverage": 0.3}}
     rows = results.tables([floor, record("model", "drawn", 0, 4.0, 0.4), prompt_set])["digits"]
     assert [row.get("frechet_x_real") for row in rows] == [{"mean": 1}, {"mean": 2}, None]
     assert all("coverage_x_real" not in row for row in rows)
+
+
+def test_a_checkpoint_with_a_floor_of_its_own_counts_in_that_one() -> None:
+    records = [record("real digits", "floor", 0, 1.0, 1.0), record("plain", "fast", 0, 6.0, 0.4)]
+    for name, floor in (("one", 2.0), ("two", 3.0)):
+        records += [record(name, "floor", 0, floor, 1.0), record(name, "fast", 0, 6.0, 0.4)]
+    ratios = {
+        (row["checkpoint"], row["row"]): row["frechet_x_real"]["mean"] for row in results.tables(records)["digits"]
+    }
+    assert [ratios[name, "fast"] for name in ("plain", "one", "two")] == [6, 3, 2]
+    assert {ratio for (_, row), ratio in ratios.items() if row == "floor"} == {1}
 
 
 OLD = record("model", "fast", 0, 4.0, 0.4)
