@@ -20,6 +20,7 @@ from playground.families.latent_diffusion import Settings
 from playground.nn import interpolation
 from playground.runtime import pictures, validation
 from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import runs
 from playground.tabs.latent_diffusion.latent_pictures import decoded, principal, render_emoji
@@ -42,6 +43,7 @@ from playground.web import (
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
 from playground.web.image_picker import NO_SOURCES, Sources
+from playground.web.live_run import LiveRun
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Curve, Film, Series, Strip
 from playground.web.stop import Outputs, keep_run
@@ -197,9 +199,7 @@ class LatentSpaceView(View):
             return component.message(error_sentence(error)), gr.skip()
 
     @run_view.errors_on_stage(n_others=2)
-    def sample(
-        self, drawing: object, upload: object, correction: object, *values: ControlValue
-    ) -> Iterator[Value | Outputs]:
+    def sample(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> LiveRun[Frame]:
         """Make something of a picture by noise and a prompt. Returns every frame as sprite sheets."""
         params = ViewParams(*values)
         model = load_model(self.paths, params.model)
@@ -217,7 +217,7 @@ class LatentSpaceView(View):
             return [scrubber.pack(runs.make_film(model, run)), run_state, link_value(params)]
 
         steps = len(recorder.times) - 1
-        yield from run_view.stream_run(frames, steps, recorder.add, partial(preview, model), finish)
+        return LiveRun(frames, steps, recorder.add, partial(preview, model), finish, link_value(params))
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the path and the controls as the address sets them."""
