@@ -15,6 +15,7 @@ import tyro
 import train
 from playground.runtime import validation
 from playground.runtime.validation import UsageError, UserError
+from train import processes
 from train.evaluation import evaluate
 from train.options import DatasetOptions, Options
 
@@ -57,7 +58,9 @@ def _run(words: list[str]) -> int:
     if isinstance(options, DatasetOptions) and isinstance(default, DatasetOptions):
         options = name_after_data(options, default)
     if isinstance(options, evaluate.Options):
-        print(evaluate.evaluate(options))
+        tables = evaluate.evaluate(options)
+        if processes.is_main_process():
+            print(tables)
     elif path := families[_family(options)].train(options):
         print(path)
     return 0
