@@ -47,7 +47,8 @@ class LiveRun(Generic[Item]):
             link: value of the view's link for this run.
         """
         self.steps, self.step, self.make_strips, self.finish, self.link = steps, -1, make_strips, finish, link
-        self._frames, self._keep, self._error = frames, keep, None
+        self._frames, self._keep = frames, keep
+        self._error: Exception | None = None  # of the sampler
         self.lock, self._stepping = threading.Lock(), threading.Lock()
 
     def take_step(self) -> tuple[int, Item] | None:
