@@ -4,6 +4,7 @@ import fnmatch
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,26 @@ def test_what_is_copied_exists_and_is_sent() -> None:
     assert {"app.py", "playground", "weights"} <= {*sources}
     assert all((ROOT / source).exists() and is_sent(source) for source in sources)
     assert not any(map(is_sent, (".git", ".venv", "data", "runs", "playground/__pycache__", "weights/a.lock")))
+
+
+@pytest.mark.slow
+def test_what_is_copied_is_all_that_the_app_needs(tmp_path: Path) -> None:
+    """The steps of the image in a plain folder, but for those that install packages."""
+    for rest in arguments("COPY"):
+        *sources, target = shlex.split(rest)
+        for source in sources:
+            place = tmp_path / target / (source if target == "./" else "")
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__", "*.lock"))
+            else:
+                shutil.copyfile(ROOT / source, place)
+    (compiling,) = (rest.partition("&&")[0] for rest in arguments("RUN") if rest.startswith("python"))
+    python, script, *flags = command(arguments("CMD")[-1])
+    for words in (shlex.split(compiling), [python, script, *flags, "--weights", "nowhere"]):
+        done = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    sentence = "--weights must be a folder, and there is no folder nowhere\n"
+    assert (done.returncode, done.stderr) == (1, sentence), "the app has all that it imports"
+    assert len([*(tmp_path / "playground").rglob("*.pyc")]) > 100, "compiled, since nothing can be written later"
 
 
 def test_the_container_is_an_ordinary_user_that_may_write_its_folders() -> None:

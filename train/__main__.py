@@ -15,6 +15,7 @@ import tyro
 import train
 from playground.runtime import validation
 from playground.runtime.validation import UsageError, UserError
+from train import processes
 from train.evaluation import evaluate
 from train.options import DatasetOptions, Options
 
@@ -53,7 +54,9 @@ def _run(words: list[str]) -> int:
     name, *flags = words
     prog = f"python -m train {check_name(name, [*defaults, EVALUATE])}"
     if name == EVALUATE:
-        print(evaluate.evaluate(tyro.cli(evaluate.Options, prog=prog, args=flags)))
+        tables = evaluate.evaluate(tyro.cli(evaluate.Options, prog=prog, args=flags))
+        if processes.is_main_process():
+            print(tables)
         return 0
     default = defaults[name]
     options = tyro.cli(type(default), default=default, prog=prog, args=flags)

@@ -8,18 +8,17 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from playground.families import ddpm
 from playground.families.score_matching import langevin, samplers
 from playground.runtime import pictures, validation
 from playground.runtime.rng import Noise
 from playground.runtime.run import last_frame
-from train import device
+from train import device, processes
 from train.checks import check_shapes
 from train.fit import N_VALIDATION, fit, publish
 from train.options import ImageOptions
-from train.run import Run, main_process_first
+from train.run import Run
 
 
 @dataclass(frozen=True)
@@ -77,16 +76,19 @@ def extra_rows() -> dict[str, tuple[str, Callable[[Path, Tensor, int], Tensor]]]
 def sample_by_score(sampler: str, path: Path, classes: Tensor, seed: int) -> Tensor:
     """Sample digits (N, C, H, W) of given classes (N,) by the score that follows from the noise prediction."""
     model: ddpm.Model = device.load(path)
-    config, images = model.config, list[Tensor]()
-    for first in tqdm(range(0, len(classes), BATCH), desc=f"{sampler}, seed {seed}", leave=False):
+    config = model.config
+
+    def sample_batch(first: int) -> Tensor:
         y = classes[first : first + BATCH].to(device.DEVICE)
         score = langevin.denoiser_to_score(model.denoiser(y, 1.0, clip=True), model.schedule)
         noise = Noise(seed, len(y), first)
         x = HIGH * noise((config.channels, config.size, config.size), device.DEVICE)
         run = samplers.sample(score, x, sampler, (LOW, HIGH), N_EVALUATIONS, SIZE, noise)
         end = last_frame(run)
-        images.append((end.x + end.sigma**2 * end.score).cpu())  # Tweedie's formula removes the last noise
-    return torch.cat(images)
+        return (end.x + end.sigma**2 * end.score).cpu()  # Tweedie's formula removes the last noise
+
+    starts = range(0, len(classes), BATCH)
+    return torch.cat(processes.share(sample_batch, starts, f"{sampler}, seed {seed}"))
 
 
 def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) -> Path | None:
@@ -95,7 +97,7 @@ def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) ->
     caller_data = data is not None
     if data is None:
         dataset = recipe.training_data
-        data, test = main_process_first(
+        data, test = processes.main_process_first(
             lambda: (
                 dataset.load(recipe.data, "train", download=True),
                 dataset.load(recipe.data, "test", download=True, subset=slice(N_VALIDATION)),

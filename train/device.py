@@ -1,5 +1,6 @@
 """The device on which checkpoints are measured: a GPU if there is one."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,10 @@ import torch
 
 from playground.runtime import checkpoint
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# A GPU for each process of `accelerate launch`.
+DEVICE = (
+    torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+)
 
 
 def load(path: Path, family: str | None = None) -> Any:

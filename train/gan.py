@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from accelerate import PartialState
 from PIL import Image
 from torch import Tensor
 
@@ -20,14 +19,14 @@ from playground.families.gan.losses import Objective, clip_weights, converge_spe
 from playground.runtime import checkpoint, pictures
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
-from train import device
+from train import device, processes
 from train.checks import check_config
 from train.evaluation import gan_history
 from train.evaluation.results import MEASURED_FOLDER, Measurement
 from train.evaluation.sample_quality import Judge, draw
 from train.fit import fit, publish
 from train.options import Options
-from train.run import Run, Step, main_process_first
+from train.run import Run, Step
 
 PlayerLoss = Callable[[gan.Model, Tensor, Tensor, Objective, torch.Generator, GrowthStage | None], Tensor]
 PLAYER_LOSSES: dict[str, PlayerLoss] = {"discriminator": gan.discriminator_loss, "generator": gan.generator_loss}
@@ -100,7 +99,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
     finished. Images are (N, C, H, W) in [-1, 1], with labels (N,); MNIST by default. Raise UserError for several
     processes, a checkpoint to start from, or accumulation: none works for these networks."""
     _check_options(recipe)
-    digits = data or main_process_first(lambda: mnist.load(recipe.data, "train", download=True))
+    digits = data or processes.main_process_first(lambda: mnist.load(recipe.data, "train", download=True))
     check_config(recipe.config, size=digits[0].shape[-1], channels=3 if recipe.stacked else digits[0].shape[1])
     if not recipe.stacked:
         checkpoint.load(recipe.judge, family="judge")  # fail before the training, not after it
@@ -124,7 +123,7 @@ def train(recipe: Recipe, data: tuple[Tensor, Tensor] | None = None) -> Path | N
 
 def _check_options(recipe: Recipe) -> None:
     """Check that a recipe asks for nothing that does not work for these networks, or raise UserError."""
-    if PartialState().num_processes > 1:
+    if processes.state().num_processes > 1:
         raise UserError("adversarial networks train in one process here: start one without a launcher")
     if recipe.start:
         raise UserError("adversarial networks are trained from the first step on, for their history: leave out --start")

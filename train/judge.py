@@ -11,7 +11,8 @@ from playground.runtime import checkpoint
 from train.checks import check_shapes
 from train.fit import fit, publish
 from train.options import DatasetOptions
-from train.run import Run, main_process_first
+from train.processes import main_process_first
+from train.run import Run
 
 Data = tuple[Tensor, Tensor]
 

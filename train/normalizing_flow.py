@@ -22,7 +22,8 @@ from train.evaluation.results import Measurement
 from train.fit import fit, publish
 from train.optimizers import Optimizer
 from train.options import Options
-from train.run import Run, main_process_first
+from train.processes import main_process_first
+from train.run import Run
 
 
 @dataclass(frozen=True)

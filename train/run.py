@@ -10,10 +10,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.utils import broadcast, set_seed
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from playground.runtime import checkpoint, files
 from playground.runtime.averaging import ema
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UsageError, UserError
+from train import processes
 from train.batches import batch_indices
 from train.checks import check_resumable, load_start_weights
 from train.optimizers import OPTIMIZERS
@@ -30,13 +30,6 @@ from train.options import Options, experiment, provenance
 from train.schedule import Clock, lr_factor, timed_lr_factor
 
 LOG = "log.jsonl"  # in the folder of a run: a row every `log_every` steps
-T = TypeVar("T")
-
-
-def main_process_first(load: Callable[[], T]) -> T:
-    """Call `load` in the main process before the others, so that only one downloads."""
-    with PartialState().main_process_first():
-        return load()
 
 
 class Run:
@@ -237,7 +230,7 @@ def _prepare_accelerator(options: Options) -> Accelerator:
     Raises:
         UserError: Precision fp16 without a GPU, a tracker that is not installed, or a folder that cannot be written.
     """
-    if options.precision == "fp16" and PartialState().device.type != "cuda":
+    if options.precision == "fp16" and processes.state().device.type != "cuda":
         raise UsageError("precision fp16 needs a GPU, and there is none: choose bf16 or no")
     accelerator = Accelerator(
         mixed_precision=options.precision,

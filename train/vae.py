@@ -26,7 +26,8 @@ from train.evaluation import disentanglement
 from train.evaluation.results import MEASURED_FOLDER, Measurement
 from train.fit import N_VALIDATION, fit, publish
 from train.options import ImageOptions
-from train.run import Run, main_process_first
+from train.processes import main_process_first
+from train.run import Run
 
 Batches = Callable[[int, torch.Generator], Tensor]  # (batch, rng of this process) -> images (B, C, H, W)
 DIGITS = Config(latent=20, width=48, multipliers=(1,), blocks=2, patch=4, components=100, n_test=2000)

@@ -6,10 +6,11 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
+from types import BuiltinMethodType, MethodType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 Value = TypeVar("Value")
 
@@ -86,7 +87,8 @@ class Store:
 
 
 def count_bytes(value: object) -> int:
-    """Return the bytes of a value and of all that it holds in arrays, tensors, texts, collections and dataclasses."""
+    """Return the bytes of a value and of all that it holds in arrays, tensors, texts, collections, and objects of this
+    package but for models, which many share."""
     return _count_bytes(value, set())
 
 
@@ -103,8 +105,11 @@ def _count_bytes(value: object, visited: set[int]) -> int:
         return size + sum(_count_bytes(part, visited) for item in value.items() for part in item)
     if isinstance(value, (list, tuple, set)):
         return size + sum(_count_bytes(part, visited) for part in value)
-    if dataclasses.is_dataclass(value):
-        return size + sum(_count_bytes(part, visited) for part in vars(value).values())
+    if isinstance(value, (MethodType, BuiltinMethodType)):  # such as a function that keeps frames
+        return size + _count_bytes(value.__self__, visited)
+    is_ours = type(value).__module__.startswith("playground.") and not isinstance(value, nn.Module)
+    if dataclasses.is_dataclass(value) or is_ours:
+        return size + sum(_count_bytes(part, visited) for part in getattr(value, "__dict__", {}).values())
     return size
 
 

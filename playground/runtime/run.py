@@ -98,6 +98,12 @@ def sample_batches(
     Yields:
         Images (B, C, H, W) in [-1, 1].
     """
+    for part, index in split_batches(settings, first):
+        yield to_images(last_frame(sample(part, index)))
+
+
+def split_batches(settings: Settings, first: int = 0) -> Iterator[tuple[Settings, int]]:
+    """Yield the settings of runs of at most `BATCH` images that make up a run whose first image has an index, each with
+    the index of its own first image."""
     for start in range(0, settings.n, BATCH):
-        part = replace(settings, n=min(BATCH, settings.n - start))
-        yield to_images(last_frame(sample(part, first + start)))
+        yield replace(settings, n=min(BATCH, settings.n - start)), first + start

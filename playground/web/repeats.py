@@ -1,4 +1,8 @@
-"""Runs that were asked for before: what has the same checkpoints, settings and seed need not be computed again."""
+"""Runs that were asked for before: what has the same checkpoints, settings and seed is computed once.
+
+A finished run comes from memory. One that is under way is followed together, and one that everybody left in the middle,
+as by a reload of the page, waits to be taken up again: nothing is computed meanwhile.
+"""
 
 import functools
 import hashlib
@@ -7,15 +11,18 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from playground.runtime import cache, checkpoint, files
 from playground.runtime.cache import CachedValue
 from playground.runtime.paths import Paths
 from playground.web.component import Value
+from playground.web.live_run import LiveRun, follow
 from playground.web.stop import Outputs
 
-MAX_KEPT = 256  # that are kept at most, within the budget of memory
+MAX_KEPT = 256  # finished runs that are kept at most, within the budget of memory
+MAX_LEFT = 16  # and runs that were left in the middle
 NOTICE = "From memory: a run of this model with these settings and this seed was made before."
 
 
@@ -25,37 +32,62 @@ class RunningView(Protocol):
     paths: Paths
 
 
-Sample = Callable[..., Iterator[Value | Outputs]]  # method of a view: yields values of its outputs, the finished last
-_lock = threading.Lock()
+_lock = threading.RLock()  # a run that was left may be collected while its own thread holds it
 _results: OrderedDict[str, CachedValue[Sequence[object]]] = OrderedDict()  # values of a view's outputs by their request
+_under_way: WeakValueDictionary[str, LiveRun[Any]] = WeakValueDictionary()  # runs that are followed, or were left
+_left: OrderedDict[str, CachedValue[LiveRun[Any]]] = OrderedDict()  # keeps the runs that were left
 
 
-def remember(sample: Sample) -> Sample:
-    """Let a method that makes a run answer a request that it has finished before from memory."""
+def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value | Outputs]]:
+    """Turn a method that returns a run into a generator that makes it, as `follow` does, or yields the values of its
+    end from memory."""
 
-    @functools.wraps(sample)
+    @functools.wraps(make)
     def run(view: RunningView, *values: object) -> Iterator[Value | Outputs]:
-        key = _key(sample, view.paths.weights, values)
+        key = _key(make, view.paths.weights, values)
         if remembered := _recall(key):
             yield remembered
             return
+        live = _join(key, make(view, *values))
         result: Sequence[object] | None = None
-        for outputs in sample(view, *values):
-            yield outputs
-            result = outputs if isinstance(outputs, Sequence) else None
+        try:
+            for outputs in follow(live):
+                yield outputs
+                result = outputs if isinstance(outputs, Sequence) else None
+        except GeneratorExit:
+            _keep(_left, key, live, MAX_LEFT)
+            raise
+        except Exception:
+            _under_way.pop(key, None)
+            raise
         if result:
-            with _lock:
-                _results[key] = cache.store.keep(result)
-                while len(_results) > MAX_KEPT:
-                    _results.popitem(last=False)
+            _keep(_results, key, result, MAX_KEPT)
+            _left.pop(key, None)
 
     return run
 
 
-def _key(sample: Sample, weights: Path, values: Sequence[object]) -> str:
-    """Return a text that differs if a method, its arguments or any checkpoint does."""
+def _join(key: str, run: LiveRun[Any]) -> LiveRun[Any]:
+    """Return the run of a request that is under way, or was left, or else the new one."""
+    with _lock:
+        return _under_way.setdefault(key, run)
+
+
+def _keep(runs: OrderedDict[str, CachedValue[Any]], key: str, value: object, limit: int) -> None:
+    """Keep a value as the newest of at most so many."""
+    with _lock:
+        runs.pop(key, None)
+        runs[key] = cache.store.keep(value)
+        while len(runs) > limit:
+            runs.popitem(last=False)
+
+
+def _key(make: Callable[..., object], weights: Path, values: Sequence[object]) -> str:
+    """Return a text that differs if a method, its arguments or any checkpoint does; 2 is 2.0, since a control sends the
+    one and a link the other."""
+    values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
     versions = [(path.name, files.version(path)) for path in checkpoint.find(weights)]
-    return hashlib.sha256(repr((sample.__module__, sample.__qualname__, values, versions)).encode()).hexdigest()
+    return hashlib.sha256(repr((make.__module__, make.__qualname__, values, versions)).encode()).hexdigest()
 
 
 def _recall(key: str) -> list[object] | None:

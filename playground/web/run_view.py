@@ -1,18 +1,14 @@
-"""Base class of the views that make a run: the events that begin and stop one, and its previews meanwhile."""
+"""Base class of the views that make a run: the events that begin and stop one."""
 
 import functools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.runtime import inference
-from playground.runtime.turns import Place
 from playground.runtime.validation import UserError
 from playground.web import component, controls, explanation, export, links, scrubber
-from playground.web.component import Value
 from playground.web.controls import (
     Control,
     Event,
@@ -21,12 +17,10 @@ from playground.web.controls import (
     error_sentence,
     gradio_error,
 )
+from playground.web.live_run import LiveRun
 from playground.web.repeats import remember
-from playground.web.scrubber import Strip
-from playground.web.stop import Outputs, UnderWay, Unfinished, keep_run
+from playground.web.stop import Outputs, UnderWay, keep_run
 
-PAUSE = 0.4  # seconds between previews
-Item = TypeVar("Item")
 Sample = Callable[..., Iterator[Outputs]]  # yields its run once, and then values of a view's outputs
 
 
@@ -206,12 +200,13 @@ def lay_out(
     return RunLayout(inputs, Buttons(go, stop, new_seed), stage, code, run, command, link)
 
 
-def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | Outputs]]], Sample]:
-    """Let a view's generator yield the stage's value alone while its run is under way, and show its errors on the
-    stage; when the run is over, it yields the other outputs too. A run that was made before comes from memory."""
+def errors_on_stage(n_others: int) -> Callable[[Callable[..., LiveRun[Any]]], Sample]:
+    """Turn a view's function that returns a run into a generator that yields the stage's value alone while the run is
+    under way, and the other outputs too when it is over; its errors are shown on the stage. A run that was made before
+    comes from memory, and one that is under way is joined."""
     unchanged = [gr.skip()] * n_others
 
-    def decorate(function: Callable[..., Iterator[Value | Outputs]]) -> Sample:
+    def decorate(function: Callable[..., LiveRun[Any]]) -> Sample:
         @functools.wraps(function)
         def run(*values: object) -> Iterator[Outputs]:
             try:
@@ -226,48 +221,3 @@ def errors_on_stage(n_others: int) -> Callable[[Callable[..., Iterator[Value | O
         return run
 
     return decorate
-
-
-def stream_run(
-    frames: Iterator[Item],
-    steps: int,
-    keep: Callable[[Item], None],
-    make_strips: Callable[[Item], list[Strip]],
-    finish: Callable[[], Sequence[object]],
-) -> Iterator[Value | Outputs]:
-    """Run a sampler of so many steps to its end; yield the run, values that show the strips of its frames while it is
-    under way, and those of its end. `keep` is called with every frame; `finish` returns the values of the view's
-    outputs for the frames so far."""
-    run = Unfinished(finish, steps)
-    yield run
-    start = last_preview = first_step = estimate_time = time.monotonic()
-    step = -1
-    for item in inference.in_turns(frames, steps + 1, inference.PATIENCE):
-        if isinstance(item, Place):
-            yield gr.skip() if run.is_stopped else scrubber.pack_place(describe_place(item), start)
-            continue
-        step += 1
-        with run.lock:
-            if not run.is_stopped:
-                keep(item)
-                run.step = step
-        if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next run might be cancelled instead
-            yield gr.skip()
-            continue
-        now = time.monotonic()
-        if step == 1:
-            first_step, estimate_time = now, now + 0.5  # the first step takes longer, and one alone tells little
-        seconds_left = (now - first_step) / max(step - 1, 1) * (steps - step)
-        if step == 1 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
-            strips = make_strips(item)
-            last_preview = time.monotonic()
-            caption = f"step {step} of {steps}" + (f" · about {seconds_left:.0f} s left" if now > estimate_time else "")
-            yield scrubber.pack_preview(strips, step, steps + 1, caption, start)
-    if not run.is_stopped:
-        yield finish()
-
-
-def describe_place(place: Place) -> str:
-    """Return a sentence about the place of a run that waits."""
-    runs = "no run" if place.ahead == 0 else f"{place.ahead} run{'s' if place.ahead > 1 else ''}"
-    return f"Waiting for the model: {runs} before this one · about {max(place.seconds_left, 1):.0f} s left"

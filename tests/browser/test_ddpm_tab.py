@@ -132,6 +132,25 @@ def test_stop_at_any_moment_never_leaves_a_preview(page: Page, progress: str) ->
     assert ready(page, SCRUBBER) == shown
 
 
+def test_a_reload_goes_on_with_the_run_under_way(page: Page) -> None:
+    ready(page, SCRUBBER)
+    set_control(page, "Steps", "1000")
+    page.locator("#ddpm-sample").click()
+    expect(page).to_have_url(re.compile("steps=1000"))
+    shown = page.locator(f"{SCRUBBER} .caption")
+
+    def step_on_show() -> int:
+        expect(shown).to_contain_text(re.compile(r"step \d\d+ of 1000"))
+        return int(re.search(r"step (\d+)", caption(page, SCRUBBER))[1])
+
+    before = step_on_show()
+    page.reload()
+    assert step_on_show() > before
+    page.locator("#ddpm-stop").click()
+    expect(shown).to_contain_text("Stopped at step")
+    expect(page).to_have_url(re.compile("steps=1000"))
+
+
 def control_of_dice(page: Page) -> Locator:
     return page.get_by_role("button", name="New seed").locator("visible=true")
 

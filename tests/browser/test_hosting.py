@@ -1,15 +1,17 @@
 """The page below a sub-path behind nginx, and in a frame of another site."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from proxy import PREFIX, nginx
 from server import shipped
-from visitor import idle, next_value, open_again, ready
+from visitor import FAMILIAR, LIMIT, idle, next_value, open_again, ready, set_control
 
 STAGE = "#ddpm-scrubber"
 # Script of a browser that keeps nothing for a frame of another site, and has no clipboard for it.
@@ -88,3 +90,31 @@ def test_the_page_works_in_a_frame_where_the_browser_keeps_nothing(page: Page, a
     expect(frame.get_by_role("button", name="Copied")).to_be_visible()
     frame.get_by_role("link", name="VAE", exact=True).click()
     frame.locator("#vae-traverse [data-ready]").wait_for(state="attached")
+
+
+@pytest.mark.slow
+def test_who_loses_a_replica_in_mid_run_is_told_and_goes_on_with_the_other(chromium: Browser, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        shipped(folders[0], GRADIO_ROOT_PATH=PREFIX) as one,
+        shipped(folders[1], GRADIO_ROOT_PATH=PREFIX) as other,
+        nginx(tmp_path, one.address, other.address) as address,
+        chromium.new_context() as context,
+    ):
+        context.set_default_timeout(LIMIT)
+        context.add_init_script(FAMILIAR)
+        page = context.new_page()
+        page.goto(f"{address}ddpm")
+        ready(page, STAGE)
+        set_control(page, "Steps", "1000")
+        page.locator("#ddpm-sample").click()
+        expect(page.locator(f"{STAGE} .caption")).to_contain_text(re.compile(r"step \d+ of 1000"))
+        apps, health = [one, other], "gradio_api/health"
+        apps.sort(key=lambda app: httpx.get(f"{app.address}{health}", timeout=60).json()["running"])
+        with page.expect_navigation():  # the page comes anew from the other, and its address says which run to make
+            os.kill(apps.pop().pid, signal.SIGKILL)
+            expect(page.get_by_text("Connection to the server was lost. Attempting reconnection")).to_be_visible()
+        expect(page.locator(f"{STAGE} .caption")).to_contain_text(re.compile(r"step \d+ of 1000"))
+        assert httpx.get(f"{apps[0].address}{health}", timeout=60).json()["running"] == 1

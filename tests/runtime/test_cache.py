@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from playground.runtime.cache import Store, count_bytes
+from playground.runtime.recording import Recorder
 
 
 def array(megabytes: int) -> np.ndarray:
@@ -49,3 +50,10 @@ def test_all_that_a_value_holds_is_counted_once() -> None:
     images = array(1)
     size = count_bytes((Run([images, images, images[:500_000]], torch.zeros(1000, 250)), {"text": "x" * 1000}))
     assert 2_500_000 < size < 2_510_000, "the array once, its part as if it were of its own, the tensor, and a little"
+
+
+def test_what_keeps_the_frames_of_a_run_counts_with_them() -> None:
+    recorder, images = Recorder(2), list[np.ndarray]()
+    recorder._rows.append((array(1),))
+    images.append(array(2))
+    assert 3_000_000 < count_bytes((recorder.add, images.append)) < 3_010_000

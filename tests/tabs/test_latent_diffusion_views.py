@@ -128,7 +128,7 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     made: dict[tuple[int, int], np.ndarray] = {}
     shown = list(grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made))
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert [html.count("<img") for html in shown] == [1, 2, 3, 4]
+    assert [html.count("<img") for html in shown if html] == [1, 2, 3, 4]
     assert "<b>" not in shown[-1]
     assert not np.array_equal(made[0, 1], made[1, 1]), "guidance changes the picture"
 
@@ -144,8 +144,9 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
         view = grid.GridView(Paths(tmp_path, tmp_path))
     under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps"))
     run = keep_run(view.sample)(under_way, *values)
-    for _ in range(3):
-        next(run)
+    assert next(run)[2]["address"]["across"] == "steps", "a reload goes on with it"
+    while "3 of 4" not in next(run)[0]:
+        pass
     run.close()  # as Gradio cancels it
     html, stopped, link = view.stop_run(under_way, None)
     assert html.count("<img") == 3
@@ -155,9 +156,14 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert saved.text["stopped"] == "stopped at picture 3 of 4"
     corner = np.asarray(saved)[saved.height // 2 + 8 :, saved.width // 2 + 8 :]
     assert not corner.any(), "black where there is no picture yet"
-    *_, (html, whole, _) = keep_run(view.sample)(under_way, *values)
+    _, *filled, (html, whole, _) = keep_run(view.sample)(under_way, *values)
+    assert [text for text, *_ in filled if "4 of 4" in text], "the fourth alone was missing"
+    assert not [text for text, *_ in filled if "1 of 4" in text]
     assert "Stopped" not in html
+    assert "From memory" not in html
     assert html.count("<img") == 4
+    *_, (again, *_) = view.sample(*values)
+    assert "From memory" in again
     assert whole.stop_note == ""
     assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
 

@@ -58,6 +58,20 @@ def test_what_is_wrong_with_a_model_stands_on_its_card(tmp_path: Path) -> None:
     assert "<img" not in card
 
 
+def test_no_other_event_waits_for_films(tmp_path: Path) -> None:
+    page = app.build_page(Paths(tmp_path, tmp_path))
+    films_of, others = (
+        {
+            event.concurrency_id
+            for event in page.fns.values()
+            if (getattr(event.fn, "func", None) == start.show_film) == is_film
+        }
+        for is_film in (True, False)
+    )
+    assert len(films_of) == 1
+    assert not films_of & others
+
+
 def test_every_answer_and_every_experiment_leads_to_a_view() -> None:
     page = app.build_page(PATHS)
     views: dict[str, set[Any]] = {}

@@ -11,9 +11,10 @@ from playground.families import ddpm
 from playground.runtime import checkpoint, inference
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Turns
+from playground.tabs.ddpm import runs
 from playground.tabs.ddpm.reverse import NAMES, ReverseView
 from playground.tabs.ddpm.runs import ViewParams
-from playground.web import export, run_view
+from playground.web import export, links, live_run, run_view
 from playground.web.stop import UnderWay, keep_run
 
 PARAMS = ViewParams(model="ddpm-digits", n=2, steps=12, seed=3)
@@ -22,7 +23,7 @@ PARAMS = ViewParams(model="ddpm-digits", n=2, steps=12, seed=3)
 @pytest.fixture
 def reverse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReverseView:
     """The view of a tiny model, which shows every step."""
-    monkeypatch.setattr(run_view, "PAUSE", -1)
+    monkeypatch.setattr(live_run, "PAUSE", -1)
     model = ddpm.Model(ddpm.Config(size=8, width=8, multipliers=(1,), blocks=1, emb_dim=8))
     checkpoint.save(tmp_path / "ddpm-digits.safetensors", model, {})
     with gr.Blocks():
@@ -47,6 +48,7 @@ def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monke
     with turns.start_run(1) as other:
         assert other.wait(0)
         run = start_run(reverse, UnderWay())
+        assert next(run)[0]["address"] == links.query("ddpm", PARAMS), "a reload goes on with it"
         stage, *others = next(run)
         assert stage["waiting"] == "Waiting for the model: 1 run before this one · about 1 s left"
         assert others == [gr.skip()] * 4
@@ -57,7 +59,7 @@ def test_a_run_that_waits_for_others_shows_its_place(reverse: ReverseView, monke
 def test_a_stopped_run_stays_and_says_at_which_step(reverse: ReverseView, view: run_view.RunView) -> None:
     under_way = UnderWay()
     run = start_run(reverse, under_way)
-    while next(run)[0]["index"] < 5:
+    while next(run)[0].get("index") != 5:
         pass
     run.close()  # as Gradio cancels it
     stage, exportable, command, _, link = view.stop(under_way)
@@ -85,3 +87,15 @@ def test_a_run_that_ended_cannot_be_stopped(reverse: ReverseView, view: run_view
     assert exportable.about["command"] == command
     assert link["copied"] == "Copied"
     assert set(view.stop(under_way)[0]) == {"stopped", "id", "at"}
+
+
+def test_a_reload_in_mid_run_goes_on_with_it(reverse: ReverseView) -> None:
+    evaluations = list[object]()
+    model = runs.load_model(reverse.paths, PARAMS.model)
+    model.net.register_forward_hook(lambda *_: evaluations.append(None))
+    run = reverse.sample(*(int(value) if isinstance(value, float) else value for value in reverse.values_of(PARAMS)))
+    while evaluations != [None] * 5:
+        next(run)
+    run.close()
+    *_, (stage, *_) = reverse.sample_linked(PARAMS)
+    assert (stage["frames"], len(evaluations)) == (13, 12)

@@ -2,7 +2,7 @@
 
 Samples are compared with real images where there is a judge of their data set (`train.evaluation.sample_quality`); the
 recipe of a family may define `measurements` of its own. Each result is written at once, and not measured twice for the
-same file and settings.
+same file and settings. Processes of `accelerate launch` share the samples, and have the same figures.
 """
 
 import sys
@@ -22,6 +22,7 @@ from playground.runtime import checkpoint, files, validation
 from playground.runtime.family import get_family
 from playground.runtime.results import FILE
 from playground.runtime.validation import UserError
+from train import processes
 from train.evaluation import lab_presets, results, sample_quality
 from train.evaluation.results import Measurement
 
@@ -64,9 +65,13 @@ def evaluate(options: Options) -> str:
             f"there is nothing to measure of {', '.join(sorted(without_rows))}{rows}: samples are judged of models "
             "whose data set has a judge"
         )
-    for measurement in tqdm(selected, desc="measurements"):
-        if options.again or not results.is_measured(measurement, results.read(options.out)):
-            results.save_figures(options.out, measurement, measurement.measure())
+    is_main = processes.is_main_process()
+    for measurement in tqdm(selected, desc="measurements", disable=not is_main):
+        is_measured = results.is_measured(measurement, results.read(options.out))
+        if processes.agree(options.again or not is_measured):  # another file may have been read a moment later
+            figures = measurement.measure()
+            if is_main:
+                results.save_figures(options.out, measurement, figures)
     return results.markdown(results.tables(results.read(options.out)))
 
 
@@ -104,7 +109,8 @@ def _judge(dataset: Dataset, paths: list[Path], options: Options) -> Iterator[Me
     """Yield the measurements of samples of checkpoints of a data set, or report that it has no judge."""
     judge_path = options.judges / f"judge-{dataset.name}.safetensors"
     if judge_path.exists():
-        judge = sample_quality.Judge(judge_path, dataset, dataset.load(options.data, "test", download=True)[0])
+        test, _ = processes.main_process_first(lambda: dataset.load(options.data, "test", download=True))
+        judge = sample_quality.Judge(judge_path, dataset, test)
         yield from sample_quality.measurements(paths, judge, options.data, options.n, options.seeds)
     elif paths:
         names = ", ".join(path.stem for path in paths)

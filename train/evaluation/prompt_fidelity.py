@@ -24,7 +24,7 @@ from playground.families.latent_diffusion import Settings
 from playground.runtime import checkpoint, inference, results
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
-from train import device
+from train import device, processes
 from train.evaluation.metrics import frechet
 from train.evaluation.prompt_sets import CAPTIONS, PROMPT_SETS, PromptSet, every_emoji, select
 from train.evaluation.recognition import Recognizer
@@ -167,11 +167,13 @@ class PromptEvaluator:
 
     def draw(self, prompts: list[str], settings: Settings) -> Tensor:
         """Sample a picture of each prompt (n, 3, 64, 64)."""
-        batches = []
-        for start in tqdm(range(0, len(prompts), BATCH), desc=f"pictures, seed {settings.seed}", leave=False):
+
+        def draw_batch(start: int) -> Tensor:
             part = prompts[start : start + BATCH]
-            batches.append(sample_pictures(self.model, replace(settings, n=len(part)), start, part).cpu())
-        return torch.cat(batches)
+            return sample_pictures(self.model, replace(settings, n=len(part)), start, part).cpu()
+
+        starts = range(0, len(prompts), BATCH)
+        return torch.cat(processes.share(draw_batch, starts, f"batches, seed {settings.seed}"))
 
     def fresh(self, n: int, seed: int) -> Scenes:
         """Sample scenes of one emoji from the training distribution, with new random numbers."""

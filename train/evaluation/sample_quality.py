@@ -16,16 +16,15 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from playground.datasets.dataset import Dataset
 from playground.runtime import checkpoint
 from playground.runtime.checkpoint import JSONObject
 from playground.runtime.family import get_family
 from playground.runtime.rng import make_rng
-from playground.runtime.run import RunSettings, sample_batches
+from playground.runtime.run import RunSettings, last_frame, split_batches
 from playground.runtime.validation import UserError
-from train import device
+from train import device, processes
 from train.evaluation.metrics import divergence, frechet, neighbourhoods
 from train.evaluation.results import REAL, Measurement
 
@@ -128,7 +127,7 @@ def _measure_extra(make: Callable[[Path, Tensor, int], Tensor], path: Path, clas
 
 def draw(path: Path, settings: RunSettings, classes: Tensor) -> Pictures:
     """Sample a checkpoint with settings of its family, class by class if it is conditional; raise UserError if it makes
-    no pictures."""
+    no pictures. Several processes share the batches; the seconds are the sum of theirs."""
     family = get_family(checkpoint.read_header(path).family)
     if family.sample is None:
         raise UserError(f"{path.stem} makes no pictures")
@@ -137,16 +136,20 @@ def draw(path: Path, settings: RunSettings, classes: Tensor) -> Pictures:
     if family.labels and model.config.classes:
         counts = enumerate(classes.bincount().tolist())
         runs = [(replace(settings, label=y, n=n), [y] * n) for y, n in counts if n]
-    images, labels, n_sampled, start = [], [], 0, time.monotonic()
-    with tqdm(total=settings.n, desc=f"samples, seed {settings.seed}", leave=False) as bar:
-        for run, labels_of_run in runs:
-            labels += labels_of_run
-            for x in sample_batches(partial(family.sample, model), run, partial(family.to_images, model), n_sampled):
-                images.append(x.cpu())
-                bar.update(len(x))
-            n_sampled += run.n
-    seconds = time.monotonic() - start
-    return Pictures(torch.cat(images), torch.tensor(labels) if labels else None, seconds)
+    sample, to_images, seconds = partial(family.sample, model), partial(family.to_images, model), list[float]()
+    batches, labels = list[tuple[RunSettings, int]](), list[int]()
+    for run, labels_of_run in runs:
+        batches += split_batches(run, sum(part.n for part, _ in batches))
+        labels += labels_of_run
+
+    def draw_batch(batch: tuple[RunSettings, int]) -> Tensor:
+        start = time.monotonic()
+        images = to_images(last_frame(sample(*batch))).cpu()
+        seconds.append(time.monotonic() - start)
+        return images
+
+    images = processes.share(draw_batch, batches, f"batches, seed {settings.seed}")
+    return Pictures(torch.cat(images), torch.tensor(labels) if labels else None, processes.total(seconds))
 
 
 class Judge:

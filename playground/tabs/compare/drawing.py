@@ -1,7 +1,7 @@
 """One drawing: a picture of a digit through every family, a row each, with what its result says."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -23,11 +23,10 @@ from playground.tabs.compare.digits import FamiliesView, Models, describe_missin
 from playground.tabs.compare.passages import PASSAGES, Progress
 from playground.tabs.ddpm import runs
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.image_picker import DRAWING, TEST_IMAGE, UPLOAD, ImagePicker, Sources
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
-from playground.web.stop import Outputs
 
 TAB = "compare.drawing"
 KINDS = (TEST_IMAGE, DRAWING, UPLOAD)
@@ -144,7 +143,7 @@ class DrawingView(FamiliesView):
     @run_view.errors_on_stage(n_others=2)
     def sample(
         self, drawing: object, upload: object, correction: object, *values: ControlValue
-    ) -> Iterator[Value | Outputs]:
+    ) -> LiveRun[tuple[str, Progress]]:
         """Take a picture of a digit through every family. Returns every frame as sprite sheets."""
         params, sources = ViewParams(*values), Sources(drawing, upload, correction)
         x = image_picker.load_image(params.picture, params.number, sources, mnist.DATASET, self.paths.data)
@@ -157,9 +156,9 @@ class DrawingView(FamiliesView):
             stem = f"drawing-{params.number if params.for_link else 'own'}-seed{params.seed}"
             return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.for_link), film), link]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             passages.run(PASSAGES, Models(self.paths), x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,
-            recorder.add, lambda _: recorder.strips(1), finish,
+            recorder.add, lambda _: recorder.strips(1), finish, links.value(TAB, params.for_link),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

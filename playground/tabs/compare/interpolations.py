@@ -1,7 +1,7 @@
 """Interpolations: from one test digit to another through every latent space, and through pixels, in step."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,10 +20,9 @@ from playground.tabs.compare.digits import FamiliesView, Models, describe_missin
 from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
 from playground.tabs.ddpm import readings, runs
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
-from playground.web.stop import Outputs
 
 TAB = "compare.interpolations"
 HOW = """
@@ -129,7 +128,7 @@ class InterpolationsView(FamiliesView):
         )
 
     @run_view.errors_on_stage(n_others=2)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[tuple[str, Progress]]:
         """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
         params, progress = ViewParams(*values), dict[str, Progress]()
         ends = torch.cat([mnist.DATASET.load_test_image(self.paths.data, n) for n in (params.number, params.to_number)])
@@ -141,9 +140,9 @@ class InterpolationsView(FamiliesView):
             run = to_export(f"interpolations-{params.number}-to-{params.to_number}", about, film_value, in_rows=False)
             return [scrubber.pack(film_value), run, links.value(TAB, params)]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             paths_between.run(Models(self.paths), ends, params.seed), sum(path.steps for path in PATHS) - 1,
-            lambda item: progress.update([item]), lambda _: preview(progress), finish,
+            lambda item: progress.update([item]), lambda _: preview(progress), finish, links.value(TAB, params),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

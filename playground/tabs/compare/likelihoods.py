@@ -2,7 +2,6 @@
 
 import html
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
@@ -17,10 +16,9 @@ from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_t
 from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measurement
 from playground.tabs.ddpm import runs
 from playground.web import controls, links, plots, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Film, Strip
-from playground.web.stop import Outputs
 
 TAB = "compare.likelihoods"
 N_IMMEDIATE = 3  # families of a run before the score
@@ -121,7 +119,7 @@ class LikelihoodsView(FamiliesView):
         self.layout = run_view.lay_out("compare-likelihoods", self._build_controls, self._build_stage, HOW, function)
 
     @run_view.errors_on_stage(n_others=3)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[Measurement]:
         """Measure how likely each family finds digits and other pictures. Returns the pictures as sprite sheets, and a
         table as HTML."""
         params, bits = ViewParams(*values), Bits()
@@ -138,9 +136,10 @@ class LikelihoodsView(FamiliesView):
             run = to_export(f"likelihoods-seed{params.seed}", about | {"bits": json.dumps(means)}, film_value)
             return [scrubber.pack(film_value), run, links.value(TAB, params), table(kinds, bits)]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             paradox.measure(Models(self.paths), kinds, params.evaluations, params.seed),
             N_IMMEDIATE + params.evaluations // 2, keep, lambda _: strips(kinds, bits, slice(1)), finish,
+            links.value(TAB, params),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

@@ -21,7 +21,7 @@ from playground.tabs.score_matching.digits import ANY, DIGITS
 from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
-from playground.web.run_view import PAUSE
+from playground.web.live_run import PAUSE, describe_place
 from playground.web.stop import Outputs, UnderWay, Unfinished, newest_run_only
 from playground.web.view import View
 
@@ -176,6 +176,7 @@ class RequestView(View):
             params = ViewParams.of(*values)
             current, last_preview = Race(self.paths, params), time.monotonic()
             yield (run := Unfinished(lambda: self.values(current.result()), len(current.lanes)))
+            yield [gr.skip(), gr.skip(), links.value(TAB, params), gr.skip()]  # a reload begins it anew: clocks run
             for item in current.run():
                 runner = None if isinstance(item, Place) else current.runners.get(item)
                 now = time.monotonic()
@@ -191,7 +192,7 @@ class RequestView(View):
                 last_preview = now
                 note = f"{run.step} of {len(current.lanes)} done: {params.describe()}"
                 if isinstance(item, Place):
-                    note = run_view.describe_place(item)
+                    note = describe_place(item)
                 yield [lanes.render(current.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
             if not run.is_stopped:
                 yield self.values(current.result())

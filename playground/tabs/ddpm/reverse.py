@@ -1,6 +1,6 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import TypedDict
@@ -14,14 +14,14 @@ from playground.families import ddpm
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.recording import Recorder, Recording
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import runs
 from playground.tabs.ddpm.runs import MAX_PICTURES, MAX_W, ViewParams
 from playground.web import controls, explanation, export, links, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.first_run import FirstRunView
-from playground.web.stop import Outputs
+from playground.web.live_run import LiveRun
 
 ALL = "all"  # the class control's value for all ten classes in turn
 # The controls in their order, by the names of their parameters.
@@ -134,14 +134,15 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         ]
 
     @run_view.errors_on_stage(n_others=4)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
         recorder = Recorder(params.steps)
         frames = ddpm.sample(runs.load_model(self.paths, params.model), params)
-        yield from run_view.stream_run(
-            frames, params.steps, recorder.add, runs.preview, lambda: self.run_values(params, recorder.recording())
-        )
+        return LiveRun(
+            frames, params.steps, recorder.add, runs.preview,
+            lambda: self.run_values(params, recorder.recording()), links.value(self.tab, params),
+        )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:
         model, label, *_ = self.inputs

@@ -1,6 +1,5 @@
 """Compare: two prompts from the same noise under one scrubber, the second on its own or with the first's attention."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,11 +16,10 @@ from playground.tabs.latent_diffusion.latent_pictures import decoded
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
 from playground.web import controls, export, links, palette, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.linked_run import LinkedRunView
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Series, Strip
-from playground.web.stop import Outputs
 
 TAB = "latent_diffusion.compare"
 MAX_PICTURES, MAX_STEPS = 4, 100
@@ -122,7 +120,7 @@ class CompareView(LinkedRunView):
         self.layout = run_view.lay_out("text-compare", self._build_controls, stage, HOW, function)
 
     @run_view.errors_on_stage(n_others=2)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what two prompts say, from the same noise. Returns every frame as sprite sheets."""
         params = ViewParams(*values)
         model = load_model(self.paths, params.model)
@@ -134,9 +132,10 @@ class CompareView(LinkedRunView):
         pair = Pair(model, read)
         frames = latent_diffusion.prompt_to_prompt(model, read.settings, second, params.attention_share)
         about = media.build_origin(CHECKPOINTS.path(self.paths, params.model), read) | links.record(TAB, params)
-        yield from run_view.stream_run(
+        return LiveRun(
             frames, params.steps, pair.add, pair.preview,
             lambda: [scrubber.pack(pair.make_film()), pair.to_export(about), links.value(TAB, params)],
+            links.value(TAB, params),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

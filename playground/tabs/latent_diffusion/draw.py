@@ -11,6 +11,7 @@ from playground.export import media
 from playground.families import latent_diffusion
 from playground.runtime import validation
 from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
 from playground.tabs.latent_diffusion import clip_captions, fidelity
 from playground.tabs.latent_diffusion.draw_controls import (
     MEAN,
@@ -44,6 +45,7 @@ from playground.web import controls, explanation, export, links, run_view, scrub
 from playground.web.component import Value
 from playground.web.controls import ControlValue, EventSettings, user_errors_to_gradio
 from playground.web.first_run import FirstRunView
+from playground.web.live_run import LiveRun
 from playground.web.stop import Outputs, Unfinished, newest_run_only
 
 TAB = "latent_diffusion"
@@ -141,7 +143,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
         ]
 
     @run_view.errors_on_stage(n_others=9)
-    def sample(self, strip_kind: ControlValue, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, strip_kind: ControlValue, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
         model = load_model(self.paths, params.model)
@@ -149,9 +151,9 @@ class DrawView(FirstRunView[ViewParams, Run]):
         settings = read_prompts(self.paths, params.model, params.settings)
         recorder = Recorder(model, settings)
         frames = latent_diffusion.sample(model, settings)
-        yield from run_view.stream_run(
+        return LiveRun(
             frames, params.steps, recorder.add, partial(preview, model),
-            lambda: self.run_values(params, recorder.run(), strip_kind=strip_kind),
+            lambda: self.run_values(params, recorder.run(), strip_kind=strip_kind), links.value(TAB, params),
         )  # fmt: skip
 
     def sample_example(

@@ -4,6 +4,8 @@ import html
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -12,7 +14,7 @@ import numpy as np
 from playground.export import media
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
-from playground.runtime import inference, pictures, validation
+from playground.runtime import files, inference, pictures, validation
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Place
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
@@ -20,6 +22,8 @@ from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_
 from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.live_run import PAUSE, describe_place
+from playground.web.repeats import NOTICE
 from playground.web.stop import Outputs, UnderWay, Unfinished
 from playground.web.view import View
 
@@ -57,17 +61,27 @@ class ViewParams:
         return [(f"{steps} steps", replace(alone, steps=steps)) for steps in COUNTS]
 
 
-def sample_cells(model: Model, params: ViewParams) -> Iterator[tuple[int, int, np.ndarray | None]]:
-    """Yield row, column and picture, uint8 (H, W, C), one after the other, and None for each step on the way to one, so
-    that other runs can take turns."""
+Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column, each uint8 (H, W, C)
+
+
+def fill(model: Model, params: ViewParams, cells: Cells) -> Iterator[bool]:
+    """Sample the pictures that are not there yet, one after the other; yield whether there is a new one after each
+    step, so that other runs can take turns."""
     for i, w in enumerate(WEIGHTS):
         for j, (_, settings) in enumerate(params.columns()):
+            if (i, j) in cells:
+                continue
             for frame in latent_diffusion.sample(model, replace(settings, w=w)):  # noqa: B007
-                yield i, j, None
-            yield i, j, pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
+                yield False
+            cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
+            yield True
 
 
-Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column
+@lru_cache(maxsize=16)
+def cells_of(path: Path, version: tuple[int, ...], params: ViewParams) -> Cells:
+    """Return the pictures of a checkpoint's grid so far, so that one that was left goes on when it is asked for
+    again."""
+    return {}
 
 
 def render(params: ViewParams, cells: Cells, note: str) -> str:
@@ -85,19 +99,23 @@ def render(params: ViewParams, cells: Cells, note: str) -> str:
 
 
 def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[str]:
-    """Fill a table; yield its HTML after every picture, and the place of the run while it waits for others."""
-    start, total = time.monotonic(), len(WEIGHTS) * len(params.columns())
+    """Fill a table; yield its HTML after every picture, and the place of the run while it waits for others; and
+    between two pictures "" after each `PAUSE`, since a run can only be ended where it yields."""
+    start = last = time.monotonic()
+    total, before = len(WEIGHTS) * len(params.columns()), len(cells)
     steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in params.columns())
-    for item in inference.in_turns(sample_cells(model, params), steps, inference.PATIENCE):
+    for item in inference.in_turns(fill(model, params, cells), steps, inference.PATIENCE):
+        now = time.monotonic()
         if isinstance(item, Place):
-            yield render(params, cells, run_view.describe_place(item))
+            yield render(params, cells, describe_place(item))
+        elif item:
+            seconds_left = (now - start) / max(len(cells) - before, 1) * (total - len(cells))
+            yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")
+        elif now - last > PAUSE:
+            yield ""
+        else:
             continue
-        i, j, image = item
-        if image is None:
-            continue
-        cells[i, j] = image
-        seconds_left = (time.monotonic() - start) / len(cells) * (total - len(cells))
-        yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")
+        last = now
 
 
 class Grid(NamedTuple):
@@ -155,23 +173,26 @@ class GridView(View):
     def sample(self, *values: ControlValue) -> Iterator[Outputs]:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
         try:
-            params, cells = ViewParams(*values), Cells()
-            model = load_model(self.paths, params.model)
+            params = ViewParams(*values)
+            model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
             prompt = read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt
             read = replace(params, prompt=prompt)
+            cells = cells_of(path, files.version(path), read)
+            notice = NOTICE if len(cells) == len(WEIGHTS) * len(params.columns()) else ""
 
             def finish() -> list[object]:
                 grid = Grid(read, dict(cells))
                 sentence = f"{grid.stop_note.capitalize()}." if grid.stop_note else ""
-                note = f"{sentence} “{prompt}”".strip()
+                note = f"{notice}{sentence} “{prompt}”".strip()
                 return [render(*grid, note), grid, links.value(TAB, params)]
 
             yield (run := Unfinished(finish, len(WEIGHTS) * len(params.columns())))
+            yield [gr.skip(), gr.skip(), links.value(TAB, params)]  # a reload goes on with it
             for text in draw(model, read, cells):
                 with run.lock:
-                    run.step = len(cells)
+                    run.step = len(cells) or -1
                 # A stopped run waits for Gradio to cancel it: if it ended now, the next one might be cancelled instead.
-                yield [gr.skip() if run.is_stopped else text, gr.skip(), gr.skip()]
+                yield [gr.skip() if run.is_stopped or not text else text, gr.skip(), gr.skip()]
             if not run.is_stopped:
                 yield finish()
         except Exception as error:

@@ -20,6 +20,7 @@ from playground.families.autoencoder import Model as Autoencoder
 from playground.nn import interpolation
 from playground.runtime import pictures
 from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import runs
 from playground.tabs.latent_diffusion.latent_pictures import decoded, principal, render_emoji
@@ -51,6 +52,7 @@ from playground.web import (
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
 from playground.web.image_picker import NO_SOURCES, Sources
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Series, Strip
 from playground.web.stop import Outputs, Unfinished, keep_run
 from playground.web.view import View
@@ -189,10 +191,8 @@ class LatentSpaceView(View):
                 yield add_link(outputs)
 
     @run_view.errors_on_stage(n_others=2)
-    def _sample(
-        self, drawing: object, upload: object, correction: object, *values: ControlValue
-    ) -> Iterator[Value | Outputs]:
-        """Make a run; yield values of the outputs, and at its end its parameters in place of the link."""
+    def _sample(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> LiveRun[Frame]:
+        """Return a run, which has its parameters at its end in place of the link."""
         params = ViewParams(*values)
         model = load_model(self.paths, params.model)
         x = picture(self.paths, params, Sources(drawing, upload, correction))
@@ -209,7 +209,7 @@ class LatentSpaceView(View):
             return [scrubber.pack(runs.make_film(model, run)), run_state, params]
 
         steps = len(recorder.times) - 1
-        yield from run_view.stream_run(frames, steps, recorder.add, partial(preview, model), finish)
+        return LiveRun(frames, steps, recorder.add, partial(preview, model), finish, links.value(TAB, linkable(params)))
 
     def on_load(self, on_show: OnShow, request: gr.Request) -> list[object]:
         """Return the path and the controls as the address sets them."""

@@ -20,11 +20,10 @@ from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 from playground.tabs.ddpm import runs
 from playground.web import controls, export, formula, links, palette, run_view, scrubber
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.linked_run import LinkedRunView
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Series, Strip
-from playground.web.stop import Outputs
 
 TAB = "score_matching.digits"
 MAX_FRAMES = 61
@@ -138,7 +137,7 @@ class DigitsView(LinkedRunView):
         self.layout = run_view.lay_out("score-digits", partial(_controls, paths), stage, HOW, function)
 
     @run_view.errors_on_stage(n_others=2)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
         steps = samplers.SAMPLERS[params.sampler].steps(params.evaluations)
@@ -149,9 +148,9 @@ class DigitsView(LinkedRunView):
             run_value = export.from_film(f"{TAB}-seed{params.seed}", about | links.record(TAB, params), film_value)
             return [scrubber.pack(film_value), run_value, links.value(TAB, params)]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             run(runs.load_model(self.paths, params.model), params), steps, frames.append,
-            lambda frame: strips([frame], params.low), finish,
+            lambda frame: strips([frame], params.low), finish, links.value(TAB, params),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

@@ -1,7 +1,6 @@
 """Langevin: particles that follow a score through the plane, by every sampler there is for it, played and scrubbed."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 
@@ -19,7 +18,7 @@ from playground.web import controls, export, links, run_view, scrubber
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess, user_errors_to_gradio
 from playground.web.linked_run import LinkedRunView
-from playground.web.stop import Outputs
+from playground.web.live_run import LiveRun
 
 TAB = "score_matching.langevin"
 HOW = """
@@ -67,7 +66,7 @@ class LangevinView(LinkedRunView):
         self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
 
     @run_view.errors_on_stage(n_others=3)
-    def sample(self, *values: ControlValue) -> Iterator[Value | Outputs]:
+    def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         params, frames = langevin_runs.resolve(self.paths, ViewParams(*values)), list[Frame]()
         steps = samplers.SAMPLERS[params.sampler].steps(params.steps)
@@ -79,9 +78,9 @@ class LangevinView(LinkedRunView):
             stage_value = scrubber.pack(film)
             return [stage_value, run, links.value(TAB, params), (params, len(frames), stage_value["run"])]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             particles.sample(langevin_runs.score_of(self.paths, params), params.settings), steps, frames.append,
-            lambda frame: [langevin_runs.preview(params, frame)], finish,
+            lambda frame: [langevin_runs.preview(params, frame)], finish, links.value(TAB, params),
         )  # fmt: skip
 
     @user_errors_to_gradio

@@ -41,8 +41,8 @@ from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import LinkedRunView
+from playground.web.live_run import LiveRun
 from playground.web.scrubber import Film, Strip
-from playground.web.stop import Outputs
 
 TAB = "score_matching.restoration"
 AREAS: dict[str, tuple[EllipsisType | slice, ...]] = {
@@ -145,7 +145,7 @@ class RestorationView(LinkedRunView):
     @run_view.errors_on_stage(n_others=3)
     def restore(
         self, drawing: object, upload: object, correction: object, painted: object, *values: ControlValue
-    ) -> Iterator[Value | Outputs]:
+    ) -> LiveRun[Frame]:
         """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
         task, mask = TASKS[params.task], missing(params.mask if params.task == INPAINT else LEFT, painted)
@@ -160,9 +160,9 @@ class RestorationView(LinkedRunView):
             run = export.from_film(f"{TAB}-seed{params.seed}", about | links.record(TAB, linkable(params)), film)
             return [scrubber.pack(film), run, links.value(TAB, linkable(params)), explanation.source(task.code)]
 
-        yield from run_view.stream_run(
+        return LiveRun(
             task.solve(model, params, problem), task.steps(params.evaluations), frames.append,
-            lambda frame: task.strips(params, problem, frames[0], [frame]), finish,
+            lambda frame: task.strips(params, problem, frames[0], [frame]), finish, links.value(TAB, linkable(params)),
         )  # fmt: skip
 
     def update_brush(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> Value:

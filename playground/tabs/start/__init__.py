@@ -13,6 +13,7 @@ from playground.runtime.validation import UserError
 from playground.tabs import Tab
 from playground.tabs.start import films, questions
 from playground.web import controls
+from playground.web.controls import EventSettings
 
 SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
 HINT = "**Choose one**, compare them in the table below, or begin with what brought you here."
@@ -27,6 +28,8 @@ DOORS = (
     ("I have a picture", '<a href="compare?view=drawing">Draw or upload it</a>: what does each make of it?', "compare"),
     ("I have a question", '<a href="#questions">Guess, then see</a>: an experiment answers it', "start"),
 )
+# Films wait for each other, and for the turns of runs, but no other event waits for them.
+FILM: EventSettings = {**controls.HIDDEN, "concurrency_id": "film", "concurrency_limit": 2}
 ASPECTS = ("What is trained", "How it samples", "Its likelihood")
 
 
@@ -87,7 +90,7 @@ def build(page: gr.Blocks, paths: Paths) -> None:
     with gr.Row(elem_classes="families"):
         for name, tab in families.items():
             card = gr.HTML(make_card(name, tab), padding=False, apply_default_css=False)
-            page.load(partial(show_film, paths, name, tab), None, card, **controls.LIGHT)
+            page.load(partial(show_film, paths, name, tab), None, card, **FILM)
     gr.HTML(make_table(families), padding=False, apply_default_css=False)
     gr.HTML(questions.to_html(set(all_tabs)), padding=False, apply_default_css=False)
 

@@ -7,6 +7,7 @@ import {keep} from '../storage.js';
 const button = element.querySelector('button'); // its data-settings are read by scrubber.js
 const LABEL_TIME = 2500; // milliseconds that the button says what happened
 let wasVisible = false;
+let runAddress = null; // of a run under way, so that a reload goes on with it
 
 // Shows a text on the button for a while.
 function showText(text) {
@@ -24,14 +25,15 @@ function updateAddress() {
   if (!props.value) return;
   button.dataset.settings = new URLSearchParams(props.value.link ?? {});
   if (!element.offsetParent) return;
-  const view = props.value.address.view ?? '';
+  const address = runAddress ?? props.value.address;
+  const view = address.view ?? '';
   const isOther = history.state?.view !== undefined && history.state.view !== view;
   const pageParameters = [...new URLSearchParams(location.search)].filter(([key]) => isOfPage(key, isOther));
-  const query = new URLSearchParams([...pageParameters, ...Object.entries(props.value.address)]);
+  const query = new URLSearchParams([...pageParameters, ...Object.entries(address)]);
   const search = query.size ? `?${query}` : '';
   const change = isOther ? 'pushState' : 'replaceState'; // Back leads to the view before, see page.js
   history[change]({...history.state, view}, '', location.pathname + search + location.hash);
-  const settings = new URLSearchParams(Object.entries(props.value.address));
+  const settings = new URLSearchParams(Object.entries(address));
   keep(location.pathname, settings.size ? `?${settings}` : '', 'sessionStorage'); // with which page.js opens the tab again
   if (!wasVisible) setTimeout(() => trigger('select'), 100); // once Gradio has updated the controls
   wasVisible = true;
@@ -61,6 +63,7 @@ async function copy() {
 }
 
 button.addEventListener('click', copy);
+button.addEventListener('run-address', ({detail}) => { runAddress = detail; updateAddress(); });
 new ResizeObserver(updateAddress).observe(button); // fires when the button's tab is opened
-watch('value', updateAddress);
+watch('value', () => { runAddress = null; updateAddress(); });
 updateAddress();

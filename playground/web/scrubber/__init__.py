@@ -84,6 +84,12 @@ def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str,
             "caption": caption}  # fmt: skip
 
 
+def pack_address(address: Value, started: float) -> Value:
+    """Return the value of a run that begins, which `started` by `time.monotonic`: the parameters of its address, so
+    that a reload of the page goes on with it."""
+    return {"id": uuid.uuid4().hex, "address": address, "started": started}
+
+
 def pack_place(caption: str, started: float) -> Value:
     """Return the value of a run that waits for others, which `started` by `time.monotonic`: a caption."""
     return {"id": uuid.uuid4().hex, "waiting": caption, "started": started}

@@ -4,7 +4,7 @@
 // last run was stopped.
 export function isLate(value, {loadingRun, shownRun, stopTime}) {
   if (value.started <= stopTime) return true; // it was on its way when its run was stopped
-  if (loadingRun && !value.following) return true; // a finished run is more than a preview or a message
+  if (loadingRun && !value.following && !value.address) return true; // a finished run is more than a preview
   if (value.part && !shownRun) return true;
   return Boolean(value.of) && value.of !== (loadingRun ?? shownRun ?? value.of); // another run has replaced that one
 }

@@ -1,5 +1,5 @@
 // Scrubber: synchronised strips of frames, and everything that follows the selected frame.
-// `props.value` comes from pack(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, whose parts
+// `props.value` comes from pack(), pack_address(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, whose parts
 // scrubber/parts.py describes, or from message(). Only the sprite sheets are asked of the server.
 
 import {rememberLayers} from '../layers.js';
@@ -110,6 +110,7 @@ async function load() {
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
   if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
   if (isLate(value, {loadingRun: loading.run, shownRun: view.run?.run, stopTime: request.stopTime})) return;
+  if (value.address) return sendAddress(value.address);
   if (value.waiting) return isLive() && (caption.value = value.waiting);
   if (value.part) return showPart(value.part);
   const generation = ++loading.generation;
@@ -136,8 +137,13 @@ async function loadFrames(value, generation) {
   }
 }
 
+// Tells the link of the view the address of a run under way; with null, the link's own holds again.
+const sendAddress = (detail) => element.closest('.stage')?.querySelector('[data-settings]')
+  ?.dispatchEvent(new CustomEvent('run-address', {detail}));
+
 // Returns to the run before, with the reason in the caption.
 function restore(text) {
+  sendAddress(null);
   if (view.run) showRun(view.run, view.index);
   setLive(false);
   caption.value = text;
@@ -202,11 +208,6 @@ function onRunEnded() {
   setTimeout(() => {
     if (request.pending === pending) restore('Nothing came: press Sample again.');
   }, NOTHING_CAME);
-}
-
-function onSettingsChanged() {
-  request.settingsChanged = true;
-  element.dataset.stale = '';
 }
 
 // Shows what the stopped run has made, or else the run before, once the run has ended: Gradio also cancels a run that
@@ -288,7 +289,7 @@ function onKey(event) {
 
 element.addEventListener('run-requested', onRunRequested);
 element.addEventListener('run-ended', onRunEnded);
-element.addEventListener('settings-changed', onSettingsChanged);
+element.addEventListener('settings-changed', () => { request.settingsChanged = true; element.dataset.stale = ''; });
 element.addEventListener('click', onClick);
 element.addEventListener('keydown', onKey);
 position.addEventListener('input', () => seek(Number(position.value)));
