@@ -119,7 +119,7 @@ def film(model: normalizing_flow.Model, params: ViewParams, x: list[Tensor]) -> 
 class Uncompared(NamedTuple):
     """Picture whose likelihood is not yet told among others: the values of its request, and its bits per dimension."""
 
-    request: tuple[object, ...]
+    request: tuple[ControlValue, ...]
     bits: float
 
 
