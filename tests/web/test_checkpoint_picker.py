@@ -231,7 +231,7 @@ def test_a_loss_that_is_not_there_is_not_ticked(paths: Paths) -> None:
     shutil.copy(SHIPPED / "gan-digits-r3gan.history.npz", paths.weights)
     values = on_load(loss_comparison.LossView.build, paths, view="losses", losses="hinge,r3gan")
     assert offered(values) == [(["r3gan"], ["r3gan"])]
-    assert "`python -m train gan-digits-hinge` makes it" in values[0]["notice"]
+    assert "“python -m train gan-digits-hinge” makes it" in values[0]["notice"]
 
 
 def tiny_ddpm(paths: Paths, name: str, **config: Any) -> None:
@@ -338,8 +338,8 @@ def test_the_betas_are_those_of_the_headers_and_a_missing_one_names_its_recipe(p
     assert table.count("nats<br>distortion") == 4
     assert ">β = 1<" in table
     assert ">β = 1 (one)<" in table
-    assert "no model of β = 0.5: `python -m train vae-digits-beta0.5` makes it" in table
-    assert "no model of β = 10: `python -m train vae-digits-beta10` makes it" in table
+    assert "no model of β = 0.5: “python -m train vae-digits-beta0.5” makes it" in table
+    assert "no model of β = 10: “python -m train vae-digits-beta10” makes it" in table
     assert "β = 4: `" not in table
 
 
@@ -378,7 +378,7 @@ def test_losses_are_those_of_the_headers(paths: Paths) -> None:
     names = [strip["name"] for strip in stage_value["strips"]]
     assert names == ["Hinge, spectral norm", "Relativistic, R1 and R2 (mine)"]
     assert "alone.history.npz does not lie beside it" in stage_value["notice"]
-    assert "`python -m train gan-digits-minimax` makes it" in stage_value["notice"]
+    assert "“python -m train gan-digits-minimax” makes it" in stage_value["notice"]
     assert (
         ask_discriminator.table(
             paths, ask_discriminator.picture(paths, ask_discriminator.ViewParams(), NO_SOURCES)

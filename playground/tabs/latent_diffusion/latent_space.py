@@ -194,7 +194,7 @@ class LatentSpaceView(View):
             film = make_film(model, params, x, render_emoji(self.paths, params.to, params.to_ground))
             return scrubber.pack(film), link_value(params, address)
         except UserError as error:
-            return component.message(error_sentence(error)), gr.skip()
+            return component.message(error_sentence(error), outdated=True), gr.skip()
 
     @run_view.errors_on_stage(n_others=2)
     def sample(

@@ -1,7 +1,7 @@
 """Digits: noise becomes pictures and a picture noise, layer by layer; how likely it is; the way to another."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import gradio as gr
 from torch import Tensor
@@ -17,7 +17,7 @@ from playground.tabs.normalizing_flow import interpolation, layer_trajectory, li
 from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS, load_model
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
 from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
-from playground.web.image_picker import NO_SOURCES, ImagePicker, Sources
+from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import on_load
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Film
@@ -40,7 +40,7 @@ which are therefore a bound: on average no less than the exact value.
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
 
-This flow is small and learned for three hours: its samples have the strokes of digits, and some are none.
+This flow is small and learned for three hours: its samples have the strokes of digits, but some are not digits.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization, mixing, temperature) ·
@@ -130,11 +130,12 @@ class DigitsView(View):
                 self.likelihood = gr.HTML(elem_id="flow-likelihood")
                 explanation.build(HOW, normalizing_flow.Model.decode_steps)
                 self.run = gr.State(None, time_to_live=3600)
+                self.notice = gr.State("")  # what is wrong with the address
                 self.command = export.build(self.run, self.stage)
                 self.link = links.build()
 
     def show(
-        self, drawing: object, upload: object, correction: object, *values: ControlValue
+        self, drawing: object, upload: object, correction: object, *values: ControlValue, notice: str = ""
     ) -> Iterator[list[ControlValue]]:
         """Run the flow: draw samples, take a picture to noise and back, or go from one to another. Returns every frame
         as sprite sheets, and for a picture its likelihood among others as HTML."""
@@ -143,6 +144,7 @@ class DigitsView(View):
             model = load_model(self.paths, params.model)
             x = load_images(self.paths, model, params, Sources(drawing, upload, correction))
             film_value = film(model, params, x)
+            film_value = replace(film_value, notice=notice or film_value.notice)
             run = export.from_film(*self._origin(params), film_value)
             command = gr.update(value=run.about.get("command"), visible="command" in run.about)
             link = links.value(TAB, params if params.linkable else None)
@@ -166,21 +168,26 @@ class DigitsView(View):
         link = links.record(TAB, params if params.linkable else None)
         return f"{path.stem}-{params.show}-seed{params.seed}", about | link
 
-    def on_load(self, request: gr.Request) -> list[object]:
+    def show_first(self, notice: str, *values: ControlValue) -> Iterator[list[ControlValue]]:
+        """Return the picture with which the page opens, and what is wrong with its address."""
+        yield from self.show(*values, notice=notice)
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; the pictures are made when they come into view."""
-        first = self.show(*NO_SOURCES, *astuple(ViewParams()))
-        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: next(first)[0])
+        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request)
 
     def bind(self, page: gr.Blocks) -> None:
         kind, number, *sources = self.image.inputs
         outputs = [self.stage, self.link, self.run, self.command, self.likelihood]
-        show = newest_only(self.show), [gr.State(Requests()), *sources, *self.inputs], outputs
+        requests, inputs = gr.State(Requests()), [*sources, *self.inputs]
+        show = newest_only(self.show), [requests, *inputs], outputs
+        show_first = newest_only(self.show_first), [requests, self.notice, *inputs], outputs
         others = [control.input for control in self.inputs if control not in (kind, number)]
         changes = [*others, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, trigger_mode="always_last", api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
-        self.link.select(*show, **controls.LIGHT)
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
+        self.link.select(*show_first, **controls.LIGHT)
+        page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)
 
 
 def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
