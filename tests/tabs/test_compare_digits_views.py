@@ -116,8 +116,8 @@ def test_a_blank_drawing_is_one_sentence(paths: Paths) -> None:
 
 
 def test_a_link_holds_no_drawing() -> None:
-    assert drawing.ViewParams().for_link == drawing.ViewParams()
-    assert drawing.ViewParams(image_picker.DRAWING).for_link is None
+    assert drawing.ViewParams().linkable == drawing.ViewParams()
+    assert drawing.ViewParams(image_picker.DRAWING).linkable is None
     with pytest.raises(UserError, match="number of the test image"):
         drawing.ViewParams(number=10_000)
 

@@ -67,7 +67,7 @@ class ViewParams:
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
     @property
-    def for_link(self) -> "ViewParams | None":
+    def linkable(self) -> "ViewParams | None":
         """Return the parameters as a link can hold them; no drawing."""
         return self if self.picture == TEST_IMAGE else None
 
@@ -148,10 +148,10 @@ class DrawingView(FamiliesView):
         recorder, models = Recorder(x), Models(self.paths)
 
         def finish() -> list[object]:
-            film, link = recorder.film(), links.value(TAB, params.for_link)
+            film, link = recorder.film(), links.value(TAB, params.linkable)
             about = models.build_origin(params) | {"results": json.dumps(recorder.sentences)}
-            stem = f"drawing-{params.number if params.for_link else 'own'}-seed{params.seed}"
-            return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.for_link), film), link]
+            stem = f"drawing-{params.number if params.linkable else 'own'}-seed{params.seed}"
+            return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.linkable), film), link]
 
         yield from run_view.stream_run(
             passages.run(PASSAGES, models, x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,

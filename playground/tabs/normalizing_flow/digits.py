@@ -83,9 +83,9 @@ class ViewParams:
         return normalizing_flow.Settings(self.n, self.temperature, self.seed)
 
     @property
-    def linkable(self) -> bool:
-        """Return true if a link can hold all that is shown."""
-        return self.show == SAMPLES or self.picture in ENDS
+    def linkable(self) -> "ViewParams | None":
+        """Return the parameters if a link can hold all that is shown."""
+        return self if self.show == SAMPLES or self.picture in ENDS else None
 
 
 def load_images(paths: Paths, model: normalizing_flow.Model, params: ViewParams, sources: Sources) -> list[Tensor]:
@@ -147,7 +147,7 @@ class DigitsView(View):
             film_value = replace(film_value, notice=notice or film_value.notice)
             run = export.from_film(*self._origin(params), film_value)
             command = gr.update(value=run.about.get("command"), visible="command" in run.about)
-            link = links.value(TAB, params if params.linkable else None)
+            link = links.value(TAB, params.linkable)
             run_values = [scrubber.pack(film_value), link, run, command]
             if params.show != PICTURE:
                 yield [*run_values, ""]
@@ -165,7 +165,7 @@ class DigitsView(View):
         path = CHECKPOINTS.path(self.paths, params.model)
         by_command = params.show == SAMPLES
         about = media.build_metadata(path, params.settings) if by_command else media.build_origin(path, params)
-        link = links.record(TAB, params if params.linkable else None)
+        link = links.record(TAB, params.linkable)
         return f"{path.stem}-{params.show}-seed{params.seed}", about | link
 
     def show_first(self, notice: str, *values: ControlValue) -> Iterator[list[ControlValue]]:
