@@ -29,7 +29,7 @@ class HTMLRunView(View):
     """
 
     tab: ClassVar[str]
-    outputs: Sequence[Control]
+    outputs: list[Control]
 
     def stream(
         self, progress: Iterator[tuple[int, str]], finish: Callable[[], Sequence[object]], steps: int
