@@ -8,7 +8,8 @@ from playground.runtime.checkpoint import JSONObject
 from playground.runtime.validation import UserError
 
 FILE = "evaluate.json"
-EVERY_EMOJI = "every emoji"  # row of text to image, with the error of each of its emoji
+# Rows of text to image: with the error of each of its emoji, and with the shares of pictures of two that are right.
+EVERY_EMOJI, TWO_EMOJI = "every emoji", "two emoji"
 
 
 def read(weights: Path) -> JSONObject:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
@@ -165,7 +166,7 @@ def check_kept(run: Run | None) -> Run:
     """Return the run in a visitor's state, which keeps it for an hour at most and while there is room for it, or raise
     UserError if it is not there."""
     if run is None:
-        raise UserError("this run is no longer kept: sample again")
+        raise UserError("there is no run here, or it is no longer kept: press Sample, or change a setting")
     return run
 
 
@@ -178,5 +179,5 @@ def error_sentence(error: Exception) -> str:
     """Return an error as a sentence for the page; errors that are not the user's own come without details."""
     if not isinstance(error, UserError):
         return "Something broke on our side; please try again."
-    text = str(error).strip()
+    text = re.sub(r"`([^`]+)`", r"“\1”", str(error).strip())  # no place of the page reads Markdown in a sentence
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

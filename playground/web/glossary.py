@@ -23,8 +23,8 @@ TERMS: dict[tuple[str, ...], str] = {
                "(Song 2021).",
     ("DDPM",): "The sampler, and the training, with which diffusion models became known: a little fresh noise at every "
                "step (Ho 2020).",
-    ("density",): "Height of a distribution at a place: how likely it is to draw something near it. It is no "
-                  "probability, and may be larger than 1.",
+    ("density",): "Height of a distribution at a place: how likely it is to draw something near it. It is not "
+                  "a probability, and may be larger than 1.",
     ("dequantization",): "Noise that is added to whole-number pixels, so that a density of real numbers can describe "
                          "them.",
     ("discriminator",): "The network of a GAN that learns to tell real pictures from generated ones, called D.",

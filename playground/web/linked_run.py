@@ -1,7 +1,7 @@
 """Base class of the views that wait: a run begins when the link of the view is visible, or at a press of Sample."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -9,7 +9,6 @@ import gradio as gr
 from playground.runtime.paths import Paths
 from playground.web import component, controls, links
 from playground.web.checkpoint_picker import CheckpointPicker
-from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger
 from playground.web.run_view import RunLayout, RunView, Sample
 from playground.web.view import View
@@ -33,8 +32,9 @@ class LinkedRunView(View):
     layout: RunLayout
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them."""
-        return on_load(self.picker, self.paths, self.params_type, self.tab, request)
+        """Return the controls as the address sets them; after an error no run begins by itself."""
+        wrong, link, *values = on_load(self.picker, self.paths, self.params_type, self.tab, request)
+        return [component.message(wrong), gr.skip(), *values] if wrong else [gr.skip(), link, *values]
 
     def bind_runs(
         self,
@@ -60,20 +60,15 @@ def on_load(
     params_type: "type[DataclassInstance]",
     tab: str,
     request: gr.Request,
-    first_value: Callable[[], Value] | None = None,
 ) -> list[ControlValue]:
-    """Return the values of a stage, its link and the controls when the page is opened.
+    """Return the error of the address, "" for none, and the values of the link and the controls: those of the address,
+    or the first ones.
 
     Args:
         picker: The models to choose from.
         params_type: Dataclass of the parameters of the view's link.
         tab: Name of the view in links.
-        first_value: Function that returns the stage's value beside an error of the link; by default the error stands
-            alone.
     """
     params, has_link, wrong = picker.settings_from_request(paths, params_type, tab, request)
-    stage_value, link_value = gr.skip(), links.value(tab, params, has_link)
-    if wrong:
-        stage_value = first_value() | {"notice": wrong} if first_value else component.message(wrong)
-        link_value = gr.skip()
-    return [stage_value, link_value, *picker.control_values(paths, dataclasses.astuple(params))]
+    link_value = links.value(tab, params, has_link)
+    return [wrong, link_value, *picker.control_values(paths, dataclasses.astuple(params))]

@@ -97,7 +97,7 @@ def describe_stop(values: Sequence[object], step: int, steps: int) -> list[objec
             return value._replace(about={**about, "stopped": text})
         if isinstance(value, dict) and "strips" in value:
             return {**value, "notice": f"S{text[1:]}. {value['notice']}".strip()}
-        if isinstance(value, dict) and "link" in value:
+        if isinstance(value, dict) and value.get("link"):
             return {**value, "copied": "Copied: the link makes the whole run"}
         return f"# {text}; this makes the whole run:\n{value}" if value and value in commands else value
 

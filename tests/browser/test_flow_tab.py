@@ -116,7 +116,7 @@ def test_a_link_to_digits_that_are_not_allowed_says_so(page: Page, digits: str) 
 @pytest.mark.skipif((checkpoint.WEIGHTS / f"{NAME}.safetensors").exists(), reason="digits are trained")
 def test_digits_that_are_not_trained_are_one_sentence(page: Page, address: str) -> None:
     page.goto(f"{address}normalizing_flow?view=digits")
-    expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"`python -m train {NAME}` makes it")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text(f"“python -m train {NAME}” makes it")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -102,7 +102,7 @@ def test_tabs_without_a_checkpoint_name_the_recipe(page: Page, address: str) -> 
                          ("normalizing_flow?view=digits", "flow-digits"),
                          ("latent_diffusion", "text-to-image-emoji")):  # fmt: skip
         page.goto(f"{address}{path}")
-        expect(page.get_by_text(f"`python -m train {recipe}` makes it").first).to_be_visible()
+        expect(page.get_by_text(f"“python -m train {recipe}” makes it").first).to_be_visible()
 
 
 def test_a_link_to_a_model_that_is_not_here_says_so(page: Page, address: str) -> None:

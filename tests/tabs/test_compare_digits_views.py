@@ -1,6 +1,8 @@
 """What the views of the compare tab that follow digits through every family compute, on tiny models."""
 
+import json
 import math
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import numpy as np
@@ -113,8 +115,8 @@ def test_a_blank_drawing_is_one_sentence(paths: Paths) -> None:
 
 
 def test_a_link_holds_no_drawing() -> None:
-    assert drawing.ViewParams().for_link == drawing.ViewParams()
-    assert drawing.ViewParams(image_picker.DRAWING).for_link is None
+    assert drawing.ViewParams().linkable == drawing.ViewParams()
+    assert drawing.ViewParams(image_picker.DRAWING).linkable is None
     with pytest.raises(UserError, match="number of the test image"):
         drawing.ViewParams(number=10_000)
 
@@ -126,6 +128,36 @@ def test_a_file_has_the_rows_of_the_page(drawn: Items) -> None:
     assert run.strips[0].shape == (drawing.FRAMES, 1, height, 3 * (32 + digits.GAP) - digits.GAP, 1)
     below = run.strips[0][-1, 0, 32 + digits.GAP : 64 + digits.GAP, :32]
     assert (below == film.strips[1].frames[-1, 0]).all()
+
+
+def test_a_file_tells_of_the_checkpoints_that_took_part(paths: Paths, tmp_path: Path) -> None:
+    """Of no other: without the diffusion model the run is made all the same."""
+    for name in ("vae-digits", "gan-digits-r3gan"):
+        (tmp_path / f"{name}.safetensors").symlink_to(paths.weights / f"{name}.safetensors")
+    runs = [
+        (drawing.DrawingView, ["vae-digits", "gan-digits-r3gan"]),
+        (interpolations.InterpolationsView, ["vae-digits", "gan-digits-r3gan"]),
+    ]
+    for view_type, names in runs:
+        view = view_type.__new__(view_type)
+        view.paths = Paths(tmp_path, tmp_path)
+        sources = NO_SOURCES if view_type is drawing.DrawingView else ()
+        *_, (_, run, _) = view.sample(*sources, *astuple(view.params_type()))
+        assert list(json.loads(run.about["checkpoints"])) == names
+        assert "checkpoint" not in run.about
+
+
+def test_likelihoods_tell_of_the_models_that_have_one(paths: Paths) -> None:
+    models, kinds = Models(paths), paradox.make_kinds(paths, 2, 0)
+    first, *_ = paradox.measure(models, kinds, 10, 0)
+    settings = likelihoods.ViewParams()
+    assert json.loads(models.build_origin(settings)["checkpoints"]).keys() == {
+        "vae-digits",
+        "flow-digits",
+        "ddpm-digits",
+    }
+    assert json.loads(models.build_origin(settings)["settings"]) == asdict(settings)
+    assert first.family == paradox.COMPRESSOR, "which needs none"
 
 
 # --- interpolations -------------------------------------------------------------------------------

@@ -6,21 +6,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from playground.runtime import checkpoint
+from playground.runtime import checkpoint, inference
 from playground.runtime.paths import Paths
 from playground.runtime.results import FILE
+from playground.runtime.turns import Turns as RunTurns
 from playground.runtime.validation import UserError
 from playground.tabs.compare import figures, judge, lanes, request, scoreboard
 from playground.tabs.compare.lanes import Lane
 from playground.tabs.compare.participants import PARTICIPANTS, Request
 from playground.tabs.compare.race import Standing, count_items, prepare, race
 from playground.tabs.ddpm import readings
-from playground.web import table
+from playground.web import links, table
+from playground.web.stop import UnderWay, keep_run
 from playground.web.table import Cell, Column
 
 WEIGHTS = Path("weights")
@@ -249,3 +252,35 @@ def test_what_cannot_be_asked_is_refused() -> None:
     for i, value in ((0, "11"), (0, 7), (1, 21), (1, None), (2, []), (2, ["nobody"]), (2, "gan"), (3, "age"), (4, -1)):
         with pytest.raises(UserError):
             request.ViewParams.of(*good[:i], value, *good[i + 1 :])
+
+
+@pytest.fixture
+def race_view(tmp_path: Path) -> request.RequestView:
+    shutil.copy(WEIGHTS / f"{GAN}.safetensors", tmp_path)
+    with gr.Blocks():
+        return request.RequestView(Paths(tmp_path, tmp_path))
+
+
+def test_an_error_leaves_nothing_of_the_race_before(race_view: request.RequestView) -> None:
+    run = race_view.sample("7", 99, ["gan"], "tab", 0)
+    html, result, link, command = next(run)
+    assert "Number of pictures" in html
+    assert (result, link["link"], link["copied"], command) == (None, None, links.NOTHING, "")
+    with pytest.raises(gr.Error):
+        next(run)
+
+
+def test_a_race_that_is_stopped_while_it_waits_leaves_the_one_before(
+    race_view: request.RequestView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way, values = UnderWay(), ("7", 1, ["gan"], "tab", 0)
+    *_, (html, result, *_) = keep_run(race_view.sample)(under_way, *values)
+    assert 'data-live="false"' in html
+    monkeypatch.setattr(inference, "PATIENCE", 0.01)
+    monkeypatch.setattr(inference, "_turns", turns := RunTurns(1))
+    with turns.begin(1) as other:
+        assert other.wait(0)
+        run = keep_run(race_view.sample)(under_way, *values)
+        assert "Waiting for the model" in next(run)[0]
+        run.close()
+        assert race_view.stop_run(under_way, result) == [html, *[gr.skip()] * 3]

@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from playground.families import gan
@@ -23,8 +24,8 @@ from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from playground.tabs.gan import ask_discriminator, diagnostics, loss_comparison, samples, variants
-from playground.web import neighbours
-from playground.web.image_picker import NO_SOURCES
+from playground.web import links, neighbours
+from playground.web.image_picker import DRAWING, NO_SOURCES
 from playground.web.newest import Requests, newest_only
 from train.gan import RECIPES
 
@@ -290,3 +291,60 @@ def test_the_arena_counts_epochs_as_its_recipes_do() -> None:
 
 def test_every_line_has_a_colour_of_its_own() -> None:
     assert len(set(variants.COLOURS.values())) == len(variants.SHIPPED)
+
+
+# --- what is on show is what is saved, linked and said ---------------------------------------------
+
+
+def test_the_saved_losses_are_those_on_show(paths: Paths) -> None:
+    with gr.Blocks():
+        view = loss_comparison.LossView(paths)
+    _, link, shown = view.on_choice(["minimax", "r3gan"], "saturation")
+    stage, *unchanged = view.on_choice([], "saturation")
+    assert stage["outdated"], "what stays beside the error is of other losses"
+    assert unchanged == [gr.skip()] * 2
+    with Image.open(view.save(shown)["file"]["path"]) as picture:
+        about = json.loads(picture.info["comment"])
+    assert json.loads(about["settings"]) == {"losses": "minimax,r3gan", "below": "saturation"}
+    assert about["link"] == links.record(loss_comparison.TAB, shown)["link"]
+    assert link["link"]["below"] == "saturation"
+
+
+@pytest.fixture
+def samples_view(paths: Paths) -> samples.SamplesView:
+    with gr.Blocks():
+        return samples.SamplesView(paths)
+
+
+def test_a_file_of_any_frame_has_no_command_of_the_first(samples_view: samples.SamplesView) -> None:
+    _, _, run, command, _ = samples_view.show("gan-digits-r3gan", 3, 4, samples.ANY, 2.0)
+    assert "--seed 3" in command
+    assert "command" not in run.about
+    assert json.loads(run.about["settings"])["to"] == 4
+    assert "seed=3&to=4" in run.about["link"]
+
+
+def test_samples_beside_an_error_are_marked_as_outdated(samples_view: samples.SamplesView) -> None:
+    stage, *unchanged = samples_view.show("gan-digits-r3gan", -1, 4, samples.ANY, 2.0)
+    assert stage["outdated"]
+    assert unchanged == [gr.skip()] * 4
+
+
+def test_a_bad_link_shows_first_samples_that_can_be_saved(samples_view: samples.SamplesView) -> None:
+    request = gr.Request(headers={}, query_params={"view": "samples", "seed": "x"})
+    wrong, link, model, *values = samples_view.on_load(request)
+    assert wrong == "The link's seed must be a whole number, not 'x'."
+    assert link["link"]["seed"] == "0", "so that the samples are drawn"
+    stage, _, run, *_ = samples_view.show_first(wrong, model["value"], *values)
+    assert stage["notice"] == wrong
+    assert run is not None
+    assert samples_view.show(model["value"], *values)[0]["notice"] == ""
+
+
+def test_an_error_leaves_no_link_to_the_picture_before(paths: Paths) -> None:
+    with gr.Blocks():
+        view = ask_discriminator.AskView(paths)
+    assert view.ask(ask_discriminator.FAKE, 0, *NO_SOURCES, 5)[1]["link"]["seed"] == "5"
+    for kind, number in ((DRAWING, 0), ("nothing", 0), (ask_discriminator.FAKE, -1)):
+        _, link = view.ask(kind, number, *NO_SOURCES, 5)
+        assert (link["link"], link["copied"]) == (None, links.NOTHING)

@@ -18,15 +18,17 @@ from playground.datasets.scenes import BACKGROUNDS
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.nn.cost import Cost
-from playground.runtime import checkpoint
+from playground.runtime import checkpoint, inference
 from playground.runtime.paths import Paths
+from playground.runtime.turns import Turns
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import clip_captions, compare, grid, latent_space, latent_vs_pixel, recorder
 from playground.tabs.latent_diffusion.draw import DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
-from playground.web import controls, export
+from playground.web import controls, export, links
+from playground.web.newest import Requests
 from playground.web.stop import UnderWay, keep_run
 
 
@@ -126,9 +128,11 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
     made: dict[tuple[int, int], np.ndarray] = {}
-    shown = list(grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made))
+    counts, shown = zip(*grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made), strict=True)
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [html.count("<img") for html in shown if html] == [1, 2, 3, 4]
+    assert [count for count, html in zip(counts, shown, strict=True) if html] == [1, 2, 3, 4]
+    assert all('data-live="true"' in html for html in shown if html), "so that the page saves and links nothing of it"
     assert "<b>" not in shown[-1]
     assert not np.array_equal(made[0, 1], made[1, 1]), "guidance changes the picture"
 
@@ -164,8 +168,48 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert html.count("<img") == 4
     *_, (again, *_) = view.sample(*values)
     assert "From memory" in again
+    assert 'data-live="false"' in html
     assert whole.stop_note == ""
-    assert view.stop_run(under_way, whole) == [gr.skip()] * 3, "it has ended"
+    assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "it has ended"
+    monkeypatch.setattr(inference, "PATIENCE", 0.01)
+    monkeypatch.setattr(inference, "_turns", turns := Turns(1))
+    with turns.begin(1) as other:
+        assert other.wait(0)
+        run = keep_run(view.sample)(under_way, *values)
+        assert "Waiting for the model" in next(run)[0]
+        run.close()
+        assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "there is nothing new to keep"
+
+
+def test_an_error_leaves_nothing_of_the_grid_before(paths: Paths) -> None:
+    with gr.Blocks():
+        view = grid.GridView(paths)
+    run = view.sample(*astuple(grid.ViewParams(prompt="zeppelin")))
+    html, kept, link = next(run)
+    assert "No word of" in html
+    assert (kept, link["link"], link["copied"]) == (None, None, links.NOTHING)
+    with pytest.raises(gr.Error):
+        next(run)
+
+
+def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:
+    with gr.Blocks():
+        view = latent_space.LatentSpaceView(paths)
+    values = [*astuple(latent_space.ViewParams())[:-1], -1]
+    stage, unchanged = view.show_path(latent_space.OnShow(), None, None, None, *values)
+    assert (stage["outdated"], unchanged) == (True, gr.skip())
+
+
+def test_another_model_takes_the_bars_of_the_one_before_away(tmp_path: Path) -> None:
+    with gr.Blocks() as page:
+        latent_vs_pixel.CostView.build(page, Paths(tmp_path, tmp_path))
+    chosen = next(event for event in page.fns.values() if any(name == "input" for _, name in event.targets))
+    costs, link = chosen.fn(Requests(), "mine")
+    assert "<table" not in costs
+    assert "Measuring" in costs
+    assert link["link"] == {"view": "latent_vs_pixel", "model": "mine"}
+    follows = [event for event in page.fns.values() if event.trigger_after == chosen._id]
+    assert [event.trigger_mode for event in follows] == ["always_last"], "it is measured, whatever is under way"
 
 
 def test_bars_of_the_costs_are_as_long_as_their_numbers() -> None:
@@ -246,7 +290,7 @@ def test_clip_compares_with_the_prompt_itself() -> None:
     ],
 )
 def test_a_run_that_was_dropped_after_an_hour_says_so(ask: Callable[[object], object]) -> None:
-    with pytest.raises(gr.Error, match="This run is no longer kept: sample again"):
+    with pytest.raises(gr.Error, match="it is no longer kept: press Sample"):
         ask(None)
 
 

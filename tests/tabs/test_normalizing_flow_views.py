@@ -286,4 +286,16 @@ def test_bad_input_is_one_sentence(show, params: dict, sentence: str) -> None:
 def test_a_missing_checkpoint_is_one_sentence(show, paths: Paths) -> None:
     (paths.weights / "flow-digits.safetensors").unlink()
     ((made, *_),) = show({})
-    assert "`python -m train flow-digits` makes it" in made["message"]
+    assert "“python -m train flow-digits” makes it" in made["message"]
+
+
+def test_a_bad_link_shows_a_first_picture_that_can_be_saved(paths: Paths) -> None:
+    with gr.Blocks():
+        view = digits.DigitsView(paths)
+    request = gr.Request(headers={}, query_params={"view": "digits", "seed": "x"})
+    wrong, link, model, *values = view.on_load(request)
+    assert wrong == "The link's seed must be a whole number, not 'x'."
+    assert link["link"], "so that the picture is made"
+    stage, _, run, *_ = next(view.show_first(wrong, *NO_SOURCES, model["value"], *values))
+    assert stage["notice"] == wrong
+    assert run is not None

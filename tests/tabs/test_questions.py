@@ -76,6 +76,13 @@ def test_mode_collapse_is_caused_and_mended_by_presets_of_the_lab() -> None:
     assert [settings_of(experiment) for experiment in experiments] == [lab.preset_params(name) for name in presets]
 
 
+def test_the_slopes_of_a_loss_are_shown_where_an_experiment_promises_them() -> None:
+    (experiment,) = [experiment for experiment in ALL if experiment.text == "Slopes in whole trainings"]
+    settings = settings_of(experiment)
+    assert isinstance(settings, gan.loss_comparison.ViewParams)
+    assert dict(map(reversed, gan.diagnostics.TITLES))[settings.below] == "Why it saturates"
+
+
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 def test_an_answer_has_five_sentences_at_most_and_a_guess_before(question: Question) -> None:
     assert len(re.findall(r"[.?!](?= [A-ZΑ-Ω]|$)", question.answer)) <= 5

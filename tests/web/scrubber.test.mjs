@@ -89,6 +89,9 @@ test('a pinned run keeps step with a longer one, and names what differs', () => 
   assert.equal(pinnedTitle('steps=20&w=2&view=a', 'steps=50&w=2&view=a&label=3'),
     'Pinned; above it is steps 20 → 50, label – → 3');
   assert.equal(pinnedTitle('steps=20', 'steps=20'), 'Pinned; the settings are the same');
+  for (const settings of [['', ''], ['', 'steps=20'], ['steps=20', '']]) {
+    assert.equal(pinnedTitle(...settings), 'Pinned', 'nothing is known of a drawing that no link holds');
+  }
 });
 
 test('a curve leaves out what has no height', () => {

@@ -108,7 +108,7 @@ def test_a_loss_that_is_not_there_is_not_ticked(paths: Paths) -> None:
     shutil.copy(SHIPPED / "gan-digits-r3gan.history.npz", paths.weights)
     values = on_load(loss_comparison.LossView.build, paths, view="losses", losses="hinge,r3gan")
     assert offered(values) == [(["r3gan"], ["r3gan"])]
-    assert "`python -m train gan-digits-hinge` makes it" in values[0]["notice"]
+    assert "“python -m train gan-digits-hinge” makes it" in values[0]["notice"]
 
 
 def test_a_run_tells_everywhere_of_which_checkpoint_it_is(paths: Paths) -> None:

@@ -87,8 +87,8 @@ def test_the_betas_are_those_of_the_headers_and_a_missing_one_names_its_recipe(p
     assert table.count("nats<br>distortion") == 4
     assert ">β = 1<" in table
     assert ">β = 1 (one)<" in table
-    assert "no model of β = 0.5: `python -m train vae-digits-beta0.5` makes it" in table
-    assert "no model of β = 10: `python -m train vae-digits-beta10` makes it" in table
+    assert "no model of β = 0.5: “python -m train vae-digits-beta0.5” makes it" in table
+    assert "no model of β = 10: “python -m train vae-digits-beta10” makes it" in table
     assert "β = 4: `" not in table
 
 
@@ -127,7 +127,7 @@ def test_losses_are_those_of_the_headers(paths: Paths) -> None:
     names = [strip["name"] for strip in stage_value["strips"]]
     assert names == ["Hinge, spectral norm", "Relativistic, R1 and R2 (mine)"]
     assert "alone.history.npz does not lie beside it" in stage_value["notice"]
-    assert "`python -m train gan-digits-minimax` makes it" in stage_value["notice"]
+    assert "“python -m train gan-digits-minimax” makes it" in stage_value["notice"]
     assert (
         ask_discriminator.table(
             paths, ask_discriminator.picture(paths, ask_discriminator.ViewParams(), NO_SOURCES)

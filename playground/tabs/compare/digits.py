@@ -1,8 +1,10 @@
 """Base of the views that send digits through every family: a model of each, pictures of one size, and the address."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple
-from typing import NamedTuple
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, astuple, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import gradio as gr
 import numpy as np
@@ -13,7 +15,7 @@ from playground.datasets import mnist
 from playground.families import ddpm, gan, normalizing_flow, vae
 from playground.families.score_matching import langevin
 from playground.families.score_matching.langevin import Score
-from playground.runtime import pictures
+from playground.runtime import checkpoint, pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import runs
@@ -21,38 +23,59 @@ from playground.tabs.gan import variants
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
 from playground.web import component, links, palette
+from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import ControlValue, error_sentence
 from playground.web.export import ExportableRun
 from playground.web.linked_run import LinkedRunView
 from playground.web.scrubber import Film, Series
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 GAP = 1  # pixels between the rows of a file
+Model = TypeVar("Model")
 
 
-class Models(NamedTuple):
-    """Folders of the app, and the model of each family that its own tab shows first; all learned MNIST."""
+@dataclass(frozen=True)
+class Models:
+    """Folders of the app, and the model of each family that its own tab shows first; all learned MNIST.
+
+    Attributes:
+        used: checkpoints of the models that were asked for, by name.
+    """
 
     paths: Paths
+    used: dict[str, Path] = field(default_factory=dict)
 
     @property
     def vae(self) -> vae.Model:
         """Return the VAE, or raise UserError if it is missing, as each of these does."""
-        return codes.load(self.paths, "")
+        return self._load(codes.CHECKPOINTS, codes.load)
 
     @property
     def gan(self) -> gan.Model:
         """Return the GAN."""
-        return variants.load(self.paths, "")
+        return self._load(variants.CHECKPOINTS, variants.load)
 
     @property
     def flow(self) -> normalizing_flow.Model:
         """Return the normalizing flow."""
-        return likelihood.load_model(self.paths, "")
+        return self._load(likelihood.CHECKPOINTS, likelihood.load_model)
 
     @property
     def ddpm(self) -> ddpm.Model:
         """Return the diffusion model."""
-        return runs.load_model(self.paths, "")
+        return self._load(runs.CHECKPOINTS, runs.load_model)
+
+    def _load(self, picker: CheckpointPicker, load: Callable[[Paths, str], Model]) -> Model:
+        model, path = load(self.paths, ""), picker.path(self.paths, "")
+        self.used[path.stem] = path
+        return model
+
+    def build_origin(self, settings: "DataclassInstance") -> dict[str, str]:
+        """Return the metadata of a file: its settings, and the provenance of each checkpoint that took part."""
+        provenance = {name: checkpoint.read_header(path).provenance for name, path in dict(self.used).items()}
+        return {"settings": json.dumps(asdict(settings)), "checkpoints": json.dumps(provenance)}
 
 
 def without_class(model: ddpm.Model, n: int, clip: bool = True) -> ddpm.model.Denoiser:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from playground.datasets import mnist
 from playground.datasets.dataset import TEST_NUMBERS
-from playground.export import media
 from playground.families import gan
 from playground.families.score_matching import samplers
 from playground.runtime import pictures, validation
@@ -21,7 +20,6 @@ from playground.runtime.paths import Paths
 from playground.tabs.compare import passages
 from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.passages import PASSAGES, Progress
-from playground.tabs.ddpm import runs
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.image_picker import DRAWING, TEST_IMAGE, UPLOAD, ImagePicker, Sources
@@ -69,7 +67,7 @@ class ViewParams:
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
     @property
-    def for_link(self) -> "ViewParams | None":
+    def linkable(self) -> "ViewParams | None":
         """Return the parameters as a link can hold them; no drawing."""
         return self if self.picture == TEST_IMAGE else None
 
@@ -147,18 +145,17 @@ class DrawingView(FamiliesView):
         """Take a picture of a digit through every family. Returns every frame as sprite sheets."""
         params, sources = ViewParams(*values), Sources(drawing, upload, correction)
         x = image_picker.load_image(params.picture, params.number, sources, mnist.DATASET, self.paths.data)
-        recorder = Recorder(x)
+        recorder, models = Recorder(x), Models(self.paths)
 
         def finish() -> list[object]:
-            film, link = recorder.film(), links.value(TAB, params.for_link)
-            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params)
-            about |= {"results": json.dumps(recorder.sentences)}
-            stem = f"drawing-{params.number if params.for_link else 'own'}-seed{params.seed}"
-            return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.for_link), film), link]
+            film, link = recorder.film(), links.value(TAB, params.linkable)
+            about = models.build_origin(params) | {"results": json.dumps(recorder.sentences)}
+            stem = f"drawing-{params.number if params.linkable else 'own'}-seed{params.seed}"
+            return [scrubber.pack(film), to_export(stem, about | links.record(TAB, params.linkable), film), link]
 
         return LiveRun(
-            passages.run(PASSAGES, Models(self.paths), x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,
-            recorder.add, lambda _: recorder.strips(1), finish, links.value(TAB, params.for_link),
+            passages.run(PASSAGES, models, x, params.seed), sum(passage.steps for passage in PASSAGES) - 1,
+            recorder.add, lambda _: recorder.strips(1), finish, links.value(TAB, params.linkable),
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:

@@ -11,14 +11,13 @@ from torch import Tensor
 
 from playground.datasets import mnist
 from playground.datasets.dataset import TEST_NUMBERS
-from playground.export import media
 from playground.nn import interpolation
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.compare import paths_between
 from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
-from playground.tabs.ddpm import readings, runs
+from playground.tabs.ddpm import readings
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.live_run import LiveRun
@@ -130,18 +129,18 @@ class InterpolationsView(FamiliesView):
     @run_view.errors_on_stage(n_others=2)
     def sample(self, *values: ControlValue) -> LiveRun[tuple[str, Progress]]:
         """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
-        params, progress = ViewParams(*values), dict[str, Progress]()
+        params, models, progress = ViewParams(*values), Models(self.paths), dict[str, Progress]()
         ends = torch.cat([mnist.DATASET.load_test_image(self.paths.data, n) for n in (params.number, params.to_number)])
 
         def finish() -> list[object]:
             film_value = film(self.paths, progress)
-            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
+            about = models.build_origin(params) | links.record(TAB, params)
             about |= {"results": json.dumps({title: entry.sentence for title, entry in progress.items()})}
             run = to_export(f"interpolations-{params.number}-to-{params.to_number}", about, film_value, in_rows=False)
             return [scrubber.pack(film_value), run, links.value(TAB, params)]
 
         return LiveRun(
-            paths_between.run(Models(self.paths), ends, params.seed), sum(path.steps for path in PATHS) - 1,
+            paths_between.run(models, ends, params.seed), sum(path.steps for path in PATHS) - 1,
             lambda item: progress.update([item]), lambda _: preview(progress), finish, links.value(TAB, params),
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The likelihood paradox: how likely each family finds digits, and pictures that are none."""
+"""The likelihood paradox: how likely each family finds digits, and pictures that are not digits."""
 
 import html
 import json
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import gradio as gr
 from torch import Tensor
 
-from playground.export import media
 from playground.families.score_matching import langevin
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.compare import paradox
 from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
 from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measurement
-from playground.tabs.ddpm import runs
 from playground.web import controls, links, plots, run_view, scrubber
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.live_run import LiveRun
@@ -108,7 +106,7 @@ def _row(family: str, row: dict[str, Tensor]) -> str:
 
 
 class LikelihoodsView(FamiliesView):
-    """View of the likelihoods of digits, and of pictures that are none."""
+    """View of the likelihoods of digits, and of pictures that are not digits."""
 
     TITLE = "The likelihood paradox"
     params_type, tab = ViewParams, TAB
@@ -122,7 +120,7 @@ class LikelihoodsView(FamiliesView):
     def sample(self, *values: ControlValue) -> LiveRun[Measurement]:
         """Measure how likely each family finds digits and other pictures. Returns the pictures as sprite sheets, and a
         table as HTML."""
-        params, bits = ViewParams(*values), Bits()
+        params, models, bits = ViewParams(*values), Models(self.paths), Bits()
         kinds = paradox.make_kinds(self.paths, params.n, params.seed)
 
         def keep(item: Measurement) -> None:
@@ -131,13 +129,13 @@ class LikelihoodsView(FamiliesView):
 
         def finish() -> list[object]:
             film_value = film(kinds, bits)
-            about = media.build_origin(runs.CHECKPOINTS.path(self.paths, ""), params) | links.record(TAB, params)
+            about = models.build_origin(params) | links.record(TAB, params)
             means = {family: {kind: v.mean().item() for kind, v in row.items()} for family, row in bits.items()}
             run = to_export(f"likelihoods-seed{params.seed}", about | {"bits": json.dumps(means)}, film_value)
             return [scrubber.pack(film_value), run, links.value(TAB, params), table(kinds, bits)]
 
         return LiveRun(
-            paradox.measure(Models(self.paths), kinds, params.evaluations, params.seed),
+            paradox.measure(models, kinds, params.evaluations, params.seed),
             N_IMMEDIATE + params.evaluations // 2, keep, lambda _: strips(kinds, bits, slice(1)), finish,
             links.value(TAB, params),
         )  # fmt: skip

@@ -18,12 +18,12 @@ from playground.tabs.compare.lanes import SORTS, Lane
 from playground.tabs.compare.participants import PARTICIPANTS, Request
 from playground.tabs.compare.race import Runner, prepare, race
 from playground.tabs.score_matching.digits import ANY, DIGITS
-from playground.web import controls, download, explanation, links, plots, run_view
+from playground.web import controls, download, explanation, html_run, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.html_run import HTMLRunView
 from playground.web.live_run import PAUSE, describe_place
-from playground.web.stop import Outputs, UnderWay, Unfinished, newest_run_only
-from playground.web.view import View
+from playground.web.stop import Outputs, UnderWay, newest_run_only
 
 TAB = "compare"
 ALL = ",".join(PARTICIPANTS)
@@ -119,6 +119,21 @@ class Race:
                 self.lanes[name] = replace(lane, error=error_sentence(error))
             yield name
 
+    def draw(self) -> Iterator[tuple[int, str]]:
+        """Run the race; yield how many are done, -1 before the first is ready, and its HTML, every now and then."""
+        n_done, last_preview, note = -1, time.monotonic(), ""
+        for item in self.run():
+            if isinstance(item, Place):
+                note = describe_place(item)
+            else:
+                runner, now = self.runners.get(item), time.monotonic()
+                if runner and not runner.is_done and now - last_preview < PAUSE:
+                    continue
+                self.update()
+                n_done, last_preview = sum(lane.is_done for lane in self.lanes.values()), now
+                note = f"{n_done} of {len(self.lanes)} done: {self.params.describe()}"
+            yield n_done, lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
+
     def update(self) -> None:
         """Draw the lanes of all runners that were not done before."""
         for name, runner in self.runners.items():
@@ -139,7 +154,7 @@ class Race:
         return Result(self.params, dict(self.lanes), "\n".join(commands))
 
 
-class RequestView(View):
+class RequestView(HTMLRunView):
     """View of the race.
 
     Attributes:
@@ -147,7 +162,7 @@ class RequestView(View):
         under_way: State of the race under way, an `UnderWay`.
     """
 
-    TITLE = "The same request"
+    TITLE, tab = "The same request", TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -167,48 +182,19 @@ class RequestView(View):
                 self.link = links.build()
         self.buttons = run_view.Buttons(go, stop, new_seed)
         self.result, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
+        self.outputs = [self.stage, self.result, self.link, self.command]
 
-    @user_errors_to_gradio
+    @html_run.errors_on_stage
     def sample(self, *values: ControlValue) -> Iterator[Outputs]:
         """Ask a sampler of each family for the same digits. Returns their pictures and what was measured, as HTML."""
-        unchanged = [gr.skip()] * 3
-        try:
-            params = ViewParams.of(*values)
-            current, last_preview = Race(self.paths, params), time.monotonic()
-            yield (run := Unfinished(lambda: self.values(current.result()), len(current.lanes)))
-            yield [gr.skip(), gr.skip(), links.value(TAB, params), gr.skip()]  # a reload begins it anew: clocks run
-            for item in current.run():
-                runner = None if isinstance(item, Place) else current.runners.get(item)
-                now = time.monotonic()
-                if runner and not runner.is_done and now - last_preview < PAUSE:
-                    continue
-                with run.lock:
-                    if not run.is_stopped:
-                        current.update()
-                        run.step = sum(lane.is_done for lane in current.lanes.values())
-                if run.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next might be cancelled instead
-                    yield [gr.skip(), *unchanged]
-                    continue
-                last_preview = now
-                note = f"{run.step} of {len(current.lanes)} done: {params.describe()}"
-                if isinstance(item, Place):
-                    note = describe_place(item)
-                yield [lanes.render(current.lanes, params.sort, params.digit != ANY, note, live=True), *unchanged]
-            if not run.is_stopped:
-                yield self.values(current.result())
-        except Exception as error:
-            yield [plots.paragraph(error_sentence(error)), *unchanged]
-            raise
+        params = ViewParams.of(*values)
+        race_run, link = Race(self.paths, params), links.value(TAB, params)  # a reload begins it anew: clocks run
+        yield from self.stream(race_run.draw(), lambda: self.values(race_run.result()), len(race_run.lanes), link)
 
     @staticmethod
     def values(result: Result) -> list[object]:
         """Return the values of the outputs for a result."""
         return [result.render(), result, links.value(TAB, result.params), result.commands]
-
-    def stop_run(self, under_way: UnderWay, result: Result | None) -> list[object]:
-        """Return the race as far as it came; before anything is drawn, the one on show stays."""
-        nothing = result.render() if result else plots.paragraph("Stopped. Press Sample to start again.")
-        return under_way.stop() or [nothing, *[gr.skip()] * 3]
 
     @user_errors_to_gradio
     def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:
@@ -237,13 +223,12 @@ class RequestView(View):
         return [*values, digit, n, params.names, sort, seed]
 
     def bind(self, page: gr.Blocks) -> None:
-        outputs, seed = [self.stage, self.result, self.link, self.command], self.inputs[-1]
         run_view.bind_without_scrubber(
-            self.sample, "compare_families", self.buttons, seed, self.inputs, outputs, self.under_way,
+            self.sample, "compare_families", self.buttons, self.inputs[-1], self.inputs, self.outputs, self.under_way,
             triggers=[self.link.select], stop_run=self.stop_run, result=self.result, other_controls=[self.sort],
         )  # fmt: skip
         inputs = [self.under_way, self.result, self.sort]
-        self.sort.input(newest_run_only(self.sort_lanes), inputs, outputs, **controls.LIGHT)
+        self.sort.input(newest_run_only(self.sort_lanes), inputs, self.outputs, **controls.LIGHT)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
         page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 

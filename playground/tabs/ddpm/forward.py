@@ -57,7 +57,7 @@ class ViewParams:
         validation.check_bounds(self, bounds, labels=validation.LABELS)
 
     @property
-    def for_link(self) -> "ViewParams | None":
+    def linkable(self) -> "ViewParams | None":
         """Return the parameters as a link can hold them; no drawing."""
         return self if self.picture in (MODEL, image_picker.TEST_IMAGE) else None
 
@@ -153,7 +153,7 @@ class ForwardView(View):
         """Return the values of the scrubber and the link; the parameters go into the page's `address`, or not."""
         x0 = load_picture(self.paths, params.model, params.picture, params.number, sources)
         film = make_film(x0, params.seed, notice)
-        return scrubber.pack(film), links.value("ddpm.forward", params.for_link, address)
+        return scrubber.pack(film), links.value("ddpm.forward", params.linkable, address)
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the first picture: what the address describes, or the model's digit."""

@@ -124,13 +124,13 @@ class AskView(View):
             sources = Sources(drawing, upload, correction)
             missing = image_picker.missing_input(kind, sources)
             if missing:
-                return [plots.paragraph(missing), gr.skip()]
+                raise UserError(missing)
             params = ViewParams(kind, number, seed)
             linkable = params if kind in (FAKE, image_picker.TEST_IMAGE) else None
             value = table(self.paths, picture(self.paths, params, sources))
             return [value, links.value(TAB, linkable, address)]
         except UserError as error:
-            return [plots.paragraph(error_sentence(error)), gr.skip()]
+            return [plots.paragraph(error_sentence(error)), links.nothing(TAB)]
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values that the address describes, or those of a fake."""

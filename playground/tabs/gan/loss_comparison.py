@@ -201,7 +201,7 @@ class LossView(View):
                 with gr.Accordion("Export", open=False):
                     self.animation = gr.Button("Animation (GIF)", size="sm")
                     self.download = download.build("gan-losses-download")
-                self.link = links.build()
+                self.link, self.shown = links.build(), gr.State(None)  # the parameters of what is on show
 
     def _build_controls(self) -> list[Control]:
         losses = gr.CheckboxGroup(
@@ -218,9 +218,9 @@ class LossView(View):
         """Show the trainings of some losses. Returns every moment as sprite sheets."""
         try:
             params = ViewParams(join(losses), below)
-            return [describe(self.paths, params), links.value(TAB, params)]
+            return [describe(self.paths, params), links.value(TAB, params), params]
         except UserError as error:
-            return [component.message(error_sentence(error)), gr.skip()]
+            return [component.message(error_sentence(error), outdated=True), gr.skip(), gr.skip()]
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values that the address describes, or those of the first losses."""
@@ -241,11 +241,11 @@ class LossView(View):
         options = choices(self.paths)
         names = {name for _, name in options}  # Gradio refuses a value that is no choice
         ticked = gr.update(choices=options, value=[loss for loss in params.losses.split(",") if loss in names])
-        return [stage_value, links.value(TAB, params, address), ticked, params.below]
+        return [stage_value, links.value(TAB, params, address), params, ticked, params.below]
 
-    def save(self, losses: object) -> Value:
-        """Save the pictures of some losses side by side as a GIF."""
-        params = ViewParams(join(losses))
+    def save(self, shown: ViewParams | None) -> Value:
+        """Save the pictures on show side by side as a GIF."""
+        params = controls.check_kept(shown)
         trainings, _ = load_trainings(self.paths, params.names)
         sheets = [history.decode_pictures(training.history) for training in trainings]
         grids = [np.stack([pictures.make_grid(moment) for moment in sheet]) for sheet in sheets]
@@ -255,9 +255,9 @@ class LossView(View):
         return download.pack_file(path)
 
     def bind(self, page: gr.Blocks) -> None:
-        losses, outputs = self.inputs[0], [self.stage, self.link]
+        outputs = [self.stage, self.link, self.shown]
         changes = [control.input for control in self.inputs]
         gr.on(changes, newest_only(self.on_choice), [gr.State(Requests()), *self.inputs], outputs,
               api_name="gan_losses", **controls.LIGHT)  # fmt: skip
-        self.animation.click(user_errors_to_gradio(self.save), losses, self.download, **controls.SLOW)
+        self.animation.click(user_errors_to_gradio(self.save), self.shown, self.download, **controls.SLOW)
         page.load(self.on_load, None, [*outputs, *self.inputs], **controls.LIGHT)

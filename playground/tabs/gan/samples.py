@@ -1,6 +1,6 @@
 """Samples: what a generator draws, on the way from some codes to others, and what its discriminator says of it."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import gradio as gr
@@ -115,8 +115,8 @@ def walk(model: gan.Model, params: ViewParams) -> Walk:
     return Walk(*(torch.stack(parts) for parts in zip(*frames, strict=True)))
 
 
-def film(path: Walk, params: ViewParams, caveat: str = "") -> Film:
-    """Return the film of a path; a caveat says why the model is poor, if it is."""
+def film(path: Walk, params: ViewParams, caveat: str = "", notice: str = "") -> Film:
+    """Return the film of a path; a caveat says why the model is poor, if it is, a notice what else there is to say."""
     share = torch.linspace(0, 1, FRAMES).tolist()
     first, mean = path.logits[:, 0].tolist(), path.logits.mean(dim=1).tolist()
     steepest = path.gradient.abs().max().clamp(min=1e-12)
@@ -138,6 +138,7 @@ def film(path: Walk, params: ViewParams, caveat: str = "") -> Film:
         DIAGRAM,
         start=0,
         keep=True,
+        notice=notice,
     )  # fmt: skip
 
 
@@ -162,6 +163,7 @@ class SamplesView(View):
                 self.index = gr.Number(0, visible=False)
                 explanation.build(HOW, gan.sample)
                 self.run = gr.State(None, time_to_live=3600)
+                self.notice = gr.State("")  # what is wrong with the address
                 self.command = export.build(
                     self.run, self.stage, "The pictures of the first seed from the command line"
                 )
@@ -184,24 +186,28 @@ class SamplesView(View):
         models = variants.describe_all(self.paths)
         return gr.update(visible=model in models and models[model].classes)
 
-    def show(self, *values: ControlValue) -> list[ControlValue]:
+    def show(self, *values: ControlValue, notice: str = "") -> list[ControlValue]:
         """Draw samples on the way from one seed to another. Returns every frame as sprite sheets."""
         try:
             params = ViewParams(*values)
             path = variants.CHECKPOINTS.path(self.paths, params.model)
             caveat = variants.About(path.stem, checkpoint.read_header(path)).caveat
-            film_value = film(walk(variants.load(self.paths, params.model), params), params, caveat)
-            about = media.build_metadata(path, params.settings(params.seed)) | links.record(TAB, params)
+            film_value = film(walk(variants.load(self.paths, params.model), params), params, caveat, notice)
+            # Without the command, which makes the pictures of the first frame alone.
+            about = media.build_origin(path, params) | links.record(TAB, params)
             run = export.from_film(f"{path.stem}-seed{params.seed}-to{params.to}", about, film_value)
-            return [scrubber.pack(film_value), links.value(TAB, params), run, about["command"], ""]
+            command = media.build_command(path, params.settings(params.seed), "grid.png")
+            return [scrubber.pack(film_value), links.value(TAB, params), run, command, ""]
         except UserError as error:
-            return [component.message(error_sentence(error)), *[gr.skip()] * 4]
+            return [component.message(error_sentence(error), outdated=True), *[gr.skip()] * 4]
 
-    def on_load(self, request: gr.Request) -> list[object]:
+    def show_first(self, requests: Requests, notice: str, *values: ControlValue) -> object:
+        """Return the samples with which the page opens, and what is wrong with its address."""
+        return newest_only(lambda *values: self.show(*values, notice=notice))(requests, *values)
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; the samples are drawn when they come into view."""
-        return on_load(
-            variants.CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: self.show(*astuple(ViewParams()))[0]
-        )
+        return on_load(variants.CHECKPOINTS, self.paths, ViewParams, TAB, request)
 
     def find_neighbours(self, requests: Requests, index: object, *values: ControlValue) -> object:
         """Return HTML of the nearest training digits of a frame's pictures, or nothing new if others are on show."""
@@ -221,7 +227,7 @@ class SamplesView(View):
         changes = [control.input for control in self.inputs]
         gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
-        self.link.select(*show, **controls.LIGHT)
+        self.link.select(self.show_first, [requests, self.notice, *self.inputs], outputs, **controls.LIGHT)
         self.search.click(self.find_neighbours, [requests, self.index, *self.inputs], self.neighbours,
                           js=scrubber.frame_index_js(self.stage, 1), **controls.SLOW)  # fmt: skip
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
+        page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)

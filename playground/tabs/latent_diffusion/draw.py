@@ -6,6 +6,8 @@ from functools import partial
 
 import gradio as gr
 
+from playground.datasets import emoji
+from playground.datasets.scenes import BACKGROUNDS
 from playground.diffusion.samplers import SAMPLERS
 from playground.export import media
 from playground.families import latent_diffusion
@@ -56,15 +58,14 @@ EXAMPLES = [
     "a big red apple on a black background",
     "the penguin, pink background",
 ]
-HOW = """
+HOW = f"""
 A text encoder turns the prompt's tokens into states, each in the light of the words before it. The U-Net starts from a
 latent of noise and, at every step, lets each place of its maps ask the tokens: the shares in which they answer are the
 attention that the words above the pictures show. It predicts twice, with and without the prompt; guidance goes w times
 the way from the one to the other. A decoder turns the latent, 16x16 numbers of four channels, into a picture of 64x64.
 
 What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them *to the left of*, *to the right of*,
-*above* or *below* each other, for some 260 emoji and 12 colours, in many phrasings. One emoji nearly always comes out
-as asked; of two, four pictures of five have both, and then each stands where it should.
+*above* or *below* each other, for {len(emoji.CORE)} emoji and {len(BACKGROUNDS)} colours, in many phrasings.
 
 [Rombach 2022](https://arxiv.org/abs/2112.10752) (latent diffusion) ·
 [Radford 2021](https://arxiv.org/abs/2103.00020) (CLIP) ·

@@ -19,13 +19,13 @@ from playground.runtime.paths import Paths
 from playground.runtime.turns import Place
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
-from playground.web import controls, download, explanation, links, plots, run_view
+from playground.web import controls, download, explanation, html_run, links, plots, run_view
 from playground.web.component import Value
-from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
+from playground.web.controls import ControlValue, skip_preprocess, user_errors_to_gradio
+from playground.web.html_run import HTMLRunView
 from playground.web.live_run import PAUSE, describe_place
 from playground.web.repeats import NOTICE
-from playground.web.stop import Outputs, UnderWay, Unfinished
-from playground.web.view import View
+from playground.web.stop import Outputs, UnderWay
 
 TAB = "latent_diffusion.grid"
 SEEDS, STEPS = ACROSS = ("seed", "steps")
@@ -84,8 +84,9 @@ def cells_of(path: Path, version: tuple[int, ...], params: ViewParams) -> Cells:
     return {}
 
 
-def render(params: ViewParams, cells: Cells, note: str) -> str:
-    """Return HTML: the pictures that are there, with a note below."""
+def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> str:
+    """Return HTML: the pictures that are there, with a note below; while the run is `live`, nothing of it can be saved
+    or linked."""
     headings = [heading for heading, _ in params.columns()]
     top = "".join(f"<th scope=col>{heading}</th>" for heading in ["", *headings])
     body = ""
@@ -95,27 +96,30 @@ def render(params: ViewParams, cells: Cells, note: str) -> str:
             for j, heading in enumerate(headings)
         ]
         body += f"<tr><th scope=row>w = {w:g}</th>{''.join(f'<td>{image}</td>' for image in images)}</tr>"
-    return f'<div class="xy"><table><tr>{top}</tr>{body}</table></div><p aria-live=polite>{html.escape(note)}</p>'
+    table = f'<div class="xy" data-live="{str(live).lower()}"><table><tr>{top}</tr>{body}</table></div>'
+    return f"{table}<p aria-live=polite>{html.escape(note)}</p>"
 
 
-def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[str]:
-    """Fill a table; yield its HTML after every picture, and the place of the run while it waits for others; and
-    between two pictures "" after each `PAUSE`, since a run can only be ended where it yields."""
+def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[tuple[int, str]]:
+    """Fill a table; yield the number of its pictures, -1 before the first, and its HTML: after every picture, and while
+    the run waits for others with its place; and between two pictures "" after each `PAUSE`, since a run can only be
+    ended where it yields."""
     start = last = time.monotonic()
     total, before = len(WEIGHTS) * len(params.columns()), len(cells)
     steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in params.columns())
     for item in inference.in_turns(fill(model, params, cells), steps, inference.PATIENCE):
         now = time.monotonic()
         if isinstance(item, Place):
-            yield render(params, cells, describe_place(item))
+            text = render(params, cells, describe_place(item), live=True)
         elif item:
             seconds_left = (now - start) / max(len(cells) - before, 1) * (total - len(cells))
-            yield render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left")
+            text = render(params, cells, f"{len(cells)} of {total}, about {seconds_left:.0f} s left", live=True)
         elif now - last > PAUSE:
-            yield ""
+            text = ""
         else:
             continue
         last = now
+        yield len(cells) or -1, text
 
 
 class Grid(NamedTuple):
@@ -130,6 +134,11 @@ class Grid(NamedTuple):
         n, total = len(self.cells), len(WEIGHTS) * len(self.params.columns())
         return f"stopped at picture {n} of {total}" if n < total else ""
 
+    def render(self, notice: str = "") -> str:
+        """Return the table as HTML, with a notice below."""
+        sentence = f"{self.stop_note.capitalize()}." if self.stop_note else ""
+        return render(*self, f"{notice}{sentence} “{self.params.prompt}”".strip())
+
     def sheet(self) -> np.ndarray:
         """Return the pictures beside each other, uint8 (H, W, C), black where there is none yet."""
         columns, blank = len(self.params.columns()), np.zeros_like(self.cells[0, 0])
@@ -137,7 +146,7 @@ class Grid(NamedTuple):
         return pictures.make_grid(np.stack(images), columns=columns, gap=2)
 
 
-class GridView(View):
+class GridView(HTMLRunView):
     """Exchange between the controls and the table of pictures.
 
     Attributes:
@@ -145,7 +154,7 @@ class GridView(View):
         under_way: State of the run that fills a table, an `UnderWay`.
     """
 
-    TITLE = "Grid"
+    TITLE, tab = "Grid", TAB
 
     def __init__(self, paths: Paths):
         self.paths, default, hint = paths, ViewParams(), "Of all pictures."
@@ -162,47 +171,28 @@ class GridView(View):
                 text = "Sampling thirty pictures, a few seconds each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)
-                self.save_button = gr.Button("The grid (PNG)", size="sm")
+                self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")
                 self.download = download.build("text-grid-download")
                 self.link = links.build()
         self.inputs = [model, self.prompt, skip_preprocess(across), self.seed]
         self.buttons = run_view.Buttons(go, stop, new_seed)
         self.grid, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
+        self.outputs = [self.table, self.grid, self.link]
 
-    @user_errors_to_gradio
+    @html_run.errors_on_stage
     def sample(self, *values: ControlValue) -> Iterator[Outputs]:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
-        try:
-            params = ViewParams(*values)
-            model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
-            prompt = read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt
-            read = replace(params, prompt=prompt)
-            cells = cells_of(path, files.version(path), read)
-            notice = NOTICE if len(cells) == len(WEIGHTS) * len(params.columns()) else ""
+        params = ViewParams(*values)
+        model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
+        read = replace(params, prompt=read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt)
+        cells, total = cells_of(path, files.version(path), read), len(WEIGHTS) * len(params.columns())
+        notice = NOTICE if len(cells) == total else ""
 
-            def finish() -> list[object]:
-                grid = Grid(read, dict(cells))
-                sentence = f"{grid.stop_note.capitalize()}." if grid.stop_note else ""
-                note = f"{notice}{sentence} “{prompt}”".strip()
-                return [render(*grid, note), grid, links.value(TAB, params)]
+        def finish() -> list[object]:
+            grid = Grid(read, dict(cells))
+            return [grid.render(notice), grid, links.value(TAB, params)]
 
-            yield (run := Unfinished(finish, len(WEIGHTS) * len(params.columns())))
-            yield [gr.skip(), gr.skip(), links.value(TAB, params)]  # a reload goes on with it
-            for text in draw(model, read, cells):
-                with run.lock:
-                    run.step = len(cells) or -1
-                # A stopped run waits for Gradio to cancel it: if it ended now, the next one might be cancelled instead.
-                yield [gr.skip() if run.is_stopped or not text else text, gr.skip(), gr.skip()]
-            if not run.is_stopped:
-                yield finish()
-        except Exception as error:
-            yield [plots.paragraph(error_sentence(error)), gr.skip(), gr.skip()]
-            raise
-
-    def stop_run(self, under_way: UnderWay, grid: Grid | None) -> list[object]:
-        """Return the table as far as it came; before its first picture the one on show stays."""
-        nothing = gr.skip() if grid else plots.paragraph("Stopped. Press Sample to start again.")
-        return under_way.stop() or [nothing, gr.skip(), gr.skip()]
+        yield from self.stream(draw(model, read, cells), finish, total, links.value(TAB, params))
 
     @user_errors_to_gradio
     def save(self, grid: Grid | None) -> Value:
@@ -223,9 +213,8 @@ class GridView(View):
         return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:
-        outputs = [self.table, self.grid, self.link]
         run_view.bind_without_scrubber(
-            self.sample, "text_to_image_grid", self.buttons, self.seed, self.inputs, outputs, self.under_way,
+            self.sample, "text_to_image_grid", self.buttons, self.seed, self.inputs, self.outputs, self.under_way,
             triggers=[self.prompt.submit, self.link.select], stop_run=self.stop_run, result=self.grid,
         )  # fmt: skip
         self.save_button.click(self.save, self.grid, self.download, **controls.SLOW)

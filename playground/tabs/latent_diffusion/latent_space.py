@@ -156,7 +156,8 @@ class LatentSpaceView(View):
         try:
             stage_value, params = self._path(*values)
         except UserError as error:
-            return [component.message(error_sentence(error)), gr.skip()] if number == on_show.newest else gr.skip()
+            message = component.message(error_sentence(error), outdated=True)
+            return [message, gr.skip()] if number == on_show.newest else gr.skip()
         if number != on_show.newest:
             return gr.skip()
         on_show.path = params

@@ -14,7 +14,8 @@ from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model
 from playground.web import controls, explanation, links, palette, plots
-from playground.web.controls import EventSettings, user_errors_to_gradio
+from playground.web.controls import ControlValue, EventSettings, user_errors_to_gradio
+from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
 TAB = "latent_diffusion.latent_vs_pixel"
@@ -100,6 +101,10 @@ class CostView(View):
             yield plots.paragraph(controls.error_sentence(error))
             raise
 
+    def choose(self, name: ControlValue) -> list[object]:
+        """Return nothing measured yet, and the link, for another model; what is being measured is dropped."""
+        return [show([]), links.value(TAB, ViewParams(name))]
+
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the model that the address names."""
         params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
@@ -111,6 +116,8 @@ class CostView(View):
     def bind(self, page: gr.Blocks) -> None:
         hidden: EventSettings = {"queue": False, **controls.HIDDEN}
         page.load(self.on_load, None, [self.model, self.link, self.costs], **hidden)
-        self.model.input(lambda name: links.value(TAB, ViewParams(name)), self.model, self.link, **hidden)
-        gr.on([self.go.click, self.link.select], self.measure, self.model, self.costs,
-              concurrency_id="measure", concurrency_limit=1, **controls.SLOW)  # fmt: skip
+        inputs = [gr.State(Requests()), self.model]
+        measure = newest_only(self.measure), inputs, self.costs
+        settings: EventSettings = {**controls.SLOW, "concurrency_id": "measure", "concurrency_limit": 1}
+        gr.on([self.go.click, self.link.select], *measure, **{**settings, "trigger_mode": "once"})
+        self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **hidden).then(*measure, **settings)

@@ -1,7 +1,7 @@
 """Digits: noise becomes pictures and a picture noise, layer by layer; how likely it is; the way to another."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import gradio as gr
@@ -19,7 +19,7 @@ from playground.tabs.normalizing_flow import interpolation, layer_trajectory, li
 from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS, load_model
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
 from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
-from playground.web.image_picker import NO_SOURCES, ImagePicker, Sources
+from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import on_load
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Film
@@ -42,7 +42,7 @@ which are therefore a bound: on average no less than the exact value.
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
 
-This flow is small and learned for three hours: its samples have the strokes of digits, and some are none.
+This flow is small and learned for three hours: its samples have the strokes of digits, but some are not digits.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization, mixing, temperature) ·
@@ -86,9 +86,9 @@ class ViewParams:
         return normalizing_flow.Settings(self.n, self.temperature, self.seed)
 
     @property
-    def linkable(self) -> bool:
-        """Return true if a link can hold all that is shown."""
-        return self.show == SAMPLES or self.picture in ENDS
+    def linkable(self) -> "ViewParams | None":
+        """Return the parameters if a link can hold all that is shown."""
+        return self if self.show == SAMPLES or self.picture in ENDS else None
 
 
 def load_images(paths: Paths, model: normalizing_flow.Model, params: ViewParams, sources: Sources) -> list[Tensor]:
@@ -140,11 +140,12 @@ class DigitsView(View):
                 self.likelihood = gr.HTML(elem_id="flow-likelihood")
                 explanation.build(HOW, normalizing_flow.Model.decode_steps)
                 self.run = gr.State(None, time_to_live=3600)
+                self.notice = gr.State("")  # what is wrong with the address
                 self.command = export.build(self.run, self.stage)
                 self.link = links.build()
 
     def show(
-        self, drawing: object, upload: object, correction: object, *values: ControlValue
+        self, drawing: object, upload: object, correction: object, *values: ControlValue, notice: str = ""
     ) -> Iterator[list[ControlValue]]:
         """Run the flow: draw samples, take a picture to noise and back, or go from one to another. Returns every frame
         as sprite sheets, and for a picture its likelihood among others as HTML."""
@@ -153,9 +154,10 @@ class DigitsView(View):
             model = load_model(self.paths, params.model)
             x = load_images(self.paths, model, params, Sources(drawing, upload, correction))
             film_value = film(model, params, x)
+            film_value = replace(film_value, notice=notice or film_value.notice)
             run = export.from_film(*self._origin(params), film_value)
             command = gr.update(value=run.about.get("command"), visible="command" in run.about)
-            link = links.value(TAB, params if params.linkable else None)
+            link = links.value(TAB, params.linkable)
             run_values = [scrubber.pack(film_value), link, run, command]
             if params.show != PICTURE:
                 yield [*run_values, "", None]
@@ -184,13 +186,20 @@ class DigitsView(View):
         path = CHECKPOINTS.path(self.paths, params.model)
         by_command = params.show == SAMPLES
         about = media.build_metadata(path, params.settings) if by_command else media.build_origin(path, params)
-        link = links.record(TAB, params if params.linkable else None)
+        link = links.record(TAB, params.linkable)
         return f"{path.stem}-{params.show}-seed{params.seed}", about | link
 
-    def on_load(self, request: gr.Request) -> list[object]:
+    def show_first(self, requests: Requests, notice: str, *values: ControlValue) -> Iterator[list[ControlValue]]:
+        """Return the picture with which the page opens, and what is wrong with its address."""
+
+        def show(*values: ControlValue) -> Iterator[list[ControlValue]]:
+            yield from self.show(*values, notice=notice)
+
+        yield from newest_only(show)(requests, *values)  # type: ignore[misc]
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; the pictures are made when they come into view."""
-        first = self.show(*NO_SOURCES, *astuple(ViewParams()))
-        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request, lambda: next(first)[0])
+        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request)
 
     def bind(self, page: gr.Blocks) -> None:
         kind, number, *sources = self.image.inputs
@@ -201,11 +210,12 @@ class DigitsView(View):
         changes = [*setting_changes, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
-        self.link.select(*show, **controls.LIGHT)
+        first_inputs = [requests, self.notice, *sources, *self.inputs]
+        self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
         # The first comparison takes seconds, in which whoever waits for it keeps no other answer from coming.
         uncompared.change(self.compare_newest, [requests, uncompared], self.likelihood, concurrency_id="likelihood",
                           concurrency_limit=1, **controls.HIDDEN)  # fmt: skip
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
+        page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)
 
 
 def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:

@@ -155,7 +155,7 @@ QUESTIONS = {
         (
             Experiment("Minimax", f"gan?view=lab&loss=minimax&{_D_WINS}"),
             Experiment("Non-saturating", f"gan?view=lab&loss=nonsaturating&{_D_WINS}"),
-            Experiment("Slopes in whole trainings", "gan?view=losses&losses=minimax,nonsaturating&below=logits"),
+            Experiment("Slopes in whole trainings", "gan?view=losses&losses=minimax,nonsaturating&below=saturation"),
         ),
     ),
     "elbo": Question(

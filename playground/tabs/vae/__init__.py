@@ -77,7 +77,7 @@ class VAETab(View):
             link = link_value(name, encoded.params, address)
             command = save.command_text(self.paths, name, encoded.params)
         except UserError as error:
-            view_values, link, command = VIEWS[name].message(error_sentence(error)), gr.skip(), gr.skip()
+            view_values, link, command = VIEWS[name].message(error_sentence(error)), links.nothing(f"vae.{name}"), ""
             has_failed = True
         if number != session.newest:
             return self.unchanged

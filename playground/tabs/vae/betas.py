@@ -68,7 +68,9 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         except UserError as error:
             wrong.append(error_sentence(error))
     for beta in shipped.keys() - {about.beta for about in compared}:
-        wrong.append(f"There is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it.")
+        wrong.append(
+            error_sentence(UserError(f"there is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it"))
+        )
     max_kl = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
     rows = [
         HEADINGS,

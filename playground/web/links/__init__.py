@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
+OWN_PICTURE = "A link cannot hold a drawing or an upload"
+NOTHING = "Nothing is shown that a link could open"
 DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "0 or 1"}
 
 
@@ -30,17 +32,32 @@ def build() -> gr.HTML:
     return component.build("links")
 
 
-def value(tab: str, settings: "DataclassInstance | None", address: bool = True, copied: str = "Copied") -> Value:
+def value(
+    tab: str,
+    settings: "DataclassInstance | None",
+    address: bool = True,
+    copied: str = "Copied",
+    why_none: str = OWN_PICTURE,
+) -> Value:
     """Return the value of the button.
 
     Args:
         tab: Name of the tab, with ".VIEW" for a view that is not its first.
         settings: Dataclass of the run's settings; None if no link can restore the run.
         address: Put the settings into the page's address, so that a reload restores the run; otherwise only the tab.
-        copied: Text of the button after a press.
+        copied, why_none: Text of the button after a press, with a link and without one.
     """
     link = query(tab, settings) if settings else None
-    return {"link": link, "address": link if link and address else query(tab), "copied": copied}
+    return {
+        "link": link,
+        "address": link if link and address else query(tab),
+        "copied": copied if link else why_none,
+    }
+
+
+def nothing(tab: str) -> Value:
+    """Return the value of the button while an error stands where the run was."""
+    return value(tab, None, why_none=NOTHING)
 
 
 def record(tab: str, settings: "DataclassInstance | None") -> dict[str, str]:

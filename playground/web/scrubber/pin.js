@@ -10,6 +10,7 @@ export function pinnedFrame(k, frames, pinnedFrames) {
 
 // Returns the title of a pinned run, given its settings and those of the run on show as the parameters of their links.
 export function pinnedTitle(pinned, shown) {
+  if (!pinned || !shown) return 'Pinned'; // no link can hold a drawing or an upload
   const [before, now] = [pinned, shown].map((link) => new URLSearchParams(link));
   const names = new Set([...before.keys(), ...now.keys()]);
   const changes = [...names].filter((name) => before.get(name) !== now.get(name));

@@ -19,7 +19,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.vae import VIEWS, VAETab, codes, elbo_terms, interpolate, nearest, save
 from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.tabs.vae.session import Session
-from playground.web import image_picker
+from playground.web import image_picker, links
 from playground.web.image_picker import NO_SOURCES
 
 
@@ -62,6 +62,16 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     assert outputs[tab.outputs.index(tab.command)] == save.AFTER_MOVE, "it is found as it was left"
     link, command = tab.on_move(view, json.loads(stage_text(z))["code"], session)
     assert ("--seed 5" in command, link["copied"]) == (True, "Copied")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_error_leaves_neither_link_nor_command_of_the_picture_before(tab: VAETab, view: str) -> None:
+    session = Session()
+    tab.show(session, *choice(0))
+    tab.turn(view, session, *choice(0))
+    outputs = tab.show(session, *choice(0)._replace(picture=image_picker.DRAWING))
+    link, command = (outputs[tab.outputs.index(part)] for part in (tab.link, tab.command))
+    assert (link["link"], link["copied"], command) == (None, links.NOTHING, "")
 
 
 def test_only_a_picture_that_a_command_draws_has_a_command(tab: VAETab, paths: Paths) -> None:
