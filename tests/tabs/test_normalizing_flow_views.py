@@ -260,9 +260,9 @@ def test_the_likelihood_comes_after_the_picture(show, paths: Paths) -> None:
         view = digits.DigitsView(paths)
     requests = Requests()
     assert view.compare_newest(requests, None) == gr.skip()
-    requests.begin(uncompared.request)
+    requests.next_number(uncompared.request)
     assert "verdicts" in view.compare_newest(requests, uncompared)
-    requests.begin(("another picture",))
+    requests.next_number(("another picture",))
     assert view.compare_newest(requests, uncompared) == gr.skip()
     again, told = show({"show": PICTURE, "seed": 3})
     assert "verdicts" not in str(again[4]), "what stands there stays until the next comes"

@@ -122,7 +122,7 @@ def test_a_code_that_was_moved_just_before_its_view_was_left_stays_moved(tab: VA
     assert tab.on_move("traverse", json.loads(stage_text(z + 0.5))["code"], session) == [gr.skip()] * 2
     assert session.moved == {"traverse"}
     outputs = tab.turn("traverse", session, *choice(0))
-    assert outputs[tab.outputs.index(tab.command)] == save.MOVED
+    assert outputs[tab.outputs.index(tab.command)] == save.AFTER_MOVE
 
 
 @pytest.mark.parametrize("text", ["", None, "[]", "1", '{"ready": "1"}', '{"code": "[]"}', "[" * 100_000])
