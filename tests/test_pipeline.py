@@ -82,7 +82,7 @@ def test_a_figure_has_a_row_for_each_image_and_a_column_for_each_frame(path: Pat
 
 
 def test_what_cannot_be_is_one_sentence(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="“python -m train ddpm-digit” makes it"):
+    with pytest.raises(UserError, match="`python -m train ddpm-digit` makes it"):
         playground.load("ddpm-digit")
     with pytest.raises(UserError, match="steps must be a whole number"):
         playground.load(path).sample(steps=0)
