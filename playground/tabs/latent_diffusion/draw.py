@@ -64,7 +64,7 @@ the way from the one to the other. A decoder turns the latent, 16x16 numbers of 
 
 What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them *to the left of*, *to the right of*,
 *above* or *below* each other, for some 260 emoji and 12 colours, in many phrasings. One emoji nearly always comes out
-as asked; of two, four pictures of five have both, and then each stands where it should.
+as asked; with two, four pictures in five have both, and then each stands where it should.
 
 [Rombach 2022](https://arxiv.org/abs/2112.10752) (latent diffusion) ·
 [Radford 2021](https://arxiv.org/abs/2103.00020) (CLIP) ·

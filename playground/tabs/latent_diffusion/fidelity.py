@@ -18,7 +18,7 @@ TEXT = """
 Each emoji was drawn once and compared, pixel by pixel, with the real one at the size and place that fit best. An error
 of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji have an error
 above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the nearest in
-{nearest_of_font:.0%} of cases. These are drawn worst; press one to have it drawn.
+{nearest_of_font:.0%} of cases. These come out worst; press one to have it drawn.
 """
 
 
