@@ -132,7 +132,7 @@ def sampler(value: str) -> gr.Radio:
 
 def eta(value: float, sampler: gr.Radio) -> gr.Slider:
     """Build DDIM's noise level, which is disabled while another sampler is chosen."""
-    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="Of DDIM: 0 adds no noise, 1 as much as DDPM.")
+    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="For DDIM: 0 adds no noise, 1 as much as DDPM.")
     enable_for_samplers(slider, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
     return skip_preprocess(slider)
 

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from torch import Tensor
 
-from playground.datasets.dataset import N_TEST, TEST_NUMBERS, Dataset
+from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.web import controls, drawing_pad, photograph, plots
@@ -60,7 +60,7 @@ class UploadControls(NamedTuple):
         return [self.button.upload, self.correction.change]
 
 
-FETCHED = f"One of {N_TEST:,}, fetched when first asked for; the first 100 of MNIST (11 MB) come with the page."
+FETCHED = "The first 100 of MNIST come with the page; the others are fetched once (11 MB)."
 
 
 def build(
@@ -85,7 +85,7 @@ def build(
     with gr.Column(visible=False) as upload_column:
         upload = build_upload(name, read, model)
         gr.Markdown(
-            "Best is one object on a plain background: it is made grey, cropped, centred, and scaled like the data."
+            "Best: one object on a plain background. It is made grey, cropped, centred, and scaled like the data."
         )
 
     def show_controls(kind: str) -> list[object]:
@@ -122,7 +122,7 @@ def build_upload(
         except UserError as error:
             return plots.paragraph(controls.error_sentence(error))
         width = max(1, READING // image.shape[1]) * image.shape[1]
-        return plots.image_tag(image, "what is read of it", width) + plots.paragraph("What is read of it.")
+        return plots.image_tag(image, "what the model sees of it", width) + plots.paragraph("What the model sees.")
 
     def show(path: str, correction: object, *values: ControlValue) -> list[object]:
         original = gr.skip() if photograph.is_of(correction, path) else None
@@ -171,7 +171,7 @@ def load_image(kind: str, number: int, sources: Sources, dataset: Dataset, data_
     if kind == TEST_IMAGE:
         return dataset.load_test_image(data_folder, number)
     if dataset.normalize is None:
-        raise UserError(f"a model of {dataset.title} reads no drawings and uploads: choose a test image")
+        raise UserError(f"a model of {dataset.title} reads no drawings or uploads: choose a test image")
     if kind == DRAWING:
         return dataset.normalize(drawing_pad.decode(sources.drawing), False)
     path, (box, swap) = read_upload(sources)
@@ -185,5 +185,5 @@ def read_upload(sources: Sources) -> tuple[str, Correction]:
         UserError: Nothing was uploaded, or its correction cannot be read.
     """
     if not isinstance(sources.upload, str):
-        raise UserError("no picture was uploaded yet: choose a file")
+        raise UserError("no picture has been uploaded yet: choose a file")
     return sources.upload, photograph.decode(sources.correction, sources.upload)

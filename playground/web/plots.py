@@ -51,7 +51,7 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], text: str) -> str:
 def image_tag(image: np.ndarray, alt: str, width: int) -> str:
     """Return an image uint8 (H, W, C) as an <img> of a width in CSS pixels."""
     return (
-        f'<img src="{data_url(image)}" alt="{html.escape(alt)}" title="{html.escape(alt)}" '
+        f'<img src="{data_url(image)}" alt="{html.escape(alt)}" '
         f'style="width:{width}px;image-rendering:pixelated;border-radius:4px;display:inline-block">'
     )
 

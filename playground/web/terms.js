@@ -1,16 +1,25 @@
-// Explanations of the terms that glossary.py marked: on hover, focus and tap.
+// Explanations on hover, focus and tap: of the terms that glossary.py marked, and of what has a title.
 
 import {make} from './dom.js';
 
 const GAP = 6; // CSS pixels between a term and its explanation
+const EXPLAINED = '[title]:not([title=""]), [data-about]';
+const LEFT_TO_THE_BROWSER = 'button[aria-label], input, canvas'; // what its name says already, and what is too large for a note below it
+const EXPLAINED_BY_PRESS = '[aria-expanded]';
 
-// Lets a document explain its terms; a tap also shows the titles of other elements, which a pointer shows by itself.
+// Returns the element around another that has an explanation, if any.
+function explainedAround(element) {
+  const explained = element.closest?.(EXPLAINED);
+  return explained?.matches(LEFT_TO_THE_BROWSER) ? null : explained;
+}
+
+// Lets a document explain its terms and its titles.
 export function explainTerms(document) {
   const note = make('div', {id: 'about-term', hidden: true});
   note.setAttribute('role', 'tooltip');
 
   function show(term) {
-    term.dataset.about ??= term.title;
+    if (term.title) term.dataset.about = term.title;
     term.removeAttribute('title'); // which the browser would show as well
     term.setAttribute('aria-description', term.dataset.about);
     note.textContent = term.dataset.about;
@@ -22,13 +31,17 @@ export function explainTerms(document) {
     note.hidden = true;
   }
 
-  document.addEventListener('pointerover', ({target}) => {
-    const term = target.closest?.('dfn');
+  document.addEventListener('pointerover', ({target, pointerType}) => {
+    if (pointerType === 'touch') return; // a tap, see below
+    const term = explainedAround(target);
     if (term) show(term);
-    else if (target !== note && !document.activeElement?.matches('dfn')) hide();
+    else if (target !== note && !document.activeElement?.matches(':focus-visible[data-about]')) hide();
   });
-  document.addEventListener('focusin', ({target}) => { if (target.matches('dfn')) show(target); });
-  document.addEventListener('focusout', ({target}) => { if (target.matches('dfn')) hide(); });
+  document.addEventListener('focusin', ({target}) => {
+    const term = target.matches(':focus-visible') && target.closest(EXPLAINED);
+    if (term) show(term);
+  });
+  document.addEventListener('focusout', hide);
   document.addEventListener('click', (event) => {
     const term = event.target.closest?.('dfn');
     if (!term) return;
@@ -36,8 +49,8 @@ export function explainTerms(document) {
     show(term);
   });
   document.addEventListener('pointerup', ({target, pointerType}) => {
-    const titled = pointerType === 'touch' && target.closest?.('figcaption[title], label[title], summary[title]');
-    if (titled) show(titled);
+    const term = explainedAround(target);
+    if (pointerType === 'touch' && term && !term.matches(EXPLAINED_BY_PRESS)) show(term);
     else if (!target.closest?.('dfn')) hide();
   });
   document.addEventListener('keydown', ({key}) => { if (key === 'Escape') hide(); });

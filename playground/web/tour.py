@@ -33,7 +33,7 @@ STOPS = (
     Stop(
         "vae?view=beta",
         "#vae-betas",
-        "Information in the code has a price, β. Cheap codes give sharp pictures, dear ones blurred: compare "
+        "Information in the code has a price, β. Cheap codes give sharp pictures, expensive ones blurred: compare "
         "the rows, then choose another picture on the left.",
     ),
     Stop(

@@ -28,7 +28,7 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
 
     page.get_by_role("radio", name="time", exact=True).locator("xpath=..").click()
     places = page.locator(f"{LANES} .place")
-    expect(places).to_have_text(["1", "2", "3"])
+    expect(places).to_have_text(["1st", "2nd", "3rd"])
     page.wait_for_url("**sort=seconds**")
     page.get_by_role("button", name="Export").locator("visible=true").click()
     with page.expect_download() as download:
@@ -46,7 +46,7 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
     expect(page.locator(LANES)).to_have_count(4)
     expect(page.locator(f"{LANES}[data-done]")).to_have_count(3)
     page.get_by_role("button", name="Stop").click()
-    expect(race.locator(".note")).to_have_text("Stopped when 3 of 4 were done. 2 pictures of 7, seed 3")
+    expect(race.locator(".note")).to_have_text("Stopped with 3 of 4 finished. 2 pictures of 7, seed 3")
     expect(page.get_by_role("button", name="Sample")).to_be_enabled()
 
 

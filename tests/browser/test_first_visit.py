@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from visitor import LIMIT, ready
 
 from playground.tabs import discover
+from playground.tabs.compare import scoreboard
 from playground.web import glossary
 
 SCRUBBER = "#ddpm-scrubber"
@@ -79,3 +80,25 @@ def test_a_term_explains_itself_on_hover_focus_and_press(page: Page, address: st
     term.click()
     expect(note).to_be_visible()
     assert term.get_attribute("aria-description") == text
+
+
+def test_a_hint_explains_itself_on_hover_focus_and_tap(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(has_touch=True, reduced_motion="reduce")
+    context.set_default_timeout(LIMIT)
+    page = context.new_page()
+    page.goto(f"{address}compare?view=scoreboard")
+    ready(page, "#scoreboard")
+    heading, note = page.locator("#sort-recall"), page.locator("#about-term")
+    heading.hover()
+    expect(note).to_have_text(scoreboard.FIGURES["recall"].hint)
+    page.mouse.move(0, 0)
+    expect(note).to_be_hidden()
+    page.locator("#sort-precision").focus()
+    page.keyboard.press("Tab")
+    expect(note).to_have_text(scoreboard.FIGURES["recall"].hint)
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    page.locator("#sort-density").tap()
+    expect(note).to_have_text(scoreboard.FIGURES["density"].hint)
+    page.wait_for_url("**sort=density**")
+    context.close()

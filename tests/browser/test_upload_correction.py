@@ -40,7 +40,7 @@ def test_an_upload_is_framed_and_swapped(page: Page, tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "two.png")
     upload(page, tmp_path / "two.png")
     expect(page.locator(ORIGINAL)).to_be_visible()
-    expect(page.get_by_alt_text("what is read of it")).to_be_visible()
+    expect(page.get_by_alt_text("what the model sees of it")).to_be_visible()
     assert not is_upright(page)
     drag(page, 0.02, 0.05, 0.5, 0.95)
     eventually(page, lambda: is_upright(page))

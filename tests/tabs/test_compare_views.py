@@ -20,7 +20,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.compare import figures, judge, lanes, request, scoreboard
 from playground.tabs.compare.lanes import Lane
 from playground.tabs.compare.participants import PARTICIPANTS, Request
-from playground.tabs.compare.race import Standing, count_items, prepare, race
+from playground.tabs.compare.race import Runner, Standing, count_items, prepare, race
 from playground.tabs.ddpm import readings
 from playground.web import links, table
 from playground.web.stop import UnderWay, keep_run
@@ -229,7 +229,7 @@ def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pyte
         return judge.describe(SHIPPED, images, Request(3, label, 0), has_classes)
 
     assert describe(7, True) == "A classifier reads 2 of 3 as 7."
-    assert describe(None, True) == "A classifier reads 1 of 3 as asked, from 0 on in turn."
+    assert describe(None, True) == "A classifier reads 1 of 3 as asked, 0 to 9 in turn."
     assert describe(7, False) == "A classifier reads 0, 7 (2); it is sure of 2 of 3."
     monkeypatch.setattr(readings, "load_classifier", lambda paths, data: None)
     assert describe(7, True) == ""
@@ -244,6 +244,19 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     assert race.lanes["gan"].is_done
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture of the ten digits')
+
+
+def test_only_what_has_taken_a_step_is_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a race waits for other runs, its lanes stay as they are."""
+    shutil.copy(WEIGHTS / f"{GAN}.safetensors", tmp_path)
+    current, drawn = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="gan")), []
+    original = Runner.standing
+    monkeypatch.setattr(Runner, "standing", lambda runner: drawn.append(runner.seconds) or original(runner))
+    for _ in current.run():
+        current.update()
+        current.update()
+    assert len(drawn) == len(set(drawn)) > 2
+    assert current.lanes["gan"].is_done
 
 
 def test_what_cannot_be_asked_is_refused() -> None:

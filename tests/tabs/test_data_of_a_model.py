@@ -95,7 +95,7 @@ def test_a_model_of_a_folder_draws_and_says_what_it_cannot(paths: Paths) -> None
         codes.encode_choice(paths, ViewParams("pets", picture=image_picker.TEST_IMAGE), NO_SOURCES)
     with pytest.raises(UserError, match=sentence):
         nearest.find_neighbours(paths, "pets", start.z)
-    with pytest.raises(UserError, match="no models of several beta of these data"):
+    with pytest.raises(UserError, match="no models of these data that differ in β"):
         betas.show(paths, start)
 
 

@@ -159,7 +159,7 @@ def test_every_loss_moves_in_lock_step(paths: Paths, seen: History) -> None:
     history.save(paths.weights / "gan-digits-r3gan.history.npz", other)
     made = loss_comparison.describe(paths, loss_comparison.ViewParams("minimax,r3gan"))
     assert [strip["name"] for strip in made["strips"]] == ["Minimax"]
-    assert "other moments" in made["notice"]
+    assert "other steps" in made["notice"]
 
 
 def test_first_come_those_that_are_there(paths: Paths) -> None:

@@ -274,7 +274,7 @@ def test_the_likelihood_comes_after_the_picture(show, paths: Paths) -> None:
     ("params", "sentence"),
     [({"n": float("nan")}, "must be a whole number"), ({"temperature": -1}, "must be a number from 0 to 2"),
      ({"show": PICTURE, "picture": image_picker.DRAWING}, "is blank"), ({"show": [1]}, "must be one of"),
-     ({"show": PICTURE, "picture": image_picker.UPLOAD}, "no picture was uploaded"),
+     ({"show": PICTURE, "picture": image_picker.UPLOAD}, "no picture has been uploaded"),
      ({"seed": None}, "must be a whole")],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(show, params: dict, sentence: str) -> None:

@@ -87,7 +87,7 @@ test('a pinned run keeps step with a longer one, and names what differs', () => 
   assert.deepEqual([0, 25, 50].map((k) => pinnedFrame(k, 51, 21)), [0, 10, 20]);
   assert.equal(pinnedFrame(0, 1, 5), 0);
   assert.equal(pinnedTitle('steps=20&w=2&view=a', 'steps=50&w=2&view=a&label=3'),
-    'Pinned; above it is steps 20 → 50, label – → 3');
+    'Pinned; changed above: steps 20 → 50, label – → 3');
   assert.equal(pinnedTitle('steps=20', 'steps=20'), 'Pinned; the settings are the same');
   for (const settings of [['', ''], ['', 'steps=20'], ['steps=20', '']]) {
     assert.equal(pinnedTitle(...settings), 'Pinned', 'nothing is known of a drawing that no link holds');

@@ -104,5 +104,5 @@ def test_a_header_may_hold_any_json(paths: Paths) -> None:
         assert PICKERS[family].choices(paths) == [(family, family)]
     assert langevin_runs.learned_densities(paths) == {}
     assert betas.comparable_models(paths, mnist.DATASET) == []
-    with pytest.raises(UserError, match="does not tell the loss"):
+    with pytest.raises(UserError, match="does not name the loss"):
         variants.load_training(paths, "gan")

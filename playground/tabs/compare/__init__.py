@@ -6,7 +6,7 @@ from playground.web.header import GuideStep
 from playground.web.view import View
 
 SUMMARY = "The families side by side: what each makes of the same request, how long it takes, and how good it is."
-HINT = "**Press Sample** and see who is done first."
+HINT = "**Press Sample** and see who finishes first."
 # By their names in links; the first is at the tab's own address.
 VIEWS: dict[str, type[View]] = {
     "request": request.RequestView,
@@ -21,8 +21,8 @@ GUIDE = (
         "Each family makes the same digits. The clocks run together, as if each had this machine to itself.",
     ),
     GuideStep(
-        "#compare-sample", "Choose a digit, and press Sample: who is done first, and how long does the last take?"
+        "#compare-sample", "Choose a digit, and press Sample: who finishes first, and how long does the last one take?"
     ),
-    GuideStep("[data-tab-id=scoreboard]", "Fast is not good: here is how near the digits of each come to real ones."),
+    GuideStep("[data-tab-id=scoreboard]", "Fast does not mean good: here is how close each comes to real digits."),
 )
 TAB = tab_of_views("Compare", 5, SUMMARY, HINT, VIEWS, GUIDE)

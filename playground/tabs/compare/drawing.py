@@ -30,20 +30,20 @@ TAB = "compare.drawing"
 KINDS = (TEST_IMAGE, DRAWING, UPLOAD)
 FRAMES = 41
 HOW = """
-Every family is given the same picture, and answers in the only way that it has. The VAE has an encoder, the flow can be
+Every family is given the same picture, and answers in the only way it can. The VAE has an encoder, the flow can be
 run backwards, and so can DDIM, step by step and nearly. The GAN has neither: all that can be done is to look for the
-code whose picture is nearest. The score takes noise away that was added. Each row shows the picture, what the family
-makes of it at this moment, and the difference, where grey is none; the rows move together from where each begins.
+code whose picture is nearest. The score removes noise that was added. Each row shows the picture, what the family
+makes of it at this moment, and the difference, where grey is none; the rows move in step, each from its own start.
 
 That a picture comes back exactly does not show that a family knows digits: a flow brings noise back just as exactly.
 What fails to come back is telling: a GAN or a VAE draws only what it has learned. Each likelihood has a scale of its
-own, see *The likelihood paradox*.
+own: see *The likelihood paradox*.
 
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114) (VAE) · [Dinh 2017](https://arxiv.org/abs/1605.08803) (flow)
 · [Zhu 2016](https://arxiv.org/abs/1609.03552) (projection) · [Song 2021](https://arxiv.org/abs/2010.02502) (DDIM) ·
 [Song 2021](https://arxiv.org/abs/2011.13456) (score, probability flow)
 """
-WHERE = "error: root mean square over the pixels; from black to white is 2"
+WHERE = "error: root mean square over the pixels, where black to white is 2"
 FORMULAS = (
     Formula("x̂ = decoder(μ(x))", source="Kingma and Welling 2014", name="VAE"),
     Formula("z = f(x), x = f^(−1)(z)", source="Dinh 2017, eq. 6 to 8", name="Flow"),
@@ -112,7 +112,7 @@ class Recorder:
              + ", ".join(f"{names[title]} {values[k]:.2f}" for title, values in errors.items())
              for k in range(FRAMES)],
             ("where each begins", "its result"),
-            [Curve("error", "Root mean square from the picture; black to white is 2.",
+            [Curve("error", "Root-mean-square difference from the picture; black to white is 2.",
                    make_series({names[title]: values for title, values in errors.items()}))],
             formula.render(FORMULAS),
             keep=True,
@@ -164,8 +164,8 @@ class DrawingView(FamiliesView):
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-        hint = "What every family is given: a digit, or something else."
+        hint = "What every family gets: a digit, or something else."
         self.image = image_picker.build("compare-drawing", KINDS, hint, lambda: mnist.DATASET)
-        seed, new_seed = controls.seed("Of the noise, and of where the GAN's search begins.")
+        seed, new_seed = controls.seed("Sets the noise, and where the GAN's search begins.")
         kind, number, *_ = self.image.inputs
         return [*map(skip_preprocess, (kind, number, seed))], new_seed

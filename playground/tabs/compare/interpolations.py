@@ -61,7 +61,7 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
     probabilities = _read(paths, available)
     captions = [f"{k / (FRAMES - 1):.0%} of the way" for k in range(FRAMES)]
     curves = [
-        Curve("change", "Root mean square from the frame before; even steps are a smooth path.", make_series(steps))
+        Curve("change", "Root mean square of what changed since the last frame; even is smooth.", make_series(steps))
     ]
     if probabilities:
         surest = {title: p.amax(1).tolist() for title, p in probabilities.items()}
@@ -154,5 +154,5 @@ class InterpolationsView(FamiliesView):
         number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
         hint = "Number of the digit where the path ends."
         to_number = gr.Slider(*TEST_NUMBERS, default.to_number, step=1, label="To test image", info=hint)
-        seed, new_seed = controls.seed("Of where the GAN's search for the ends begins.")
+        seed, new_seed = controls.seed("Sets where the GAN's search for the ends begins.")
         return [*map(skip_preprocess, (number, to_number, seed))], new_seed

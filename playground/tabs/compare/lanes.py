@@ -14,7 +14,7 @@ from playground.web import plots
 
 COLUMNS = 10  # pictures in a line of a lane
 SCALE = 2  # CSS pixels of a pixel
-NO_CLASSES = "It learned no classes, and draws any digit."
+NO_CLASSES = "It learned no classes, so it draws any digit."
 SORTS: dict[str, str] = {
     "tab": "as listed",
     "seconds": "time",
@@ -73,6 +73,11 @@ def place(lanes: Lanes, name: str) -> int | None:
     return 1 + sum(rival.is_done and rival.seconds < standing.seconds for rival in rivals)
 
 
+def ordinal(rank: int) -> str:
+    """Return a rank below 11 as text."""
+    return f"{rank}" + {1: "st", 2: "nd", 3: "rd"}.get(rank, "th")
+
+
 def describe_time(seconds: float) -> str:
     """Return a duration with three digits and its unit."""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
@@ -102,7 +107,7 @@ def _render_lane(lanes: Lanes, name: str, asks_class: bool) -> str:
         result += f"<p>{NO_CLASSES}</p>"
     images = "" if standing.images is None else _image(participant, standing.images)
     bar = f'<progress value="{standing.progress:.3f}" aria-label="Steps of {title}"></progress>'
-    medal = f'<b class="place" title="Place {rank}">{rank}</b>' if (rank := place(lanes, name)) else ""
+    medal = f'<b class="place">{ordinal(rank)}</b>' if (rank := place(lanes, name)) else ""
     attribute = " data-done" if standing.is_done else ""
     figures = _figures(standing)
     return (

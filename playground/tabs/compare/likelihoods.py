@@ -28,8 +28,8 @@ make them more exact. A GAN has no likelihood.
 
 Nalisnick and others found in 2019 that models trained by likelihood find some pictures likelier than those that they
 learned from. A likelihood is a density, which is high where pictures are easy to predict; most of the volume, and so
-most of the samples, may lie elsewhere. Ren and others showed that the background decides, and compare two models, of
-which one knows nothing but background. Serrà and others subtract what a compressor needs.
+most of the samples, may lie elsewhere. Ren and others showed that the background decides, and compare two models, one
+of which knows nothing but background. Serrà and others subtract what a compressor needs.
 
 [Nalisnick 2019](https://arxiv.org/abs/1810.09136) · [Ren 2019](https://arxiv.org/abs/1906.02845) ·
 [Serrà 2020](https://arxiv.org/abs/1909.11480)
@@ -152,8 +152,8 @@ class LikelihoodsView(FamiliesView):
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         default = ViewParams()
-        n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of each other kind.")
-        hint = "Of the score for each picture; more are slower, and better."
+        n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of every other kind.")
+        hint = "How often the score is evaluated for each picture; more is slower and better."
         evaluations = gr.Slider(10, 200, default.evaluations, step=10, label="Evaluations", info=hint)
-        seed, new_seed = controls.seed("Of the noise.")
+        seed, new_seed = controls.seed("The same seed gives the same noise.")
         return [*map(skip_preprocess, (n, evaluations, seed))], new_seed

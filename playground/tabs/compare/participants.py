@@ -98,7 +98,7 @@ def _score_settings(_: ddpm.Model, request: Request) -> score_digits.ViewParams:
 
 PARTICIPANTS = {
     "vae": Participant(
-        "VAE", "one pass through the decoder, of codes from the mixture fitted to its own", "vae", "vae-digits",
+        "VAE", "one pass through the decoder, of codes from a mixture fitted to its own", "vae", "vae-digits",
         vae.FAMILY, _vae_settings, part="decoder",
     ),
     "gan": Participant(
@@ -115,7 +115,7 @@ PARTICIPANTS = {
     "ddim": _diffusion("DDIM", "diffusion in 20 steps", sampler="ddim", steps=20),
     "ddpm": _diffusion("DDPM", "diffusion in 50 noisy steps", sampler="ddpm", steps=50),
     "score": ScoreParticipant(
-        "Langevin dynamics", "annealed, by the score of the diffusion model", "score_matching?view=digits",
+        "Langevin dynamics", "annealed, with the diffusion model's score", "score_matching?view=digits",
         "ddpm-digits", ddpm.FAMILY, _score_settings,
         lambda _, settings: samplers.SAMPLERS[settings.sampler].steps(settings.evaluations), has_command=False,
     ),

@@ -60,7 +60,7 @@ def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
         mask[count:, dimension] = 1
     images = codes.decode(model, mask * mu)
     bits = vae.bits_by_elbo(model, cropped, ELBO_SAMPLES, make_rng(seed)).item()
-    yield Progress(images[:1], "No number of the code is known yet.")
+    yield Progress(images[:1], "Not a number of its code is known yet.")
     yield Progress(
         images[1:],
         f"{mu.shape[1]} numbers bring it back, smoothed: error {error(images[-1:], x):.2f}. "
@@ -87,8 +87,8 @@ def project(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
         if frame.step % DESCENT_PART == 0:
             yield Progress(
                 frame.x,
-                f"No encoder: {frame.step} steps down the distance to G(z) bring the error from {start:.2f} to "
-                f"{rms:.2f}. A GAN has no likelihood.",
+                f"No encoder: a search of {frame.step} steps brings the error from {start:.2f} to {rms:.2f}. "
+                "A GAN has no likelihood.",
             )
 
 
@@ -137,8 +137,8 @@ def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     ((rms, index),) = neighbours.find_nearest(x, images, 1)
     yield Progress(
         images[index : index + 1],
-        f"The nearest of {len(images):,} training digits, a {labels[index]}: error {rms:.2f}. What a model brings "
-        "nearer shows that it does more than repeat a training digit.",
+        f"The nearest of {len(images):,} training digits, a {labels[index]}: error {rms:.2f}. A model "
+        "that comes closer does more than repeat a training digit.",
     )
 
 

@@ -28,14 +28,14 @@ from playground.web.stop import Outputs, UnderWay, newest_run_only
 TAB = "compare"
 ALL = ",".join(PARTICIPANTS)
 HOW = """
-Each computes alone, in turns of a step: the next turn is that of the one whose clock shows least, and a clock counts
-its own turns only. So the clocks run together, as if each had this machine to itself, and the first to be done is the
+They take turns, a step each: next is the one whose clock shows least, and a clock counts its own turns only. So the
+clocks run together, as if each had this machine to itself, and the first to be done is the
 fastest. Only the runs of other visitors slow it down: while there are some, each step has one core. A step or two
 before the start warm each network up. Its evaluations are counted in its layers, and the parameters are those of the
 part that samples: a decoder, a generator, or all of a U-Net.
 
-Fast or slow says nothing of good or bad: for that see the *Scoreboard*. Text to image takes no part, since it has
-learned emoji and no digits.
+Speed says nothing about quality: for that, see the *Scoreboard*. Text to image takes no part: it has learned
+emoji, not digits.
 """
 
 
@@ -55,7 +55,7 @@ class ViewParams:
         validation.check_choice("sort", self.sort, SORTS)
         validation.check_bounds(self, {"n": (1, 20), "seed": (0, validation.MAX_SEED)}, labels=validation.LABELS)
         if not isinstance(self.who, str) or not self.who:
-            raise UserError("choose at least one that takes part")
+            raise UserError("choose at least one to take part")
         for name in self.names:
             validation.check_choice("who", name, PARTICIPANTS)
 
@@ -92,7 +92,7 @@ class Result(NamedTuple):
         """Return the result as HTML."""
         n_done = sum(lane.is_done for lane in self.lanes.values())
         able = sum(not lane.error for lane in self.lanes.values())
-        prefix = f"Stopped when {n_done} of {able} were done. " if n_done < able else ""
+        prefix = f"Stopped with {n_done} of {able} finished. " if n_done < able else ""
         return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, prefix + self.params.describe())
 
 
@@ -135,9 +135,10 @@ class Race:
             yield n_done, lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
 
     def update(self) -> None:
-        """Draw the lanes of all runners that were not done before."""
+        """Draw the lanes of the runners that have taken a step since they were drawn."""
         for name, runner in self.runners.items():
-            if self.lanes[name].is_done:
+            drawn = self.lanes[name].standing
+            if drawn and drawn.seconds == runner.seconds:
                 continue
             standing, reading = runner.standing(), ""
             if standing.is_done and standing.images is not None:
@@ -244,11 +245,11 @@ def _controls() -> tuple[list[controls.Control], gr.Radio, gr.Button]:
     """Build the controls in the order of `ViewParams`; return them, the one that sorts, and the button for a new
     seed."""
     default = ViewParams()
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="Of each.")
+    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
+    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many each one makes.")
     titles = [(participant.title, name) for name, participant in PARTICIPANTS.items()]
     who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", elem_classes="chips")
     sort = gr.Radio([(title, name) for name, title in SORTS.items()], value=default.sort, label="Sort by",
-                    info="The least first.", elem_classes="chips")  # fmt: skip
+                    info="Smallest first.", elem_classes="chips")  # fmt: skip
     seed, new_seed = controls.seed()
     return [*map(skip_preprocess, (digit, n, who, sort)), seed], sort, new_seed

@@ -23,13 +23,13 @@ from playground.web.view import View
 
 TAB = "compare.scoreboard"
 HINT = """
-Sets of digits of each model, most of 10,000, compared with the test digits in the features of a classifier. Press a
-heading to sort, and a row to see how it was measured.
+Digits of every model, mostly in sets of 10,000, compared with the test digits by the features of a classifier. Press a
+heading to sort, or a row to see how it was measured.
 """
 HOW = """
-**Fréchet distance** is that of the pictures to the test digits, as a multiple of what as many training digits score: 1
-would be as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
-real ones that lie among the pictures, and **density** and **coverage** are their counterparts which outliers do not
+The **Fréchet distance** of the pictures to the test digits is a multiple of that of as many training digits: 1 would be
+as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
+real ones that lie among the pictures, and **density** and **coverage** are their counterparts that outliers do not
 mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers; an open
 point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test digits
 from above, for the flow by 16 draws of its noise. Pictures per second were counted on two cores of the machine that
@@ -59,7 +59,7 @@ FIGURES = {
     "coverage": Figure("Coverage", "Share of the real pictures with a generated one near them.", True, "{:.3f}".format),
     "accuracy": Figure("Read as asked", "Share that a classifier reads as the class that was asked for.", True,
                        "{:.2%}".format),
-    "bits_tight": Figure("Bits per dimension", "Bound of the negative log-likelihood of test digits; fewer are better.",
+    "bits_tight": Figure("Bits per dimension", "Bound on the negative log-likelihood of test digits; fewer are better.",
                          False,                         "{:.3f}".format),
     "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, "{:,.1f}".format),
 }  # fmt: skip
@@ -70,7 +70,7 @@ COLUMNS = (
     Column("settings", "Settings", "How it was sampled."),
     *(Column(name, figure.title, figure.hint, figure.more_is_better) for name, figure in FIGURES.items()),
     Column("family", "Family", "The kind of model."),
-    Column("n", "Pictures", "In each set, and how many sets.", descending=True),
+    Column("n", "Pictures", "Pictures in a set × number of sets.", descending=True),
 )
 COLOURS = {
     "real": palette.CLASSES[8], "vae": palette.LINES[0], "gan": palette.LINES[1], "ddpm": palette.LINES[5],
@@ -109,7 +109,9 @@ def describe_spread(figure: str, spread: Spread) -> str:
 
 def how_measured(row: Row) -> str:
     """Return of what a row was measured, in a sentence or two."""
-    sets = f"{row.n:,} pictures" if row.seeds == 1 else f"{row.seeds} sets of {row.n:,} pictures, each of another seed"
+    sets = (
+        f"{row.n:,} pictures" if row.seeds == 1 else f"{row.seeds} sets of {row.n:,} pictures, each with its own seed"
+    )
     return f"{sets}." + (f" Settings: {row.settings}." if row.settings else "")
 
 
@@ -122,15 +124,15 @@ def describe_row(row: Row) -> str:
 def cell(row: Row, figure: str) -> Cell:
     """Return the cell of a figure, or why there is none."""
     if spread := row.figures.get(figure):
-        return Cell(describe_spread(figure, spread), spread.mean, how_measured(row))
+        return Cell(describe_spread(figure, spread), spread.mean)
     return Cell(row.why_missing(figure), None)
 
 
 def table_row(row: Row) -> table.Row:
     """Return a row of the table."""
     cells = [
-        Cell(row.checkpoint, row.checkpoint, "How it was measured"),
-        Cell(row.row, row.row, row.settings),
+        Cell(row.checkpoint, row.checkpoint),
+        Cell(row.row, row.row),
         *(cell(row, figure) for figure in FIGURES),
         Cell(family_title(row), family_title(row)),
         Cell(f"{row.n:,} × {row.seeds}", row.n),
@@ -208,7 +210,7 @@ class ScoreboardView(View):
         rows = figures.read(self.paths)
         by_key = {row.key: row for row in rows}
         if params.row and params.row not in by_key:
-            raise UserError(f"the results have no row {params.row!r}: press one of the table")
+            raise UserError(f"the results have no row {params.row!r}: press one in the table")
         table_value = table.pack(COLUMNS, [table_row(row) for row in rows], params.sort, params.descending, params.row)
         row = by_key[params.row or table_value["rows"][0]["key"]]
         return [table_value | {"picked": row.key}, describe_row(row), row.command, links.value(TAB, params)]

@@ -30,6 +30,7 @@ KINDS = (MODEL, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLO
 TIMES = list(range(0, T + 1, 4))
 SCHEDULES = {name: make(T) for name, make in schedule.SCHEDULES.items()}
 COLOURS = {"cosine": palette.DATA, "linear": palette.COMPARISON}
+HINTS = {"cosine": "keeps the picture longer", "linear": "has lost most of it half-way"}
 HOW = """
 No network is at work here: at time t the picture is a fixed mixture of the original and the same noise ε. The schedule
 sets how fast the signal's share ᾱ falls. The linear schedule destroys most of the digit in the first half;
@@ -72,7 +73,7 @@ def make_film(x0: Tensor, seed: int, notice: str = "") -> Film:
     snr = {name: s.snr[TIMES].tolist() for name, s in SCHEDULES.items()}
     return Film(
         [
-            *(Strip(f"x at time t, {name}", f"the {name} schedule", pictures.to_uint8(x)[:, None])
+            *(Strip(f"x at time t, {name} schedule", HINTS[name], pictures.to_uint8(x)[:, None])
               for name, x in noisy.items()),
             Strip("ε, the noise", "the same at every time; grey is 0", noise),
         ],
@@ -120,15 +121,15 @@ class ForwardView(View):
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        with gr.Row(elem_classes=["tab-body", "controls-first"]):
+        with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = runs.CHECKPOINTS.build(paths, info="What it learned from, or draws, is shown.")
+                self.model = runs.CHECKPOINTS.build(paths, info="Its training data, or a sample of it, is shown.")
                 self.image = image_picker.build(
                     "ddpm-forward", KINDS, "What the noise is added to.", partial(runs.CHECKPOINTS.dataset, paths),
                     [self.model],
                 )  # fmt: skip
                 self.seed, self.new_seed = controls.seed("The same seed gives the same noise.")
-            with controls.stage_column(with_settings=False):
+            with controls.stage_column():
                 self.stage = scrubber.build("Noising, frame by frame", "ddpm-forward-scrubber", "Choose a picture.")
                 explanation.build(HOW, schedule.NoiseSchedule.add_noise)
                 self.link = links.build()

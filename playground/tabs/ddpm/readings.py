@@ -47,7 +47,7 @@ def describe(of_x: Tensor, of_x0_hat: Tensor, names: Sequence[str], n_pictures: 
     in_x, in_x0_hat = ((p.argmax(-1) == final).sum(1).tolist() for p in (of_x, of_x0_hat))
     subject = f"the first {n} pictures" if n < n_pictures else f"{n} pictures"
     sentences = [
-        f"Of {subject}, a classifier reads {k} in the noisy pictures, and {k_hat} in the estimates."
+        f"Of {subject}, a classifier can read {k} in the noise, and {k_hat} in the estimates."
         for k, k_hat in zip(in_x, in_x0_hat, strict=True)
     ]
     of_first = f"the first {n} as " if n < n_pictures else ""

@@ -5,7 +5,7 @@ from playground.tabs.gan import ask_discriminator, lab, loss_comparison, samples
 from playground.web.header import GuideStep
 
 SUMMARY = "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other."
-HINT = "**Press Play** to watch both learn, and try *Cause collapse*; *Losses* holds whole trainings on digits."
+HINT = "**Press Play** to watch both learn, and try *Cause collapse*; *Losses* shows whole trainings on digits."
 GUIDE = (
     GuideStep(
         "#gan-lab [data-do=play]",

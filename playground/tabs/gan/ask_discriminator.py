@@ -26,11 +26,11 @@ TAB = "gan.ask"
 FAKE = "A fake"
 KINDS = (FAKE, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 HOW = """
-A logit alone means little: every loss has a scale of its own. These are the moving averages of the networks that the
-view *Losses* shows in training. Its place among the logits of test digits and of the
-model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something
+A logit alone means little, since every loss has a scale of its own: its place among the logits of test digits and of
+the model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something
 else: a discriminator has only ever seen digits and fakes, and may be sure of anything else. One that knows classes is
-asked about the class that it believes most.
+asked about the class that it believes most. The networks are the moving averages of those that *Losses* shows in
+training.
 """
 
 
@@ -76,7 +76,7 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
     config = model.config
     if x.shape[1:] != (config.channels, config.size, config.size):
         raise UserError(
-            f"{title}: its D knows pictures of {config.size} x {config.size} pixels in {config.channels} channels only"
+            f"{title}: its D knows only pictures of {config.size} x {config.size} pixels in {config.channels} channels"
         )
     own, real, fake = float(gan.discriminator_logits(model, x)), model.real_logits, model.fake_logits
     low, high = (float(end) for end in torch.cat([real, fake, torch.tensor([own])]).aminmax())
@@ -106,11 +106,11 @@ class AskView(View):
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        with gr.Row(elem_classes=["tab-body", "controls-first"]):
+        with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 self.image = image_picker.build("gan-ask", KINDS, "The picture that D looks at.", lambda: mnist.DATASET)
                 self.seed, self.new_seed = controls.seed("The same seed gives the same fake.")
-            with controls.stage_column(with_settings=False):
+            with controls.stage_column():
                 self.stage = gr.HTML(elem_id="gan-verdicts")
                 explanation.build(HOW, gan.Discriminator.forward)
                 self.link = links.build()

@@ -38,12 +38,12 @@ def saturation(loss: str, training_history: History) -> Diagnostic:
     means = steepness(loss, torch.from_numpy(logit.astype(np.float32))).mean(1).tolist()
     texts = [f"{text}\npush on G: {mean:.3g}" for text, mean in zip(captions(training_history), means, strict=True)]
     histogram = Histogram(
-        "logit of a fake, less that of a real one" if paired else "logit of a fake",
+        "logit of a fake minus that of a real one" if paired else "logit of a fake",
         [(f"−{RANGE}", f"{RANGE}")],
         [Counts("fakes now", palette.FAKE, count(logit, -RANGE, RANGE))],
         [
             Series("G's loss", palette.DATA, generator_loss(loss, axis).tolist()),
-            Series("its steepness", palette.ESTIMATE, steepness(loss, axis).tolist()),
+            Series("its slope", palette.ESTIMATE, steepness(loss, axis).tolist()),
         ],
         mark=(0.5, "0"),
     )

@@ -128,7 +128,7 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
         try:
             training = variants.load_training(paths, name)
             if trainings and not np.array_equal(training.history.steps, trainings[0].history.steps):
-                raise UserError(f"{name} was looked at in other moments of its training than the first of the losses")
+                raise UserError(f"{name} was recorded at other steps than the first of the losses")
             trainings.append(training)
         except UserError as error:
             missing.append(error_sentence(error))
@@ -138,11 +138,11 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
 
 
 CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
-    ("frechet", "Fréchet distance", "Divided by that of real digits; 1 is as good as they are.", True),
+    ("frechet", "Fréchet distance", "Divided by that of real digits; 1 is as good as real.", True),
     ("discriminator", "Loss of D", "What D minimizes.", False),
     ("generator", "Loss of G", "What G minimizes.", False),
-    ("discriminator_gradient", "Gradient of D", "Its norm, over D's weights.", True),
-    ("generator_gradient", "Gradient of G", "Its norm, over G's weights.", True),
+    ("discriminator_gradient", "Gradient of D", "Its norm over all of D's weights.", True),
+    ("generator_gradient", "Gradient of G", "Its norm over all of G's weights.", True),
 )
 
 

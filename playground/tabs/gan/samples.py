@@ -42,7 +42,7 @@ N_SAMPLES, FRAMES = 16, 25
 ANY = "any"  # class
 LABELS = [ANY, *map(str, range(10))]
 HOW = """
-The generator draws a picture of any code z ~ N(0, I); every point on the path between the codes of two seeds is a
+The generator draws a picture from any code z ~ N(0, I); every point on the path between the codes of two seeds is a
 code too. Truncation keeps the codes away from the tails: fewer surprises, less variety. D's slope shows what would
 raise its logit: it lights up strokes that it misses, and darkens those that it doubts.
 
@@ -57,11 +57,11 @@ FORMULA = (
     ),
 )
 DIAGRAM = (
-    Box("z", "Noise: the code of the first picture, on its way."),
-    Box("G", "The generator, a network that draws a picture of any code."),
+    Box("z", "Noise: the code of the first picture, on its way from seed to seed."),
+    Box("G", "The generator, a network that draws a picture from any code."),
     Box("fake", "What it draws.", strip=0),
     Box("D", "The discriminator, a network that tells real pictures from fakes."),
-    Box("logit", "Its logit: the higher, the more it believes the picture.", number="logit"),
+    Box("logit", "Its logit: the higher, the surer that the picture is real.", number="logit"),
 )
 
 
@@ -131,7 +131,7 @@ def film(path: Walk, params: ViewParams, caveat: str = "", notice: str = "") -> 
         ],
         [*map(use_minus_signs, captions)],
         (f"seed {params.seed}", f"seed {params.to}"),
-        [Curve("D's logit", "High where D believes a picture.",
+        [Curve("D's logit", "High where D takes a picture for real.",
                [Series("mean", palette.NOISE, mean), Series("first picture", palette.ESTIMATE, first)])],
         formula.render(FORMULA),
         {"share": [f"{part:.2f}" for part in share], "logit": [use_minus_signs(f"{logit:.2f}") for logit in first]},
@@ -171,7 +171,7 @@ class SamplesView(View):
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-        model = variants.CHECKPOINTS.build(self.paths, "Loss", "What the networks were trained with.")
+        model = variants.CHECKPOINTS.build(self.paths, "Loss", "The loss that the networks were trained with.")
         seed, new_seed = controls.seed()
         to = gr.Number(1, label="To seed", info="Where the path ends.", precision=0)
         label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,

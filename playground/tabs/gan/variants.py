@@ -16,7 +16,7 @@ from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value
 
 SHIPPED = {  # short name of each
-    "gan-digits-minimax": "Minimax",
+    "gan-digits-minimax": "GAN",
     "gan-digits-nonsaturating": "NS-GAN",
     "gan-digits-leastsquares": "LSGAN",
     "gan-digits-hinge": "SNGAN",
@@ -114,7 +114,7 @@ def formulas(objective: Objective) -> tuple[str, str]:
     ):
         d += f" + {'½' if weight == 0.5 else f'{weight:g}'} {term}" if weight else ""
     g += f" + {objective.matching:g} |E f(x) − E f(G(z))|²" if objective.matching else ""
-    return d, g + (f", D being {objective.unroll} steps ahead" if objective.unroll else "")
+    return d, g + (f", with D {objective.unroll} steps ahead" if objective.unroll else "")
 
 
 CHECKPOINTS = CheckpointPicker(
@@ -145,7 +145,7 @@ def load_training(paths: Paths, name: str) -> Training:
     about = abouts[validation.check_choice("loss", name, abouts or SHIPPED)]
     path = paths.weights / f"{name}.history.npz"
     if not about.objective or (name not in SHIPPED and not path.exists()):
-        missing = "its header does not tell the loss" if not about.objective else f"{path.name} does not lie beside it"
+        missing = "its header does not name the loss" if not about.objective else f"{path.name} is not beside it"
         raise UserError(f"how {name} was trained is not known: {missing}")
     return Training(about, about.objective, history.load(path))
 

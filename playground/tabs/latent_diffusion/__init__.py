@@ -6,7 +6,7 @@ from playground.web.header import GuideStep
 
 SUMMARY = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
-    "makes a picture of it."
+    "turns it into a picture."
 )
 HINT = "**Type a prompt and press Sample**, then point at a word above the pictures, or press several."
 GUIDE = (

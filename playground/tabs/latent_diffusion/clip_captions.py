@@ -68,19 +68,19 @@ def table(model: Model, run: Run) -> str:
     UserError if the model has an encoder of texts alone."""
     encoder = model.components().encoder
     if not isinstance(encoder, clip.Model):
-        raise UserError("the text encoder of this model came without an encoder of pictures")
+        raise UserError("the text encoder of this model came without an encoder for pictures")
     texts, embeddings = encode_candidates(encoder, run.settings.prompt)
     images = run.x0_hat[-1]
     x = pictures.from_uint8(images)
     rows = "".join(
-        f"<tr><td>{plots.image_tag(image, f'picture {i}', WIDTH)}</td><td>{_likeness(code @ embeddings[0])}</td>"
+        f"<tr><td>{plots.image_tag(image, f'picture {i}', WIDTH)}</td><td>{_similarity(code @ embeddings[0])}</td>"
         f"<td>{nearest(code, texts, embeddings)}</td></tr>"
         for i, (image, code) in enumerate(zip(images, encoder.encode_image(x), strict=True), 1)
     )
     return (
-        '<div class="xy"><table><tr><th scope=col>picture</th><th scope=col>likeness to the prompt</th>'
+        '<div class="xy"><table><tr><th scope=col>picture</th><th scope=col>similarity to the prompt</th>'
         f"<th scope=col>nearest of {len(texts):,} captions</th></tr>{rows}</table></div>"
-        "<p><small>Likeness: the cosine between a picture and a text where CLIP puts them, at most 1.</small></p>"
+        "<p><small>Similarity: the cosine between CLIP's vectors of a picture and of a text, at most 1.</small></p>"
     )
 
 
@@ -88,8 +88,8 @@ def nearest(image: Tensor, texts: list[str], embeddings: Tensor) -> str:
     """Return HTML: the texts nearest to an image (E,), of which the first is the prompt."""
     values, index = (embeddings @ image).topk(NEAREST)
     names = ["<b>the prompt</b>", *(html.escape(text) for text in texts[1:])]
-    return "<br>".join(f"{_likeness(v)} {names[i]}" for v, i in zip(values, index.tolist(), strict=True))
+    return "<br>".join(f"{_similarity(v)} {names[i]}" for v, i in zip(values, index.tolist(), strict=True))
 
 
-def _likeness(cosine: Tensor) -> str:
+def _similarity(cosine: Tensor) -> str:
     return f"{float(cosine):.2f}".replace("-", "−")

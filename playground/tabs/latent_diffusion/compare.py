@@ -96,12 +96,12 @@ class Pair:
         return Film(
             self.strips(frames),
             [
-                f"step {step} of {steps} · t = {t} · the pictures differ by {d:.3f} (root mean square, of a range of 2)"
+                f"step {step} of {steps} · t = {t} · they differ by {d:.3f} (root mean square; black to white is 2)"
                 + (" · the second keeps the first one's attention" if keeps_attention else "")
                 for step, (t, d, keeps_attention) in enumerate(zip(self.t, distances, keeps, strict=True))
             ],
             (f"t = {self.t[0]}", "t = 0"),
-            curves=[Curve("difference", "Root mean square of the difference of the two.",
+            curves=[Curve("difference", "Root-mean-square difference between the two.",
                           [Series("", palette.ESTIMATE, distances)])],
         )  # fmt: skip
 
@@ -149,7 +149,7 @@ class CompareView(LinkedRunView):
         hint = "How long the second prompt's shared words keep the first one's attention."
         share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
         w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
-        n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="Of each prompt.")
+        n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many for each prompt.")
         steps = gr.Slider(
             1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact."
         )

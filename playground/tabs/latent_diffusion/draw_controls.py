@@ -41,7 +41,7 @@ def random_prompt() -> str:
 def build_prompt() -> tuple[Control, gr.Button]:
     """Build the prompt, and the button for a random one."""
     hint = "An emoji and, if you like, a background; or two emoji and how they are placed."
-    with gr.Row():
+    with gr.Row(elem_classes="prompt"):
         prompt = gr.Textbox(FIRST.prompt, label="Prompt", info=hint, elem_id="text-prompt", scale=6, min_width=320)
         button = gr.Button("Random prompt", min_width=130, scale=1, elem_classes="input-button")
     return skip_preprocess(prompt), button
@@ -50,7 +50,7 @@ def build_prompt() -> tuple[Control, gr.Button]:
 def build_picker(prompt: Control) -> None:
     """Build the emoji and the backgrounds that the shipped model knows; a press puts one into the prompt."""
     characters = {name: text for text, name in emoji.emoji_names().items()}
-    with gr.Accordion("Emoji and backgrounds that it knows", open=False):
+    with gr.Accordion("Emoji and backgrounds it knows", open=False):
         for label, names, kind, texts in (
             ("Emoji", emoji.CORE, "name", [characters[name] for name in emoji.CORE]),
             ("Backgrounds", list(scenes.BACKGROUNDS), "background", list(scenes.BACKGROUNDS)),

@@ -19,7 +19,7 @@ TEXT = """
 Each emoji was drawn once and compared, pixel by pixel, with the real one at the size and place that fit best. An error
 of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji have an error
 above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the nearest in
-{nearest_of_font:.0%} of cases. {of_two}These are drawn worst; press one to have it drawn.
+{nearest_of_font:.0%} of cases. {of_two}These come out worst; press one to have it drawn.
 """
 TEXT_OF_TWO = (
     "Of pictures of two emoji {name:.0%} have both, and in {relation:.0%} of these each stands where it should. "

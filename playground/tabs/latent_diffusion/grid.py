@@ -157,16 +157,16 @@ class GridView(HTMLRunView):
     TITLE, tab = "Grid", TAB
 
     def __init__(self, paths: Paths):
-        self.paths, default, hint = paths, ViewParams(), "Of all pictures."
+        self.paths, default, hint = paths, ViewParams(), "What every picture shows."
         box = gr.Textbox(default.prompt, label="Prompt", info=hint, elem_id="text-grid-prompt")
         self.prompt, line = skip_preprocess(box), PromptLine(paths, box)
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 go, stop = run_view.build_buttons("text-grid")
-                model, hint = CHECKPOINTS.build(paths), "Guidance runs down."
+                model, hint = CHECKPOINTS.build(paths), "Guidance runs downwards."
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
-                self.seed, new_seed = controls.seed("Of the first column, or of all.")
+                self.seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
                 text = "Sampling thirty pictures, a few seconds each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")

@@ -114,7 +114,7 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
             for k, share in enumerate(shares.tolist())
         ],
         (params.name if params.kind == EMOJI else "your picture", params.to),
-        curves=[Curve("size of the latent", "Root mean square; those of pictures have 1 on average.",
+        curves=[Curve("size of the latent", "Root mean square; on average 1 for the latents of pictures.",
                       [Series("", palette.DATA, size)])],
         formula=formula.render([interpolation.SLERP]),
         numbers={"share": [f"{share:.2f}" for share in shares.tolist()]},
@@ -142,8 +142,8 @@ class LatentSpaceView(View):
             with controls.stage_column(with_settings=False):
                 text = "Encoding a first picture …"
                 self.path_stage = scrubber.build("From one latent to another", "text-inside", text)
-                text = "Press Sample to make something of it."
-                self.run_stage = scrubber.build("Made of the first picture", "text-varied", text)
+                text = "Press Sample to edit the picture."
+                self.run_stage = scrubber.build("The edited picture", "text-varied", text)
                 explanation.build(HOW, latent_diffusion.sdedit)
                 self.run_state = gr.State(None, time_to_live=3600)
                 export.build(self.run_state, self.run_stage, command_label="")
@@ -255,12 +255,12 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
     default, grounds, model = ViewParams(), list(BACKGROUNDS), CHECKPOINTS.build(paths)
     gr.Markdown("**From one picture to another**")
     kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="The picture to encode.", elem_classes="chips")
-    name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One of those that the model learned.")
+    name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One that the model has learned.")
     with gr.Column(visible=False) as drawing_column:
         pad = drawing_pad.build("text-pad")
     with gr.Column(visible=False) as upload_column:
         upload = image_picker.build_upload("text", read_square, can_swap=False)
-    ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Of the emoji, or of your drawing.")
+    ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Behind the emoji or the drawing.")
     to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
     to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="Its background.")
 

@@ -82,8 +82,8 @@ def strips(model: Model, run: Run, strip_kind: str) -> list[Strip]:
     return [
         Strip(*ESTIMATE, run.x0_hat),
         Strip(against, "the model's estimate if it is told nothing, or what to avoid", uncond),
-        Strip("with the prompt", "its estimate as it learned", cond),
-        Strip("difference", "what guidance takes w times; grey is none, as in the last steps", difference),
+        Strip("with the prompt", "its estimate given the prompt", cond),
+        Strip("difference", "what guidance multiplies by w; grey is none, as in the last steps", difference),
     ]
 
 

@@ -36,8 +36,8 @@ HOW = """
 Every layer can be undone, so one network draws and reads: from noise z through the layers to a picture, and from any
 picture to its z, exactly but for rounding. After the first scale, half of the numbers are finished and go straight into
 z. Each layer knows how much it stretches space, so the likelihood is known too. Pixels are whole numbers, but a density
-needs real ones: noise u, drawn by a small flow of its own, fills the gaps (dequantization). It is paid for in the bits,
-which are therefore a bound: on average no less than the exact value.
+needs real ones: noise u, drawn by a small flow of its own, fills the gaps (dequantization). Its cost counts in the
+bits, which are therefore a bound: on average no less than the exact value.
 
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
@@ -102,7 +102,7 @@ def load_images(paths: Paths, model: normalizing_flow.Model, params: ViewParams,
         return mnist.crop(image_picker.load_image(kind, number, sources, mnist.DATASET, paths.data))
 
     if params.show != SAMPLES and (model.config.channels, model.config.size) != (1, SIDE):
-        raise UserError(f"digits are grey and of {SIDE} x {SIDE} pixels: choose a model of such pictures, or samples")
+        raise UserError(f"this needs a model of grey pictures of {SIDE} x {SIDE} pixels: choose one, or show samples")
     first, last = (params.picture, params.number, params.seed), (params.to, params.to_number, params.to_number)
     return [load_image(*end) for end in {SAMPLES: [], PICTURE: [first], WAY: [first, last]}[params.show]]
 

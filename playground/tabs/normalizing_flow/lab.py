@@ -52,16 +52,18 @@ class FlowLabView(LabView[ViewParams]):
     def build_controls(self) -> LabControls:
         axes: dict[str, Control] = {}
         axes["data"], pad = DATA.build(ViewParams().data, "flow-pad")
-        hint = "How a coordinate is transformed: scaled and shifted, or by a piecewise curve."
+        hint = "How a coordinate is transformed: by scale and shift, or by a piecewise curve."
         axes["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
                                     elem_classes="chips")  # fmt: skip
-        axes["couplings"] = gr.Slider(1, 16, step=1, label="Couplings", info="Each after a normalization and a mixing.")
+        axes["couplings"] = gr.Slider(
+            1, 16, step=1, label="Couplings", info="Each follows a normalization and a mixing."
+        )
         axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline.")
-        axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
+        axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", elem_id="flow-reset")
         with gr.Accordion("More", open=False):
-            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of a coupling's hidden layers.")
+            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each hidden layer of a coupling.")
             axes |= training_controls()
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
         return LabControls(inputs, axes["seed"], pad, dice, reset)

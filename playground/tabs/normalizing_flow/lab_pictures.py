@@ -43,7 +43,7 @@ def start_lab(data: Density, settings: Settings) -> Value:
     rings = torch.cat([circle(r, 40 * r) for r in (1, 2, 3)])
     points = lab_sessions.encode_fixed_sample(data, FEW)
     return {"still": [[[points, palette.DATA]], [[encode_points(rings), RING]], []],
-            **lab_sessions.start_session(lab, KIND, Dial("Layers gone through", marks, len(marks) - 1))}  # fmt: skip
+            **lab_sessions.start_session(lab, KIND, Dial("Layers passed", marks, len(marks) - 1))}  # fmt: skip
 
 
 NAMES = ("normalize", "mix", "couple")

@@ -146,7 +146,7 @@ def trip_film(trip: Trip) -> Film:
     run, bits, terms = trip.run, trip.bits, trip.terms
     stills = _image(run[0]), pictures.noise_to_uint8(run[trip.turn].x), _image(run[-1])
     x, z, x_again = (np.stack([still] * len(run)) for still in stills)
-    off = f"x → z → x in double precision: no pixel is off by {above(trip.error)} or more, of 2 from black to white"
+    off = f"x → z → x in double precision: no pixel is off by {above(trip.error)} or more (black to white is 2)"
     bits_text = [f"{value:.3f}" for value in bits]
     return Film(
         [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),
@@ -159,7 +159,7 @@ def trip_film(trip: Trip) -> Film:
         [
             Curve("log |det dz/dv|", "How much the layers so far stretch space, in nats; the way back undoes it.",
                   [Series("", palette.DATA, terms["log_det"])]),
-            Curve("bits per dimension", "If the flow ended here; in the middle those of the picture.",
+            Curve("bits per dimension", "If the flow ended here; in the middle, those of the picture.",
                   [Series("", palette.ESTIMATE, bits)], log=True),
         ],
         formula.render(OF_PICTURE),

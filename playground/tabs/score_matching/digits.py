@@ -115,7 +115,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
             Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
             Curve("score", "Its mean length, which grows as the noise falls.",
                   [Series("", palette.ESTIMATE, lengths)], log=True),
-            Curve("σ · score", "By the length of unit noise: 1 where a picture is noise alone.",
+            Curve("σ · score", "Relative to that of unit noise: 1 where a picture is nothing but noise.",
                   [Series("", palette.DATA, unit)]),
         ],
         formula.render([samplers.SAMPLERS[params.sampler].formula, FORMULA]),
@@ -163,15 +163,15 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
     hint = "All start from noise of the highest level."
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: the ten in turn.")
+    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
     n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
-    hint = "Of the network for each picture; more are slower, and better."
+    hint = "How often the network is evaluated for each picture; more is slower and better."
     evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
     seed, new_seed = controls.seed()
     with gr.Accordion("More", open=False):
-        hint = "Of annealed Langevin, by the variance of the level."
+        hint = "For annealed Langevin, as a share of the level's variance."
         step_size = gr.Number(default.step_size, label="Step size h", info=hint, min_width=100)
         controls.enable_for_samplers(step_size, sampler, "annealed")
-        low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
-        high = gr.Number(default.high, label="Most noise", info="Where it begins.", min_width=100)
+        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", min_width=100)
+        high = gr.Number(default.high, label="Most noise", info="Where the run begins.", min_width=100)
     return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed

@@ -67,7 +67,7 @@ def denoised_strips(params: ViewParams, problem: Problem, first: Frame, frames: 
     one_step, mean = posterior_mean([first])[0, :1], posterior_mean(frames).mean(1)
     hint = "the picture, with noise, the mean in one step, that of the results"
     tiles = [problem.x0, y, one_step, mean]
-    return [*digits.strips(frames, LOW), _reference_strip("beside them", hint, tiles, params.n)]
+    return [*digits.strips(frames, LOW), _reference_strip("for comparison", hint, tiles, params.n)]
 
 
 def inpainted_strips(params: ViewParams, problem: Problem, first: Frame, frames: Sequence[Frame]) -> list[Strip]:
@@ -75,7 +75,7 @@ def inpainted_strips(params: ViewParams, problem: Problem, first: Frame, frames:
     expected, visible = posterior_mean(frames), torch.where(problem.missing, 0.0, problem.x0)
     hint = "the picture, what is known, the mean of the results, their spread"
     tiles = [problem.x0, visible, expected.mean(1), 2 * expected.std(1) - 1]
-    return [*digits.strips(frames, LOW), _reference_strip("beside them", hint, tiles, params.n)]
+    return [*digits.strips(frames, LOW), _reference_strip("for comparison", hint, tiles, params.n)]
 
 
 def likelihood_strips(params: ViewParams, problem: Problem, first: Frame, frames: Sequence[Frame]) -> list[Strip]:
@@ -98,7 +98,7 @@ def denoised_film(params: ViewParams, problem: Problem, frames: Sequence[Frame])
         denoised_strips(params, problem, frames[0], frames),
         [f"PSNR {a:.1f} dB each, {b:.1f} dB their mean; in one step {one_step:.1f} dB; the noisy picture {noisy:.1f} dB"
          for a, b in zip(psnr, psnr_of_mean, strict=True)],
-        [Curve("PSNR", "Of the expected pictures to the original, dB; more is nearer.", lines),
+        [Curve("PSNR", "Of the expected pictures against the original, in dB; more is closer.", lines),
          _spread(expected.std(1).square().mean((1, 2, 3)))],
         DENOISING,
     )  # fmt: skip
@@ -143,7 +143,7 @@ def likelihood_film(params: ViewParams, problem: Problem, frames: Sequence[Frame
         [use_minus_signs(caption.format(value)) for value in mean.tolist()],
         [Curve("log p", "Nats, as if the density at this σ were normal, which at the right end it is.",
                [Series(name, colour, lines[name].tolist()) for name, colour in zip(lines, colours, strict=True)]),
-         Curve("probes", "The highest and the lowest estimate of the picture, less their mean, nats.",
+         Curve("probes", "The highest and the lowest estimate for the picture, minus their mean, in nats.",
                [Series("highest", palette.DATA, above.amax(1).tolist()),
                 Series("lowest", palette.COMPARISON, above.amin(1).tolist())])],
         LIKELIHOOD_FORMULAS,

@@ -30,7 +30,7 @@ def check(model: ddpm.Model) -> None:
     """Check that a model draws pictures like those of this view, or raise UserError."""
     shape = model.config.channels, model.config.size, model.config.size
     if shape != (1, SIDE, SIDE):
-        raise UserError(f"this view restores grey pictures of {SIDE} x {SIDE} pixels: choose a model of such")
+        raise UserError(f"this view restores grey pictures of {SIDE} x {SIDE} pixels: choose a model of those")
 
 
 def score_of(model: ddpm.Model, params: ViewParams, n: int) -> Score:

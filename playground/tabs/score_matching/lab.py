@@ -22,11 +22,10 @@ pictures; for these points it is known exactly, and stands beside what a network
 adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
 to the middle of all, in little noise to the nearest mode: move the slider under the planes.
 
-What is minimized, with x = x₀ + σ ε and a weight λ(σ) by which an untrained network's loss is as large at every level:
+What is minimized, with x = x₀ + σ ε and a weight λ(σ) that makes an untrained network's loss as large at every level:
 
 - *Denoising*: E λ(σ) ‖s(x, σ) + ε / σ‖². The noise that was added can't be told from x alone, so this never comes to 0.
-- *Sliced*: E λ(σ) (vᵀ ∂s/∂x v + ½ ‖s(x, σ)‖²) for random directions v. It needs no noise that is known, and falls
-  below 0.
+- *Sliced*: E λ(σ) (vᵀ ∂s/∂x v + ½ ‖s(x, σ)‖²) for random directions v. It needs no known noise, and falls below 0.
 - *Explicit*: E λ(σ) ‖s(x, σ) − ∇ log p(x; σ)‖², where the score is known, as here.
 
 [Vincent 2011](https://www.iro.umontreal.ca/~vincentp/Publications/smdae_techreport.pdf) (denoising score matching) ·
@@ -60,17 +59,17 @@ class ScoreLabView(LabView[ViewParams]):
     def build_controls(self) -> LabControls:
         axes: dict[str, Control] = {}
         axes["data"], pad = DATA.build(ViewParams().data, "score-pad")
-        hint = "Learn from the noise that was added; from random directions; or from the true score."
+        hint = "Learn from the noise that was added, from random directions, or from the true score."
         axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
-        axes["sigma_min"] = number_control("Least noise", "The same as the most for a single level.")
+        axes["sigma_min"] = number_control("Least noise", "Equal to the most noise for a single level.")
         axes["sigma_max"] = number_control("Most noise", "Standard deviation; the data are about 4 wide.")
-        axes["lr"] = number_control("Learning rate", "Of Adam; it decays linearly to 0.")
+        axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", elem_id="score-reset")
         with gr.Accordion("More", open=False):
-            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Of the network's hidden layers.")
-            axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="Of the network.")
-            hint = "Waves that it is given for the place."
+            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each hidden layer.")
+            axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="How many the network has.")
+            hint = "Waves that encode the place."
             axes["frequencies"] = gr.Slider(0, 8, step=1, label="Frequencies", info=hint)
             axes |= training_controls()
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]

@@ -26,17 +26,17 @@ VIEW = View(
     [
         Plane("The true score on the density of the noised data",
               [Mark(palette.DATA, "data"), Mark("", "bright: dense"),
-               Mark("", "arrows: the score; the longest of all are as long at every noise level")], DENSITY),
+               Mark("", "arrows: the score, scaled so that the longest are equal at every noise level")], DENSITY),
         Plane("The learned score on the same density", [Mark("", "arrows: the learned score")], DENSITY),
         Plane("How far the learned score is from the true one",
-              [Mark(palette.NOISE, "error relative to the true score; brightest from a half on")],
+              [Mark(palette.NOISE, "error relative to the true score; brightest at one half and above")],
               ERROR),
     ],
     [
         Curve("Relative error of the score over the steps",
               {"error": Mark(palette.NOISE, "relative error, mean over the noise levels")}),
         Curve("Loss over the steps",
-              {"loss": Mark(palette.DATA, "loss; only the explicit one can come to 0, the sliced one falls below")}),
+              {"loss": Mark(palette.DATA, "loss; only the explicit one can reach 0, the sliced one falls below")}),
     ],
 )  # fmt: skip
 

@@ -117,21 +117,21 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     hint = "The network whose score is followed."
     model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
     titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
-    hint = "The first two run at the lowest noise level alone."
+    hint = "The first two use only the lowest noise level."
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
     hint = "A share of the variance: too large overshoots, too small crawls."
     step_size = gr.Number(default.step_size, label="Step size", info=hint, min_width=100)
     temperature = gr.Slider(
-        0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0 particles only climb."
+        0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0, particles only climb."
     )
     controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
     controls.enable_for_samplers(temperature, sampler, "langevin")
     steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
     seed, new_seed = controls.seed()
     with gr.Accordion("More", open=False):
-        low = gr.Number(default.low, label="Least noise", info="Where it ends.", min_width=100)
-        hint = "Where annealing begins; the first two begin within half of it."
+        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", min_width=100)
+        hint = "Where annealing begins; the first two start within half of it."
         high = gr.Number(default.high, label="Most noise", info=hint, min_width=100)
     inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
     return [*map(skip_preprocess, inputs)], new_seed

@@ -174,10 +174,12 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     ]
     if len(truth):
         captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
-        hint = "From the shares of the modes to the true ones, nats."
+        hint = "KL divergence of the modes' shares from the true ones, in nats."
         curves.append(_curve("KL", hint, palette.NOISE, [m.kl for m in measures]))
     if params.sampler == "mala":
-        curves.append(_curve("taken", "Share of the proposals.", palette.COMPARISON, [m.acceptance for m in measures]))
+        curves.append(
+            _curve("taken", "Share of accepted proposals.", palette.COMPARISON, [m.acceptance for m in measures])
+        )
     return Film(
         [strip(plots, truth)],
         captions,
@@ -204,14 +206,14 @@ def _curve(name: str, hint: str, colour: str, values: list[float]) -> Curve:
 
 
 def _describe_kl(kl: float) -> str:
-    return f"KL of the modes {kl:.3f} nats" if np.isfinite(kl) else "no particle is near to a mode"
+    return f"KL of the modes {kl:.3f} nats" if np.isfinite(kl) else "no particle is near a mode"
 
 
 def judge(plot: Plot, truth: Tensor) -> str:
     """Return in words whether the shares of the modes are their weights (K,), as well as so many particles can tell."""
     shares, kl, *_ = plot.measures
     if not np.isfinite(kl):
-        return "No particle is near to a mode yet."
+        return "No particle is near a mode yet."
     is_right = particles.has_true_weights(kl, len(truth), plot.n)
     verdict = "The modes have their true weights." if is_right else "The modes have wrong weights."
     return f"{verdict}\n{_describe_shares(shares, truth)}" if len(truth) <= FEW else verdict
@@ -224,6 +226,6 @@ def _describe_shares(shares: Tensor, truth: Tensor) -> str:
 
 def _histogram(plots: Sequence[Plot], truth: Tensor) -> Histogram:
     shares = np.stack([plot.measures.shares for plot in plots])
-    counts = [Counts("particles near to each mode", palette.NOISE, shares),
+    counts = [Counts("particles near each mode", palette.NOISE, shares),
               Counts("the truth", palette.DATA, np.tile(truth.numpy(), (len(plots), 1)))]  # fmt: skip
     return Histogram("weights of the modes", [("first", "last")], counts)

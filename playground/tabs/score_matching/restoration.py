@@ -200,7 +200,7 @@ class RestorationView(LinkedRunView):
         )
         hint = "How many from the same picture; for the likelihood, how many probes."
         n = gr.Slider(N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
-        hint = "Of the network for each; more are slower, and better."
+        hint = "How often the network is evaluated for each; more is slower and better."
         evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
         hint = "Whose score: of all digits, or of one."
         digit = gr.Dropdown(digits.DIGITS, value=default.digit, label="Digit", info=hint)

@@ -15,7 +15,7 @@ from playground.tabs.start import films, questions
 from playground.web import controls
 from playground.web.controls import EventSettings
 
-SUMMARY = "Six ways in which machines learn to make images. Every model here runs while you watch."
+SUMMARY = "Six ways for a machine to learn to make images. Every model here runs while you watch."
 HINT = "**Choose one**, compare them in the table below, or begin with what brought you here."
 # Ways in, for different readers: a title, a link as HTML, and the tab that it needs.
 DOORS = (
@@ -50,7 +50,7 @@ class About(NamedTuple):
 
 ABOUT = {
     "vae": About(films.vae_film, "Digits change as their codes move.", (
-        Answer("An encoder and a decoder, together, on a bound of the likelihood", "vae?view=elbo"),
+        Answer("An encoder and a decoder, together, on a bound on the likelihood", "vae?view=elbo"),
         Answer("One pass: decode a code from N(0, I)", "vae"),
         Answer("A lower bound, the ELBO", "vae?view=elbo"),
     )),
@@ -62,7 +62,7 @@ ABOUT = {
     "score_matching": About(films.score_film, "Particles flow out of noise into the modes of a density.", (
         Answer("A network that predicts the gradient of the log density of noisy data", "score_matching?view=lab"),
         Answer("Many small steps uphill, with noise", "score_matching?view=langevin"),
-        Answer("Of the probability flow, by solving an ODE", "score_matching?view=restoration"),
+        Answer("That of its probability flow, by solving an ODE", "score_matching?view=restoration"),
     )),
     "ddpm": About(films.ddpm_film, "Digits appear out of noise.", (
         Answer("A network that takes noise out of a picture", "ddpm?view=forward"),
@@ -71,7 +71,7 @@ ABOUT = {
     )),
     "latent_diffusion": About(films.text_film, "Pictures of a prompt appear out of noise.", (
         Answer("An autoencoder, a text encoder, then a denoiser of latents", "latent_diffusion?view=latent_space"),
-        Answer("Some twenty steps in the latent space, then one decoding", "latent_diffusion"),
+        Answer("About twenty steps in the latent space, then one decoding", "latent_diffusion"),
         Answer("None for pictures; a bound for latents, not computed here", "latent_diffusion?view=latent_vs_pixel"),
     )),
     "normalizing_flow": About(films.flow_film, "Noise becomes digits, layer by layer.", (

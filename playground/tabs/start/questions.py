@@ -30,16 +30,16 @@ _D_WINS = "r1=0&r2=0&k=10&lr_d=0.01&lr_g=0.0002&momentum=0.5&batch=128&ema_decay
 QUESTIONS = {
     "vae-or-gan": Question(
         "VAE or GAN, and when?",
-        "Both draw digits from random codes. Which of them also learns to give the code of a digit that you drew?",
+        "Both draw digits from random codes. Which of them also learns to find the code of a digit that you draw?",
         ("The VAE", "The GAN", "Both"),
         0,
         "Its encoder is trained together with the decoder. A GAN has none: the nearest code must be searched for, "
         "picture by picture.",
-        "Take a VAE where you need codes, to compare, change or compress pictures, or a bound of their likelihood; its "
+        "Take a VAE where you need codes, to compare, change or compress pictures, or a bound on their likelihood; its "
         "training rarely fails. Take a GAN where only the samples count: its discriminator asks for sharp pictures, "
         "but the training can go in circles or drop modes, and there is no likelihood. In Fréchet distance from the "
         "test digits, as a multiple of that of real ones, samples of vae-digits are at 31 and those of "
-        "gan-digits-r3gan at 6.1. The VAE loses most where N(0, I) puts codes and the data none: with codes from a "
+        "gan-digits-r3gan at 6.1. The VAE loses most where N(0, I) puts codes but the data do not: with codes from a "
         "mixture fitted to those of the training digits, it comes to 3.6.",
         (
             Experiment("The VAE: a digit, its code and its reconstruction", "vae?picture=Test+image&number=18"),
@@ -53,7 +53,7 @@ QUESTIONS = {
         "A GAN evaluates its network once for a digit, this diffusion model 20 times. What if it gets only 2 steps?",
         ("Nothing but noise", "Blurred and broken digits", "The same digits"),
         1,
-        "In two steps the network cannot decide which digit it is to be, so a blur of several is left.",
+        "In two steps the network cannot settle on a digit, so a blur of several is left.",
         "Diffusion divides one hard step into many easy ones, and each of these is plain regression: estimate the "
         "noise (our network by way of v, a mix of noise and picture). No adversary is involved, so the training is "
         "stable, and leaving out modes does not pay. The price is time: a GAN needs its network once for a picture, "
@@ -68,7 +68,7 @@ QUESTIONS = {
     ),
     "reparameterization": Question(
         "What does the reparameterization trick do?",
-        "The same gradient is estimated from the same random z, with the trick and without. Which spreads more?",
+        "A gradient is estimated from the same random z, with the trick and without. Which estimates spread more?",
         ("With the trick", "Without it", "Both alike"),
         1,
         "Both are right on average, at the line, but the lower histogram is much wider.",
@@ -87,7 +87,7 @@ QUESTIONS = {
     ),
     "guidance": Question(
         "What is classifier-free guidance, and what does too much of it do?",
-        "The diffusion model is asked for sevens with w = 0. What comes?",
+        "The diffusion model is asked for sevens with w = 0. What comes out?",
         ("Nothing but noise", "Pale sevens", "Any digits, as if nobody had asked for sevens"),
         2,
         "At w = 0 only the prediction without the class is left.",
@@ -107,7 +107,7 @@ QUESTIONS = {
         "Why is latent diffusion cheaper?",
         "A latent has 16 x 16 places, its picture 64 x 64. How many times as many operations does one step of the same "
         "U-Net need on pixels?",
-        ("About 4 times", "16 times or more", "As many, but with more memory"),
+        ("About 4 times", "16 times or more", "Just as many, but more memory"),
         1,
         "The view counts and times both on the machine that serves this page.",
         "A convolution does the same work at every place, and the picture has sixteen times as many as its latent. "
@@ -129,7 +129,7 @@ QUESTIONS = {
         "A generator has collapsed when it draws one or a few kinds of pictures whatever its noise: its loss asks that "
         "each picture passes, not that they differ. If the discriminator is slow, the best reply is to put everything "
         "where it is fooled most. Four remedies: keep the discriminator flat at real and fake points (R1 and R2), "
-        "compare each real point with a fake one besides (relativistic, with R1 and R2), measure a distance that has a "
+        "compare each real point with a fake one as well (relativistic, with R1 and R2), measure a distance that has a "
         "slope everywhere (Wasserstein with a gradient penalty), or show it whole batches (minibatch discrimination). "
         "Of eight modes the collapsed training covers 0.8 on average over ten seeds, the four remedies, in that order, "
         "8.0, 8.0, 7.9 and 8.0.",
@@ -163,10 +163,10 @@ QUESTIONS = {
         "A VAE is trained with ten times the price on its code (β = 10). What becomes of its reconstructions?",
         ("They get sharper", "They get blurred", "Nothing: the decoder makes up for it"),
         1,
-        "Where the code is dear it says little, and the decoder draws the mean of what is still possible.",
+        "Where the code is expensive it says little, and the decoder draws the mean of what is still possible.",
         "The first term, E log p(x given z), asks that a code draws its picture; alone it would make an autoencoder, "
         "whose codes may lie anywhere. The second, −KL(q ‖ p), asks that codes look like those of the prior; alone it "
-        "would make codes that say nothing. Their sum is a lower bound of log p(x). A weight β on the second trades "
+        "would make codes that say nothing. Their sum is a lower bound on log p(x). A weight β on the second trades "
         "one for the other: at β = 1 the rate is 23.8 nats and the distortion 68.1, at β = 10 they are 4.1 and 136.3, "
         "and 6 of 20 dimensions are in use.",
         (
@@ -178,7 +178,7 @@ QUESTIONS = {
         "Why is the score the predicted noise?",
         "The diffusion model only learned to take noise away. Can Langevin dynamics, which follows the score, sample "
         "from it?",
-        ("No, that takes another network", "Yes, with −ε̂ / σ as the score", "Yes, but it makes one digit only"),
+        ("No, that takes another network", "Yes, with −ε̂ / σ as the score", "Yes, but it makes only one digit"),
         1,
         "These digits are drawn by the very network of the diffusion tab.",
         "A noisy picture is x = x0 + σ ε, so noisy data are a mixture of Gaussians around the clean pictures. The "
@@ -213,9 +213,9 @@ QUESTIONS = {
     "noise": Question(
         "Does a sampler need fresh noise at every step?",
         "The same noise to begin with, the same classes; now each step adds fresh noise (η = 1). What happens?",
-        ("The digits drown in noise", "Other digits of the same classes come", "The same digits come"),
+        ("The digits drown in noise", "Other digits of the same classes come out", "The same digits come out"),
         1,
-        "What is added on the way decides too, so the same first noise no longer fixes the picture.",
+        "The noise added on the way matters too, so the first noise alone no longer decides the picture.",
         "No. DDIM with η = 0 adds none: all chance is in the first noise, and the run can be repeated or undone. At η "
         "= 1 it adds as much as DDPM. Each step first takes away a little more noise than it has to, so nothing "
         "drowns. Fresh noise repairs mistakes on the way: in 20 steps 98.3% of digits are read as asked without it, "

@@ -36,7 +36,7 @@ class VAETab(View):
         self.own_controls: list[Control] = []  # of single views
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = codes.CHECKPOINTS.build(paths, info="Each has a latent code of its own.")
+                self.model = codes.CHECKPOINTS.build(paths, info="Each has its own latent code.")
                 self.image = image_picker.build(
                     "vae",
                     codes.KINDS,

@@ -25,8 +25,8 @@ from playground.web.controls import Control, error_sentence
 
 HINT = "The same image through models trained with different β."
 HOW = """
-β is the price of information in the code. When it is cheap, the code says a lot and the reconstruction is faithful;
-when it is dear, only what pays for itself is kept, few dimensions stay alive, and the reconstruction is blurred. The
+β is the price of information in the code. When it is low, the code says a lot and the reconstruction is faithful;
+when it is high, only what pays for itself is kept, few dimensions stay alive, and the reconstruction is blurred. The
 rate is the KL divergence, what the code costs; the distortion is −log p(x|z), what the reconstruction misses. Their sum
 is −ELBO, whatever β was in training.
 
@@ -61,7 +61,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     dataset = codes.about(paths, encoded.params.model).dataset
     compared, shipped = comparable_models(paths, dataset), BETAS if dataset is mnist.DATASET else {}
     if len(compared) < 2 and not shipped:
-        raise UserError(f"there are no models of several beta of these data: choose a model of {mnist.DATASET.title}")
+        raise UserError(f"there are no models of these data that differ in β: choose a model of {mnist.DATASET.title}")
     for about in compared:
         try:
             encodings[f"β = {about.beta:g}{about.file_suffix}"] = encode(codes.load(paths, about.name), encoded.x)
@@ -104,8 +104,8 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
 
 
 HEADINGS = (
-    "<p>Of each model: what it draws of the image · the KL of each dimension, all on one scale · nats that the code "
-    "tells (rate) and that the drawing still lacks (distortion) · its first dimension moved from −3 to 3.</p>"
+    "<p>For each model: its drawing of the image · the KL of each dimension, all on one scale · the rate, in nats that "
+    "the code carries, and the distortion, in nats that are missing · its first dimension moved from −3 to 3.</p>"
 )
 
 
@@ -114,18 +114,18 @@ def row(name: str, encoding: Encoding, max_kl: float) -> str:
     nats, and a traversal of its first dimension."""
     kl = encoding.kl.sort(descending=True).values
     bars = "".join(
-        f'<span title="{value:.2f} nats" style="width:8px;height:{max(1, 56 * value / max_kl):.0f}px;'
-        f'background:{palette.ESTIMATE}"></span>'
+        f'<span style="width:8px;height:{max(1, 56 * value / max_kl):.0f}px;background:{palette.ESTIMATE}"></span>'
         for value in kl.tolist()
     )
+    numbers = ", ".join(f"{value:.2f}" for value in kl.tolist())
     strip = pictures.make_grid(walk(encoding), columns=codes.COLUMNS)
     first = codes.order(encoding.model)[0] + 1
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:center;margin:8px 0">'
         f'<b style="width:64px">{html.escape(name)}</b>'
         f"{plots.image_tag(pictures.to_uint8(encoding.drawing)[0], f'drawn by the model of {name}', 84)}"
-        f'<span style="display:flex;gap:2px;align-items:flex-end;height:60px" role="img" '
-        f'aria-label="KL of each dimension">{bars}</span>'
+        '<span style="display:flex;gap:2px;align-items:flex-end;height:60px" role="img" tabindex="0" '
+        f'aria-label="KL of each dimension" title="KL of each dimension, in nats: {numbers}">{bars}</span>'
         f'<span style="width:150px">rate {kl.sum():.1f} nats<br>distortion {encoding.distortion:.1f} nats</span>'
         f"{plots.image_tag(strip, f'z{first} from -3 to 3', 28 * codes.COLUMNS)}</div>"
     )

@@ -111,7 +111,7 @@ def check(model: vae.Model, x: Tensor) -> None:
     if x.shape[1:] != (config.channels, config.size, config.size):
         raise UserError(
             f"the model knows images of {config.size} x {config.size} pixels in {config.channels} channels, and this "
-            f"is none: choose {PRIOR}"
+            f"is not one: choose {PRIOR}"
         )
 
 
@@ -147,12 +147,12 @@ def load_image(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
 
 CAVEATS = {  # of what is shipped: where it is poor, a sentence
     "vae-digits": "",
-    "vae-digits-2d": "Two numbers are few: its drawings are blurred.",
+    "vae-digits-2d": "Two numbers are few, so its drawings are blurred.",
     "vae-digits-beta0.5": "",
     "vae-digits-beta4": "",
     "vae-digits-beta10": "",
     "vae-shapes": "Shape and rotation share two dimensions.",
-    "vae-emoji": "48 numbers are few for emoji: it draws test images blurred, and codes from the prior as smears.",
+    "vae-emoji": "48 numbers are few for emoji: test images come out blurred, and codes from the prior as smears.",
 }
 
 

@@ -21,12 +21,13 @@ from playground.web.formula import use_minus_signs
 
 HINT = "What this image's code costs, and how well the image is reconstructed from it."
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
-HIGHER = "Higher is better. Colours have a density, which may exceed 1: of a picture in colour the log can be above 0."
+HIGHER = "Higher is better. A picture in colour has a density, which may exceed 1, so its log can be above 0."
 HOW = """
-log p(x) cannot be computed, but bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x), minus
-KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it rises to
-log p(x); for a grey one log p(x|z) is the mean over the binary images drawn from it, and what it rises to lies a little
-below the mean of their log p. Bits per dimension: nats / (D ln 2), D being the pixels, three times as many in colour.
+log p(x) cannot be computed, but it can be bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x),
+minus KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it
+rises to log p(x); for a grey one log p(x|z) is the mean over the binary images drawn from it, and what it rises
+to lies a little below the mean of their log p. Bits per dimension: nats / (D ln 2), where D is the number of pixels,
+three times as many in colour.
 
 [Kingma and Welling 2014](https://arxiv.org/abs/1312.6114), eq. 7 · [Burda 2016](https://arxiv.org/abs/1509.00519),
 eq. 8 (the importance-weighted bound)

@@ -62,16 +62,16 @@ class Comparison(NamedTuple):
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
     with gr.Row():
+        with gr.Column(min_width=300):
+            known_plot = gr.Plot(show_label=False, elem_id="vae-gradients-known")
+        with gr.Column(min_width=300):
+            image_plot = gr.Plot(show_label=False)
+    with gr.Row():
         first = ViewParams()
         a = gr.Slider(-5, 5, first.a, step=0.1, label="a", info="Where f(z) = (z − a)² is 0; μ is 0.")
         sigma = gr.Slider(0.05, 3, first.sigma, step=0.05, label="σ", info="Standard deviation of z, on the left.")
         hint = "Their mean is one estimate."
         samples = gr.Slider(1, codes.MAX_SAMPLES, first.samples, step=1, label="Samples per estimate", info=hint)
-    with gr.Row():
-        with gr.Column(min_width=300):
-            known_plot = gr.Plot(show_label=False, elem_id="vae-gradients-known")
-        with gr.Column(min_width=300):
-            image_plot = gr.Plot(show_label=False)
     table = gr.Markdown(elem_id="vae-gradients")
     explanation.build(HOW, gradients.reparameterized)
     return [table, known_plot, image_plot], [controls.skip_preprocess(control) for control in (a, sigma, samples)]

@@ -25,11 +25,11 @@ middle, where there are no images; the arc avoids it.
 
 def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
+    stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     with gr.Row():
         kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
         hint = "Seed of the code, or number of the test image."
         number = gr.Number(1, label="Seed or number", info=hint, precision=0)
-    stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     explanation.build(HOW, interpolation.slerp)
     return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]
 
@@ -60,8 +60,8 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         scrubber.pack(Film(
             strips,
             [f"{k / (FRAMES - 1):.0%} of the way · |z| = {norms['straight'][k]:.2f} straight, {norms['arc'][k]:.2f} on "
-             f"the arc, √Z = {model.config.latent**0.5:.2f} of most codes" for k in range(FRAMES)],
-            ("the image", "the other"),
+             f"the arc, √Z = {model.config.latent**0.5:.2f} for most codes" for k in range(FRAMES)],
+            ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),
             numbers=interpolation.path_numbers(*(weights_of_path.tolist() for weights_of_path in weights)),

@@ -87,7 +87,7 @@ def make_map(model: vae.Model, z: Tensor, mu: Tensor, log_var: Tensor, axes: lis
     across, up = (direction(model, name) for name in axes)
     up = up - (up @ across) * across
     if up.norm() < 1e-3:
-        raise UserError("a map has two axes: choose another one")
+        raise UserError("a map needs two different axes: choose another one")
     basis = torch.stack([across, up / up.norm()])  # (2, Z)
     steps = SPAN * (2 * (torch.arange(TILES) + 0.5) / TILES - 1)
     v, u = torch.meshgrid(-steps, steps, indexing="ij")

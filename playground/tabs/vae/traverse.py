@@ -33,9 +33,9 @@ DIAGRAM = (
     Box("x", "The image that the encoder sees.", "image"),
     Box("encoder", "A network that reads the image and answers with a Gaussian over codes."),
     Box("μ, σ", "Mean and deviation of the image's code along the dimension that was moved last.", "posterior"),
-    Box("code", "The code as the sliders have it; nothing of μ flows into it once it is moved.", "code"),
+    Box("code", "The code as the sliders set it; once moved, it no longer follows μ.", "code"),
     Box("decoder", "A network that draws an image from any code."),
-    Box("x̂", "What it draws from this one.", "decoded"),
+    Box("x̂", "What the decoder draws from this code.", "decoded"),
 )
 
 

@@ -8,7 +8,7 @@ import {newestOnly} from '../requests.js';
 import {drawDiagram} from '../diagram/diagram.js';
 import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from './posterior.js';
 
-const MAX_WIDTH = 224; // CSS pixels of an image
+const [GAP, MAX_HEIGHT] = [12, 0.4]; // CSS pixels between the images, as in explorer.css; share of the window
 const FIRST_SLIDERS = 6; // those of the dimensions that say most; the others are folded
 const CAPTION = 'Bars below the sliders: what the encoder says of each number of the code (μ ± σ), over the prior (0 ± 1). '
   + 'The first numbers tell most about the image.';
@@ -47,13 +47,18 @@ function showCaption(text) {
   find('.caption').value = text;
 }
 
-// Shows an image in its figure, at a whole multiple of its size, and in its box of the diagram.
+// Shows an image in its figure, and in its box of the diagram.
 function showImage(name, image) {
-  const canvas = find(`.${name}`);
-  paintPixels(canvas, image);
-  canvas.style.width = `${Math.max(1, Math.floor(MAX_WIDTH / image.width)) * image.width}px`;
+  paintPixels(find(`.${name}`), image);
   if (view.boxes[name]) paintPixels(view.boxes[name].canvas, image);
   if (name === 'decoded') showImage('difference', differenceOf(view.value.image, image));
+}
+
+// Shows the three images beside each other, at the largest whole multiple of their size.
+function layOut() {
+  const canvases = [...element.querySelectorAll('.pictures canvas')];
+  const room = Math.min((element.clientWidth - 2 * GAP) / canvases.length, innerHeight * MAX_HEIGHT);
+  for (const canvas of canvases) canvas.style.width = `${Math.max(1, Math.floor(room / canvas.width)) * canvas.width}px`;
 }
 
 // Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code
@@ -194,6 +199,7 @@ function load() {
   build();
   showImage('image', value.image);
   showImage('decoded', value.decoded);
+  layOut();
   paintPixels(find('.traversal canvas'), value.traversal);
   showNumbers();
   showCaption(`${CAPTION} ${value.caveat}`);
@@ -203,6 +209,7 @@ function load() {
 element.addEventListener('click', press);
 find('.traversal canvas').addEventListener('click', goToCell);
 find('.traversal canvas').addEventListener('keydown', goByKey);
+new ResizeObserver(layOut).observe(element);
 rememberLayers(element);
 watch('value', load);
 load();

@@ -93,7 +93,7 @@ function showCode(z) {
 }
 
 function showPosition() {
-  showCaption(view.chart.titles.map((title, k) => `${title} = ${view.cursor[k].toFixed(2)}`).join(', '));
+  showCaption(view.chart.titles.map((title, k) => `${title} = ${view.cursor[k].toFixed(2).replace('-', '−')}`).join(', '));
 }
 
 function showAxes(axes) {

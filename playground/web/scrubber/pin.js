@@ -15,7 +15,7 @@ export function pinnedTitle(pinned, shown) {
   const names = new Set([...before.keys(), ...now.keys()]);
   const changes = [...names].filter((name) => before.get(name) !== now.get(name));
   const texts = changes.map((name) => `${name} ${before.get(name) ?? '–'} → ${now.get(name) ?? '–'}`);
-  return texts.length ? `Pinned; above it is ${texts.join(', ')}` : 'Pinned; the settings are the same';
+  return texts.length ? `Pinned; changed above: ${texts.join(', ')}` : 'Pinned; the settings are the same';
 }
 
 // The place of the pinned run in a scrubber, which is hidden while there is none.

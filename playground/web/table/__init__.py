@@ -22,11 +22,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """Cell of a table: its text, the value by which it is sorted, None if there is none, and a hint."""
+    """Cell of a table: its text, and the value by which it is sorted, None if there is none."""
 
     text: str
     value: float | str | None
-    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ function makeRow({key, cells}) {
   const [first, ...others] = cells;
   const isPicked = props.value.picked === key;
   const button = make('button', {
-    type: 'button', id: `row-${key}`, textContent: first.text, title: first.hint, ariaPressed: isPicked,
+    type: 'button', id: `row-${key}`, textContent: first.text, ariaPressed: isPicked,
   });
   const row = make('tr', {onclick: () => choose({picked: key})}, make('th', {scope: 'row'}, button));
-  row.append(...others.map(({text, value, hint}) => (
-    make('td', {textContent: text, title: hint, className: value === null ? 'missing' : ''}))));
+  row.append(...others.map(({text, value}) => (
+    make('td', {textContent: text, className: value === null ? 'missing' : ''}))));
   row.toggleAttribute('data-picked', isPicked);
   return row;
 }

@@ -107,7 +107,7 @@ def test_every_view_of_a_model_with_few_test_images_or_dimensions_opens(
             value = outputs[tab.outputs.index(tab.components[view][0])]
             refused[view] = value["message"] if isinstance(value, dict) else value
     assert refused.keys() == ({"beta", "map"} if no_map else {"beta"})
-    assert "no models of several beta of these data" in refused["beta"]
+    assert "no models of these data that differ in β" in refused["beta"]
     assert (no_map or "") in refused.get("map", "")
 
 
