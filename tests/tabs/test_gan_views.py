@@ -151,7 +151,7 @@ def test_every_loss_moves_in_lock_step(paths: Paths, seen: History) -> None:
     assert made["frames"] == MOMENTS
     assert [strip["name"] for strip in made["strips"]] == ["Minimax", "Relativistic, R1 and R2"]
     followers = json.loads(made["following"])
-    assert followers["formula"].startswith("Minimax: L<sub>D</sub> = E softplus(−D(x)) + E softplus(D(G(z))) = <b ")
+    assert followers["formula"].startswith("GAN: L<sub>D</sub> = E softplus(−D(x)) + E softplus(D(G(z))) = <b ")
     assert followers["formula"].count("softplus(a) =") == 1
     names = re.findall(r'data-number="(\w+)"', followers["formula"])
     assert names == [*followers["numbers"]] == ["d0", "g0", "d1", "g1"]
