@@ -192,9 +192,9 @@ def test_a_walk_goes_from_the_samples_of_one_seed_to_those_of_another(paths: Pat
     params = samples.ViewParams("gan-digits-conditional", seed=3, to=8, label="7")
     model = variants.load(paths, params.model)
     made = samples.walk(model, params)
-    assert made.x.shape == made.gradient.shape == (samples.FRAMES, samples.SHOWN, 1, 32, 32)
+    assert made.x.shape == made.gradient.shape == (samples.FRAMES, samples.N_SAMPLES, 1, 32, 32)
     for frame, seed in ((0, 3), (-1, 8)):
-        sampled = last_frame(gan.sample(model, gan.Settings(samples.SHOWN, 7, seed=seed)))
+        sampled = last_frame(gan.sample(model, gan.Settings(samples.N_SAMPLES, 7, seed=seed)))
         torch.testing.assert_close(made.x[frame], sampled.x, rtol=0, atol=0.05)  # which may be made in bfloat16
 
 
