@@ -291,9 +291,10 @@ def test_a_race_that_is_stopped_while_it_waits_leaves_the_one_before(
     assert 'data-live="false"' in html
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := RunTurns(1))
-    with turns.begin(1) as other:
+    with turns.start_run(1) as other:
         assert other.wait(0)
         run = keep_run(race_view.sample)(under_way, *values)
+        next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
         assert race_view.stop_run(under_way, result) == [html, *[gr.skip()] * 3]

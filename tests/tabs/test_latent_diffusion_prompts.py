@@ -18,6 +18,7 @@ from playground.tabs.latent_diffusion.draw import DrawView
 from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import FIRST, STRIP_KINDS
+from playground.web import links
 
 
 @pytest.fixture
@@ -138,3 +139,22 @@ def test_enter_in_a_prompt_does_not_mark_its_own_run_as_stale(page: gr.Blocks) -
     targets = {target for fn in page.fns.values() if "settings-changed" in str(fn.js) for target in fn.targets}
     assert not {(box, "input") for box in boxes} & targets
     assert len({(box, "change") for box in boxes} & targets) == 5, "all but the grid's, which marks nothing"
+
+
+def test_an_error_leaves_nothing_of_the_grid_before(paths: Paths) -> None:
+    with gr.Blocks():
+        view = grid.GridView(paths)
+    run = view.sample(*astuple(grid.ViewParams(prompt="zeppelin")))
+    html, kept, link = next(run)
+    assert "No word of" in html
+    assert (kept, link["link"], link["copied"]) == (None, None, links.NOTHING)
+    with pytest.raises(gr.Error):
+        next(run)
+
+
+def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:
+    with gr.Blocks():
+        view = latent_space.LatentSpaceView(paths)
+    values = [*astuple(latent_space.ViewParams())[:-1], -1]
+    stage, unchanged = view.show_path(latent_space.OnShow(), None, None, None, *values)
+    assert (stage["outdated"], unchanged) == (True, gr.skip())

@@ -27,7 +27,7 @@ from playground.tabs.latent_diffusion.draw import DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
-from playground.web import controls, export, links
+from playground.web import controls, export
 from playground.web.newest import Requests
 from playground.web.stop import UnderWay, keep_run
 
@@ -173,31 +173,13 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "it has ended"
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
-    with turns.begin(1) as other:
+    with turns.start_run(1) as other:
         assert other.wait(0)
-        run = keep_run(view.sample)(under_way, *values)
+        run = keep_run(view.sample)(under_way, *astuple(grid.ViewParams(across="steps", seed=1)))
+        next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
         assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "there is nothing new to keep"
-
-
-def test_an_error_leaves_nothing_of_the_grid_before(paths: Paths) -> None:
-    with gr.Blocks():
-        view = grid.GridView(paths)
-    run = view.sample(*astuple(grid.ViewParams(prompt="zeppelin")))
-    html, kept, link = next(run)
-    assert "No word of" in html
-    assert (kept, link["link"], link["copied"]) == (None, None, links.NOTHING)
-    with pytest.raises(gr.Error):
-        next(run)
-
-
-def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:
-    with gr.Blocks():
-        view = latent_space.LatentSpaceView(paths)
-    values = [*astuple(latent_space.ViewParams())[:-1], -1]
-    stage, unchanged = view.show_path(latent_space.OnShow(), None, None, None, *values)
-    assert (stage["outdated"], unchanged) == (True, gr.skip())
 
 
 def test_another_model_takes_the_bars_of_the_one_before_away(tmp_path: Path) -> None:
