@@ -53,6 +53,11 @@ class _Unconfigured:
         self.default_config, self.blocks = page.default_config, ()
 
 
+def _is(value: object, constant: object) -> bool:
+    """Return whether a value is one of Gradio's constants; an array would be compared element by element."""
+    return type(value) is type(constant) and value == constant
+
+
 class PageCompression:
     """Middleware that compresses the pages: Gradio compresses only what has a file's ending."""
 
@@ -93,20 +98,17 @@ class Page(gr.Blocks):
         self._queue.compute_analytics_summary = lambda _: {}  # type: ignore[method-assign]
         return self
 
-    async def preprocess_data(
-        self, block_fn: BlockFunction, inputs: list[Any], state: state_holder.SessionState | None, *args: Any
-    ) -> list[Any]:
-        """Return the inputs of an event that begins; if the visitor has caused it, its components are the visitor's."""
-        if isinstance(state, Session) and not self._comes_by_itself(block_fn):
-            state.claimed.update(block._id for block in (*block_fn.inputs, *block_fn.outputs))
-        return await super().preprocess_data(block_fn, inputs, state, *args)
+    def _claim(self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None) -> None:
+        """Note what an event of the visitor reads and writes, once it changes something.
 
-    def _comes_by_itself(self, block_fn: BlockFunction) -> bool:
-        """Return whether an event comes when the page opens, or when a state of ours changes."""
-        return any(
-            event == "load" or (key is not None and isinstance(self.blocks.get(key), gr.State))
-            for key, event in block_fn.targets
-        )
+        Other events come by themselves: when the page opens, or a value of ours changes.
+        """
+        if not isinstance(state, Session) or any(event in ("load", "change") for _, event in block_fn.targets):
+            return
+        nothing_new = (UNCHANGED, _Keywords.FINISHED_ITERATING)
+        outputs = zip(block_fn.outputs, values, strict=True)
+        if changed := {block._id for block, value in outputs if not any(_is(value, each) for each in nothing_new)}:
+            state.claimed |= changed | {block._id for block in block_fn.inputs}
 
     def _drop_late(
         self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None
@@ -124,11 +126,13 @@ class Page(gr.Blocks):
         """Return the values of an event's outputs for the browser; one that stays as it is needs no new component."""
         outputs = block_fn.outputs
         if not isinstance(predictions, (list, tuple)) or len(predictions) != len(outputs) or len(outputs) < 2:
+            if len(outputs) == 1:
+                self._claim(block_fn, [predictions], state)
             return await super().postprocess_data(block_fn, predictions, state)
+        self._claim(block_fn, predictions, state)
         predictions = self._drop_late(block_fn, predictions, state)
         unchanged = [
-            isinstance(value, dict) and value == UNCHANGED and not block.stateful
-            for value, block in zip(predictions, outputs, strict=True)
+            _is(value, UNCHANGED) and not block.stateful for value, block in zip(predictions, outputs, strict=True)
         ]
         values = [
             _Keywords.FINISHED_ITERATING if skip else value  # for which Gradio does nothing

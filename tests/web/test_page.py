@@ -65,23 +65,25 @@ def test_a_run_is_kept_while_there_is_room(page: Page, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("clicked", "expected"), [("", ["run", 7, 1]), ("model", ["run", None, 1]), ("go", [None, None, None])]
-)
+    ("clicked", "expected"), [("state", ["run", 7, 1]), ("tab", ["run", 7, 1]), ("model", ["run", None, 1]),
+                              ("go", [None, None, None])]
+)  # fmt: skip
 def test_a_late_first_picture_overwrites_no_choice(clicked: str, expected: list[object]) -> None:
     with Page(analytics_enabled=False) as page:
-        stage, model, seed, go = gr.Textbox(), gr.Number(), gr.Number(), gr.Button("go")
+        stage, model, seed, go, seen = gr.Textbox(), gr.Number(), gr.Number(), gr.Button("go"), gr.State()
         page.load(lambda: None, None, [stage, model, seed])
-        seen = gr.State()
         seen.change(lambda _: None, seen, [stage, model])  # comes by itself, too
+        with gr.Tab() as tab:
+            tab.select(lambda _: None, seed, [stage, model])  # comes when the page opens, and changes nothing then
         model.input(lambda _: None, model, model)
-        go.click(lambda _: None, seed, stage)
+        go.click(lambda *_: None, [model, seed], stage)
     page.queue()
     holder = StateHolder()
     holder.set_blocks(page)
     first, *others = page.fns.values()
-    begun = {"": [others[0]], "model": [others[1]], "go": [others[2]]}[clicked]
-    for function in begun:
-        asyncio.run(page.preprocess_data(function, [None], holder["visitor"]))
+    values = {"state": ["seen", 8], "tab": [gr.skip(), gr.skip()], "model": 8, "go": "newer"}
+    event = dict(zip(values, others, strict=True))[clicked]
+    asyncio.run(page.postprocess_data(event, values[clicked], holder["visitor"]))
     data = asyncio.run(page.postprocess_data(first, ["run", 7, 1], holder["visitor"]))
     assert [None if value == gr.skip() else value for value in data] == expected
     assert asyncio.run(page.postprocess_data(first, ["run", 7, 1], holder["other"])) == ["run", 7, 1]
