@@ -21,6 +21,7 @@ from visitor import (
     strip,
 )
 
+TAB = "ddpm"
 SCRUBBER = "#ddpm-scrubber"
 
 
