@@ -126,7 +126,7 @@ def test_losses_are_those_of_the_headers(paths: Paths) -> None:
     stage_value = loss_comparison.describe(paths, loss_comparison.ViewParams("hinge,alone,mine,minimax"))
     names = [strip["name"] for strip in stage_value["strips"]]
     assert names == ["Hinge, spectral norm", "Relativistic, R1 and R2 (mine)"]
-    assert "alone.history.npz does not lie beside it" in stage_value["notice"]
+    assert "alone.history.npz is not beside it" in stage_value["notice"]
     assert "“python -m train gan-digits-minimax” makes it" in stage_value["notice"]
     assert (
         ask_discriminator.table(
@@ -141,7 +141,7 @@ def test_a_discriminator_of_other_pictures_is_passed_over_with_a_sentence(paths:
     checkpoint.save(paths.weights / "small.safetensors", gan.Model(Gan(latent=4, widths=(8,))), {})
     table = ask_discriminator.table(paths, torch.zeros(1, 1, 32, 32))
     assert table.count("more real than") == 1
-    assert "Small: its D knows pictures of 8 x 8 pixels" in table
+    assert "Small: its D knows only pictures of 8 x 8 pixels" in table
     (paths.weights / "mine.safetensors").unlink()
     with pytest.raises(UserError, match="8 x 8 pixels"):
         ask_discriminator.table(paths, torch.zeros(1, 1, 32, 32))

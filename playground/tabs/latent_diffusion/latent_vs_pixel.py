@@ -119,5 +119,5 @@ class CostView(View):
         inputs = [gr.State(Requests()), self.model]
         measure = newest_only(self.measure), inputs, self.costs
         settings: EventSettings = {**controls.SLOW, "concurrency_id": "measure", "concurrency_limit": 1}
-        gr.on([self.go.click, self.link.select], *measure, **{**settings, "trigger_mode": "once"})
+        gr.on([self.go.click, self.link.select], *measure, **settings)
         self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **hidden).then(*measure, **settings)
