@@ -88,7 +88,7 @@ def test_the_map_is_dragged_and_the_picture_follows(page: Page) -> None:
     page.mouse.move(box["x"] + 20, box["y"] + 20, steps=10)
     page.mouse.up()
     wait_for_answer(page, MAP, count)
-    expect(page.locator(f"{MAP} .caption")).to_contain_text("1st principal axis = -3.")
+    expect(page.locator(f"{MAP} .caption")).to_contain_text("1st principal axis = −3.")
     eventually(page, lambda: np.abs(pixels(page, f"{MAP} .decoded").astype(int) - before).mean() > 3)
     plane.press("ArrowRight")
     page.get_by_role("button", name="Draw z = μ + σ ε").click()
