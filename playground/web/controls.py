@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import gradio as gr
 
@@ -173,6 +173,13 @@ def check_kept(run: Run | None) -> Run:
 def gradio_error(error: UserError, visible: bool = True) -> gr.Error:
     """Return an error as Gradio shows it, in a corner of the page unless its place shows it already, and in the API."""
     return gr.Error(error_sentence(error), print_exception=False, visible=visible)
+
+
+def raise_unseen(error: Exception) -> NoReturn:
+    """Raise an error that the stage shows already: a message in a corner would outlive the next success."""
+    if isinstance(error, UserError):
+        raise gradio_error(error, visible=False) from error
+    raise error
 
 
 def error_sentence(error: Exception) -> str:

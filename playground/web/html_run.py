@@ -6,10 +6,9 @@ from typing import ClassVar, Protocol
 
 import gradio as gr
 
-from playground.runtime.validation import UserError
-from playground.web import links, plots
+from playground.web import controls, links, plots
 from playground.web.component import Value
-from playground.web.controls import Control, error_sentence, gradio_error
+from playground.web.controls import Control, error_sentence
 from playground.web.stop import Outputs, UnderWay, Unfinished
 from playground.web.view import View
 
@@ -82,8 +81,6 @@ def errors_on_stage(sample: Sample) -> Sample:
             yield from sample(view, *values)
         except Exception as error:
             yield view.error_values(error)
-            if isinstance(error, UserError):  # a message in a corner would outlive the next success
-                raise gradio_error(error, visible=False) from error
-            raise
+            controls.raise_unseen(error)
 
     return run

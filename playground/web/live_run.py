@@ -23,8 +23,8 @@ class LiveRun(Generic[Item]):
     """Run of a sampler of so many steps, which goes on while anybody follows it.
 
     Attributes:
-        step: of the newest frame, -1 before the first; of `steps`.
-        lock: held while a frame is kept.
+        step: Of the newest frame, -1 before the first; of `steps`.
+        lock: Held while a frame is kept.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class LiveRun(Generic[Item]):
         """Set up a run.
 
         Args:
-            frames: generator of the sampler.
-            steps: number of its steps.
-            keep: function that is called with every frame.
-            make_strips: function that returns the strips of a frame's preview.
-            finish: function that returns the values of the view's outputs for the frames so far.
-            link: value of the view's link for this run.
+            frames: Generator of the sampler.
+            steps: Number of its steps.
+            keep: Function that is called with every frame.
+            make_strips: Function that returns the strips of a frame's preview.
+            finish: Function that returns the values of the view's outputs for the frames so far.
+            link: Value of the view's link for this run.
         """
         self.steps, self.step, self.make_strips, self.finish, self.link = steps, -1, make_strips, finish, link
         self._frames, self._keep = frames, keep

@@ -27,7 +27,7 @@ class Session(state_holder.SessionState):
     Runs are the states that do not live for ever. They are kept while there is room, and are None afterwards.
 
     Attributes:
-        claimed: ids of the components that the visitor's events have read or written.
+        claimed: Ids of the components that the visitor's events have read or written.
     """
 
     def __init__(self, page: gr.Blocks):

@@ -15,7 +15,6 @@ from playground.web.controls import (
     EventSettings,
     Trigger,
     error_sentence,
-    gradio_error,
 )
 from playground.web.live_run import LiveRun
 from playground.web.repeats import remember
@@ -214,9 +213,7 @@ def errors_on_stage(n_others: int) -> Callable[[Callable[..., LiveRun[Any]]], Sa
                     yield [value, *unchanged] if isinstance(value, dict) else value
             except Exception as error:
                 yield [component.message(error_sentence(error)), *unchanged]
-                if isinstance(error, UserError):  # a message in a corner would outlive the next success
-                    raise gradio_error(error, visible=False) from error
-                raise
+                controls.raise_unseen(error)
 
         return run
 

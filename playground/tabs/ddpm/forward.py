@@ -146,7 +146,7 @@ class ForwardView(View):
             yield self.values(ViewParams(model, kind, number, seed), sources)
         except UserError as error:
             yield component.message(error_sentence(error), outdated=True), gr.skip()
-            raise controls.gradio_error(error, visible=False) from error
+            controls.raise_unseen(error)
 
     def values(
         self, params: ViewParams, sources: Sources = NO_SOURCES, notice: str = "", address: bool = True
