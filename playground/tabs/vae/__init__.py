@@ -1,7 +1,7 @@
 """The tab of the variational autoencoder: one image, and every view of what the model makes of it."""
 
 from contextlib import suppress
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import partial
 
 import gradio as gr
@@ -114,6 +114,9 @@ class VAETab(View):
         name, tab = (view, f"vae.{view}") if view in VIEWS else (FIRST, "vae")
         session.selected = name
         params, has_link, wrong = codes.CHECKPOINTS.settings_from_request(self.paths, ViewParams, tab, request)
+        session.has_chosen_model = "model" in request.query_params
+        if not session.has_chosen_model:
+            params = replace(params, model=codes.default_model(self.paths, name))
         with suppress(UserError):  # which `show` reports
             params = params if has_link else codes.first_params(self.paths, params)
         outputs = self.show(session, *Choice.from_params(params), address=has_link, wrong=wrong)
@@ -128,13 +131,25 @@ class VAETab(View):
             kinds = codes.KINDS
         return gr.update(choices=list(kinds), value=kind if kind in kinds else codes.PRIOR)
 
-    def turn(self, name: str, session: Session, *values: ControlValue) -> list[object]:
-        """Return a view that was selected, as it was left if the image is still the same.
+    def on_model(self, session: Session, name: object, kind: object) -> Value:
+        """Note that a model was chosen; return the kinds of images that it can encode."""
+        session.has_chosen_model = True
+        return self.kinds(name, kind)
+
+    def on_select(self, name: str, session: Session, model: ControlValue, *values: ControlValue) -> list[object]:
+        """Return a view that was selected, and the model, which is the view's own until one is chosen.
 
         `on_load` fills the view that is selected when the page opens.
         """
         if session.selected in (name, UNOPENED):
-            return self.unchanged
+            return [*self.unchanged, gr.skip()]
+        shown = model if session.has_chosen_model else codes.default_model(self.paths, name)
+        outputs = self.turn(name, session, shown, *values)
+        is_late = outputs is self.unchanged
+        return [*outputs, gr.skip() if is_late or shown == model else shown]
+
+    def turn(self, name: str, session: Session, *values: ControlValue) -> list[object]:
+        """Return a view that is selected now, as it was left if the image is still the same."""
         session.selected, choice = name, Choice(*values).for_view(name)
         if session.filled.get(name) != choice:
             return self.show(session, *values)
@@ -152,14 +167,14 @@ class VAETab(View):
         changes = [self.seed.input, *image.changes, *image.choices, *(control.input for control in self.own_controls)]
         gr.on(changes, *show, **controls.LIGHT)
         kind, *_ = image.inputs
-        choose_kinds = self.kinds, [self.model, kind], kind
+        choose_kinds = self.on_model, [self.session, self.model, kind], kind
         self.model.input(*choose_kinds, queue=False, **controls.HIDDEN).then(*show, **controls.LIGHT)
         kind.change(lambda name: [gr.update(interactive=name == codes.PRIOR)] * 2, kind,
                     [self.seed, self.new_seed], **controls.HIDDEN, queue=False)  # fmt: skip
         controls.on_new_seed(self.new_seed, self.seed).then(*show, **controls.LIGHT)
         settings = controls.LIGHT | {"trigger_mode": "multiple"}  # no turn waits for the answer to the one before
         for name, tab in self.tabs.items():
-            tab.select(partial(self.turn, name), inputs, self.outputs, **settings)
+            tab.select(partial(self.on_select, name), inputs, [*self.outputs, self.model], **settings)
         result = gr.Textbox(visible=False)
         for name in MOVABLE:
             stage, *_ = self.components[name]

@@ -24,6 +24,7 @@ from playground.web.image_picker import NO_SOURCES, Sources
 PRIOR = "From the prior"
 KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a path from the chosen image
+MAP_MODEL = "vae-digits-2d"
 FIRST_DIGIT = 18  # test digit whose reconstruction differs visibly
 MAX_SAMPLES = 20  # of an estimate of a gradient
 LABELS = validation.LABELS | {"sigma": "σ", "samples": "samples per estimate"}
@@ -75,6 +76,11 @@ def first_params(paths: Paths, params: ViewParams) -> ViewParams:
     if about(paths, params.model).dataset is mnist.DATASET:
         return replace(params, picture=image_picker.TEST_IMAGE, number=FIRST_DIGIT)
     return params
+
+
+def default_model(paths: Paths, view: str) -> str:
+    """Return the name of the model that a view shows until one is chosen: a map shows all of a code of two numbers."""
+    return MAP_MODEL if view == "map" and MAP_MODEL in CHECKPOINTS.names(paths) else CHECKPOINTS.first_name(paths)
 
 
 def load(paths: Paths, name: object) -> vae.Model:

@@ -35,6 +35,7 @@ class Session(Requests):
         selected: Name of the selected view.
         filled: The choice that each view shows; None after an error.
         moved: Names of the views whose code was moved since they were filled.
+        has_chosen_model: Whether the visitor, or a link, chose a model; until then each view has its own.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Session(Requests):
         self.selected = UNOPENED
         self.filled: dict[str, Choice | None] = {}
         self.moved: set[str] = set()
+        self.has_chosen_model = False
 
     def fill(self, name: str, choice: Choice | None) -> None:
         """Note what a view shows from now on."""

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import replace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -188,3 +189,20 @@ def test_the_nearest_image_is_the_image_itself() -> None:
     assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
     other = (images[found[1][1]] - images[7]).square().mean().sqrt().item()
     assert found[1][0] == pytest.approx(other)
+
+
+def test_map_opens_with_the_model_of_two_numbers_until_one_is_chosen(tab: VAETab, paths: Paths) -> None:
+    torch.manual_seed(0)
+    model = vae.Model(replace(CONFIG, latent=2)).requires_grad_(False)
+    checkpoint.save(paths.weights / f"{codes.MAP_MODEL}.safetensors", model, {"flags": TRAINED})
+    session = Session()
+    tab.show(session, *choice(0))
+    for view, shown, expected in (("map", "vae-digits", codes.MAP_MODEL), ("elbo", codes.MAP_MODEL, "vae-digits")):
+        *_, model_value = tab.on_select(view, session, shown, *choice(0)[1:])
+        assert model_value == expected
+        assert session.filled[view].model == expected
+    assert tab.on_select("elbo", session, *choice(0)) == [*tab.unchanged, gr.skip()], "it is selected already"
+    tab.on_model(session, "vae-digits", codes.PRIOR)
+    *_, model_value = tab.on_select("map", session, *choice(0))
+    assert model_value == gr.skip()
+    assert session.filled["map"].model == "vae-digits"
