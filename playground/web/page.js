@@ -1,6 +1,7 @@
 // Runs before Gradio's own scripts.
 
 import {offerGuide} from './guide.js';
+import {arrowOf} from './keys.js';
 import {offerQuestions} from './questions.js';
 import {selectView} from './select_view.js';
 import {recall} from './storage.js';
@@ -25,8 +26,9 @@ document.addEventListener('click', ({target}) => {
 });
 
 // Arrow keys lead along a bar of tabs.
-document.addEventListener('keydown', ({key, target}) => {
-  const step = {ArrowRight: 1, ArrowLeft: -1}[key];
+document.addEventListener('keydown', (event) => {
+  const {target} = event;
+  const [step] = arrowOf(event) ?? [];
   if (!step || !target.matches?.('[role=tab]')) return;
   const bar = [...target.closest('[role=tablist]').querySelectorAll('[role=tab]')];
   const next = bar.at((bar.indexOf(target) + step) % bar.length);

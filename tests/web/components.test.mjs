@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from '../../playground/web/explorer/posterior.js';
+import {arrowOf} from '../../playground/web/keys.js';
 import {curveData} from '../../playground/web/lab/curve.js';
 import {colourField, decodeCoordinates, pixelScale} from '../../playground/web/lab/plane.js';
 import {clamp, decodeBytes, formatNumber} from '../../playground/web/numbers.js';
@@ -113,10 +114,18 @@ test('a curve of a lab skips steps without a value, and its range includes 0 and
 });
 
 test('arrow keys lead from cell to cell of a traversal and stop at its border', () => {
-  assert.deepEqual(nextCell('ArrowDown', [0, 5], 10, 11), [1, 5]);
-  assert.deepEqual(nextCell('ArrowUp', [0, 5], 10, 11), [0, 5]);
-  assert.deepEqual(nextCell('ArrowRight', [3, 10], 10, 11), [3, 10]);
-  assert.equal(nextCell('Tab', [3, 3], 10, 11), null);
+  const press = (key, cell) => nextCell(arrowOf({key}), cell, 10, 11);
+  assert.deepEqual(press('ArrowDown', [0, 5]), [1, 5]);
+  assert.deepEqual(press('ArrowUp', [0, 5]), [0, 5]);
+  assert.deepEqual(press('ArrowRight', [3, 10]), [3, 10]);
+});
+
+test('arrow keys of the browser, such as Alt and left for Back, are left to it', () => {
+  assert.deepEqual(arrowOf({key: 'ArrowLeft', shiftKey: true}), [-1, 0]);
+  assert.equal(arrowOf({key: 'Tab'}), undefined);
+  for (const modifier of ['altKey', 'ctrlKey', 'metaKey']) {
+    assert.equal(arrowOf({key: 'ArrowLeft', [modifier]: true}), undefined, modifier);
+  }
 });
 
 test('a bar covers a mean and a deviation on its track, and does not leave it', () => {

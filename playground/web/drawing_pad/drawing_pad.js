@@ -2,7 +2,7 @@
 // strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
 // drawing and leaves the drawing.
 
-import {ARROWS} from '../keys.js';
+import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const SIDE = 280; // pixels of the canvas
@@ -94,7 +94,7 @@ function endStroke() {
 
 // Moves the pen by the arrow keys, and lowers or lifts it by Enter or the space bar.
 function moveByKey(event) {
-  const direction = ARROWS[event.key];
+  const direction = arrowOf(event);
   if (!direction && event.key !== 'Enter' && event.key !== ' ') return;
   event.preventDefault();
   pad.hasKeys = true;

@@ -2,6 +2,7 @@
 // `props.value` comes from pack() of explorer/__init__.py or from message().
 
 import {make} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {rememberLayers} from '../layers.js';
 import {differenceOf, paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
@@ -132,10 +133,10 @@ function goToCell(event) {
 
 // Goes from cell to cell with the arrow keys.
 function goByKey(event) {
-  const cell = view.value && nextCell(event.key, view.cell, countRows(), view.value.columns.length);
-  if (!cell) return;
+  const arrow = arrowOf(event);
+  if (!arrow || !view.value) return;
   event.preventDefault();
-  goTo(cell);
+  goTo(nextCell(arrow, view.cell, countRows(), view.value.columns.length));
 }
 
 // Goes to the code of a cell of the traversal figure, and marks it.

@@ -2,7 +2,7 @@
 // box, swap}: name and URL of the picture, the frame [left, top, right, bottom] in shares of the picture's sides, and
 // whether ink and paper are swapped.
 
-import {ARROWS} from '../keys.js';
+import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const WHOLE = [0, 0, 1, 1];
@@ -72,10 +72,11 @@ function endFrame() {
 
 // Moves the frame by the arrow keys, and with Shift its lower right corner.
 function moveByKey(event) {
-  if (!ARROWS[event.key]) return;
+  const arrow = arrowOf(event);
+  if (!arrow) return;
   event.preventDefault();
   const [left, top, right, bottom] = photograph.box;
-  const [dx, dy] = ARROWS[event.key].map((direction) => direction * KEY_STEP);
+  const [dx, dy] = arrow.map((direction) => direction * KEY_STEP);
   const box = [...(event.shiftKey ? [left, top] : [left + dx, top + dy]), right + dx, bottom + dy];
   if (!isValid(box)) return;
   show(box);

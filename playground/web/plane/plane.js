@@ -2,7 +2,7 @@
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
 import {make} from '../dom.js';
-import {ARROWS} from '../keys.js';
+import {arrowOf} from '../keys.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel} from './geometry.js';
@@ -228,10 +228,10 @@ function endHover() {
 }
 
 function pressKey(event) {
-  if (!ARROWS[event.key] || !view.chart) return;
+  const arrow = arrowOf(event);
+  if (!arrow || !view.chart) return;
   event.preventDefault();
-  const [right, down] = ARROWS[event.key];
-  moveTo([view.cursor[0] + STEP * right, view.cursor[1] - STEP * down]);
+  moveTo([view.cursor[0] + STEP * arrow[0], view.cursor[1] - STEP * arrow[1]]);
 }
 
 // Returns to the image, or draws a code from its posterior.

@@ -2,6 +2,7 @@
 // pointed at or reached with the arrow keys, colour the pictures of a strip where the network looks for them.
 
 import {make} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {decodeBytes} from '../numbers.js';
 import {layOver, makeOverlay} from '../overlay.js';
 
@@ -123,11 +124,11 @@ export class WordList {
 
 // Goes to a word before or after with an arrow key, which would otherwise move the scrubber.
 function focusNeighbour(event) {
-  const neighbour = {ArrowLeft: 'previousElementSibling', ArrowRight: 'nextElementSibling'}[event.key];
-  if (!neighbour) return;
+  const [right] = arrowOf(event) ?? [];
+  if (!right) return;
   event.preventDefault();
   event.stopPropagation();
-  event.currentTarget[neighbour]?.focus();
+  event.currentTarget[right < 0 ? 'previousElementSibling' : 'nextElementSibling']?.focus();
 }
 
 // Painter of square maps of bytes.
