@@ -25,8 +25,9 @@ async function openLab(name) {
   return {...page, requests, press, find: (selector) => page.element.querySelector(selector)};
 }
 
-test('a lab rests while its tab, of the browser or of the page, is not the open one', async () => {
-  const {element, frames, requests} = await openLab('hidden');
+test('a lab rests while its tab, of the browser or of the page, is not the open one', async (t) => {
+  t.mock.timers.enable({apis: ['setTimeout']});
+  const {element, frames, requests, asksForFrames} = await openLab('hidden');
   const hide = [
     (isHidden) => { document.hidden = isHidden; },
     (isHidden) => { element.getClientRects = () => (isHidden ? [] : [{}]); },
@@ -37,7 +38,9 @@ test('a lab rests while its tab, of the browser or of the page, is not the open 
     const before = requests.length;
     await frames(20);
     assert.equal(requests.length, before);
+    assert.ok(document.hidden || !asksForFrames(), 'the browser would draw them');
     setHidden(false);
+    t.mock.timers.tick(500);
     await frames(5);
     assert.ok(requests.length >= before + 4, 'and goes on by itself');
   }

@@ -7,6 +7,7 @@ import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
+const REST = 500; // milliseconds between looks whether a hidden lab is shown
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
 const find = (selector) => element.querySelector(selector);
@@ -71,7 +72,8 @@ async function sweep() {
   if (goesOn()) pause();
 }
 
-// Trains until the end or a pause, and rests while nobody can see it.
+// Trains until the end or a pause, and rests while nobody can see it: without frames, which only a browser's tab in the
+// background would stop.
 async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
   pause();
@@ -82,7 +84,7 @@ async function play() {
   while (goesOn() && !view.frame.over && element.isConnected) {
     if (isSeen()) await request('play');
     else startClock();
-    await new Promise(requestAnimationFrame);
+    await new Promise((done) => (isShown() ? requestAnimationFrame(done) : setTimeout(done, REST)));
   }
   if (goesOn()) pause(); // or else something else has begun
 }
@@ -101,9 +103,14 @@ function playOnArrival() {
   setTimeout(() => { if (training.isArrival) pause(); }, ARRIVAL);
 }
 
-// Returns whether the lab is in the open tab of the page, and the page in the open tab of the browser.
+// Returns whether the lab is in the open tab of the page.
+function isShown() {
+  return element.getClientRects().length > 0;
+}
+
+// Returns whether that page is in the open tab of the browser, too.
 function isSeen() {
-  return !document.hidden && element.getClientRects().length > 0;
+  return !document.hidden && isShown();
 }
 
 function startClock() {

@@ -232,9 +232,9 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-// Goes on by some frames while playing, from the last to the first.
+// Goes on by some frames while playing, from the last to the first; in a hidden tab of the page it ends.
 function advance(steps) {
-  if (!element.isConnected) return setPlaying(false);
+  if (!element.getClientRects().length) return seek(view.end);
   showFrame(view.index >= view.end ? 0 : Math.min(view.index + steps, view.end));
   if (view.index < view.end) return;
   if (find('.loop').checked) playback.hold(HOLD);
