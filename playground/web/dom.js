@@ -7,6 +7,15 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// Returns a legend of marks [colour, text]; one whose colour is "" is text alone.
+export function makeLegend(marks) {
+  return make('div', {className: 'legend'}, ...marks.map(([background, text]) => {
+    const mark = make('i');
+    Object.assign(mark.style, {background});
+    return make('span', {}, ...(background ? [mark] : []), text);
+  }));
+}
+
 // Returns a new SVG element with attributes.
 export function makeSvg(tag, attributes) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', tag);

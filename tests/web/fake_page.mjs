@@ -19,7 +19,7 @@ export function fakeElement(properties = {}) {
     get parentElement() { return parent ??= fakeElement(); },
     closest: () => null,
     getClientRects: () => [{}],
-    setAttribute() {}, append() {}, after() {}, replaceChildren() {}, toggleAttribute() {}, setPointerCapture() {},
+    setAttribute() {}, append() {}, after() {}, replaceChildren() {}, replaceWith() {}, toggleAttribute() {}, setPointerCapture() {},
     getContext() {
       return new Proxy({canvas: this}, {get: (context, name) => context[name] ?? (() => {}), set: () => true});
     },

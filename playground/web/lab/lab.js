@@ -1,7 +1,7 @@
 // Training in the plane. `props.value` comes from pack() of lab/__init__.py or from message(). The server trains only
 // as long as this component asks for the next slice.
 
-import {make, makeCanvas} from '../dom.js';
+import {make, makeCanvas, makeLegend} from '../dom.js';
 import {orError} from '../requests.js';
 import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
@@ -208,14 +208,6 @@ function save() {
 }
 
 // ---- a new value ----
-
-function makeLegend(marks) {
-  return make('div', {className: 'legend'}, ...marks.map(([colour, text]) => {
-    const mark = make('i');
-    mark.style.background = colour;
-    return make('span', {}, ...(colour ? [mark] : []), text);
-  }));
-}
 
 // Builds the planes, buttons and curves of a kind of lab.
 function build({planes, actions, curves}) {

@@ -1,8 +1,9 @@
 // Plane of the latent space: a point to drag, and the image that the decoder draws there.
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
-import {make} from '../dom.js';
+import {makeLegend} from '../dom.js';
 import {arrowOf} from '../keys.js';
+import {useMinusSign} from '../numbers.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel} from './geometry.js';
@@ -93,7 +94,7 @@ function showCode(z) {
 }
 
 function showPosition() {
-  showCaption(view.chart.titles.map((title, k) => `${title} = ${view.cursor[k].toFixed(2).replace('-', '−')}`).join(', '));
+  showCaption(view.chart.titles.map((title, k) => `${title} = ${useMinusSign(view.cursor[k].toFixed(2))}`).join(', '));
 }
 
 function showAxes(axes) {
@@ -250,15 +251,6 @@ function pressButton(event) {
 
 // ---- a new value ----
 
-// Returns an entry of the legend for each class.
-function legendOf({names, colours}) {
-  return names.map((name, i) => {
-    const mark = make('i');
-    mark.style.background = colours[i];
-    return make('span', {}, mark, name);
-  });
-}
-
 // Shows a new value.
 function load() {
   const value = props.value;
@@ -271,7 +263,7 @@ function load() {
     find(name).replaceChildren(...value.axes.map(([axis, title]) => new Option(title, axis)));
   }
   showAxes(value.chart.axes);
-  find('.legend').replaceChildren(...legendOf(view.value));
+  find('.legend').replaceWith(makeLegend(value.names.map((name, i) => [value.colours[i], name])));
   showChart(view.value.chart);
   element.dataset.ready = value.id;
 }
