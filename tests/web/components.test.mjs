@@ -15,8 +15,8 @@ import {
 import {newestOnly, orError} from '../../playground/web/requests.js';
 
 test('numbers have three digits and a minus sign', () => {
-  const texts = [0, 1, -1.23456, 12345, 0.0001234, null].map(formatNumber);
-  assert.deepEqual(texts, ['0', '1', '−1.23', '1.2e+4', '1.2e−4', '∞']);
+  const texts = [0, 1, -1.23456, 12345, -0.0001234, null].map(formatNumber);
+  assert.deepEqual(texts, ['0', '1', '−1.23', '1.2e+4', '−1.2e−4', '∞']);
 });
 
 test('numbers are clamped', () => {
