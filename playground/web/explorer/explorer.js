@@ -20,6 +20,7 @@ const find = (selector) => element.querySelector(selector);
 const view = {
   value: null, // the value on show
   z: [],
+  hasFailed: false, // the caption is an error of a request
   isMoved: false, // z is not the code that was chosen
   dimension: 0, // index of the dimension whose numbers are shown
   cell: [0, 0], // row and column of the traversal figure, where the keys have led
@@ -37,8 +38,9 @@ const traverse = requestTo('traverse', (image) => paintPixels(find('.traversal c
 function requestTo(name, use) {
   return newestOnly((request) => server[name](request), (answer, request) => {
     if (request.about !== view.value.id) return;
-    if (answer.error) showCaption(answer.error);
-    else use(answer);
+    if (!answer.error) return use(answer);
+    view.hasFailed = true;
+    showCaption(answer.error);
   });
 }
 
@@ -48,6 +50,11 @@ function showCaption(text) {
   find('.caption').value = text;
 }
 
+function showHint() {
+  view.hasFailed = false;
+  showCaption(`${CAPTION} ${view.value.caveat}`);
+}
+
 // Shows an image in its figure, and in its box of the diagram.
 function showImage(name, image) {
   paintPixels(find(`.${name}`), image);
@@ -55,11 +62,14 @@ function showImage(name, image) {
   if (name === 'decoded') showImage('difference', differenceOf(view.value.image, image));
 }
 
-// Shows the three images beside each other, at the largest whole multiple of their size.
+// Shows the three images beside each other, at the largest whole multiple of their size in pixels of the device.
 function layOut() {
   const canvases = [...element.querySelectorAll('.pictures canvas')];
   const room = Math.min((element.clientWidth - 2 * GAP) / canvases.length, innerHeight * MAX_HEIGHT);
-  for (const canvas of canvases) canvas.style.width = `${Math.max(1, Math.floor(room / canvas.width)) * canvas.width}px`;
+  for (const {style, width} of canvases) {
+    const side = width / (window.devicePixelRatio || 1);
+    style.width = `${Math.max(1, Math.floor(room / side)) * side}px`;
+  }
 }
 
 // Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code
@@ -85,6 +95,7 @@ function showNumbers() {
 // Shows a changed code; the traversal is drawn again only when a slider is released.
 function update(isReleased) {
   showNumbers();
+  if (view.hasFailed) showHint();
   const request = {about: view.value.id, model: view.value.model, z: view.z};
   decode(request);
   if (isReleased) traverse(request);
@@ -203,7 +214,7 @@ function load() {
   layOut();
   paintPixels(find('.traversal canvas'), value.traversal);
   showNumbers();
-  showCaption(`${CAPTION} ${value.caveat}`);
+  showHint();
   element.dataset.ready = value.id;
 }
 
