@@ -7,7 +7,7 @@ export function fakeElement(properties = {}) {
   const parts = new Map();
   const listeners = {};
   const classes = new Set();
-  let parent;
+  let captured, parent;
   return {
     dataset: {}, style: {}, hidden: false, value: '', textContent: '', disabled: false, isConnected: true,
     classList: {toggle: (name, on) => (on ? classes.add(name) : classes.delete(name)), contains: (name) => classes.has(name)},
@@ -19,7 +19,9 @@ export function fakeElement(properties = {}) {
     get parentElement() { return parent ??= fakeElement(); },
     closest: () => null,
     getClientRects: () => [{}],
-    setAttribute() {}, append() {}, after() {}, replaceChildren() {}, replaceWith() {}, toggleAttribute() {}, setPointerCapture() {},
+    setAttribute() {}, append() {}, after() {}, replaceChildren() {}, replaceWith() {}, toggleAttribute() {},
+    setPointerCapture(id) { captured = id; },
+    hasPointerCapture: (id) => id === captured,
     getContext() {
       return new Proxy({canvas: this}, {get: (context, name) => context[name] ?? (() => {}), set: () => true});
     },

@@ -14,6 +14,19 @@ const VALUE = {
   id: 'first', model: 'm', z: [0, 0], mu: [0, 0], log_var: [0, 0], seed: 0, axes: [], names: [], colours: [], chart: CHART,
 };
 
+test('a drag moves the code only if it began on the map', async () => {
+  const {element} = openPage({value: VALUE}, {decode: async () => IMAGE});
+  await import('../../playground/web/plane/plane.js?drag');
+  const canvas = element.querySelector('.plane');
+  const at = (clientX) => ({pointerId: 1, buttons: 1, clientX, clientY: 50});
+  const code = () => JSON.parse(element.dataset.code).z;
+  canvas.fire('pointermove', at(75));
+  assert.deepEqual(code(), [0, 0]);
+  canvas.fire('pointerdown', at(75));
+  canvas.fire('pointermove', at(25));
+  assert.deepEqual(code(), [-2, 0]);
+});
+
 test('a picture of the pointer and one that was drawn do not replace a newer one of the other', async () => {
   const waiting = {};
   const ask = (name) => () => new Promise((answer) => { waiting[name] = answer; });

@@ -93,5 +93,7 @@ function addDragging(chart, frames, seek) {
     chart.setPointerCapture(event.pointerId);
     drag(event);
   });
-  chart.addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
+  chart.addEventListener('pointermove', (event) => {
+    if (event.buttons && chart.hasPointerCapture(event.pointerId)) drag(event); // not one that began elsewhere
+  });
 }
