@@ -252,8 +252,7 @@ function playOnArrival(end) {
 function setPlaying(playing) {
   const isPlaying = playing && Boolean(view.run);
   caption.setAttribute('aria-live', isPlaying ? 'off' : 'polite');
-  playButton.textContent = isPlaying ? 'Pause' : 'Play';
-  playButton.setAttribute('aria-label', isPlaying ? 'Pause' : 'Play');
+  playButton.textContent = playButton.ariaLabel = isPlaying ? 'Pause' : 'Play';
   if (!isPlaying) return playback.stop();
   view.end = view.run.frames - 1;
   if (view.index >= view.end) showFrame(0);
