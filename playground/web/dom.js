@@ -30,3 +30,9 @@ export function makeCanvas(label, properties = {}) {
   canvas.setAttribute('aria-label', label);
   return canvas;
 }
+
+// Returns the place of a pointer in an element, as shares of its width and height from the top left.
+export function placeIn(element, {clientX, clientY}) {
+  const {left, top, width, height} = element.getBoundingClientRect();
+  return [(clientX - left) / width, (clientY - top) / height];
+}

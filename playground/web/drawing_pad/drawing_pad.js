@@ -2,6 +2,7 @@
 // strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
 // drawing and leaves the drawing.
 
+import {placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
@@ -67,9 +68,7 @@ function load() {
 
 // Returns the place of a pointer event in pixels of the canvas.
 function positionOf(event) {
-  const box = canvas.getBoundingClientRect();
-  const position = [event.clientX - box.left, event.clientY - box.top];
-  return position.map((value, axis) => Math.round((value * SIDE) / (axis ? box.height : box.width)));
+  return placeIn(canvas, event).map((share) => Math.round(SIDE * share));
 }
 
 function startStroke(event) {

@@ -1,7 +1,7 @@
 // Latent explorer: a slider for each dimension of a code, and the image that follows them.
 // `props.value` comes from pack() of explorer/__init__.py or from message().
 
-import {make} from '../dom.js';
+import {make, placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {rememberLayers} from '../layers.js';
 import {differenceOf, paintPixels} from '../pixels.js';
@@ -137,9 +137,7 @@ function makeSlider({index, label, dead}) {
 // Goes to the code of the traversal figure's cell that was clicked.
 function goToCell(event) {
   if (!view.value) return;
-  const box = event.target.getBoundingClientRect();
-  const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  goTo(cellAt(x, y, countRows(), view.value.columns.length));
+  goTo(cellAt(...placeIn(event.target, event), countRows(), view.value.columns.length));
 }
 
 // Goes from cell to cell with the arrow keys.

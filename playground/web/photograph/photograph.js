@@ -2,6 +2,7 @@
 // box, swap}: name and URL of the picture, the frame [left, top, right, bottom] in shares of the picture's sides, and
 // whether ink and paper are swapped.
 
+import {placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
@@ -45,8 +46,7 @@ function load() {
 
 // Returns the place of a pointer event in shares of the picture's sides.
 function positionOf(event) {
-  const {left, top, width, height} = image.getBoundingClientRect();
-  return [clamp((event.clientX - left) / width, 0, 1), clamp((event.clientY - top) / height, 0, 1)];
+  return placeIn(image, event).map((share) => clamp(share, 0, 1));
 }
 
 function startFrame(event) {

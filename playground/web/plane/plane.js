@@ -1,7 +1,7 @@
 // Plane of the latent space: a point to drag, and the image that the decoder draws there.
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
-import {makeLegend} from '../dom.js';
+import {makeLegend, placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {useMinusSign} from '../numbers.js';
 import {paintPixels} from '../pixels.js';
@@ -200,8 +200,7 @@ function setCursor(place) {
 
 // Returns the place of a pointer event.
 function placeOf(event) {
-  const box = canvas.getBoundingClientRect();
-  return fromShares((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, view.chart.span);
+  return fromShares(...placeIn(canvas, event), view.chart.span);
 }
 
 function pressPointer(event) {

@@ -1,6 +1,6 @@
 // Curves over the frames of a run, with a marker at the selected frame that can be dragged.
 
-import {make, makeSvg} from '../dom.js';
+import {make, makeSvg, placeIn} from '../dom.js';
 import {formatNumber} from '../numbers.js';
 
 const WIDTH = 100; // units of the chart
@@ -85,10 +85,7 @@ function scaleLabels({log}, {low, high}) {
 }
 
 function addDragging(chart, frames, seek) {
-  const drag = (event) => {
-    const box = chart.getBoundingClientRect();
-    seek(((event.clientX - box.left) / box.width) * (frames - 1));
-  };
+  const drag = (event) => seek(placeIn(chart, event)[0] * (frames - 1));
   chart.addEventListener('pointerdown', (event) => {
     chart.setPointerCapture(event.pointerId);
     drag(event);
