@@ -7,10 +7,12 @@ import {selectView} from './select_view.js';
 import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
 import {explainTerms} from './terms.js';
+import {keepTheme} from './theme.js';
 import {keepTitle} from './title.js';
 import {offerTour, stopIn} from './tour.js';
 
 document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
+keepTheme(location, history);
 selectView(window);
 repairStreams(window);
 explainTerms(document);
