@@ -9,12 +9,15 @@ export function newestOnly(send, use) {
     next = request;
     if (isBusy) return;
     isBusy = true;
-    while (next) {
-      const current = next;
-      next = null;
-      use(await orError(() => send(current)), current);
+    try {
+      while (next) {
+        const current = next;
+        next = null;
+        use(await orError(() => send(current)), current);
+      }
+    } finally {
+      isBusy = false; // an answer that cannot be shown is the last of its own, not of all
     }
-    isBusy = false;
   };
 }
 

@@ -48,6 +48,17 @@ test('of the requests in between only the newest is sent', async () => {
   assert.deepEqual(answers, [['one', 1], ['three', 3]]);
 });
 
+test('an answer that cannot be shown does not end the requests', async () => {
+  const shown = [];
+  const ask = newestOnly(async (request) => request, (answer) => {
+    if (answer === 1) throw new Error('broken');
+    shown.push(answer);
+  });
+  await assert.rejects(ask(1));
+  await ask(2);
+  assert.deepEqual(shown, [2]);
+});
+
 test('a server that does not answer is one sentence', async () => {
   const answer = await orError(async () => { throw new Error('offline'); });
   assert.deepEqual(answer, {error: 'The server did not answer (offline).'});
