@@ -7,6 +7,7 @@ import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
+const PATIENCE = 60_000; // milliseconds for the browser to save a picture: some begin to read it later
 const REST = 500; // milliseconds between looks whether a hidden lab is shown
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
@@ -203,7 +204,7 @@ function save() {
     const name = `${element.parentElement.closest('[id]').id}-step${view.frame.step}.png`;
     const link = make('a', {href: URL.createObjectURL(file), download: name});
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE);
   });
 }
 
