@@ -1,4 +1,4 @@
-// The drawing pad: what draws ink.
+// The drawing pad: what draws ink, and what lies under it.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -25,4 +25,12 @@ test('a mouse that passes over the pad draws nothing, though a key has lowered t
   canvas.fire('pointerup', {});
   await new Promise((done) => setTimeout(done, 100));
   assert.deepEqual(JSON.parse(props.value)[1], [[0, 0], [28, 0]]);
+});
+
+test('an image that came while the pad was hidden lies under the drawing', async () => {
+  const props = {value: {background: 'data:image/jpeg;base64,AA=='}};
+  const {element} = openPage(props, {});
+  await import('../../playground/web/drawing_pad/drawing_pad.js?hidden');
+  assert.equal(element.querySelector('canvas').style.backgroundImage, 'url("data:image/jpeg;base64,AA==")');
+  assert.equal(props.value, '', 'no drawing yet');
 });

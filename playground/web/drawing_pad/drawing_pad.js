@@ -134,4 +134,5 @@ canvas.addEventListener('blur', leave);
 element.addEventListener('click', press);
 watch('value', load);
 if (typeof props.value === 'string' && props.value) pad.strokes = JSON.parse(props.value); // the pad was hidden
+load(); // and the image may have come before it was shown
 paint();
