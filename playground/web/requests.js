@@ -16,7 +16,7 @@ export function newestOnly(send, use) {
         use(await orError(() => send(current)), current);
       }
     } finally {
-      isBusy = false; // an answer that cannot be shown is the last of its own, not of all
+      isBusy = false; // also if an answer cannot be shown
     }
   };
 }

@@ -1,4 +1,4 @@
-// The theme that an address names, as that of a frame in another site does: the links of the page name none.
+// The theme that an address names, as that of a frame in another site does: links name none.
 
 import {keep, recall} from './storage.js';
 

@@ -18,6 +18,7 @@ const context = canvas.getContext('2d');
 const pad = {
   strokes: [], // lists of points
   stroke: null, // the stroke under way
+  pointer: null, // id of what draws it, null for keys: a palm may rest beside a pen
   pen: [SIDE / 2, SIDE / 2], // where the keys have moved it
   hasKeys: false, // the pen is moved by keys, and shown
   colour: INK_ON_BLACK,
@@ -72,22 +73,27 @@ function positionOf(event) {
 }
 
 function startStroke(event) {
-  if (!event.isPrimary || event.button !== 0) return;
-  canvas.setPointerCapture(event.pointerId);
+  if (pad.pointer !== null || !event.isPrimary || event.button !== 0) return;
+  pad.pointer = event.pointerId;
+  canvas.setPointerCapture(pad.pointer);
   pad.stroke = [positionOf(event)];
   pad.strokes.push(pad.stroke);
   paint();
 }
 
 function continueStroke(event) {
-  if (!pad.stroke || !event.isPrimary || !event.buttons) return; // a pen that is lowered by a key goes by keys
+  if (event.pointerId !== pad.pointer) return;
   pad.stroke.push(positionOf(event));
   paint();
 }
 
+function liftPointer(event) {
+  if (event.pointerId === pad.pointer) endStroke();
+}
+
 function endStroke() {
   if (!pad.stroke) return;
-  pad.stroke = null;
+  pad.stroke = pad.pointer = null;
   send();
 }
 
@@ -127,8 +133,8 @@ function press(event) {
 
 canvas.addEventListener('pointerdown', startStroke);
 canvas.addEventListener('pointermove', continueStroke);
-canvas.addEventListener('pointerup', endStroke);
-canvas.addEventListener('pointercancel', endStroke);
+canvas.addEventListener('pointerup', liftPointer);
+canvas.addEventListener('pointercancel', liftPointer);
 canvas.addEventListener('keydown', moveByKey);
 canvas.addEventListener('blur', leave);
 element.addEventListener('click', press);

@@ -7,7 +7,7 @@ import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
-const PATIENCE = 60_000; // milliseconds for the browser to save a picture: some begin to read it later
+const PATIENCE = 60_000; // milliseconds in which a browser reads a picture that it saves
 const REST = 500; // milliseconds between looks whether a hidden lab is shown
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
@@ -73,8 +73,7 @@ async function sweep() {
   if (goesOn()) pause();
 }
 
-// Trains until the end or a pause, and rests while nobody can see it: without frames, which only a browser's tab in the
-// background would stop.
+// Trains until the end or a pause, and rests while nobody can see it: in a hidden tab of the page, frames would go on.
 async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
   pause();
