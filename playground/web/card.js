@@ -14,9 +14,7 @@ export class Card {
     document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !this.node.hidden) leave(); });
     this.text = make('p');
     this.count = make('span');
-    this.node = make('div', {className: 'guide-card', hidden: true});
-    this.node.setAttribute('role', 'dialog');
-    this.node.setAttribute('aria-label', label);
+    this.node = make('div', {className: 'guide-card', hidden: true, role: 'dialog', ariaLabel: label});
   }
 
   // Shows a text with buttons, [name, function] from left to right, and marks the first visible element of a selector.

@@ -25,10 +25,7 @@ export function makeSvg(tag, attributes) {
 
 // Returns a canvas that screen readers announce as an image with this label.
 export function makeCanvas(label, properties = {}) {
-  const canvas = make('canvas', properties);
-  canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', label);
-  return canvas;
+  return make('canvas', {role: 'img', ariaLabel: label, ...properties});
 }
 
 // Returns the place of a pointer in an element, as shares of its width and height from the top left.

@@ -55,18 +55,20 @@ test('a loop that was stopped and begun again runs once', async () => {
   assert.ok(requests.length - before <= 11, `${requests.length - before} in ten frames`);
   const pauses = [];
   globalThis.setTimeout = (callback) => { pauses.push(callback); };
-  setValue({...LAB, id: 'dial', dial: {title: 't', marks: ['0', '1', '2', '3'], at: 0}});
+  setValue({...LAB, id: 'dial', dial: {title: 't', marks: ['no noise', 'little', 'some', 'much'], at: 0}});
   for (let i = 0; i < 3; i++) press('sweep'); // begins, stops, begins
   assert.equal(pauses.length, 2);
   for (const end of pauses.splice(0)) end();
   await frames(1);
   assert.equal(pauses.length, 1, 'the first has ended');
-  assert.equal(find('.dial input').value, 1);
+  assert.deepEqual([find('.dial input').value, find('.dial input').ariaValueText], [1, 'little']);
 });
 
 test('nothing runs with a refused value, whose message stays until another lab is there', async () => {
   const {setValue, frames, requests, press, find} = await openLab('refused');
+  assert.equal(find('.caption').ariaLive, 'off', 'no screen reader reads every frame');
   setValue({id: 'second', message: 'Learning rate must be a number from 1e-06 to 1, not 5.'});
+  assert.equal(find('.caption').ariaLive, 'polite');
   const before = requests.length;
   for (const action of ['play', 'D']) {
     press(action);

@@ -1,4 +1,4 @@
-// The scrubber's script: when it plays.
+// The scrubber's script: when it plays, and what it says meanwhile.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -11,10 +11,11 @@ const RUN = {
   strips: [{name: 'x', hint: '', small: false, sheets: ['data:']}], ends: ['', ''], following: JSON.stringify(FOLLOWING),
 };
 
+Object.assign(globalThis, {
+  fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null},
+});
+
 test('a run that plays in a hidden tab of the page rests on its last frame', async () => {
-  Object.assign(globalThis, {
-    fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null},
-  });
   const page = openPage({value: RUN}, {}, {motion: true});
   page.element.querySelector('.speed').value = '4'; // a frame of the run at each of the browser's
   await import('../../playground/web/scrubber/scrubber.js');
@@ -24,4 +25,20 @@ test('a run that plays in a hidden tab of the page rests on its last frame', asy
   page.element.getClientRects = () => [];
   await page.frames(1);
   assert.deepEqual([dataset.index, page.asksForFrames()], [4, false]);
+});
+
+test('the finished run is read aloud, but not each of its previews', async () => {
+  const page = openPage({value: RUN}, {});
+  await import('../../playground/web/scrubber/scrubber.js?live');
+  await page.frames(1);
+  const caption = page.element.querySelector('.caption');
+  const show = async (value) => {
+    page.setValue({...RUN, ...value});
+    await page.frames(1);
+    return caption.ariaLive;
+  };
+  assert.equal(await show({id: 'preview', live: true, index: 1, caption: 'step 1', following: ''}), 'off');
+  assert.equal(caption.value, 'step 1');
+  assert.equal(await show({id: 'second', run: 'b'}), 'polite');
+  assert.equal(caption.value, '4');
 });

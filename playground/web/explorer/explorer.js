@@ -186,15 +186,14 @@ function build() {
   view.boxes = Object.fromEntries(boxes.map((box, i) => [box.shows, drawnBoxes[i]]));
   view.sliders = value.dimensions.map(makeSlider);
   const [first, others] = element.querySelectorAll('.sliders');
-  const labelsOf = (sliders) => sliders.map((slider) => slider.label);
-  first.replaceChildren(...labelsOf(view.sliders.slice(0, FIRST_SLIDERS)));
-  others.replaceChildren(...labelsOf(view.sliders.slice(FIRST_SLIDERS)));
+  const labels = view.sliders.map((slider) => slider.label);
+  first.replaceChildren(...labels.slice(0, FIRST_SLIDERS));
+  others.replaceChildren(...labels.slice(FIRST_SLIDERS));
   find('[data-layer=dimensions]').hidden = !others.children.length;
   find('[data-layer=dimensions] summary').textContent = `${others.children.length} more dimensions`;
   find('.cell').hidden = true;
   view.sliders.forEach((slider) => slider.update());
-  const labels = value.dimensions.slice(0, countRows()).map(({label}) => make('span', {textContent: label}));
-  find('.names').replaceChildren(...labels);
+  find('.names').replaceChildren(...value.dimensions.slice(0, countRows()).map(({label}) => make('span', {}, label)));
 }
 
 // Shows a new value.

@@ -52,7 +52,7 @@ async function request(action) {
 
 // Shows the same step of the training at another position of the dial.
 function turnDial() {
-  find('.dial output').value = view.value.dial.marks[dial.value];
+  showMark();
   training.dialChanged = training.isBusy;
   if (!training.isBusy && (!training.isPlaying || view.frame.over)) request('show');
 }
@@ -153,6 +153,7 @@ function showCaption(text) {
 
 function updateButtons() {
   const {refusal, frame} = view;
+  find('.caption').ariaLive = training.isPlaying ? 'off' : 'polite'; // one frame follows another
   const playButton = find('[data-do=play]');
   playButton.textContent = training.isPlaying ? 'Pause' : 'Play';
   find('[data-do=sweep]').textContent = training.isSweeping ? 'Stop' : 'Play through';
@@ -231,13 +232,17 @@ function setDial(value) {
   find('.dial span').textContent = value.title;
   dial.max = value.marks.length - 1;
   dial.value = value.at;
-  find('.dial output').value = value.marks[value.at];
+  showMark();
+}
+
+function showMark() {
+  find('.dial output').value = dial.ariaValueText = view.value.dial.marks[dial.value];
 }
 
 // Marks the number boxes with these labels beside the stage, and no others.
 function markRefused(labels) {
   for (const box of element.closest('.tab-body')?.querySelectorAll('.controls input[type=number]') ?? []) {
-    box.setAttribute('aria-invalid', labels.includes(box.getAttribute('aria-label')));
+    box.ariaInvalid = labels.includes(box.ariaLabel);
   }
 }
 

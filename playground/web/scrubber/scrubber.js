@@ -67,7 +67,7 @@ function showFrame(k) {
   pin.follow(view.index, run);
   position.value = view.index;
   caption.value = captionAt(run, view.index);
-  position.setAttribute('aria-valuetext', run.captions[view.index]);
+  position.ariaValueText = run.captions[view.index];
   for (const follow of followers) follow(view.index);
   element.dataset.index = view.index;
 }
@@ -143,6 +143,7 @@ const sendAddress = (detail) => element.closest('.stage')?.querySelector('[data-
 
 // Returns to the run before, with the reason in the caption.
 function restore(text) {
+  caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
   setLive(false);
@@ -152,6 +153,7 @@ function restore(text) {
 // Shows the newest frame of a run under way; the finished run before it is kept.
 function showPreview(value) {
   setPlaying(false);
+  caption.ariaLive = 'off'; // one preview follows another
   strips.setValue(value);
   strips.drawPreview(value);
   closeSheets(value);
@@ -169,6 +171,7 @@ function finish(value) {
     view.run = value;
     return pin.release(before);
   }
+  caption.ariaLive = 'polite';
   const start = value.start < 0 ? value.frames + value.start : value.start;
   showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
   if (!before && !('preview' in element.dataset)) playOnArrival(start);
@@ -251,7 +254,7 @@ function playOnArrival(end) {
 
 function setPlaying(playing) {
   const isPlaying = playing && Boolean(view.run);
-  caption.setAttribute('aria-live', isPlaying ? 'off' : 'polite');
+  caption.ariaLive = isPlaying ? 'off' : 'polite';
   playButton.textContent = playButton.ariaLabel = isPlaying ? 'Pause' : 'Play';
   if (!isPlaying) return playback.stop();
   view.end = view.run.frames - 1;

@@ -93,16 +93,14 @@ export class WordList {
   // Chooses a word, or gives it up.
   toggle(button, word) {
     if (!this.chosen.delete(word)) this.chosen.add(word);
-    button.setAttribute('aria-pressed', this.chosen.has(word));
+    button.ariaPressed = this.chosen.has(word);
     this.redraw();
   }
 
   makeButton(text, note, word, {size, colour}) {
-    const canvas = make('canvas', {width: size, height: size});
-    canvas.setAttribute('aria-hidden', 'true');
-    const button = make('button', {type: 'button', title: note}, canvas, make('span', {textContent: text}));
+    const canvas = make('canvas', {width: size, height: size, ariaHidden: true});
+    const button = make('button', {type: 'button', title: note, ariaPressed: false}, canvas, make('span', {textContent: text}));
     button.style.setProperty('--colour', colour);
-    button.setAttribute('aria-pressed', 'false');
     if (note) button.dataset.note = note;
     const onMouse = (target) => ({pointerType}) => { if (pointerType === 'mouse') this.point(target); };
     button.addEventListener('pointerenter', onMouse(word));
