@@ -1,6 +1,5 @@
-// Scrubber: synchronised strips of frames, and everything that follows the selected frame.
-// `props.value` comes from pack(), pack_address(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, whose parts
-// scrubber/parts.py describes, or from message(). Only the sprite sheets are asked of the server.
+// Scrubber: synchronised strips of frames, and everything that follows the selected frame. `props.value` comes from
+// scrubber/__init__.py, see also scrubber/parts.py, or from message(). Only the sprite sheets are asked of the server.
 
 import {rememberLayers} from '../layers.js';
 import {clamp} from '../numbers.js';
@@ -226,8 +225,7 @@ function finishStop() {
 function setLive(live, progress = 0) {
   request.pending = null;
   if (live !== isLive()) trigger(live ? 'play' : 'end'); // for the buttons of the page
-  find('.progress').hidden = !live;
-  find('.progress').value = progress;
+  Object.assign(find('.progress'), {hidden: !live, value: progress});
   find('.scrubber').classList.toggle('live', live); // dims what belongs to the run before
   for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = live || !view.run;
   element.dataset.live = live;
