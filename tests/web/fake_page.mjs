@@ -23,7 +23,7 @@ export function fakeElement(properties = {}) {
     setPointerCapture(id) { captured = id; },
     hasPointerCapture: (id) => id === captured,
     getContext() {
-      return new Proxy({canvas: this}, {get: (context, name) => context[name] ?? (() => {}), set: () => true});
+      return new Proxy({canvas: this}, {get: (context, name) => context[name] ?? (() => {})});
     },
     getBoundingClientRect: () => ({left: 0, top: 0, width: 100, height: 100}),
     addEventListener: (name, listener) => { listeners[name] = listener; },

@@ -1,7 +1,7 @@
 // Plane of the latent space: a point to drag, and the image that the decoder draws there.
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
-import {makeLegend, placeIn} from '../dom.js';
+import {make, makeLegend, placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {useMinusSign} from '../numbers.js';
 import {paintPixels} from '../pixels.js';
@@ -15,6 +15,7 @@ const DECODED = 'drawn by the decoder';
 const find = (selector) => element.querySelector(selector);
 const canvas = find('.plane');
 const context = canvas.getContext('2d');
+const still = make('canvas').getContext('2d'); // what stays when the cursor moves
 const view = {
   value: null, // the value on show
   chart: null, // the map on show: see latent_map.py
@@ -118,21 +119,40 @@ function showChart(chart) {
   view.chart = chart;
   view.samples = [];
   view.background = new Image();
-  view.background.onload = draw;
+  view.background.onload = drawAll;
   view.background.src = chart.background;
+  drawStill();
   setCursor(chart.origin);
 }
 
 // ---- drawing ----
 
+function drawAll() {
+  if (!view.chart) return;
+  drawStill();
+  draw();
+}
+
+// Draws the pictures, and the codes of test images in the colours of their classes.
+function drawStill() {
+  const {width, height} = canvas;
+  const radius = 2.2 * pixelRatio();
+  const hasPoints = find('.points').checked;
+  Object.assign(still.canvas, {width, height}); // which clears it
+  still.globalAlpha = hasPoints ? 0.55 : 1;
+  if (find('.pictures').checked) still.drawImage(view.background, 0, 0, width, height);
+  still.globalAlpha = 1;
+  for (const [u, v, label] of hasPoints ? view.chart.points : []) {
+    still.fillStyle = view.value.colours[label];
+    drawCircle([u, v], radius, still);
+  }
+}
+
 function draw() {
   const {chart, samples, cursor} = view;
-  if (!chart) return;
-  const ratio = canvas.width / canvas.clientWidth || 1;
-  const hasPoints = find('.points').checked;
+  const ratio = pixelRatio();
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (find('.pictures').checked && view.background) drawBackground(hasPoints ? 0.55 : 1);
-  if (hasPoints) drawPoints(2.2 * ratio);
+  context.drawImage(still.canvas, 0, 0);
   Object.assign(context, {strokeStyle: '#fff', lineWidth: 2 * ratio});
   drawEllipse(1);
   drawEllipse(2);
@@ -144,24 +164,15 @@ function draw() {
   context.stroke();
 }
 
-function drawBackground(alpha) {
-  context.globalAlpha = alpha;
-  context.drawImage(view.background, 0, 0, canvas.width, canvas.height);
-  context.globalAlpha = 1;
+// Returns the pixels of the canvas in a CSS pixel.
+function pixelRatio() {
+  return canvas.width / canvas.clientWidth || 1;
 }
 
-// Draws the codes of test images in the colours of their classes.
-function drawPoints(radius) {
-  for (const [u, v, label] of view.chart.points) {
-    context.fillStyle = view.value.colours[label];
-    drawCircle([u, v], radius);
-  }
-}
-
-function drawCircle(place, radius) {
-  context.beginPath();
-  context.arc(...toPixel(place, view.chart.span, canvas), radius, 0, 2 * Math.PI);
-  context.fill();
+function drawCircle(place, radius, target = context) {
+  target.beginPath();
+  target.arc(...toPixel(place, view.chart.span, canvas), radius, 0, 2 * Math.PI);
+  target.fill();
 }
 
 // Draws the posterior q(z|x) as an ellipse around its mean.
@@ -177,7 +188,7 @@ function resize() {
   const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
   if (!side) return;
   canvas.width = canvas.height = side;
-  draw();
+  drawAll();
 }
 
 // ---- moving ----
@@ -276,7 +287,7 @@ canvas.addEventListener('pointerleave', endHover);
 canvas.addEventListener('keydown', pressKey);
 element.addEventListener('click', pressButton);
 for (const name of ['.across', '.up']) find(name).addEventListener('change', requestChart);
-for (const name of ['.pictures', '.points']) find(name).addEventListener('change', draw);
+for (const name of ['.pictures', '.points']) find(name).addEventListener('change', drawAll);
 new ResizeObserver(resize).observe(canvas);
 watch('value', load);
 load();
