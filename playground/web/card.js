@@ -8,19 +8,20 @@ const LINE = 20; // pixels; what is no higher is still empty
 const OURS = '.scrubber, .lab, .explorer, .latent';
 
 export class Card {
-  constructor(document, label) {
+  // `leave` is called when the visitor presses Escape.
+  constructor(document, label, leave) {
     this.document = document;
+    document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !this.node.hidden) leave(); });
     this.text = make('p');
     this.count = make('span');
-    this.node = make('div', {className: 'guide-card', hidden: true});
-    this.node.setAttribute('role', 'dialog');
-    this.node.setAttribute('aria-label', label);
+    this.node = make('div', {className: 'guide-card', hidden: true, role: 'dialog', ariaLabel: label});
   }
 
   // Shows a text with buttons, [name, function] from left to right, and marks the first visible element of a selector.
   show({text, target, count, buttons}) {
     this.hide();
     this.text.textContent = text;
+    this.node.setAttribute('aria-description', text); // read when the focus comes
     this.count.textContent = count;
     this.node.replaceChildren(this.text, this.count, ...buttons.map(([textContent, onclick]) => (
       make('button', {type: 'button', textContent, onclick}))));
@@ -31,7 +32,9 @@ export class Card {
     element?.scrollIntoView({block: 'center'});
   }
 
+  // Hides the card; the focus goes to the button that shows it again.
   hide() {
+    if (this.node.contains(this.document.activeElement)) this.document.querySelector('#guide')?.focus({preventScroll: true});
     this.node.hidden = true;
     for (const one of this.document.querySelectorAll('.guide-target')) one.classList.remove('guide-target');
   }

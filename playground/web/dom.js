@@ -7,6 +7,15 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// Returns a legend of marks [colour, text]; one whose colour is "" is text alone.
+export function makeLegend(marks) {
+  return make('div', {className: 'legend'}, ...marks.map(([background, text]) => {
+    const mark = make('i');
+    Object.assign(mark.style, {background});
+    return make('span', {}, ...(background ? [mark] : []), text);
+  }));
+}
+
 // Returns a new SVG element with attributes.
 export function makeSvg(tag, attributes) {
   const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -16,8 +25,11 @@ export function makeSvg(tag, attributes) {
 
 // Returns a canvas that screen readers announce as an image with this label.
 export function makeCanvas(label, properties = {}) {
-  const canvas = make('canvas', properties);
-  canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', label);
-  return canvas;
+  return make('canvas', {role: 'img', ariaLabel: label, ...properties});
+}
+
+// Returns the place of a pointer in an element, as shares of its width and height from the top left.
+export function placeIn(element, {clientX, clientY}) {
+  const {left, top, width, height} = element.getBoundingClientRect();
+  return [(clientX - left) / width, (clientY - top) / height];
 }

@@ -13,7 +13,7 @@ export function seenKey(path) {
 
 // Lets a document show the guide of its tab; a visitor who is on the tour has another.
 export function offerGuide(document, isOnTour) {
-  const card = new Card(document, 'Guided minute');
+  const card = new Card(document, 'Guided minute', dismiss);
 
   const stepsOf = () => JSON.parse(document.querySelector('#guide')?.dataset.steps ?? '[]');
 
@@ -29,7 +29,6 @@ export function offerGuide(document, isOnTour) {
     card.hide();
   }
 
-  document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !card.node.hidden) dismiss(); });
   document.addEventListener('click', ({target}) => {
     if (!target.closest?.('#guide')) return;
     show(0);

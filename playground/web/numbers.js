@@ -8,14 +8,17 @@ export function formatNumber(value) {
   return useMinusSign(isExtreme ? value.toExponential(1) : String(Number(value.toPrecision(3))));
 }
 
-// Returns text with the first hyphen as a minus sign.
+// Returns the text of a number with minus signs for its hyphens.
 export function useMinusSign(text) {
-  return text.replace('-', '−');
+  return text.replaceAll('-', '−');
 }
 
 // Returns the bytes of a base64 text.
 export function decodeBytes(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i); // `from` would take 20 times as long
+  return bytes;
 }
 
 // Returns the nearest value between two bounds.

@@ -4,9 +4,7 @@ import {make} from './dom.js';
 
 // Returns the context of a canvas that lies over another one, and lets the pointer through.
 export function makeOverlay() {
-  const canvas = make('canvas', {className: 'overlay'});
-  canvas.setAttribute('aria-hidden', 'true');
-  return canvas.getContext('2d');
+  return make('canvas', {className: 'overlay', ariaHidden: true}).getContext('2d');
 }
 
 // Lays an overlay over a canvas; it is drawn at so many times the pixels.

@@ -1,15 +1,18 @@
 // Runs before Gradio's own scripts.
 
 import {offerGuide} from './guide.js';
+import {arrowOf} from './keys.js';
 import {offerQuestions} from './questions.js';
 import {selectView} from './select_view.js';
 import {recall} from './storage.js';
 import {repairStreams} from './streams.js';
 import {explainTerms} from './terms.js';
+import {keepTheme} from './theme.js';
 import {keepTitle} from './title.js';
 import {offerTour, stopIn} from './tour.js';
 
 document.querySelector('base')?.remove(); // plotly names clip paths by the page's address, which links.js changes
+keepTheme(location, history);
 selectView(window);
 repairStreams(window);
 explainTerms(document);
@@ -25,8 +28,9 @@ document.addEventListener('click', ({target}) => {
 });
 
 // Arrow keys lead along a bar of tabs.
-document.addEventListener('keydown', ({key, target}) => {
-  const step = {ArrowRight: 1, ArrowLeft: -1}[key];
+document.addEventListener('keydown', (event) => {
+  const {target} = event;
+  const [step] = arrowOf(event) ?? [];
   if (!step || !target.matches?.('[role=tab]')) return;
   const bar = [...target.closest('[role=tablist]').querySelectorAll('[role=tab]')];
   const next = bar.at((bar.indexOf(target) + step) % bar.length);

@@ -34,7 +34,7 @@ export function offerQuestions(document) {
 
 // Marks a choice, and shows the answer.
 function answer(choice) {
-  for (const other of choice.parentElement.children) other.setAttribute('aria-pressed', other === choice);
+  for (const other of choice.parentElement.children) other.ariaPressed = other === choice;
   const question = choice.closest('.question');
   question.dataset.answered = 'yes';
   question.querySelector('.answer').hidden = false;

@@ -9,12 +9,15 @@ export function newestOnly(send, use) {
     next = request;
     if (isBusy) return;
     isBusy = true;
-    while (next) {
-      const current = next;
-      next = null;
-      use(await orError(() => send(current)), current);
+    try {
+      while (next) {
+        const current = next;
+        next = null;
+        use(await orError(() => send(current)), current);
+      }
+    } finally {
+      isBusy = false; // also if an answer cannot be shown
     }
-    isBusy = false;
   };
 }
 

@@ -74,6 +74,8 @@ export function repairStreams(scope) {
           }
         } catch (error) {
           if (!request.signal.aborted) return controller.error(error);
+        } finally {
+          awaited.clear(); // the server drops what a stream awaits that breaks
         }
         controller.close(); // also when the client gives up, as on leaving the page: it would take that for a failure
       },

@@ -15,8 +15,7 @@ function explainedAround(element) {
 
 // Lets a document explain its terms and its titles.
 export function explainTerms(document) {
-  const note = make('div', {id: 'about-term', hidden: true});
-  note.setAttribute('role', 'tooltip');
+  const note = make('div', {id: 'about-term', hidden: true, role: 'tooltip'});
 
   function show(term) {
     if (term.title) term.dataset.about = term.title;

@@ -26,7 +26,7 @@ export function withoutStop(href) {
 // Shows the stop in the page's address, and lets the start page offer the next one.
 export function offerTour(document) {
   const stopsOf = () => JSON.parse(document.querySelector('#tour')?.dataset.stops ?? '[]');
-  const card = new Card(document, 'Tour');
+  const card = new Card(document, 'Tour', leave);
   const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
   const number = stopIn(location.search);
 
@@ -48,7 +48,6 @@ export function offerTour(document) {
   }
 
   if (number) whenShown(document, () => stopsOf()[number - 1]?.target, show);
-  document.addEventListener('keydown', ({key}) => { if (key === 'Escape' && !card.node.hidden) leave(); });
   const left = Number(recall(STOP));
   const isStart = location.pathname.endsWith('/'); // where the link to the tour is
   if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));

@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import Browser, expect
-from visitor import FAMILIAR
+from visitor import FAMILIAR, LIMIT, ready
 
 from playground.tabs import discover
 
@@ -32,4 +32,18 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
         if page.locator(".tab-body .controls").locator("visible=true").count():  # below the stage
             button = page.get_by_role("button", name="Settings").locator("visible=true").first
             expect(button).to_be_in_viewport()
+    context.close()
+
+
+def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True, reduced_motion="reduce")
+    context.set_default_timeout(LIMIT)
+    context.add_init_script(FAMILIAR)
+    page = context.new_page()
+    page.goto(f"{address}latent_diffusion")
+    ready(page, "#text-scrubber")
+    picture = page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()
+    player = page.locator("#text-scrubber .bar").bounding_box()
+    assert picture["y"] + picture["height"] <= player["y"]
+    assert player["height"] < 100
     context.close()

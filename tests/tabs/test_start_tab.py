@@ -1,5 +1,8 @@
 """The start page: its films are runs of the models, and its table leads to views that exist."""
 
+import base64
+import io
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import app
 from playground.runtime.paths import Paths
@@ -43,6 +47,13 @@ def test_a_film_moves_and_is_not_empty(name: str) -> None:
     assert 1.9 < film.shape[2] / film.shape[1] < 4.1, "as wide as its card"
     assert film[-1].std() > 10
     assert all((a != b).any() for a, b in zip(film[:-1:8], film[1::8], strict=False))
+
+
+def test_a_film_plays_once_and_rests() -> None:
+    page = films.to_html(np.arange(0, 250, 50, dtype=np.uint8).repeat(64).reshape(5, 8, 8, 1), "A film.")
+    still, moving = (Image.open(io.BytesIO(base64.b64decode(data))) for data in re.findall(r"base64,([^\"]+)", page))
+    assert (moving.n_frames, moving.info["loop"]) == (5, 1)
+    assert not getattr(still, "is_animated", False)
 
 
 def test_the_film_of_a_run_is_that_run() -> None:

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from '../../playground/web/explorer/posterior.js';
+import {arrowOf} from '../../playground/web/keys.js';
 import {curveData} from '../../playground/web/lab/curve.js';
 import {colourField, decodeCoordinates, pixelScale} from '../../playground/web/lab/plane.js';
 import {clamp, decodeBytes, formatNumber} from '../../playground/web/numbers.js';
@@ -14,8 +15,8 @@ import {
 import {newestOnly, orError} from '../../playground/web/requests.js';
 
 test('numbers have three digits and a minus sign', () => {
-  const texts = [0, 1, -1.23456, 12345, 0.0001234, null].map(formatNumber);
-  assert.deepEqual(texts, ['0', '1', '−1.23', '1.2e+4', '1.2e−4', '∞']);
+  const texts = [0, 1, -1.23456, 12345, -0.0001234, null].map(formatNumber);
+  assert.deepEqual(texts, ['0', '1', '−1.23', '1.2e+4', '−1.2e−4', '∞']);
 });
 
 test('numbers are clamped', () => {
@@ -45,6 +46,17 @@ test('of the requests in between only the newest is sent', async () => {
   await running;
   assert.deepEqual(sent, [1, 3]);
   assert.deepEqual(answers, [['one', 1], ['three', 3]]);
+});
+
+test('an answer that cannot be shown does not end the requests', async () => {
+  const shown = [];
+  const ask = newestOnly(async (request) => request, (answer) => {
+    if (answer === 1) throw new Error('broken');
+    shown.push(answer);
+  });
+  await assert.rejects(ask(1));
+  await ask(2);
+  assert.deepEqual(shown, [2]);
 });
 
 test('a server that does not answer is one sentence', async () => {
@@ -113,10 +125,18 @@ test('a curve of a lab skips steps without a value, and its range includes 0 and
 });
 
 test('arrow keys lead from cell to cell of a traversal and stop at its border', () => {
-  assert.deepEqual(nextCell('ArrowDown', [0, 5], 10, 11), [1, 5]);
-  assert.deepEqual(nextCell('ArrowUp', [0, 5], 10, 11), [0, 5]);
-  assert.deepEqual(nextCell('ArrowRight', [3, 10], 10, 11), [3, 10]);
-  assert.equal(nextCell('Tab', [3, 3], 10, 11), null);
+  const press = (key, cell) => nextCell(arrowOf({key}), cell, 10, 11);
+  assert.deepEqual(press('ArrowDown', [0, 5]), [1, 5]);
+  assert.deepEqual(press('ArrowUp', [0, 5]), [0, 5]);
+  assert.deepEqual(press('ArrowRight', [3, 10]), [3, 10]);
+});
+
+test('arrow keys of the browser, such as Alt and left for Back, are left to it', () => {
+  assert.deepEqual(arrowOf({key: 'ArrowLeft', shiftKey: true}), [-1, 0]);
+  assert.equal(arrowOf({key: 'Tab'}), undefined);
+  for (const modifier of ['altKey', 'ctrlKey', 'metaKey']) {
+    assert.equal(arrowOf({key: 'ArrowLeft', [modifier]: true}), undefined, modifier);
+  }
 });
 
 test('a bar covers a mean and a deviation on its track, and does not leave it', () => {

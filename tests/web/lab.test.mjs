@@ -25,8 +25,9 @@ async function openLab(name) {
   return {...page, requests, press, find: (selector) => page.element.querySelector(selector)};
 }
 
-test('a lab rests while its tab, of the browser or of the page, is not the open one', async () => {
-  const {element, frames, requests} = await openLab('hidden');
+test('a lab rests while its tab, of the browser or of the page, is not the open one', async (t) => {
+  t.mock.timers.enable({apis: ['setTimeout']});
+  const {element, frames, requests, asksForFrames} = await openLab('hidden');
   const hide = [
     (isHidden) => { document.hidden = isHidden; },
     (isHidden) => { element.getClientRects = () => (isHidden ? [] : [{}]); },
@@ -37,7 +38,9 @@ test('a lab rests while its tab, of the browser or of the page, is not the open 
     const before = requests.length;
     await frames(20);
     assert.equal(requests.length, before);
+    assert.ok(document.hidden || !asksForFrames(), 'the browser would draw them');
     setHidden(false);
+    t.mock.timers.tick(500);
     await frames(5);
     assert.ok(requests.length >= before + 4, 'and goes on by itself');
   }
@@ -52,18 +55,20 @@ test('a loop that was stopped and begun again runs once', async () => {
   assert.ok(requests.length - before <= 11, `${requests.length - before} in ten frames`);
   const pauses = [];
   globalThis.setTimeout = (callback) => { pauses.push(callback); };
-  setValue({...LAB, id: 'dial', dial: {title: 't', marks: ['0', '1', '2', '3'], at: 0}});
+  setValue({...LAB, id: 'dial', dial: {title: 't', marks: ['no noise', 'little', 'some', 'much'], at: 0}});
   for (let i = 0; i < 3; i++) press('sweep'); // begins, stops, begins
   assert.equal(pauses.length, 2);
   for (const end of pauses.splice(0)) end();
   await frames(1);
   assert.equal(pauses.length, 1, 'the first has ended');
-  assert.equal(find('.dial input').value, 1);
+  assert.deepEqual([find('.dial input').value, find('.dial input').ariaValueText], [1, 'little']);
 });
 
 test('nothing runs with a refused value, whose message stays until another lab is there', async () => {
   const {setValue, frames, requests, press, find} = await openLab('refused');
+  assert.equal(find('.caption').ariaLive, 'off', 'no screen reader reads every frame');
   setValue({id: 'second', message: 'Learning rate must be a number from 1e-06 to 1, not 5.'});
+  assert.equal(find('.caption').ariaLive, 'polite');
   const before = requests.length;
   for (const action of ['play', 'D']) {
     press(action);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import {openPage} from './fake_page.mjs';
+import {fakeElement, openPage} from './fake_page.mjs';
 
 const IMAGE = {pixels: 'AA==', height: 1, width: 1, channels: 1};
 const CHART = {
@@ -13,6 +13,36 @@ const CHART = {
 const VALUE = {
   id: 'first', model: 'm', z: [0, 0], mu: [0, 0], log_var: [0, 0], seed: 0, axes: [], names: [], colours: [], chart: CHART,
 };
+
+test('a drag moves the code only if it began on the map', async () => {
+  const {element} = openPage({value: VALUE}, {decode: async () => IMAGE});
+  await import('../../playground/web/plane/plane.js?drag');
+  const canvas = element.querySelector('.plane');
+  const at = (clientX) => ({pointerId: 1, buttons: 1, clientX, clientY: 50});
+  const code = () => JSON.parse(element.dataset.code).z;
+  canvas.fire('pointermove', at(75));
+  assert.deepEqual(code(), [0, 0]);
+  canvas.fire('pointerdown', at(75));
+  canvas.fire('pointermove', at(25));
+  assert.deepEqual(code(), [-2, 0]);
+});
+
+test('the points are not drawn again when the cursor moves', async () => {
+  const points = Array.from({length: 1000}, () => [0, 0, 0]);
+  const {element} = openPage({value: {...VALUE, chart: {...CHART, points}}}, {decode: async () => IMAGE});
+  const canvas = element.querySelector('.plane');
+  const {getContext} = canvas;
+  let circles = 0;
+  const count = {getContext() { return Object.assign(getContext.call(this), {arc: () => { circles++; }}); }};
+  Object.assign(canvas, count);
+  document.createElement = () => fakeElement(count);
+  element.querySelector('.points').checked = true;
+  await import('../../playground/web/plane/plane.js?points');
+  assert.ok(circles >= 1000);
+  circles = 0;
+  canvas.fire('pointerdown', {pointerId: 1, clientX: 75, clientY: 50});
+  assert.ok(circles > 0 && circles < 10, `${circles} circles`);
+});
 
 test('a picture of the pointer and one that was drawn do not replace a newer one of the other', async () => {
   const waiting = {};

@@ -132,6 +132,22 @@ test('a stream that the client gives up ends without an error, another breaks', 
   }
 });
 
+test('what a broken stream awaited is not awaited by the next', async () => {
+  for (const breakIt of [(stream) => stream.fail(new Error('lost')), (stream) => stream.end()]) {
+    const {scope, streams} = makePage();
+    await scope.fetch(JOIN);
+    const {over} = await listen(scope);
+    breakIt(streams[0]);
+    await over.catch(() => {});
+    await scope.fetch(JOIN); // b
+    const next = await listen(scope);
+    streams[1].say(completed('b'));
+    streams[1].say(CLOSE);
+    await next.over;
+    assert.equal(streams.length, 2);
+  }
+});
+
 test('a stream that the client gives up while it connects is empty', async () => {
   const scope = {location: {href: 'http://here/'}, fetch: async () => { throw new DOMException('aborted', 'AbortError'); }};
   repairStreams(scope);

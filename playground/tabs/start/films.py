@@ -93,11 +93,11 @@ def flow_film(paths: Paths) -> np.ndarray:
 
 
 def to_html(film: np.ndarray, alt: str) -> str:
-    """Return a film, uint8 (F, H, W, C), as an animation that rests for those who want no motion."""
+    """Return a film, uint8 (F, H, W, C), as an animation that plays once, and rests for those who want no motion."""
     images = [pictures.to_pil(frame) for frame in film]
     durations = media.frame_durations(len(images))
     moving, still = io.BytesIO(), io.BytesIO()
-    images[0].save(moving, "WEBP", save_all=True, append_images=images[1:], duration=durations, loop=0, quality=40,
+    images[0].save(moving, "WEBP", save_all=True, append_images=images[1:], duration=durations, loop=1, quality=40,
                    method=4)  # fmt: skip
     images[-1].save(still, "WEBP", quality=40)
     moving_url, still_url = (

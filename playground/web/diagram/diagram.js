@@ -5,12 +5,11 @@ import {make, makeCanvas} from '../dom.js';
 // Draws boxes {name, about, hasImage, hasNumber} into a list, with canvases of a size.
 // Returns {button, canvas, number} of each box, null where it has none. Nothing flows into a box of class `cut`.
 export function drawDiagram(list, boxes, width, height) {
-  const explanation = make('li', {className: 'about'});
-  explanation.setAttribute('aria-live', 'polite');
+  const explanation = make('li', {className: 'about', ariaLive: 'polite'});
   const drawnBoxes = boxes.map((box) => drawBox(box, width, height));
   for (const {button, about} of drawnBoxes) {
     button.addEventListener('click', () => {
-      list.querySelectorAll('button').forEach((other) => other.setAttribute('aria-expanded', other === button));
+      list.querySelectorAll('button').forEach((other) => { other.ariaExpanded = other === button; });
       explanation.textContent = about;
     });
   }
@@ -23,7 +22,6 @@ export function drawDiagram(list, boxes, width, height) {
 function drawBox({name, about, hasImage, hasNumber}, width, height) {
   const canvas = hasImage ? makeCanvas(`${name} now`, {width, height}) : null;
   const number = hasNumber ? make('b') : null;
-  const button = make('button', {type: 'button', title: about}, ...[canvas, name, number].filter(Boolean));
-  button.setAttribute('aria-expanded', 'false');
+  const button = make('button', {type: 'button', title: about, ariaExpanded: false}, ...[canvas, name, number].filter(Boolean));
   return {button, about, canvas, number};
 }

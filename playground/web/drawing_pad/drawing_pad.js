@@ -2,7 +2,8 @@
 // strokes, whose points are in pixels of the canvas ("" if blank). A value {background: URL} puts an image under the
 // drawing and leaves the drawing.
 
-import {ARROWS} from '../keys.js';
+import {placeIn} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const SIDE = 280; // pixels of the canvas
@@ -17,6 +18,7 @@ const context = canvas.getContext('2d');
 const pad = {
   strokes: [], // lists of points
   stroke: null, // the stroke under way
+  pointer: null, // id of what draws it, null for keys: a palm may rest beside a pen
   pen: [SIDE / 2, SIDE / 2], // where the keys have moved it
   hasKeys: false, // the pen is moved by keys, and shown
   colour: INK_ON_BLACK,
@@ -67,34 +69,37 @@ function load() {
 
 // Returns the place of a pointer event in pixels of the canvas.
 function positionOf(event) {
-  const box = canvas.getBoundingClientRect();
-  const position = [event.clientX - box.left, event.clientY - box.top];
-  return position.map((value, axis) => Math.round((value * SIDE) / (axis ? box.height : box.width)));
+  return placeIn(canvas, event).map((share) => Math.round(SIDE * share));
 }
 
 function startStroke(event) {
-  if (!event.isPrimary || event.button !== 0) return;
-  canvas.setPointerCapture(event.pointerId);
+  if (pad.pointer !== null || !event.isPrimary || event.button !== 0) return;
+  pad.pointer = event.pointerId;
+  canvas.setPointerCapture(pad.pointer);
   pad.stroke = [positionOf(event)];
   pad.strokes.push(pad.stroke);
   paint();
 }
 
 function continueStroke(event) {
-  if (!pad.stroke || !event.isPrimary || !event.buttons) return; // a pen that is lowered by a key goes by keys
+  if (event.pointerId !== pad.pointer) return;
   pad.stroke.push(positionOf(event));
   paint();
 }
 
+function liftPointer(event) {
+  if (event.pointerId === pad.pointer) endStroke();
+}
+
 function endStroke() {
   if (!pad.stroke) return;
-  pad.stroke = null;
+  pad.stroke = pad.pointer = null;
   send();
 }
 
 // Moves the pen by the arrow keys, and lowers or lifts it by Enter or the space bar.
 function moveByKey(event) {
-  const direction = ARROWS[event.key];
+  const direction = arrowOf(event);
   if (!direction && event.key !== 'Enter' && event.key !== ' ') return;
   event.preventDefault();
   pad.hasKeys = true;
@@ -128,11 +133,12 @@ function press(event) {
 
 canvas.addEventListener('pointerdown', startStroke);
 canvas.addEventListener('pointermove', continueStroke);
-canvas.addEventListener('pointerup', endStroke);
-canvas.addEventListener('pointercancel', endStroke);
+canvas.addEventListener('pointerup', liftPointer);
+canvas.addEventListener('pointercancel', liftPointer);
 canvas.addEventListener('keydown', moveByKey);
 canvas.addEventListener('blur', leave);
 element.addEventListener('click', press);
 watch('value', load);
 if (typeof props.value === 'string' && props.value) pad.strokes = JSON.parse(props.value); // the pad was hidden
+load(); // and the image may have come before it was shown
 paint();

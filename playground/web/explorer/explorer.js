@@ -1,7 +1,8 @@
 // Latent explorer: a slider for each dimension of a code, and the image that follows them.
 // `props.value` comes from pack() of explorer/__init__.py or from message().
 
-import {make} from '../dom.js';
+import {make, placeIn} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {rememberLayers} from '../layers.js';
 import {differenceOf, paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
@@ -19,6 +20,7 @@ const find = (selector) => element.querySelector(selector);
 const view = {
   value: null, // the value on show
   z: [],
+  hasFailed: false, // the caption is an error of a request
   isMoved: false, // z is not the code that was chosen
   dimension: 0, // index of the dimension whose numbers are shown
   cell: [0, 0], // row and column of the traversal figure, where the keys have led
@@ -36,8 +38,9 @@ const traverse = requestTo('traverse', (image) => paintPixels(find('.traversal c
 function requestTo(name, use) {
   return newestOnly((request) => server[name](request), (answer, request) => {
     if (request.about !== view.value.id) return;
-    if (answer.error) showCaption(answer.error);
-    else use(answer);
+    if (!answer.error) return use(answer);
+    view.hasFailed = true;
+    showCaption(answer.error);
   });
 }
 
@@ -47,6 +50,11 @@ function showCaption(text) {
   find('.caption').value = text;
 }
 
+function showHint() {
+  view.hasFailed = false;
+  showCaption(`${CAPTION} ${view.value.caveat}`);
+}
+
 // Shows an image in its figure, and in its box of the diagram.
 function showImage(name, image) {
   paintPixels(find(`.${name}`), image);
@@ -54,11 +62,14 @@ function showImage(name, image) {
   if (name === 'decoded') showImage('difference', differenceOf(view.value.image, image));
 }
 
-// Shows the three images beside each other, at the largest whole multiple of their size.
+// Shows the three images beside each other, at the largest whole multiple of their size in pixels of the device.
 function layOut() {
   const canvases = [...element.querySelectorAll('.pictures canvas')];
   const room = Math.min((element.clientWidth - 2 * GAP) / canvases.length, innerHeight * MAX_HEIGHT);
-  for (const canvas of canvases) canvas.style.width = `${Math.max(1, Math.floor(room / canvas.width)) * canvas.width}px`;
+  for (const {style, width} of canvases) {
+    const side = width / (window.devicePixelRatio || 1);
+    style.width = `${Math.max(1, Math.floor(room / side)) * side}px`;
+  }
 }
 
 // Shows the numbers of the dimension that was moved last, and where the code comes from. Triggers `input` once the code
@@ -84,6 +95,7 @@ function showNumbers() {
 // Shows a changed code; the traversal is drawn again only when a slider is released.
 function update(isReleased) {
   showNumbers();
+  if (view.hasFailed) showHint();
   const request = {about: view.value.id, model: view.value.model, z: view.z};
   decode(request);
   if (isReleased) traverse(request);
@@ -125,17 +137,15 @@ function makeSlider({index, label, dead}) {
 // Goes to the code of the traversal figure's cell that was clicked.
 function goToCell(event) {
   if (!view.value) return;
-  const box = event.target.getBoundingClientRect();
-  const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-  goTo(cellAt(x, y, countRows(), view.value.columns.length));
+  goTo(cellAt(...placeIn(event.target, event), countRows(), view.value.columns.length));
 }
 
 // Goes from cell to cell with the arrow keys.
 function goByKey(event) {
-  const cell = view.value && nextCell(event.key, view.cell, countRows(), view.value.columns.length);
-  if (!cell) return;
+  const arrow = arrowOf(event);
+  if (!arrow || !view.value) return;
   event.preventDefault();
-  goTo(cell);
+  goTo(nextCell(arrow, view.cell, countRows(), view.value.columns.length));
 }
 
 // Goes to the code of a cell of the traversal figure, and marks it.
@@ -176,15 +186,14 @@ function build() {
   view.boxes = Object.fromEntries(boxes.map((box, i) => [box.shows, drawnBoxes[i]]));
   view.sliders = value.dimensions.map(makeSlider);
   const [first, others] = element.querySelectorAll('.sliders');
-  const labelsOf = (sliders) => sliders.map((slider) => slider.label);
-  first.replaceChildren(...labelsOf(view.sliders.slice(0, FIRST_SLIDERS)));
-  others.replaceChildren(...labelsOf(view.sliders.slice(FIRST_SLIDERS)));
+  const labels = view.sliders.map((slider) => slider.label);
+  first.replaceChildren(...labels.slice(0, FIRST_SLIDERS));
+  others.replaceChildren(...labels.slice(FIRST_SLIDERS));
   find('[data-layer=dimensions]').hidden = !others.children.length;
   find('[data-layer=dimensions] summary').textContent = `${others.children.length} more dimensions`;
   find('.cell').hidden = true;
   view.sliders.forEach((slider) => slider.update());
-  const labels = value.dimensions.slice(0, countRows()).map(({label}) => make('span', {textContent: label}));
-  find('.names').replaceChildren(...labels);
+  find('.names').replaceChildren(...value.dimensions.slice(0, countRows()).map(({label}) => make('span', {}, label)));
 }
 
 // Shows a new value.
@@ -202,7 +211,7 @@ function load() {
   layOut();
   paintPixels(find('.traversal canvas'), value.traversal);
   showNumbers();
-  showCaption(`${CAPTION} ${value.caveat}`);
+  showHint();
   element.dataset.ready = value.id;
 }
 

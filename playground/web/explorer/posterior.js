@@ -1,6 +1,5 @@
 // Numbers of one dimension of a code.
 
-import {ARROWS} from '../keys.js';
 import {clamp, useMinusSign} from '../numbers.js';
 
 // Returns the texts of a dimension: mean and deviation of its posterior N(mu, exp(logVar)), its value z, and the KL
@@ -24,10 +23,8 @@ export function sourceOf(z, {z: chosen, mu}) {
   return String(z) === String(chosen) ? 'drawn from the prior' : 'set by hand';
 }
 
-// Returns the cell to which a key leads from a cell [row, column] of a traversal figure; null for other keys.
-export function nextCell(key, [row, column], rows, columns) {
-  if (!ARROWS[key]) return null;
-  const [right, down] = ARROWS[key];
+// Returns the cell to which a direction (right, down) leads from a cell [row, column] of a traversal figure.
+export function nextCell([right, down], [row, column], rows, columns) {
   return [clamp(row + down, 0, rows - 1), clamp(column + right, 0, columns - 1)];
 }
 

@@ -1,12 +1,14 @@
 // Training in the plane. `props.value` comes from pack() of lab/__init__.py or from message(). The server trains only
 // as long as this component asks for the next slice.
 
-import {make, makeCanvas} from '../dom.js';
+import {make, makeCanvas, makeLegend} from '../dom.js';
 import {orError} from '../requests.js';
 import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
+const PATIENCE = 60_000; // milliseconds in which a browser reads a picture that it saves
+const REST = 500; // milliseconds between looks whether a hidden lab is shown
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
 const find = (selector) => element.querySelector(selector);
@@ -50,7 +52,7 @@ async function request(action) {
 
 // Shows the same step of the training at another position of the dial.
 function turnDial() {
-  find('.dial output').value = view.value.dial.marks[dial.value];
+  showMark();
   training.dialChanged = training.isBusy;
   if (!training.isBusy && (!training.isPlaying || view.frame.over)) request('show');
 }
@@ -71,7 +73,7 @@ async function sweep() {
   if (goesOn()) pause();
 }
 
-// Trains until the end or a pause, and rests while nobody can see it.
+// Trains until the end or a pause, and rests while nobody can see it: in a hidden tab of the page, frames would go on.
 async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
   pause();
@@ -82,7 +84,7 @@ async function play() {
   while (goesOn() && !view.frame.over && element.isConnected) {
     if (isSeen()) await request('play');
     else startClock();
-    await new Promise(requestAnimationFrame);
+    await new Promise((done) => (isShown() ? requestAnimationFrame(done) : setTimeout(done, REST)));
   }
   if (goesOn()) pause(); // or else something else has begun
 }
@@ -101,9 +103,14 @@ function playOnArrival() {
   setTimeout(() => { if (training.isArrival) pause(); }, ARRIVAL);
 }
 
-// Returns whether the lab is in the open tab of the page, and the page in the open tab of the browser.
+// Returns whether the lab is in the open tab of the page.
+function isShown() {
+  return element.getClientRects().length > 0;
+}
+
+// Returns whether that page is in the open tab of the browser, too.
 function isSeen() {
-  return !document.hidden && element.getClientRects().length > 0;
+  return !document.hidden && isShown();
 }
 
 function startClock() {
@@ -146,6 +153,7 @@ function showCaption(text) {
 
 function updateButtons() {
   const {refusal, frame} = view;
+  find('.caption').ariaLive = training.isPlaying ? 'off' : 'polite'; // one frame follows another
   const playButton = find('[data-do=play]');
   playButton.textContent = training.isPlaying ? 'Pause' : 'Play';
   find('[data-do=sweep]').textContent = training.isSweeping ? 'Stop' : 'Play through';
@@ -196,19 +204,11 @@ function save() {
     const name = `${element.parentElement.closest('[id]').id}-step${view.frame.step}.png`;
     const link = make('a', {href: URL.createObjectURL(file), download: name});
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE);
   });
 }
 
 // ---- a new value ----
-
-function makeLegend(marks) {
-  return make('div', {className: 'legend'}, ...marks.map(([colour, text]) => {
-    const mark = make('i');
-    mark.style.background = colour;
-    return make('span', {}, ...(colour ? [mark] : []), text);
-  }));
-}
 
 // Builds the planes, buttons and curves of a kind of lab.
 function build({planes, actions, curves}) {
@@ -232,13 +232,17 @@ function setDial(value) {
   find('.dial span').textContent = value.title;
   dial.max = value.marks.length - 1;
   dial.value = value.at;
-  find('.dial output').value = value.marks[value.at];
+  showMark();
+}
+
+function showMark() {
+  find('.dial output').value = dial.ariaValueText = view.value.dial.marks[dial.value];
 }
 
 // Marks the number boxes with these labels beside the stage, and no others.
 function markRefused(labels) {
   for (const box of element.closest('.tab-body')?.querySelectorAll('.controls input[type=number]') ?? []) {
-    box.setAttribute('aria-invalid', labels.includes(box.getAttribute('aria-label')));
+    box.ariaInvalid = labels.includes(box.ariaLabel);
   }
 }
 

@@ -6,13 +6,15 @@ import {keep} from '../storage.js';
 
 const button = element.querySelector('button'); // its data-settings are read by scrubber.js
 const LABEL_TIME = 2500; // milliseconds that the button says what happened
+let labelTimer = 0;
 let wasVisible = false;
 let runAddress = null; // of a run under way, so that a reload goes on with it
 
 // Shows a text on the button for a while.
 function showText(text) {
   button.textContent = text;
-  setTimeout(() => { button.textContent = 'Copy link'; }, LABEL_TIME);
+  clearTimeout(labelTimer);
+  labelTimer = setTimeout(() => { button.textContent = 'Copy link'; }, LABEL_TIME);
 }
 
 // Returns whether a parameter of the address is Gradio's, or the stop of the tour, which is in one view only.

@@ -2,7 +2,8 @@
 // box, swap}: name and URL of the picture, the frame [left, top, right, bottom] in shares of the picture's sides, and
 // whether ink and paper are swapped.
 
-import {ARROWS} from '../keys.js';
+import {placeIn} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {clamp} from '../numbers.js';
 
 const WHOLE = [0, 0, 1, 1];
@@ -45,8 +46,7 @@ function load() {
 
 // Returns the place of a pointer event in shares of the picture's sides.
 function positionOf(event) {
-  const {left, top, width, height} = image.getBoundingClientRect();
-  return [clamp((event.clientX - left) / width, 0, 1), clamp((event.clientY - top) / height, 0, 1)];
+  return placeIn(image, event).map((share) => clamp(share, 0, 1));
 }
 
 function startFrame(event) {
@@ -72,10 +72,11 @@ function endFrame() {
 
 // Moves the frame by the arrow keys, and with Shift its lower right corner.
 function moveByKey(event) {
-  if (!ARROWS[event.key]) return;
+  const arrow = arrowOf(event);
+  if (!arrow) return;
   event.preventDefault();
   const [left, top, right, bottom] = photograph.box;
-  const [dx, dy] = ARROWS[event.key].map((direction) => direction * KEY_STEP);
+  const [dx, dy] = arrow.map((direction) => direction * KEY_STEP);
   const box = [...(event.shiftKey ? [left, top] : [left + dx, top + dy]), right + dx, bottom + dy];
   if (!isValid(box)) return;
   show(box);

@@ -1,8 +1,9 @@
 // Plane of the latent space: a point to drag, and the image that the decoder draws there.
 // `props.value` comes from pack() of plane/__init__.py or from message().
 
-import {make} from '../dom.js';
-import {ARROWS} from '../keys.js';
+import {make, makeLegend, placeIn} from '../dom.js';
+import {arrowOf} from '../keys.js';
+import {useMinusSign} from '../numbers.js';
 import {paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {clampToSpan, codeAt, ellipsePoints, fromShares, nearestPoint, project, toPixel} from './geometry.js';
@@ -14,6 +15,7 @@ const DECODED = 'drawn by the decoder';
 const find = (selector) => element.querySelector(selector);
 const canvas = find('.plane');
 const context = canvas.getContext('2d');
+const still = make('canvas').getContext('2d'); // what stays when the cursor moves
 const view = {
   value: null, // the value on show
   chart: null, // the map on show: see latent_map.py
@@ -93,7 +95,7 @@ function showCode(z) {
 }
 
 function showPosition() {
-  showCaption(view.chart.titles.map((title, k) => `${title} = ${view.cursor[k].toFixed(2).replace('-', '−')}`).join(', '));
+  showCaption(view.chart.titles.map((title, k) => `${title} = ${useMinusSign(view.cursor[k].toFixed(2))}`).join(', '));
 }
 
 function showAxes(axes) {
@@ -117,21 +119,40 @@ function showChart(chart) {
   view.chart = chart;
   view.samples = [];
   view.background = new Image();
-  view.background.onload = draw;
+  view.background.onload = drawAll;
   view.background.src = chart.background;
+  drawStill();
   setCursor(chart.origin);
 }
 
 // ---- drawing ----
 
+function drawAll() {
+  if (!view.chart) return;
+  drawStill();
+  draw();
+}
+
+// Draws the pictures, and the codes of test images in the colours of their classes.
+function drawStill() {
+  const {width, height} = canvas;
+  const radius = 2.2 * pixelRatio();
+  const hasPoints = find('.points').checked;
+  Object.assign(still.canvas, {width, height}); // which clears it
+  still.globalAlpha = hasPoints ? 0.55 : 1;
+  if (find('.pictures').checked) still.drawImage(view.background, 0, 0, width, height);
+  still.globalAlpha = 1;
+  for (const [u, v, label] of hasPoints ? view.chart.points : []) {
+    still.fillStyle = view.value.colours[label];
+    drawCircle([u, v], radius, still);
+  }
+}
+
 function draw() {
   const {chart, samples, cursor} = view;
-  if (!chart) return;
-  const ratio = canvas.width / canvas.clientWidth || 1;
-  const hasPoints = find('.points').checked;
+  const ratio = pixelRatio();
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (find('.pictures').checked && view.background) drawBackground(hasPoints ? 0.55 : 1);
-  if (hasPoints) drawPoints(2.2 * ratio);
+  context.drawImage(still.canvas, 0, 0);
   Object.assign(context, {strokeStyle: '#fff', lineWidth: 2 * ratio});
   drawEllipse(1);
   drawEllipse(2);
@@ -143,24 +164,15 @@ function draw() {
   context.stroke();
 }
 
-function drawBackground(alpha) {
-  context.globalAlpha = alpha;
-  context.drawImage(view.background, 0, 0, canvas.width, canvas.height);
-  context.globalAlpha = 1;
+// Returns the pixels of the canvas in a CSS pixel.
+function pixelRatio() {
+  return canvas.width / canvas.clientWidth || 1;
 }
 
-// Draws the codes of test images in the colours of their classes.
-function drawPoints(radius) {
-  for (const [u, v, label] of view.chart.points) {
-    context.fillStyle = view.value.colours[label];
-    drawCircle([u, v], radius);
-  }
-}
-
-function drawCircle(place, radius) {
-  context.beginPath();
-  context.arc(...toPixel(place, view.chart.span, canvas), radius, 0, 2 * Math.PI);
-  context.fill();
+function drawCircle(place, radius, target = context) {
+  target.beginPath();
+  target.arc(...toPixel(place, view.chart.span, canvas), radius, 0, 2 * Math.PI);
+  target.fill();
 }
 
 // Draws the posterior q(z|x) as an ellipse around its mean.
@@ -176,7 +188,7 @@ function resize() {
   const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
   if (!side) return;
   canvas.width = canvas.height = side;
-  draw();
+  drawAll();
 }
 
 // ---- moving ----
@@ -199,8 +211,7 @@ function setCursor(place) {
 
 // Returns the place of a pointer event.
 function placeOf(event) {
-  const box = canvas.getBoundingClientRect();
-  return fromShares((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, view.chart.span);
+  return fromShares(...placeIn(canvas, event), view.chart.span);
 }
 
 function pressPointer(event) {
@@ -212,7 +223,10 @@ function pressPointer(event) {
 // Drags the cursor, or shows the test image under the pointer.
 function movePointer(event) {
   if (!view.chart) return;
-  if (event.buttons) return moveTo(placeOf(event));
+  if (event.buttons) {
+    if (canvas.hasPointerCapture(event.pointerId)) moveTo(placeOf(event)); // no drag that began elsewhere
+    return;
+  }
   const distance = (TOUCH_DISTANCE / canvas.clientWidth) * 2 * view.chart.span;
   const index = find('.points').checked ? nearestPoint(placeOf(event), view.chart.points, distance) : -1;
   if (index < 0) return endHover();
@@ -228,10 +242,10 @@ function endHover() {
 }
 
 function pressKey(event) {
-  if (!ARROWS[event.key] || !view.chart) return;
+  const arrow = arrowOf(event);
+  if (!arrow || !view.chart) return;
   event.preventDefault();
-  const [right, down] = ARROWS[event.key];
-  moveTo([view.cursor[0] + STEP * right, view.cursor[1] - STEP * down]);
+  moveTo([view.cursor[0] + STEP * arrow[0], view.cursor[1] - STEP * arrow[1]]);
 }
 
 // Returns to the image, or draws a code from its posterior.
@@ -250,15 +264,6 @@ function pressButton(event) {
 
 // ---- a new value ----
 
-// Returns an entry of the legend for each class.
-function legendOf({names, colours}) {
-  return names.map((name, i) => {
-    const mark = make('i');
-    mark.style.background = colours[i];
-    return make('span', {}, mark, name);
-  });
-}
-
 // Shows a new value.
 function load() {
   const value = props.value;
@@ -271,7 +276,7 @@ function load() {
     find(name).replaceChildren(...value.axes.map(([axis, title]) => new Option(title, axis)));
   }
   showAxes(value.chart.axes);
-  find('.legend').replaceChildren(...legendOf(view.value));
+  find('.legend').replaceWith(makeLegend(value.names.map((name, i) => [value.colours[i], name])));
   showChart(view.value.chart);
   element.dataset.ready = value.id;
 }
@@ -282,7 +287,7 @@ canvas.addEventListener('pointerleave', endHover);
 canvas.addEventListener('keydown', pressKey);
 element.addEventListener('click', pressButton);
 for (const name of ['.across', '.up']) find(name).addEventListener('change', requestChart);
-for (const name of ['.pictures', '.points']) find(name).addEventListener('change', draw);
+for (const name of ['.pictures', '.points']) find(name).addEventListener('change', drawAll);
 new ResizeObserver(resize).observe(canvas);
 watch('value', load);
 load();

@@ -1,6 +1,6 @@
 // Curves over the frames of a run, with a marker at the selected frame that can be dragged.
 
-import {make, makeSvg} from '../dom.js';
+import {make, makeSvg, placeIn} from '../dom.js';
 import {formatNumber} from '../numbers.js';
 
 const WIDTH = 100; // units of the chart
@@ -85,13 +85,12 @@ function scaleLabels({log}, {low, high}) {
 }
 
 function addDragging(chart, frames, seek) {
-  const drag = (event) => {
-    const box = chart.getBoundingClientRect();
-    seek(((event.clientX - box.left) / box.width) * (frames - 1));
-  };
+  const drag = (event) => seek(placeIn(chart, event)[0] * (frames - 1));
   chart.addEventListener('pointerdown', (event) => {
     chart.setPointerCapture(event.pointerId);
     drag(event);
   });
-  chart.addEventListener('pointermove', (event) => { if (event.buttons) drag(event); });
+  chart.addEventListener('pointermove', (event) => {
+    if (event.buttons && chart.hasPointerCapture(event.pointerId)) drag(event); // not one that began elsewhere
+  });
 }

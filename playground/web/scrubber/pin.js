@@ -36,7 +36,7 @@ export class Pin {
     this.container.hidden = !this.run;
     if (this.run) this.strips.setValue(this.run);
     this.strips.layOut();
-    this.scrubber.querySelector('[data-do=pin]').setAttribute('aria-pressed', Boolean(this.run));
+    this.scrubber.querySelector('[data-do=pin]').ariaPressed = Boolean(this.run);
   }
 
   // Frees the memory of a run that is no longer on show, unless it is pinned.

@@ -1,6 +1,5 @@
-// Scrubber: synchronised strips of frames, and everything that follows the selected frame.
-// `props.value` comes from pack(), pack_address(), pack_preview(), pack_words() or mark_stopped() of scrubber/__init__.py, whose parts
-// scrubber/parts.py describes, or from message(). Only the sprite sheets are asked of the server.
+// Scrubber: synchronised strips of frames, and everything that follows the selected frame. `props.value` comes from
+// scrubber/__init__.py, see also scrubber/parts.py, or from message(). Only the sprite sheets are asked of the server.
 
 import {rememberLayers} from '../layers.js';
 import {clamp} from '../numbers.js';
@@ -67,7 +66,7 @@ function showFrame(k) {
   pin.follow(view.index, run);
   position.value = view.index;
   caption.value = captionAt(run, view.index);
-  position.setAttribute('aria-valuetext', run.captions[view.index]);
+  position.ariaValueText = run.captions[view.index];
   for (const follow of followers) follow(view.index);
   element.dataset.index = view.index;
 }
@@ -143,6 +142,7 @@ const sendAddress = (detail) => element.closest('.stage')?.querySelector('[data-
 
 // Returns to the run before, with the reason in the caption.
 function restore(text) {
+  caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
   setLive(false);
@@ -152,6 +152,7 @@ function restore(text) {
 // Shows the newest frame of a run under way; the finished run before it is kept.
 function showPreview(value) {
   setPlaying(false);
+  caption.ariaLive = 'off'; // one preview follows another
   strips.setValue(value);
   strips.drawPreview(value);
   closeSheets(value);
@@ -169,6 +170,7 @@ function finish(value) {
     view.run = value;
     return pin.release(before);
   }
+  caption.ariaLive = 'polite';
   const start = value.start < 0 ? value.frames + value.start : value.start;
   showRun(value, value.keep && before?.frames === value.frames ? view.index : start);
   if (!before && !('preview' in element.dataset)) playOnArrival(start);
@@ -223,8 +225,7 @@ function finishStop() {
 function setLive(live, progress = 0) {
   request.pending = null;
   if (live !== isLive()) trigger(live ? 'play' : 'end'); // for the buttons of the page
-  find('.progress').hidden = !live;
-  find('.progress').value = progress;
+  Object.assign(find('.progress'), {hidden: !live, value: progress});
   find('.scrubber').classList.toggle('live', live); // dims what belongs to the run before
   for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = live || !view.run;
   element.dataset.live = live;
@@ -232,9 +233,9 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-// Goes on by some frames while playing, from the last to the first.
+// Goes on by some frames while playing, from the last to the first; in a hidden tab of the page it ends.
 function advance(steps) {
-  if (!element.isConnected) return setPlaying(false);
+  if (!element.getClientRects().length) return seek(view.end);
   showFrame(view.index >= view.end ? 0 : Math.min(view.index + steps, view.end));
   if (view.index < view.end) return;
   if (find('.loop').checked) playback.hold(HOLD);
@@ -251,9 +252,8 @@ function playOnArrival(end) {
 
 function setPlaying(playing) {
   const isPlaying = playing && Boolean(view.run);
-  caption.setAttribute('aria-live', isPlaying ? 'off' : 'polite');
-  playButton.textContent = isPlaying ? 'Pause' : 'Play';
-  playButton.setAttribute('aria-label', isPlaying ? 'Pause' : 'Play');
+  caption.ariaLive = isPlaying ? 'off' : 'polite';
+  playButton.textContent = playButton.ariaLabel = isPlaying ? 'Pause' : 'Play';
   if (!isPlaying) return playback.stop();
   view.end = view.run.frames - 1;
   if (view.index >= view.end) showFrame(0);

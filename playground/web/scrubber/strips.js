@@ -7,7 +7,7 @@ const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const LEGIBLE = 3; // scale at which a picture is large enough
 const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
-const GAP = 12; // CSS pixels between strips: --gap of scrubber.css
+const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or else one below the
 // other, or in pairs if they are many and not too small then; 0 if even one of them is too wide. Widths are in CSS pixels.

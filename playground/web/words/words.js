@@ -2,6 +2,7 @@
 // pointed at or reached with the arrow keys, colour the pictures of a strip where the network looks for them.
 
 import {make} from '../dom.js';
+import {arrowOf} from '../keys.js';
 import {decodeBytes} from '../numbers.js';
 import {layOver, makeOverlay} from '../overlay.js';
 
@@ -92,16 +93,14 @@ export class WordList {
   // Chooses a word, or gives it up.
   toggle(button, word) {
     if (!this.chosen.delete(word)) this.chosen.add(word);
-    button.setAttribute('aria-pressed', this.chosen.has(word));
+    button.ariaPressed = this.chosen.has(word);
     this.redraw();
   }
 
   makeButton(text, note, word, {size, colour}) {
-    const canvas = make('canvas', {width: size, height: size});
-    canvas.setAttribute('aria-hidden', 'true');
-    const button = make('button', {type: 'button', title: note}, canvas, make('span', {textContent: text}));
+    const canvas = make('canvas', {width: size, height: size, ariaHidden: true});
+    const button = make('button', {type: 'button', title: note, ariaPressed: false}, canvas, make('span', {textContent: text}));
     button.style.setProperty('--colour', colour);
-    button.setAttribute('aria-pressed', 'false');
     if (note) button.dataset.note = note;
     const onMouse = (target) => ({pointerType}) => { if (pointerType === 'mouse') this.point(target); };
     button.addEventListener('pointerenter', onMouse(word));
@@ -123,11 +122,11 @@ export class WordList {
 
 // Goes to a word before or after with an arrow key, which would otherwise move the scrubber.
 function focusNeighbour(event) {
-  const neighbour = {ArrowLeft: 'previousElementSibling', ArrowRight: 'nextElementSibling'}[event.key];
-  if (!neighbour) return;
+  const [right] = arrowOf(event) ?? [];
+  if (!right) return;
   event.preventDefault();
   event.stopPropagation();
-  event.currentTarget[neighbour]?.focus();
+  event.currentTarget[right < 0 ? 'previousElementSibling' : 'nextElementSibling']?.focus();
 }
 
 // Painter of square maps of bytes.
