@@ -13,8 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+# What messages call settings that the page calls otherwise.
 LABELS = {"lr": "learning rate", "lr_d": "learning rate of D", "lr_g": "learning rate of G", "sigma_min": "least noise",
-          "sigma_max": "most noise", "unroll_lr": "size of the unrolled steps", "k": "steps of D"}  # fmt: skip
+          "sigma_max": "most noise", "k": "steps of D", "clip": "clip weights", "gp": "gradient penalty",
+          "matching": "feature matching", "unroll": "unrolled steps", "unroll_lr": "unrolled step size",
+          "kernels": "minibatch kernels", "latent": "noise dimensions", "layers": "hidden layers",
+          "ema_decay": "moving average"}  # fmt: skip
 _init_lock = threading.Lock()  # torch initializes weights from a generator that all threads share
 
 

@@ -31,7 +31,8 @@ class LabData(Generic[Data]):
 
     def build(self, value: str, pad_id: str) -> tuple[gr.Radio, gr.HTML]:
         """Build the choice of the data, and the pad to draw them on."""
-        choice = gr.Radio([*self.factories, DRAWING], value=value, label="Data", elem_classes="chips")
+        hint = "The distribution of points to learn; or draw your own."
+        choice = gr.Radio([*self.factories, DRAWING], value=value, label="Data", info=hint, elem_classes="chips")
         with gr.Column(visible=False) as column:
             pad = drawing_pad.build(pad_id)
         choice.change(
@@ -169,7 +170,7 @@ def training_controls() -> dict[str, Control]:
     return {
         "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points per step."),
         "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Updates in the whole training."),
-        "ema_decay": number_control("Average", "Decay of the moving average that is shown; 0 for none."),
+        "ema_decay": number_control("Moving average", "Decay of the average that is shown; 0 for the network itself."),
     }
 
 

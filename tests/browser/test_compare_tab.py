@@ -32,7 +32,7 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
     page.wait_for_url("**sort=seconds**")
     page.get_by_role("button", name="Export").locator("visible=true").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="The grids (PNG)").click()
+        page.get_by_role("button", name="Pictures (PNG)").click()
     picture = saved(download.value)
     assert picture.height / picture.width == (3 * 34 - 2) / (2 * 34 - 2), "a line for each"
     rows = json.loads(picture.text["rows"])  # type: ignore[attr-defined]
@@ -56,12 +56,12 @@ def test_the_scoreboard_is_sorted_linked_and_saved(page: Page, address: str) -> 
     rows = page.locator("#scoreboard tbody tr")
     expect(rows.last).to_contain_text("flow-digits")
     expect(page.locator("#scoreboard th[aria-sort=descending]")).to_have_text("Coverage")
-    expect(page.locator("#scoreboard-about")).to_contain_text("flow-digits, test digits: 10,000 pictures.")
+    expect(page.locator("#scoreboard-about")).to_contain_text("flow-digits, likelihood of test digits: 10,000 pictures.")
     page.locator("#sort-bits_tight").press("Enter")
     expect(rows.first).to_contain_text("flow-digits")
     expect(page.locator("#sort-bits_tight")).to_be_focused()
     page.get_by_role("button", name="gan-digits-conditional").click()
-    expect(page.locator("#scoreboard-about")).to_contain_text("gan-digits-conditional, samples: 3 sets")
+    expect(page.locator("#scoreboard-about")).to_contain_text("gan-digits-conditional, codes from N(0, I): 3 sets")
     expect(page.locator("#scoreboard tr[data-picked]")).to_contain_text("no likelihood")
     page.wait_for_url("**sort=bits_tight**gan-digits-conditional**")
     expect(page.locator(".js-plotly-plot .point").first).to_be_visible()

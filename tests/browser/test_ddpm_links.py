@@ -45,7 +45,7 @@ def test_the_address_is_that_of_what_is_shown(page: Page) -> None:
     expect(page.get_by_test_id("toast-body")).to_have_count(0)
     page.get_by_role("link", name="VAE").click()
     expect(page).to_have_url(re.compile(r"/vae\?view=traverse$"))
-    page.get_by_role("link", name="DDPM").click()
+    page.get_by_role("link", name="Diffusion").click()
     expect(page).to_have_url(re.compile(r"/ddpm\?view=forward$"))
     ready(page, FORWARD)
     page.get_by_role("tab", name="Forward").press("ArrowLeft")

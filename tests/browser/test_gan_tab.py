@@ -57,7 +57,7 @@ def test_why_it_saturates_and_how_steep_d_is(page: Page) -> None:
     first = ready(page, ARENA)
     page.get_by_label("Why it saturates").click()
     next_value(page, first, ARENA)
-    assert all("push on G" in note for note in notes(page))
+    assert all("slope of G's loss" in note for note in notes(page))
     assert page.locator(f"{ARENA} .below polyline").count() == 6, "a loss and its steepness for each"
     second = ready(page, ARENA)
     page.get_by_label("Slope of D").click()

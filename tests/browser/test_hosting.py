@@ -43,7 +43,7 @@ def test_a_visitor_never_leaves_the_sub_path(page: Page, below: str, address: st
     page.get_by_role("link", name="A lower bound, the ELBO").click()
     expect(page).to_have_url(f"{below}vae?view=elbo")
     expect(page.get_by_role("tab", name="ELBO")).to_have_attribute("aria-selected", "true")
-    page.get_by_role("link", name="DDPM / DDIM", exact=True).click()
+    page.get_by_role("link", name="Diffusion", exact=True).click()
     before = ready(page, STAGE)
     page.locator("#ddpm-sample").click()
     next_value(page, before, STAGE)

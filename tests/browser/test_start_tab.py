@@ -41,7 +41,7 @@ def test_a_question_is_answered_by_keyboard_and_opens_its_experiment(page: Page,
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/ddpm\?"))
-    expect(page).to_have_title("DDPM / DDIM · Generative Playground")
+    expect(page).to_have_title("Diffusion · Generative Playground")
     expect(page.get_by_label("number input for Guidance w")).to_have_value("0")
     expect(page.get_by_role("radio", name="7", exact=True)).to_be_checked()
 
@@ -58,6 +58,6 @@ def test_a_tab_opens_again_as_it_was_left(page: Page, address: str) -> None:
     page.goto(f"{address}ddpm?n=2&steps=3&seed=5")
     expect(page.locator("#ddpm-scrubber .caption")).to_contain_text("step 3 of 3")
     page.get_by_role("link", name="Start").click()
-    page.get_by_role("link", name="DDPM / DDIM", exact=True).click()
+    page.get_by_role("link", name="Diffusion", exact=True).click()
     expect(page.locator("#ddpm-scrubber .caption")).to_contain_text("step 3 of 3")
     expect(page.get_by_label("number input for Pictures")).to_have_value("2")

@@ -77,7 +77,7 @@ def test_a_run_has_as_many_moments_as_its_progress_counts(drawn: Items) -> None:
 def test_every_family_has_a_row_and_what_is_missing_a_sentence(drawn: Items) -> None:
     film = film_of(drawn)
     assert [strip.name for strip in film.strips] == [passage.title for passage in PASSAGES[:-1]]
-    assert film.notice == "The training digits are not here: VAE, Nearest fetches them once."
+    assert film.notice == "The training digits are not here: the view Nearest of the tab VAE fetches them once."
     assert all(strip.frames.shape == (drawing.FRAMES, 3, 32, 32, 1) for strip in film.strips)
     for strip in film.strips:
         assert (strip.frames[:, 0] == pictures.to_uint8(X[:1])[0]).all(), "the picture stays"

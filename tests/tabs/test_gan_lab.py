@@ -4,6 +4,7 @@ import dataclasses
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -14,6 +15,8 @@ from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.gan import lab
 from playground.tabs.gan.lab import ViewParams
+from playground.tabs.normalizing_flow.lab import FlowLabView
+from playground.tabs.score_matching.lab import ScoreLabView
 from playground.web import lab_sessions, lab_view, links
 
 
@@ -53,6 +56,17 @@ def test_what_is_refused_is_named_by_its_label(view: lab.GANLabView) -> None:
     assert stage_value["message"].startswith("R1 must be")
     stage_value, *_ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())
     assert stage_value["refused"] == []
+
+
+@pytest.mark.parametrize("kind", [lab.GANLabView, ScoreLabView, FlowLabView])
+def test_a_message_calls_each_number_as_its_control_does(kind: type[lab_view.LabView[Any]]) -> None:
+    with gr.Blocks():
+        view = kind(Paths(Path(), Path()))
+    for field, control in zip(dataclasses.fields(view.first), view.controls.inputs, strict=True):
+        if isinstance(control, (gr.Number, gr.Slider)):
+            with pytest.raises(UserError) as error:
+                replace(view.first, **{field.name: -1e9})
+            assert str(error.value).lower().startswith(f"{control.label.lower()} must be")
 
 
 def test_the_controls_begin_as_the_first_preset() -> None:

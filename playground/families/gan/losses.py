@@ -16,6 +16,7 @@ from torch.func import functional_call
 from torch.nn.utils import parametrizations, parametrize
 
 from playground.runtime import validation
+from playground.runtime.labs import LABELS
 
 Critic = Callable[[Tensor], Tensor]  # items (B, ...) -> logits (B,)
 
@@ -113,7 +114,7 @@ class Objective:
     def __post_init__(self) -> None:
         validation.check_choice("loss", self.loss, LOSSES)
         weights = dict.fromkeys(("clip", "gp", "r1", "r2", "matching", "unroll_lr"), (0.0, 1e4))
-        validation.check_bounds(self, {"unroll": (0, 10)}, weights)
+        validation.check_bounds(self, {"unroll": (0, 10)}, weights, LABELS)
 
 
 def discriminator_loss(d: Critic, x: Tensor, x_fake: Tensor, objective: Objective, u: Tensor) -> Tensor:

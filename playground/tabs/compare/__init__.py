@@ -5,7 +5,7 @@ from playground.tabs.compare import drawing, interpolations, likelihoods, reques
 from playground.web.header import GuideStep
 from playground.web.view import View
 
-SUMMARY = "The families side by side: what each makes of the same request, how long it takes, and how good it is."
+SUMMARY = "The families side by side: what each makes of the same task, how long it takes, and how good the result is."
 HINT = "**Press Sample** and see who finishes first."
 # By their names in links; the first is at the tab's own address.
 VIEWS: dict[str, type[View]] = {

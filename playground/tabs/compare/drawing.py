@@ -108,7 +108,7 @@ class Recorder:
         names = {title: title.partition(":")[0] for title in errors}
         return Film(
             self.strips(FRAMES),
-            [f"{k / (FRAMES - 1):.0%} of the way · error: "
+            [f"{k / (FRAMES - 1):.0%} of the way · error so far: "
              + ", ".join(f"{names[title]} {values[k]:.2f}" for title, values in errors.items())
              for k in range(FRAMES)],
             ("where each begins", "its result"),
@@ -164,7 +164,7 @@ class DrawingView(FamiliesView):
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-        hint = "What every family gets: a digit, or something else."
+        hint = "What every family gets: a digit, or anything else."
         self.image = image_picker.build("compare-drawing", KINDS, hint, lambda: mnist.DATASET)
         seed, new_seed = controls.seed("Sets the noise, and where the GAN's search begins.")
         kind, number, *_ = self.image.inputs

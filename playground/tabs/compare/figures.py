@@ -20,7 +20,7 @@ NO_CLASSES = "no classes"
 # Why a family, by its name, has no figure of a kind.
 REASONS = {
     ("gan", "bits_tight"): "no likelihood",
-    ("vae", "bits_tight"): "not on grey levels",
+    ("vae", "bits_tight"): "not comparable",
     ("real", "bits_tight"): "no model",
     ("real", "samples_per_second"): "not sampled",
     ("gan", "accuracy"): NO_CLASSES,

@@ -25,8 +25,8 @@ from playground.web.scrubber import Curve, Film, Strip
 
 TAB = "compare.interpolations"
 HOW = """
-The ends are the same for all: each family takes both digits into its own latent space, and what lies between the two
-codes comes back as pictures. All but the pixels follow a great circle, on which codes stay about as long as their ends.
+The ends are the same for all: each family takes both digits into its own latent space, and turns what lies between the
+two codes back into pictures. All but the pixels follow a great circle, on which codes stay about as long as their ends.
 The ends come back as well as the family can bring them back: up to rounding from the flow, nearly from DDIM, smoothed
 from the VAE, and from the GAN as the nearest picture that a search found.
 
@@ -71,7 +71,7 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
             for k in range(FRAMES)
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
-        curves.append(Curve("sureness", "Probability of the digit that a classifier reads.", make_series(surest)))
+        curves.append(Curve("confidence", "Probability of the digit that a classifier reads.", make_series(surest)))
     at_right_angles = torch.eye(2)
     weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
@@ -152,7 +152,7 @@ class InterpolationsView(FamiliesView):
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         default = ViewParams()
         number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
-        hint = "Number of the digit where the path ends."
+        hint = "The digit where the path ends."
         to_number = gr.Slider(*TEST_NUMBERS, default.to_number, step=1, label="To test image", info=hint)
         seed, new_seed = controls.seed("Sets where the GAN's search for the ends begins.")
         return [*map(skip_preprocess, (number, to_number, seed))], new_seed

@@ -25,5 +25,5 @@ def describe(paths: Paths, images: np.ndarray, request: Request, has_classes: bo
         return f"A classifier reads {digits}; it is sure of {sure} of {len(values)}."
     labels = [i % len(DATA.classes) if request.label is None else request.label for i in range(len(classes))]
     right = sum(read == label for read, label in zip(classes, labels, strict=True))
-    target = "as asked, 0 to 9 in turn" if request.label is None else f"as {DATA.classes[request.label]}"
+    target = "as the digits asked for" if request.label is None else f"as {DATA.classes[request.label]}"
     return f"A classifier reads {right} of {len(classes)} {target}."

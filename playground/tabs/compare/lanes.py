@@ -125,8 +125,8 @@ def _figures(standing: Standing) -> str:
     }
     lines = {
         **(so_far if standing.seconds else {}),
-        "M parameters": f"{standing.parameters / 1e6:.3g}",
-        "MiB": f"{standing.size / 2**20:.3g}",
+        "million parameters": f"{standing.parameters / 1e6:.3g}",
+        "MiB file": f"{standing.size / 2**20:.3g}",
     }
     return "<ul>" + "".join(f"<li><b>{number}</b> {unit}</li>" for unit, number in lines.items()) + "</ul>"
 

@@ -60,10 +60,10 @@ def reconstruct(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
         mask[count:, dimension] = 1
     images = codes.decode(model, mask * mu)
     bits = vae.bits_by_elbo(model, cropped, ELBO_SAMPLES, make_rng(seed)).item()
-    yield Progress(images[:1], "Not a number of its code is known yet.")
+    yield Progress(images[:1], "The decoder knows none of the code's numbers yet.")
     yield Progress(
         images[1:],
-        f"{mu.shape[1]} numbers bring it back, smoothed: error {error(images[-1:], x):.2f}. "
+        f"{mu.shape[1]} numbers bring it back, a little smoothed: error {error(images[-1:], x):.2f}. "
         f"Likelihood: at most {bits:.2f} bits per dimension, by the ELBO.",
     )
 
@@ -133,7 +133,7 @@ def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     try:
         images, labels = mnist.load(models.paths.data, "train")
     except UserError as failure:
-        raise UserError("the training digits are not here: VAE, Nearest fetches them once") from failure
+        raise UserError("the training digits are not here: the view Nearest of the tab VAE fetches them once") from failure
     ((rms, index),) = neighbours.find_nearest(x, images, 1)
     yield Progress(
         images[index : index + 1],

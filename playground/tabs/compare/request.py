@@ -28,11 +28,11 @@ from playground.web.stop import Outputs, UnderWay, newest_run_only
 TAB = "compare"
 ALL = ",".join(PARTICIPANTS)
 HOW = """
-They take turns, a step each: next is the one whose clock shows least, and a clock counts its own turns only. So the
-clocks run together, as if each had this machine to itself, and the first to be done is the
-fastest. Only the runs of other visitors slow it down: while there are some, each step has one core. A step or two
-before the start warm each network up. Its evaluations are counted in its layers, and the parameters are those of the
-part that samples: a decoder, a generator, or all of a U-Net.
+All make the same number of pictures of the same digits. They take turns, a step each: next is the one whose clock shows
+least, and a clock counts its own turns only. So the clocks run together, as if each had this machine to itself, and the
+first to be done is the fastest. Only the runs of other visitors slow it down: while there are some, each step has one
+core. A step or two before the start warm each network up. Its evaluations are counted in its layers, and the parameters
+are those of the part that samples: a decoder, a generator, or all of a U-Net.
 
 Speed says nothing about quality: for that, see the *Scoreboard*. Text to image takes no part: it has learned
 emoji, not digits.
@@ -163,7 +163,7 @@ class RequestView(HTMLRunView):
         under_way: State of the race under way, an `UnderWay`.
     """
 
-    TITLE, tab = "The same request", TAB
+    TITLE, tab = "Race", TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -176,7 +176,7 @@ class RequestView(HTMLRunView):
                 explanation.build(HOW, race)
                 with gr.Accordion("Export", open=False):
                     with gr.Row(elem_classes="needs-run"):
-                        self.save_button = gr.Button("The grids (PNG)", size="sm")
+                        self.save_button = gr.Button("Pictures (PNG)", size="sm")
                     label = "The same pictures from the command line"
                     self.command = gr.Code(label=label, language="shell", interactive=False)
                 self.download = download.build("compare-download")
@@ -246,9 +246,10 @@ def _controls() -> tuple[list[controls.Control], gr.Radio, gr.Button]:
     seed."""
     default = ViewParams()
     digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many each one makes.")
+    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many each of them makes.")
     titles = [(participant.title, name) for name, participant in PARTICIPANTS.items()]
-    who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", elem_classes="chips")
+    who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", info="Each is a way to sample.",
+                           elem_classes="chips")  # fmt: skip
     sort = gr.Radio([(title, name) for name, title in SORTS.items()], value=default.sort, label="Sort by",
                     info="Smallest first.", elem_classes="chips")  # fmt: skip
     seed, new_seed = controls.seed()

@@ -10,6 +10,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from playground import tabs
+from playground.diffusion.samplers import SAMPLERS
 from playground.runtime import files, validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
@@ -23,17 +24,18 @@ from playground.web.view import View
 
 TAB = "compare.scoreboard"
 HINT = """
-Digits of every model, mostly in sets of 10,000, compared with the test digits by the features of a classifier. Press a
-heading to sort, or a row to see how it was measured.
+How close the digits of each model come to real ones, as a classifier sees them. Press a heading to sort, or a row to see
+how it was measured.
 """
 HOW = """
-The **Fréchet distance** of the pictures to the test digits is a multiple of that of as many training digits: 1 would be
-as good as real. **Precision** is the share of the pictures that lie among real ones, **recall** the share of
-real ones that lie among the pictures, and **density** and **coverage** are their counterparts that outliers do not
-mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers; an open
-point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test digits
+Pictures are compared with the 10,000 test digits by the features of a classifier, mostly in sets of 10,000. The
+**Fréchet distance** between the two sets is a multiple of that between as many real training digits and the test digits:
+at 1 × real, pictures are as good as real. **Precision** is the share of the pictures that lie among real ones,
+**recall** the share of real ones that lie among the pictures, and **density** and **coverage** are their counterparts
+that outliers do not mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers;
+an open point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test digits
 from above, for the flow by 16 draws of its noise. Pictures per second were counted on two cores of the machine that
-measured, which was sometimes busy. What follows ± is the standard deviation over sets of other seeds.
+measured, which was sometimes busy. After ± stands the standard deviation over sets of other seeds.
 
 [Heusel 2017](https://arxiv.org/abs/1706.08500) (Fréchet distance) ·
 [Kynkäänniemi 2019](https://arxiv.org/abs/1904.06991) (precision and recall) ·
@@ -51,8 +53,11 @@ class Figure(NamedTuple):
 
 
 FIGURES = {
-    "frechet_x_real": Figure("Fréchet distance, × real", "Distance to the test digits; 1 is as good as real digits.",
-                             False, "{:.2f}".format),
+    "frechet_x_real": Figure(
+        "Fréchet distance, × real",
+        "Distance to the test digits, as a multiple of that between two sets of real digits: 1 is as good as real.",
+        False, "{:.2f}".format,
+    ),
     "precision": Figure("Precision", "Share of the pictures that lie among real ones.", True, "{:.3f}".format),
     "recall": Figure("Recall", "Share of the real pictures that lie among the generated ones.", True, "{:.3f}".format),
     "density": Figure("Density", "How densely real pictures surround the generated ones.", True, "{:.3f}".format),
@@ -60,14 +65,14 @@ FIGURES = {
     "accuracy": Figure("Read as asked", "Share that a classifier reads as the class that was asked for.", True,
                        "{:.2%}".format),
     "bits_tight": Figure("Bits per dimension", "Bound on the negative log-likelihood of test digits; fewer are better.",
-                         False,                         "{:.3f}".format),
+                         False, "{:.3f}".format),
     "samples_per_second": Figure("Pictures per second", "As measured, on two cores.", True, "{:,.1f}".format),
 }  # fmt: skip
 SPEED = "samples_per_second"
 PLOTTED = ("frechet_x_real", "coverage")  # against speed
 COLUMNS = (
     Column("model", "Model", "The checkpoint."),
-    Column("settings", "Settings", "How it was sampled."),
+    Column("settings", "Settings", "How its pictures were made."),
     *(Column(name, figure.title, figure.hint, figure.more_is_better) for name, figure in FIGURES.items()),
     Column("family", "Family", "The kind of model."),
     Column("n", "Pictures", "Pictures in a set × number of sets.", descending=True),
@@ -76,6 +81,17 @@ COLOURS = {
     "real": palette.CLASSES[8], "vae": palette.LINES[0], "gan": palette.LINES[1], "ddpm": palette.LINES[5],
     "normalizing_flow": palette.LINES[3], "": palette.LINES[8],
 }  # fmt: skip
+
+# What the page calls rows whose settings name no sampler.
+ROWS = {
+    figures.FLOOR: "training digits as they are",
+    "normal": "codes from N(0, I)",
+    "mixture": "codes from a fitted mixture",
+    "samples": "codes from N(0, I)",
+    "score: annealed": "annealed Langevin dynamics",
+    "test digits": "likelihood of test digits",
+}
+FLOOR_MEANING = " This is the distance between two sets of real digits, in which × real counts: no model can do better."
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,17 @@ def family_title(row: Row) -> str:
     if row.checkpoint == figures.REAL:
         return "real"
     tab = tabs.discover().get(row.family)
-    return tab.title if tab else "not here"
+    return tab.title if tab else "file not here"
+
+
+def describe_settings(row: Row) -> str:
+    """Return how the pictures of a row were made, in a few words."""
+    values = dict(part.split("=") for part in row.settings.split(", ") if part.count("=") == 1)
+    if values.get("sampler") not in SAMPLERS:
+        return ROWS.get(row.row, row.row)
+    eta, w = (float(values[name]) for name in ("eta", "w"))
+    extras = [f"η = {eta:g}"] * (eta != 0) + [f"w = {w:g}"] * (w != 1)
+    return ", ".join([SAMPLERS[values["sampler"]].title, f"{values['steps']} steps", *extras])
 
 
 def describe_spread(figure: str, spread: Spread) -> str:
@@ -118,7 +144,9 @@ def how_measured(row: Row) -> str:
 def describe_row(row: Row) -> str:
     """Return how a row was measured, in Markdown."""
     changed = " **The file has changed since: measure it again.**" if row.changed else ""
-    return f"**{row.checkpoint}**, {row.row}: {how_measured(row)}{changed} To measure it again:"
+    meaning = FLOOR_MEANING if (row.checkpoint, row.row) == (figures.REAL, figures.FLOOR) else ""
+    about = f"**{row.checkpoint}**, {describe_settings(row)}: {how_measured(row)}"
+    return f"{about}{meaning}{changed} To measure it again:"
 
 
 def cell(row: Row, figure: str) -> Cell:
@@ -130,9 +158,10 @@ def cell(row: Row, figure: str) -> Cell:
 
 def table_row(row: Row) -> table.Row:
     """Return a row of the table."""
+    settings = describe_settings(row)
     cells = [
         Cell(row.checkpoint, row.checkpoint),
-        Cell(row.row, row.row),
+        Cell(settings, settings),
         *(cell(row, figure) for figure in FIGURES),
         Cell(family_title(row), family_title(row)),
         Cell(f"{row.n:,} × {row.seeds}", row.n),
@@ -156,7 +185,7 @@ def plot(rows: Sequence[Row], figure: str) -> go.Figure:
 def _points(rows: Sequence[Row], figure: str, most: int) -> go.Scatter:
     y = [row.figures[figure] for row in rows]
     hover = [
-        f"<b>{row.checkpoint}</b>, {row.row}<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
+        f"<b>{row.checkpoint}</b>, {describe_settings(row)}<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
         f"<br>{describe_spread(SPEED, row.figures[SPEED])} pictures a second<br>{how_measured(row)}"
         for row in rows
     ]

@@ -8,7 +8,7 @@ SUMMARY = (
     "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, "
     "step by step, until digits come out of nothing but noise."
 )
-HINT = "**Press Play, or drag the slider under the pictures.**"
+HINT = "**Press Play**, or drag the slider under the pictures, and watch digits appear."
 GUIDE = (
     GuideStep(
         "#ddpm-scrubber .position",
@@ -16,7 +16,7 @@ GUIDE = (
     ),
     GuideStep(
         "#ddpm-scrubber .strips figure:nth-child(2)",
-        "What the network expects at this moment: first a blur, the mean of all that is still possible.",
+        "What the network expects at this moment: first a blur, the mean of all digits that are still possible.",
     ),
     GuideStep(
         "#ddpm-sample",
@@ -24,4 +24,4 @@ GUIDE = (
     ),
 )
 VIEWS = {"reverse": reverse.ReverseView, "forward": forward.ForwardView}
-TAB = tab_of_views("DDPM / DDIM", 40, SUMMARY, HINT, VIEWS, GUIDE, prepare=runs.warm_up)
+TAB = tab_of_views("Diffusion", 40, SUMMARY, HINT, VIEWS, GUIDE, prepare=runs.warm_up)

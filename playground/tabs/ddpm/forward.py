@@ -30,7 +30,7 @@ KINDS = (MODEL, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLO
 TIMES = list(range(0, T + 1, 4))
 SCHEDULES = {name: make(T) for name, make in schedule.SCHEDULES.items()}
 COLOURS = {"cosine": palette.DATA, "linear": palette.COMPARISON}
-HINTS = {"cosine": "keeps the picture longer", "linear": "has lost most of it half-way"}
+HINTS = {"cosine": "keeps the picture longer", "linear": "has lost most of it by half-way"}
 HOW = """
 No network is at work here: at time t the picture is a fixed mixture of the original and the same noise ε. The schedule
 sets how fast the signal's share ᾱ falls. The linear schedule destroys most of the digit in the first half;
@@ -123,7 +123,7 @@ class ForwardView(View):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = runs.CHECKPOINTS.build(paths, info="Its training data, or a sample of it, is shown.")
+                self.model = runs.CHECKPOINTS.build(paths, info="Noise is added to a sample of it, or to its kind of data.")
                 self.image = image_picker.build(
                     "ddpm-forward", KINDS, "What the noise is added to.", partial(runs.CHECKPOINTS.dataset, paths),
                     [self.model],

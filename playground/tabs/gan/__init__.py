@@ -5,7 +5,7 @@ from playground.tabs.gan import ask_discriminator, lab, loss_comparison, samples
 from playground.web.header import GuideStep
 
 SUMMARY = "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other."
-HINT = "**Press Play** to watch both learn, and try *Cause collapse*; *Losses* shows whole trainings on digits."
+HINT = "**Press Play** to watch both learn in the plane, then try *Cause collapse*; *Losses* shows the same on digits."
 GUIDE = (
     GuideStep(
         "#gan-lab [data-do=play]",
@@ -13,7 +13,7 @@ GUIDE = (
     ),
     GuideStep(
         "#gan-lab .planes",
-        "The arrows show where the discriminator sends the points. In the end it cannot tell them apart.",
+        "The arrows show where the generator is told to move its points. In the end D cannot tell them from the data.",
     ),
     GuideStep(
         "[data-tab-id=losses]",

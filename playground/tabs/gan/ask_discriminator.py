@@ -26,7 +26,7 @@ TAB = "gan.ask"
 FAKE = "A fake"
 KINDS = (FAKE, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
 HOW = """
-A logit alone means little, since every loss has a scale of its own: its place among the logits of test digits and of
+A logit alone means little, since every loss has a scale of its own. Its place among the logits of test digits and of
 the model's own fakes tells whether this D would take the picture for real. Try a digit of your own, then something
 else: a discriminator has only ever seen digits and fakes, and may be sure of anything else. One that knows classes is
 asked about the class that it believes most. The networks are the moving averages of those that *Losses* shows in
@@ -75,9 +75,8 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
     UserError if it knows pictures of another size."""
     config = model.config
     if x.shape[1:] != (config.channels, config.size, config.size):
-        raise UserError(
-            f"{title}: its D knows only pictures of {config.size} x {config.size} pixels in {config.channels} channels"
-        )
+        channels = "one channel" if config.channels == 1 else f"{config.channels} channels"
+        raise UserError(f"{title}: its D knows only pictures of {config.size} x {config.size} pixels in {channels}")
     own, real, fake = float(gan.discriminator_logits(model, x)), model.real_logits, model.fake_logits
     low, high = (float(end) for end in torch.cat([real, fake, torch.tensor([own])]).aminmax())
     span = max(high - low, 1e-9)

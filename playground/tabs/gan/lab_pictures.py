@@ -21,7 +21,7 @@ VIEW = View(
         Plane(
             "Real and fake points in the plane, over the discriminator's logit",
             [Mark(palette.REAL, "real"), Mark(palette.FAKE, "fake"), Mark("", "bright: D says real"),
-             Mark("", "arrows: where G is pulled")],
+             Mark("", "arrows: where G is to move its points")],
         )
     ],
     [

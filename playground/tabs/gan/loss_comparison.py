@@ -33,8 +33,8 @@ has an input for the class, the *growing* one outputs at every size.) D gives a 
 networks are those in training, as they are: a loss that swings or collapses does so before your eyes. *Samples* and
 *Ask D* have their moving average, which is better.
 
-The *Fréchet distance* is that between the features of 10,000 fakes and those of test digits, divided by the distance of
-as many training digits: at 1 × real, fakes are as close as real digits.
+The *Fréchet distance* is that between the features of 10,000 fakes and of the test digits, as a multiple of the distance
+between as many training digits and the test digits: at 1 × real, fakes are as close as real digits.
 
 **Why it saturates.** G learns by the slope of its loss at the logits of its fakes. Minimax is flat where D is sure of
 a fake, just when G has most to learn; the non-saturating loss is steep there. **Why D is held back.** A slope of D that
@@ -96,7 +96,7 @@ def describe(paths: Paths, params: ViewParams) -> Value:
                 for about, objective, training_history in trainings
             ],
             [f"step {step:,} of G and of D{epochs(step, sizes)}" for step in steps.tolist()],
-            ("step 1", f"step {steps[-1]:,}, logarithmic"),
+            ("step 1", f"step {steps[-1]:,} (logarithmic)"),
             curves=curves(trainings),
             formula=formula.render(formulas(trainings)),
             numbers=numbers(trainings),
@@ -138,7 +138,7 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
 
 
 CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
-    ("frechet", "Fréchet distance", "Divided by that of real digits; 1 is as good as real.", True),
+    ("frechet", "Fréchet distance", "As a multiple of that between two sets of real digits; 1 is as good as real.", True),
     ("discriminator", "Loss of D", "What D minimizes.", False),
     ("generator", "Loss of G", "What G minimizes.", False),
     ("discriminator_gradient", "Gradient of D", "Its norm over all of D's weights.", True),
@@ -206,10 +206,10 @@ class LossView(View):
     def _build_controls(self) -> list[Control]:
         losses = gr.CheckboxGroup(
             choices(self.paths), value=first(self.paths).losses.split(","), label="Losses",
-            info="All trained the same way. Three fit side by side.", elem_classes="chips",
+            info="All trained alike, on digits. Three fit side by side.", elem_classes="chips",
         )  # fmt: skip
         below = gr.Radio(
-            diagnostics.TITLES, value="logits", label="Below the pictures", info="What is drawn under each.",
+            diagnostics.TITLES, value="logits", label="Below the pictures", info="What is drawn under each of them.",
             elem_classes="chips",
         )  # fmt: skip
         return [controls.skip_preprocess(control) for control in (losses, below)]

@@ -127,7 +127,7 @@ def film(path: Walk, params: ViewParams, caveat: str = "", notice: str = "") -> 
     return Film(
         [
             Strip("G(z)", caveat or "what the generator draws", _frames(path.x)),
-            Strip("∇D", "what D wants brighter and darker; grey is 0", _frames(path.gradient / steepest)),
+            Strip("∇D", "what D wants to be brighter or darker; grey is 0", _frames(path.gradient / steepest)),
         ],
         [*map(use_minus_signs, captions)],
         (f"seed {params.seed}", f"seed {params.to}"),
@@ -173,10 +173,10 @@ class SamplesView(View):
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         model = variants.CHECKPOINTS.build(self.paths, "Loss", "The loss that the networks were trained with.")
         seed, new_seed = controls.seed()
-        to = gr.Number(1, label="To seed", info="Where the path ends.", precision=0)
+        to = gr.Number(1, label="To seed", info="The seed where the path ends.", precision=0)
         label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
                          elem_classes="chips")  # fmt: skip
-        hint = "Largest |z|; below 1, only the safest codes."
+        hint = "Largest size of each number of z; below 1 only the safest codes are left."
         truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
         model.change(self.show_label, model, label, queue=False, **controls.HIDDEN)
         return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed

@@ -6,7 +6,7 @@ from playground.web.header import GuideStep
 
 SUMMARY = "The score is the gradient of the log density: wherever you stand, the way to where the data are denser."
 HINT = (
-    "**Press Play** to watch a network learn it; see particles follow it in *Langevin*, and digits mended in *Restore*."
+    "**Press Play** to watch a network learn it; in *Langevin* particles follow it, and in *Restore* it repairs digits."
 )
 GUIDE = (
     GuideStep(
@@ -15,11 +15,11 @@ GUIDE = (
     ),
     GuideStep(
         "#score-lab .dial",
-        "Move this dial: in much noise all arrows lead to the middle, in little noise to the nearest mode.",
+        "Move this slider: with much noise all arrows lead to the middle, with little noise to the nearest mode.",
     ),
     GuideStep(
         "[data-tab-id=langevin]",
-        "Then let particles follow the arrows in Langevin: see who gets stuck, and click to drop one of your own.",
+        "Then let particles follow the arrows in Langevin: see which get stuck, and click to drop one of your own.",
     ),
 )
 TAB = tab_of_views(

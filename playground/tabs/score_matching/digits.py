@@ -89,7 +89,7 @@ def strips(frames: Sequence[Frame], low: float) -> list[Strip]:
         Strip("x + σ² s(x, σ)", "the digits that the score points to", to_images(x + sigma**2 * s)),
         Strip(
             "σ s(x, σ)",
-            "the score, in units of the noise: −ε̂; grey is 0",
+            "the score times σ, which is −ε̂; grey is 0",
             to_images(eps, pictures.noise_to_uint8),
             small=True,
         ),
@@ -115,7 +115,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
             Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
             Curve("score", "Its mean length, which grows as the noise falls.",
                   [Series("", palette.ESTIMATE, lengths)], log=True),
-            Curve("σ · score", "Relative to that of unit noise: 1 where a picture is nothing but noise.",
+            Curve("σ · score", "Its length relative to that of unit noise: 1 where a picture is nothing but noise.",
                   [Series("", palette.DATA, unit)]),
         ],
         formula.render([samplers.SAMPLERS[params.sampler].formula, FORMULA]),
@@ -161,7 +161,7 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `ViewParams`, and the button for a new seed."""
     default, model = ViewParams(), runs.CHECKPOINTS.build(paths, info="Whose score is followed.")
     titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
-    hint = "All start from noise of the highest level."
+    hint = "How to follow the score; all start from the most noise."
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
     digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
     n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")

@@ -41,7 +41,8 @@ class ViewParams:
             validation.check_choice(name, getattr(self, name), allowed)
         integers = {"number": TEST_NUMBERS, "n": (N_REFERENCES, 10), "evaluations": (10, 400),
                     "seed": (0, validation.MAX_SEED)}  # fmt: skip
-        validation.check_bounds(self, integers, {"noise": (2 * LOW, 5.0)})
+        labels = validation.LABELS | {"n": "number of results"}
+        validation.check_bounds(self, integers, {"noise": (2 * LOW, 5.0)}, labels)
 
     @property
     def painted(self) -> bool:

@@ -17,10 +17,10 @@ from playground.web.lab_view import LabControls, LabData, LabView, number_contro
 TAB = "score_matching.lab"
 DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
-The score is the gradient of the log density: at every place the way to where the data are denser. Nobody knows it for
+The score is the gradient of the log density: at every point the way to where the data are denser. Nobody knows it for
 pictures; for these points it is known exactly, and stands beside what a network has learned. Denoising score matching
-adds noise to points and asks for the way back; on average that is the score of the noised data. In much noise it leads
-to the middle of all, in little noise to the nearest mode: move the slider under the planes.
+adds noise to points and asks for the way back; on average that is the score of the noised data. With much noise it
+leads to the middle of all points, with little noise to the nearest mode: move the slider under the planes.
 
 What is minimized, with x = x₀ + σ ε and a weight λ(σ) that makes an untrained network's loss as large at every level:
 
@@ -50,7 +50,7 @@ class ScoreLabView(LabView[ViewParams]):
     """View of a network that learns a score."""
 
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
-    why = "Move the slider: the less noise, the finer the score."
+    why = "Move the slider under the planes: the less noise, the finer the score."
     start_lab = staticmethod(lab_pictures.start_lab)
 
     def __init__(self, paths: Paths):
@@ -61,15 +61,15 @@ class ScoreLabView(LabView[ViewParams]):
         axes["data"], pad = DATA.build(ViewParams().data, "score-pad")
         hint = "Learn from the noise that was added, from random directions, or from the true score."
         axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
-        axes["sigma_min"] = number_control("Least noise", "Equal to the most noise for a single level.")
-        axes["sigma_max"] = number_control("Most noise", "Standard deviation; the data are about 4 wide.")
+        axes["sigma_min"] = number_control("Least noise", "Smallest σ to learn; the same as the most noise for a single level.")
+        axes["sigma_max"] = number_control("Most noise", "Largest σ to learn; the data are about 4 wide.")
         axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", elem_id="score-reset")
         with gr.Accordion("More", open=False):
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each hidden layer.")
             axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="How many the network has.")
-            hint = "Waves that encode the place."
+            hint = "Waves that encode the position of a point."
             axes["frequencies"] = gr.Slider(0, 8, step=1, label="Frequencies", info=hint)
             axes |= training_controls()
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]

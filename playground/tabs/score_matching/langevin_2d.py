@@ -25,8 +25,8 @@ HOW = """
 Langevin dynamics follows the score uphill, shaken by just enough noise that its points end up distributed as the
 density. In theory from anywhere; in practice hardly anything crosses the empty space between two modes, so how many
 particles each one gets depends on where they began. Much noise fills that space: annealing begins there, where there is
-a single hill, and takes the noise away little by little. The reverse process and the probability flow do the same in
-one go.
+a single hill, and takes the noise away little by little. The reverse process and the probability flow do the same with
+one step at each level.
 
 The step size is a share of a variance: of the noise level's where that falls (annealed), otherwise of the narrowest
 part of the noised density. The formula shows the h that follows from it.
@@ -60,7 +60,7 @@ class LangevinView(LinkedRunView):
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Walking …")
+        stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Moving the particles …")
         # Parameters of the run on show, the number of its frames, and the scrubber's name of it.
         self.walk = gr.State(None, time_to_live=3600)
         self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
@@ -117,7 +117,7 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     hint = "The network whose score is followed."
     model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
     titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
-    hint = "The first two use only the lowest noise level."
+    hint = "The first two stay at the least noise; the others go from the most to the least."
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
     hint = "A share of the variance: too large overshoots, too small crawls."
@@ -131,7 +131,7 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     seed, new_seed = controls.seed()
     with gr.Accordion("More", open=False):
         low = gr.Number(default.low, label="Least noise", info="Where the run ends.", min_width=100)
-        hint = "Where annealing begins; the first two start within half of it."
+        hint = "Where the run begins; the first two samplers begin within half of it."
         high = gr.Number(default.high, label="Most noise", info=hint, min_width=100)
     inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
     return [*map(skip_preprocess, inputs)], new_seed

@@ -55,7 +55,7 @@ class ViewParams:
     def __post_init__(self) -> None:
         validation.check_choice("score", self.score, SCORES)
         if self.settings.sampler == "mala" and self.score == LEARNED:
-            raise UserError("Metropolis-adjusted steps need the density itself, which no score gives: choose exact")
+            raise UserError("Metropolis-adjusted steps need the density itself, and only the exact score has one: choose exact")
 
     @property
     def settings(self) -> Settings:
@@ -80,7 +80,7 @@ def resolve_checkpoint(paths: Paths, data: str, model: object) -> str:
         alternatives = "".join(f", or {name}" for name in checkpoints)
         raise UserError(
             f"no network has learned {data} yet: choose the exact score{alternatives}, or train one with "
-            f"`python -m train score --name score-{data} --config.data {data}`"
+            f"`python -m train score_matching --name score-{data} --config.data {data}`"
         )
     names = checkpoints[data]
     return model if isinstance(model, str) and model in names else names[0]
@@ -170,7 +170,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
     curves = [
         _curve("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
-        _curve("score", "Its mean length at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
+        _curve("score", "Mean length of the score at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
     ]
     if len(truth):
         captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
@@ -178,7 +178,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         curves.append(_curve("KL", hint, palette.NOISE, [m.kl for m in measures]))
     if params.sampler == "mala":
         curves.append(
-            _curve("taken", "Share of accepted proposals.", palette.COMPARISON, [m.acceptance for m in measures])
+            _curve("accepted", "Share of the proposed moves that were accepted.", palette.COMPARISON, [m.acceptance for m in measures])
         )
     return Film(
         [strip(plots, truth)],
@@ -188,7 +188,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         formula.render([samplers.SAMPLERS[params.sampler].formula]),
         samplers.numbers(sigmas, params.settings.h, params.temperature),
         keep=True,
-        path_hint="Click to drop a particle, and follow its path",
+        path_hint="Click to drop a particle and follow its path",
     )  # fmt: skip
 
 

@@ -191,14 +191,14 @@ class RestorationView(LinkedRunView):
         self.image = image_picker.build("score-restoration", forward.KINDS, "The picture to restore.",
                                         partial(runs.CHECKPOINTS.dataset, self.paths), [model])  # fmt: skip
         with gr.Column(visible=False) as mask_column:
-            hint = "What is to be filled in."
+            hint = "The part that is to be filled in."
             mask = gr.Radio(MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
         with gr.Column(visible=False) as brush_column:
             brush = drawing_pad.build("score-restoration-mask", "paint what is missing")
         noise = gr.Slider(
             2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Standard deviation; from black to white is 2."
         )
-        hint = "How many from the same picture; for the likelihood, how many probes."
+        hint = "How many to make of the same picture; for the likelihood, how many random probes."
         n = gr.Slider(N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
         hint = "How often the network is evaluated for each; more is slower and better."
         evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)

@@ -16,7 +16,7 @@ from playground.web import controls
 from playground.web.controls import EventSettings
 
 SUMMARY = "Six ways for a machine to learn to make images. Every model here runs while you watch."
-HINT = "**Choose one**, compare them in the table below, or begin with what brought you here."
+HINT = "**Choose a family** to try it, or begin with one of these:"
 # Ways in, for different readers: a title, a link as HTML, and the tab that it needs.
 DOORS = (
     (
@@ -50,32 +50,32 @@ class About(NamedTuple):
 
 ABOUT = {
     "vae": About(films.vae_film, "Digits change as their codes move.", (
-        Answer("An encoder and a decoder, together, on a bound on the likelihood", "vae?view=elbo"),
-        Answer("One pass: decode a code from N(0, I)", "vae"),
+        Answer("An encoder and a decoder, together, to maximize a bound on the likelihood", "vae?view=elbo"),
+        Answer("One pass: a random code through the decoder", "vae"),
         Answer("A lower bound, the ELBO", "vae?view=elbo"),
     )),
     "gan": About(films.gan_film, "Digits change as their codes move.", (
         Answer("A generator and a discriminator, against each other", "gan?view=lab"),
-        Answer("One pass: generate from a code from N(0, I)", "gan?view=samples"),
+        Answer("One pass: a random code through the generator", "gan?view=samples"),
         Answer("None", "gan?view=ask"),
     )),
     "score_matching": About(films.score_film, "Particles flow out of noise into the modes of a density.", (
         Answer("A network that predicts the gradient of the log density of noisy data", "score_matching?view=lab"),
-        Answer("Many small steps uphill, with noise", "score_matching?view=langevin"),
-        Answer("That of its probability flow, by solving an ODE", "score_matching?view=restoration"),
+        Answer("Many small steps along the score, with noise", "score_matching?view=langevin"),
+        Answer("Estimated along its probability flow, many steps for a picture", "score_matching?view=restoration"),
     )),
     "ddpm": About(films.ddpm_film, "Digits appear out of noise.", (
         Answer("A network that takes noise out of a picture", "ddpm?view=forward"),
         Answer("Ten to a thousand steps from noise to a picture", "ddpm"),
-        Answer("A lower bound, or that of its probability flow", "score_matching?view=restoration"),
+        Answer("A lower bound, or estimated along its probability flow", "score_matching?view=restoration"),
     )),
     "latent_diffusion": About(films.text_film, "Pictures of a prompt appear out of noise.", (
         Answer("An autoencoder, a text encoder, then a denoiser of latents", "latent_diffusion?view=latent_space"),
         Answer("About twenty steps in the latent space, then one decoding", "latent_diffusion"),
-        Answer("None for pictures; a bound for latents, not computed here", "latent_diffusion?view=latent_vs_pixel"),
+        Answer("None for pictures; for latents a bound, not computed here", "latent_diffusion?view=latent_vs_pixel"),
     )),
     "normalizing_flow": About(films.flow_film, "Noise becomes digits, layer by layer.", (
-        Answer("One invertible network, on the likelihood itself", "normalizing_flow?view=lab"),
+        Answer("One invertible network, to maximize the likelihood itself", "normalizing_flow?view=lab"),
         Answer("One pass backwards through the network", "normalizing_flow?view=digits"),
         Answer("Exact; on pixels a bound, since noise is added to them", "normalizing_flow?view=digits"),
     )),

@@ -36,11 +36,11 @@ class VAETab(View):
         self.own_controls: list[Control] = []  # of single views
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = codes.CHECKPOINTS.build(paths, info="Each has its own latent code.")
+                self.model = codes.CHECKPOINTS.build(paths, info="What it learned from, and how many numbers its code has.")
                 self.image = image_picker.build(
                     "vae",
                     codes.KINDS,
-                    "The picture to encode.",
+                    "The picture to encode, or a random code to decode.",
                     partial(codes.CHECKPOINTS.dataset, paths),
                     [self.model],
                 )
@@ -196,7 +196,7 @@ def link_value(name: str, params: ViewParams, address: bool = True, is_moved: bo
 GUIDE = (
     GuideStep(
         "#vae-traverse .sliders",
-        "Move the first slider: one number of the code changes, and the picture on the right follows.",
+        "Move the first slider: one number of the code changes, and the middle picture follows.",
     ),
     GuideStep("#vae-traverse .traversal", "Each row moves one number from end to end. Press a picture to go there."),
     GuideStep("[data-tab-id=map]", "The map shows all codes at once: drag over it, and see one digit become another."),

@@ -23,7 +23,7 @@ from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, palette, plots
 from playground.web.controls import Control, error_sentence
 
-HINT = "The same image through models trained with different β."
+HINT = "The same image through models trained with different β, the price of information in the code."
 HOW = """
 β is the price of information in the code. When it is low, the code says a lot and the reconstruction is faithful;
 when it is high, only what pays for itself is kept, few dimensions stay alive, and the reconstruction is blurred. The
@@ -104,8 +104,8 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
 
 
 HEADINGS = (
-    "<p>For each model: its drawing of the image · the KL of each dimension, all on one scale · the rate, in nats that "
-    "the code carries, and the distortion, in nats that are missing · its first dimension moved from −3 to 3.</p>"
+    "<p>For each model: its reconstruction · the KL of each dimension, all on one scale · the rate (nats that the code "
+    "carries) and the distortion (nats that the reconstruction misses) · its first dimension moved from −3 to 3.</p>"
 )
 
 

@@ -21,7 +21,7 @@ from playground.web.formula import use_minus_signs
 
 HINT = "What this image's code costs, and how well the image is reconstructed from it."
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
-HIGHER = "Higher is better. A picture in colour has a density, which may exceed 1, so its log can be above 0."
+HIGHER = "Higher is better. Pictures in colour have a density, which may exceed 1, so that its log can be above 0."
 HOW = """
 log p(x) cannot be computed, but it can be bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x),
 minus KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it

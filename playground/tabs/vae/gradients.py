@@ -21,7 +21,7 @@ from playground.web import controls, explanation, palette, plots
 from playground.web.controls import Control
 from playground.web.formula import use_minus_signs
 
-HINT = "Training needs the gradient of a mean over random z. Two ways to estimate it from the same samples:"
+HINT = "Training needs the gradient of a mean over random z. Here are two ways to estimate it from the same samples."
 HOW = """
 z comes from N(μ, σ²), and we want to know how the mean of f(z) changes with μ and with σ. **With the
 reparameterization trick** z = μ + σ ε, so the slope of f gives both: f′(z) for μ, f′(z) ε for σ. **Without it** (the

@@ -28,7 +28,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     with gr.Row():
         kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
-        hint = "Seed of the code, or number of the test image."
+        hint = "Seed of the random code, or number of the test image."
         number = gr.Number(1, label="Seed or number", info=hint, precision=0)
     explanation.build(HOW, interpolation.slerp)
     return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]
@@ -60,7 +60,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         scrubber.pack(Film(
             strips,
             [f"{k / (FRAMES - 1):.0%} of the way · |z| = {norms['straight'][k]:.2f} straight, {norms['arc'][k]:.2f} on "
-             f"the arc, √Z = {model.config.latent**0.5:.2f} for most codes" for k in range(FRAMES)],
+             f"the arc, about √Z = {model.config.latent**0.5:.2f} for codes of the prior" for k in range(FRAMES)],
             ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),

@@ -11,7 +11,7 @@ from playground.web import explanation, neighbours, plots
 from playground.web.controls import Control
 
 HINT = (
-    "Does the decoder copy its training data? The training images nearest to its picture (fetched once; MNIST: 11 MB)."
+    "Does the decoder copy its training data? See the training images nearest to its picture (fetched once; MNIST: 11 MB)."
 )
 N_NEIGHBOURS = 9
 HOW = """
