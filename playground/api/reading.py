@@ -18,8 +18,10 @@ from playground.runtime import inference, pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 
-PICTURE = Parameter("picture", Path, meaning="File with a picture of one object on a plain ground, such as a digit.")
-SWAP = Parameter("swap", bool, False, "Take for ink what is found to be ground, and the reverse.")
+PICTURE = Parameter(
+    "picture", Path, meaning="File with a picture of one object on a plain background, such as a digit."
+)
+SWAP = Parameter("swap", bool, False, "Swap what was taken for ink and what for paper.")
 
 
 def endpoints(paths: Paths, new_path: NewPath) -> list[Endpoint]:
@@ -31,15 +33,15 @@ def endpoints(paths: Paths, new_path: NewPath) -> list[Endpoint]:
     return [
         Endpoint(
             "read_prompt",
-            "Tell how text to image reads a prompt: the words that the model knows, and what is left out.",
+            "Tell how text to image reads a prompt: in the words that the model knows, and what is left out.",
             [Parameter("prompt", str, meaning="The prompt."), checkpoint_parameter(paths, "latent_diffusion")],
             partial(read_prompt, paths),
             uses_model=False,
         ),
         Endpoint(
             "reconstruct",
-            "Encode a picture by a variational autoencoder and decode it: a PNG of the picture as it was read and the "
-            "reconstruction beside it, and the code with the terms of the ELBO in nats.",
+            "Encode a picture by a variational autoencoder and decode it: a PNG of the picture as it was read beside "
+            "its reconstruction, and the code with the terms of the ELBO in nats.",
             of_picture("vae"),
             partial(reconstruct, new_path, paths),
             has_file=True,

@@ -125,7 +125,7 @@ def sampler(value: str) -> gr.Radio:
     choices = [(row.title, name) for name, row in SAMPLERS.items()]
     hint = (
         "DDPM adds fresh noise at every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps, and Heun "
-        "evaluates the network twice at each."
+        "evaluates the network twice in each."
     )
     return skip_preprocess(gr.Radio(choices, value=value, label="Sampler", info=hint, elem_classes="chips"))
 

@@ -40,7 +40,7 @@ def from_film(stem: str, about: dict[str, str], film: Film) -> ExportableRun:
 
 
 COMMAND_LABEL = "The same pictures from the command line"
-UNDER_WAY = "A run is in progress: the command is that of the run before; files can be saved once it has finished."
+UNDER_WAY = "A run is in progress: the command is that of the previous run; files can be saved once it has finished."
 
 
 def build(run: gr.State, stage: gr.HTML, command_label: str = COMMAND_LABEL) -> gr.Code:

@@ -10,6 +10,8 @@ TERMS: dict[tuple[str, ...], str] = {
     ("attention",): "How a network decides which parts of its input matter at each place. The shares that a place "
                     "gives to all words of a prompt sum to 1.",
     ("autoencoder",): "A pair of networks: an encoder turns a picture into fewer numbers, a decoder turns these back.",
+    ("annealed", "annealing"): "Langevin dynamics at one noise level after the other, from much noise, where all modes "
+                               "are within reach, to little, where the details are (Song 2019).",
     ("β",): "Weight of the KL divergence in a VAE's loss: the price of information in the code.",
     ("bits per dimension",): "Negative log-likelihood of a picture in bits, divided by its number of values: how many "
                              "bits a perfect code would need for each. Fewer are better.",
@@ -28,11 +30,13 @@ TERMS: dict[tuple[str, ...], str] = {
     ("dequantization",): "Noise that is added to whole-number pixels, so that a density of real numbers can describe "
                          "them.",
     ("discriminator",): "The network of a GAN that learns to tell real pictures from generated ones, called D.",
-    ("distortion",): "What a reconstruction misses: −log p(x|z).",
+    ("distortion",): "What a reconstruction misses, −log p(x|z); what its code costs, the KL divergence, is the rate.",
+    ("decoder",): "A network that turns a code or a latent into a picture.",
     ("DPM-Solver++",): "A sampler that solves the probability flow in few steps, by extrapolating from the last "
                        "estimates (Lu 2022).",
     ("ELBO",): "Evidence lower bound: a number that log p(x) is at least as large as, and that can be computed. A VAE "
                "maximizes it.",
+    ("encoder",): "A network that turns a picture, or a text, into numbers that stand for it.",
     ("η", "eta"): "How much fresh noise DDIM adds at each step: 0 for none, 1 for as much as DDPM.",
     ("Fréchet distance",): "Distance between two sets of pictures: between the means and covariances of their features "
                            "in a classifier. FID is the same with another network.",
@@ -51,6 +55,7 @@ TERMS: dict[tuple[str, ...], str] = {
     ("logit", "logits"): "A number before it is turned into a probability: 0 means one half, large means almost "
                          "certainly real.",
     ("minimax",): "The first loss of GANs: G minimizes what D maximizes (Goodfellow 2014).",
+    ("mode collapse",): "A generator draws one or a few kinds of pictures, whatever its noise.",
     ("mode", "modes"): "A place where data are dense: one of several kinds of pictures, or one hill of a density.",
     ("moving average",): "Mean of a network's weights over its last steps of training, which makes better pictures "
                          "than any single one of them.",
@@ -66,6 +71,11 @@ TERMS: dict[tuple[str, ...], str] = {
     ("PSNR",): "Peak signal-to-noise ratio in dB: how close two pictures are, pixel by pixel. More is closer.",
     ("R1", "R2"): "Penalties on the slope of a discriminator: R1 at real pictures, R2 at generated ones (Mescheder "
                   "2018).",
+    ("× real",): "As a multiple of the distance between two sets of real pictures: at 1 × real, pictures are as good "
+                 "as real ones.",
+    ("recall",): "Share of the real pictures that lie among the generated ones: it falls when variety is lost.",
+    ("reconstruction", "reconstructions"): "What a decoder makes of the code of a picture: the same picture, as far as "
+                                           "the code describes it.",
     ("reparameterization",): "Writing a random code as z = μ + σ ε, so that the randomness is outside and gradients "
                              "reach μ and σ.",
     ("reverse process",): "The way from noise back to data, in small random steps that the score directs.",

@@ -60,7 +60,7 @@ class UploadControls(NamedTuple):
         return [self.button.upload, self.correction.change]
 
 
-FETCHED = "The first 100 of MNIST come with the page; the others are fetched once (11 MB)."
+FETCHED = "The first 100 digits come with the page; all others are fetched once (MNIST: 11 MB)."
 
 
 def build(

@@ -22,12 +22,12 @@ STOPS = (
         "vae",
         "#vae-traverse .pictures",
         "An autoencoder squeezes this digit into twenty numbers and draws it again; the third picture shows "
-        "what got lost. Move a slider below and see which number does what.",
+        "what was lost. Move a slider below and see which number does what.",
     ),
     Stop(
         "vae?view=map",
         "#vae-map .plane",
-        "Every place of this map is a code, and the decoder can draw it. Drag from one digit to another: what "
+        "Every point of this map is a code, and the decoder can draw it. Drag from one digit to another: what "
         "lies between is a picture too.",
     ),
     Stop(
@@ -45,7 +45,7 @@ STOPS = (
     Stop(
         "gan?view=losses",
         "#gan-losses .strips",
-        "The same codes while three losses train on digits. Drag the slider: see which loss learns first, and "
+        "The same codes while three losses train on digits. Drag the slider to see which loss learns first, and "
         "which never gets far.",
     ),
     Stop(
@@ -75,13 +75,13 @@ STOPS = (
     Stop(
         "latent_diffusion",
         "#text-scrubber .words",
-        "Words can steer the same process, here in the latents of an autoencoder, which are smaller. Point at "
-        "a word to see where the network looks for it.",
+        "Words can steer the same process, here in the latents of an autoencoder, which are smaller than "
+        "pictures. Point at a word to see where the network looks for it.",
     ),
     Stop(
         "normalizing_flow?view=lab",
         "#flow-lab .planes",
-        "And if every step can be undone exactly, the likelihood is known exactly. Press Play, then move "
-        "through the layers, there and back.",
+        "If every step can be undone exactly, the likelihood is known exactly. Press Play, then move through "
+        "the layers, there and back.",
     ),
 )

@@ -56,7 +56,9 @@ def test_the_scoreboard_is_sorted_linked_and_saved(page: Page, address: str) -> 
     rows = page.locator("#scoreboard tbody tr")
     expect(rows.last).to_contain_text("flow-digits")
     expect(page.locator("#scoreboard th[aria-sort=descending]")).to_have_text("Coverage")
-    expect(page.locator("#scoreboard-about")).to_contain_text("flow-digits, likelihood of test digits: 10,000 pictures.")
+    expect(page.locator("#scoreboard-about")).to_contain_text(
+        "flow-digits, likelihood of test digits: 10,000 pictures."
+    )
     page.locator("#sort-bits_tight").press("Enter")
     expect(rows.first).to_contain_text("flow-digits")
     expect(page.locator("#sort-bits_tight")).to_be_focused()

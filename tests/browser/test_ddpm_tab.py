@@ -125,7 +125,7 @@ def test_stop_at_any_moment_never_leaves_a_preview(page: Page, progress: str) ->
     if progress:
         expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(re.compile(progress))
     page.locator("#ddpm-stop").click()
-    stopped = "Stopped at step" if progress else re.compile("the run before is shown|Stopped at step")
+    stopped = "Stopped at step" if progress else re.compile("the previous run is shown|Stopped at step")
     expect(page.locator(f"{SCRUBBER} .caption")).to_contain_text(stopped)
     shown = ready(page, SCRUBBER)
     idle(page)

@@ -179,7 +179,7 @@ def test_pictures_are_saved_and_shown_to_clip_and_an_emoji_is_picked(page: Page)
 
 def test_two_prompts_are_compared_when_the_view_is_first_seen_and_on_demand(page: Page) -> None:
     ready(page, SCRUBBER)
-    page.get_by_role("tab", name="Compare").locator("visible=true").click()
+    page.get_by_role("tab", name="Two prompts").click()
     before = ready(page, COMPARED)
     assert page.locator(f"{COMPARED} .strips figure").count() == 2
     page.locator("#text-compare-sample").click()

@@ -127,16 +127,6 @@ def test_the_scoreboard_restores_a_link_and_names_what_is_wrong_with_one() -> No
             scoreboard.params_of(value)
 
 
-def test_the_scoreboard_says_in_words_how_pictures_were_made() -> None:
-    by_row = {row.row: row for row in figures.read(SHIPPED)}
-    words = {name: scoreboard.table_row(row).cells[1].text for name, row in by_row.items()}
-    assert words["ddim-20-eta1-w1.5"] == "DDIM, 20 steps, η = 1, w = 1.5"
-    assert words["dpm-10"] == "DPM-Solver++, 10 steps"
-    assert not words.keys() & {*words.values()}, "no row is shown by its name in the file"
-    assert "two sets of real digits" in scoreboard.describe_row(by_row[figures.FLOOR])
-    assert "two sets of real digits" not in scoreboard.describe_row(by_row["samples"])
-
-
 def test_rows_without_a_value_come_last_either_way() -> None:
     columns = [Column("name", "Name", ""), Column("size", "Size", "")]
     values = {"a": 2.0, "b": None, "c": 1.0}

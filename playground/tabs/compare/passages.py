@@ -133,7 +133,9 @@ def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     try:
         images, labels = mnist.load(models.paths.data, "train")
     except UserError as failure:
-        raise UserError("the training digits are not here: the view Nearest of the tab VAE fetches them once") from failure
+        raise UserError(
+            "the training digits are not here: the view Nearest of the tab VAE fetches them once"
+        ) from failure
     ((rms, index),) = neighbours.find_nearest(x, images, 1)
     yield Progress(
         images[index : index + 1],

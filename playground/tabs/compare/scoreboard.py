@@ -24,18 +24,18 @@ from playground.web.view import View
 
 TAB = "compare.scoreboard"
 HINT = """
-How close the digits of each model come to real ones, as a classifier sees them. Press a heading to sort, or a row to see
-how it was measured.
+How close the digits of each model come to real ones, as a classifier sees them. Press a heading to sort, or a row to
+see how it was measured.
 """
 HOW = """
 Pictures are compared with the 10,000 test digits by the features of a classifier, mostly in sets of 10,000. The
-**Fréchet distance** between the two sets is a multiple of that between as many real training digits and the test digits:
-at 1 × real, pictures are as good as real. **Precision** is the share of the pictures that lie among real ones,
+**Fréchet distance** between the two sets is a multiple of that between as many real training digits and the test
+digits: at 1 × real, pictures are as good as real. **Precision** is the share of the pictures that lie among real ones,
 **recall** the share of real ones that lie among the pictures, and **density** and **coverage** are their counterparts
 that outliers do not mislead. Coverage and the distance depend on the number of pictures: compare rows of equal numbers;
-an open point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test digits
-from above, for the flow by 16 draws of its noise. Pictures per second were counted on two cores of the machine that
-measured, which was sometimes busy. After ± stands the standard deviation over sets of other seeds.
+an open point of a plot has fewer than the others. **Bits per dimension** bound the negative log-likelihood of grey test
+digits from above, for the flow by 16 draws of its noise. Pictures per second were counted on two cores of the machine
+that measured, which was sometimes busy. After ± stands the standard deviation over sets of other seeds.
 
 [Heusel 2017](https://arxiv.org/abs/1706.08500) (Fréchet distance) ·
 [Kynkäänniemi 2019](https://arxiv.org/abs/1904.06991) (precision and recall) ·
@@ -185,7 +185,8 @@ def plot(rows: Sequence[Row], figure: str) -> go.Figure:
 def _points(rows: Sequence[Row], figure: str, most: int) -> go.Scatter:
     y = [row.figures[figure] for row in rows]
     hover = [
-        f"<b>{row.checkpoint}</b>, {describe_settings(row)}<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
+        f"<b>{row.checkpoint}</b>, {describe_settings(row)}"
+        f"<br>{FIGURES[figure].title} {describe_spread(figure, row.figures[figure])}"
         f"<br>{describe_spread(SPEED, row.figures[SPEED])} pictures a second<br>{how_measured(row)}"
         for row in rows
     ]

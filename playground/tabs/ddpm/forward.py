@@ -123,7 +123,7 @@ class ForwardView(View):
         self.paths = paths
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = runs.CHECKPOINTS.build(paths, info="Noise is added to a sample of it, or to its kind of data.")
+                self.model = runs.CHECKPOINTS.build(paths, info="Noise is added to a sample of it, or to its data.")
                 self.image = image_picker.build(
                     "ddpm-forward", KINDS, "What the noise is added to.", partial(runs.CHECKPOINTS.dataset, paths),
                     [self.model],

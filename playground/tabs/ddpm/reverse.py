@@ -73,7 +73,7 @@ def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
     eta = controls.eta(default.eta, sampler)
     seed, new_seed = controls.seed(value=default.seed)
-    clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate of the picture between black and white.")
+    clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate between black and white.")
     return [model, *(skip_preprocess(control) for control in (label, n, sampler, steps, w, eta, seed, clip))], new_seed
 
 

@@ -36,7 +36,10 @@ def saturation(loss: str, training_history: History) -> Diagnostic:
     logit = training_history.fake - training_history.real if paired else training_history.fake
     axis = torch.linspace(-RANGE, RANGE, 101)
     means = steepness(loss, torch.from_numpy(logit.astype(np.float32))).mean(1).tolist()
-    texts = [f"{text}\nmean slope of G's loss: {mean:.3g}" for text, mean in zip(captions(training_history), means, strict=True)]
+    texts = [
+        f"{text}\nmean slope of G's loss: {mean:.3g}"
+        for text, mean in zip(captions(training_history), means, strict=True)
+    ]
     histogram = Histogram(
         "logit of a fake minus that of a real one" if paired else "logit of a fake",
         [(f"−{RANGE}", f"{RANGE}")],

@@ -136,9 +136,9 @@ class GANLabView(LabView[ViewParams]):
         axes["data"], pad = DATA.build("ring", "gan-pad")
         losses = [(variants.TITLES[name], name) for name in LOSSES]
         axes["loss"] = gr.Radio(losses, label="Loss", info="What G and D minimize.", elem_classes="chips")
-        axes["r1"] = number_control("R1", "Weight of the penalty that keeps D flat at the data.")
-        axes["r2"] = number_control("R2", "Weight of the penalty that keeps D flat at the fakes.")
-        axes["gp"] = number_control("Gradient penalty", "Weight of the penalty that asks D for a slope of 1 in between.")
+        axes["r1"] = number_control("R1", "Keeps D flat at the data.")
+        axes["r2"] = number_control("R2", "Keeps D flat at the fakes.")
+        axes["gp"] = number_control("Gradient penalty", "Asks D for a slope of 1 in between.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", elem_id="gan-reset")
         with gr.Accordion("More", open=False):
@@ -150,7 +150,7 @@ class GANLabView(LabView[ViewParams]):
             axes["spectral"] = gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain.")
             hint = "Features by which D compares the points of a batch; 0 for none."
             axes["kernels"] = gr.Slider(0, 64, step=1, label="Minibatch kernels", info=hint)
-            axes["matching"] = number_control("Feature matching", "Weight with which G also matches the means of D's features; 0 for none.")
+            axes["matching"] = number_control("Feature matching", "G also matches the means of D's features.")
             axes["unroll"] = gr.Slider(
                 0, 10, step=1, label="Unrolled steps", info="How many steps of D the generator looks ahead; 0 for none."
             )
@@ -159,6 +159,6 @@ class GANLabView(LabView[ViewParams]):
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each of the three hidden layers.")
             axes["batch"] = gr.Slider(8, 1024, step=8, label="Batch", info="Points per step.")
             axes["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Updates of G in the whole training.")
-            axes["ema_decay"] = number_control("Moving average", "Decay of the average of G that is shown; 0 for G itself.")
+            axes["ema_decay"] = number_control("Moving average", "Decay of the average of G on show; 0 for G itself.")
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
         return LabControls(inputs, axes["seed"], pad, dice, reset)

@@ -33,8 +33,8 @@ has an input for the class, the *growing* one outputs at every size.) D gives a 
 networks are those in training, as they are: a loss that swings or collapses does so before your eyes. *Samples* and
 *Ask D* have their moving average, which is better.
 
-The *Fréchet distance* is that between the features of 10,000 fakes and of the test digits, as a multiple of the distance
-between as many training digits and the test digits: at 1 × real, fakes are as close as real digits.
+The *Fréchet distance* is that between the features of 10,000 fakes and of the test digits, as a multiple of the
+distance between as many training digits and the test digits: at 1 × real, fakes are as close as real digits.
 
 **Why it saturates.** G learns by the slope of its loss at the logits of its fakes. Minimax is flat where D is sure of
 a fake, just when G has most to learn; the non-saturating loss is steep there. **Why D is held back.** A slope of D that
@@ -138,7 +138,7 @@ def load_trainings(paths: Paths, names: list[str]) -> tuple[list[Training], list
 
 
 CURVES = (  # what each shows, its name, a hint, whether it is logarithmic
-    ("frechet", "Fréchet distance", "As a multiple of that between two sets of real digits; 1 is as good as real.", True),
+    ("frechet", "Fréchet distance", "As a multiple of that between two sets of real digits.", True),
     ("discriminator", "Loss of D", "What D minimizes.", False),
     ("generator", "Loss of G", "What G minimizes.", False),
     ("discriminator_gradient", "Gradient of D", "Its norm over all of D's weights.", True),

@@ -6,9 +6,11 @@ from playground.web.header import GuideStep
 
 SUMMARY = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
-    "turns it into a picture."
+    "turns the latent into a picture."
 )
-HINT = "**Type a prompt and press Sample**, then point at a word above the pictures, or press several."
+HINT = (
+    "**Type a prompt and press Sample**, then point at a word above the pictures to see where the network looks for it."
+)
 GUIDE = (
     GuideStep(
         "#text-prompt",
@@ -20,7 +22,7 @@ GUIDE = (
     ),
     GuideStep(
         "#text-scrubber .position",
-        "Drag this to see the picture appear: first the colours, then the place, at last the details.",
+        "Drag this to see the picture appear: first the colours, then the layout, and last the details.",
     ),
 )
 TAB = tab_of_views(

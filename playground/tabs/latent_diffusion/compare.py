@@ -109,7 +109,7 @@ class Pair:
 class CompareView(LinkedRunView):
     """View of two prompts, which are above all the rest."""
 
-    TITLE = "Compare"
+    TITLE = "Two prompts"
     picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
@@ -146,7 +146,7 @@ class CompareView(LinkedRunView):
         default, model = ViewParams(), CHECKPOINTS.build(self.paths)
         for line in self.lines:
             line.bind(model)
-        hint = "How long the second prompt's shared words keep the first one's attention."
+        hint = "Share of the run in which words of both prompts look where they look for the first."
         share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
         w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
         n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many for each prompt.")
@@ -162,7 +162,7 @@ def _build_prompts(paths: Paths) -> tuple[list[Control], list[PromptLine]]:
     with gr.Row():
         for name, text, label, hint in (
             ("first", default.prompt, "Prompt", "For the pictures on the left."),
-            ("second", default.edited_prompt, "Other prompt", "For those on the right; change a word."),
+            ("second", default.edited_prompt, "Other prompt", "For the pictures on the right; change a word."),
         ):
             with gr.Column(min_width=320):
                 box = gr.Textbox(text, label=label, info=hint, elem_id=f"text-compare-{name}")

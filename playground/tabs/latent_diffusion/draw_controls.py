@@ -75,10 +75,10 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
     seed, new_seed = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
-        hint = "What to avoid, in place of the empty prompt."
+        hint = "What to avoid; guidance then leads away from it."
         negative = gr.Textbox(default.negative, label="Negative prompt", info=hint, elem_id="text-negative")
         PromptLine(paths, negative, optional=True).bind(model)
-        hint = "How w changes during the run; interval guides only its middle."
+        hint = "How w changes during the run: linear and cosine grow, interval guides only the middle."
         guidance = gr.Radio(
             list(GUIDANCE_SCHEDULES), value=default.guidance, label="w over time", info=hint, elem_classes="chips"
         )
@@ -91,12 +91,12 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
 def build_strip_controls() -> list[Control]:
     """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
     with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
-        hint = "Guidance: the estimates with and without the prompt."
+        hint = "The latents as colours or by channel, or the estimates with and without the prompt."
         strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
         layer = gr.Dropdown(
             [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
         )
-        head = gr.Dropdown([MEAN], value=-1, label="Head", info="Each layer has several.")
-        hint = "Smooth between the places where the network looked, or each place as one square."
+        head = gr.Dropdown([MEAN], value=-1, label="Head", info="The mean of all heads, or one of a layer.")
+        hint = "How attention is drawn: smoothed, or each place of the latent as a square."
         detail = gr.Radio(DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
     return [skip_preprocess(control) for control in (strip_kind, layer, head, detail)]

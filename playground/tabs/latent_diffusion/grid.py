@@ -33,8 +33,9 @@ WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0)
 COUNTS = (2, 5, 10, 20, 50)
 WIDTH = 96  # CSS pixels of a picture
 HOW = """
-Down: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws what it learned; beyond,
-every picture obeys more and varies less, until colours burn out. Across: other noise, or more steps from the same.
+Downwards: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws as it was trained;
+beyond, pictures follow the prompt more closely and vary less, until their colours burn out. Across: other noise, or
+more steps from the same noise.
 """
 
 
@@ -163,12 +164,12 @@ class GridView(HTMLRunView):
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 go, stop = run_view.build_buttons("text-grid")
-                model, hint = CHECKPOINTS.build(paths), "Guidance runs downwards."
+                model, hint = CHECKPOINTS.build(paths), "What differs by column; by row, guidance grows."
                 line.bind(model)
                 across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
                 self.seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
-                text = "Sampling thirty pictures, a few seconds each row …"
+                text = "Sampling thirty pictures, a few seconds for each row …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)
                 self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")

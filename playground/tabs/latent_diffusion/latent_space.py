@@ -60,8 +60,8 @@ from playground.web.view import View
 FRAMES = 25
 HOW = """
 The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 16x16 places of four numbers, a twelfth
-as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
-halfway between two pictures lies only a double exposure.
+as many, and back. Diffusion works on those. Halfway between two latents may lie the latent of another picture; halfway
+between two pictures lies only a double exposure.
 
 To edit a picture, noise is added to it for part of the way and removed again under a prompt: the higher the strength,
 the less of the picture remains.
@@ -262,7 +262,7 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
         upload = image_picker.build_upload("text", read_square, can_swap=False)
     ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Behind the emoji or the drawing.")
     to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
-    to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="Its background.")
+    to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="The background at the other end.")
 
     def show_controls(selected: str) -> list[object]:
         return [gr.update(visible=selected == option) for option in KINDS]
@@ -277,7 +277,7 @@ def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], ru
     """Build the other controls in the order of `ViewParams`, and the buttons."""
     default = ViewParams()
     gr.Markdown("**Edit the picture with a prompt**")
-    hint = "What to turn it into, by adding noise and denoising."
+    hint = "What to turn the picture into, by adding noise and denoising."
     prompt = gr.Textbox(default.prompt, label="Prompt", info=hint, lines=2, elem_id="text-vary-prompt")
     PromptLine(paths, prompt).bind(model)
     with gr.Row(elem_classes="go"):

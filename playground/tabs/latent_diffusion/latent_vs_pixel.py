@@ -22,7 +22,7 @@ TAB = "latent_diffusion.latent_vs_pixel"
 NAMES = ("U-Net on the latent", "U-Net on the pixels", "decoder, once a run")
 COLOURS = (palette.ESTIMATE, palette.DATA)
 HOW = """
-The same network, with random weights, is evaluated on a latent and on something of a picture's size: sixteen times as
+The same network, with random weights, is evaluated on a latent and on an input of a picture's size: sixteen times as
 many places, so sixteen times the work in every convolution, and 256 times in attention, where every place looks at
 every other. The decoder costs one more evaluation, once, at the end of a run.
 

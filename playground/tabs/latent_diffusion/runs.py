@@ -32,7 +32,7 @@ DIAGRAM = (
     Box("prompt", "What you typed, cut into tokens and turned into states by the text encoder of a CLIP."),
     Box("z at t", "The noisy latent that goes into this step: three principal components as colours.", strip=1),
     Box("U-Net at t =", "The network: it sees the latent, the time and, by cross-attention, the words.", number="t"),
-    Box("ε̂", "The noise in the latent by that estimate, colours as for z.", strip=2),
+    Box("ε̂", "The noise that the network sees in the latent; colours as for z.", strip=2),
     Box("decoder", "Turns the latent of the estimate, ẑ0, into a picture."),
     Box("x̂0", "The picture that the model expects in the end.", strip=0),
 )  # fmt: skip
@@ -81,7 +81,7 @@ def strips(model: Model, run: Run, strip_kind: str) -> list[Strip]:
     against = f"with “{run.settings.negative}”, to be avoided" if run.settings.negative else "without the prompt"
     return [
         Strip(*ESTIMATE, run.x0_hat),
-        Strip(against, "the model's estimate if it is told nothing, or what to avoid", uncond),
+        Strip(against, "the model's estimate when told nothing, or what to avoid", uncond),
         Strip("with the prompt", "its estimate given the prompt", cond),
         Strip("difference", "what guidance multiplies by w; grey is none, as in the last steps", difference),
     ]
@@ -158,7 +158,7 @@ def make_film(model: Model, run: Run, strip_kind: str = LATENT, attention: Atten
         (f"t = {times[0]}", "t = 0"),
         curves=[
             Curve("ᾱ", "Share of the signal in the power of the latent.", [Series("", palette.DATA, alpha_bar)]),
-            Curve("w", "How far the estimate goes towards the prompt.", [Series("", palette.ESTIMATE, weights)]),
+            Curve("w", "Guidance: how far the estimate follows the prompt.", [Series("", palette.ESTIMATE, weights)]),
             Curve("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
                   [Series("", palette.NOISE, prompt_effect)]),
         ],

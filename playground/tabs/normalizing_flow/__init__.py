@@ -8,7 +8,7 @@ SUMMARY = (
     "A flow is a network that can be run backwards: layer by layer it turns data into noise, and noise into data, "
     "and it knows the likelihood of every point exactly."
 )
-HINT = "**Press Play** to train one, then *Play through* its layers; in *Digits*, a digit goes to noise and back."
+HINT = "**Press Play** to train one, then *Play through* its layers; in *Digits* a digit turns into noise and back."
 GUIDE = (
     GuideStep(
         "#flow-lab [data-do=play]",
@@ -16,7 +16,7 @@ GUIDE = (
     ),
     GuideStep(
         "#flow-lab .dial",
-        "Move this dial through the layers, or let it play: each bends the plane a little, and none tears it.",
+        "Move this slider through the layers, or let it play: each bends the plane a little, and none tears it.",
     ),
     GuideStep(
         "[data-tab-id=digits]", "Digits are next: any picture has its own noise, and comes back from it exactly."

@@ -33,16 +33,16 @@ ENDS = (SAMPLE, image_picker.TEST_IMAGE)  # of a way
 SIDE = 28  # pixels of a digit
 MOST = 25  # samples
 HOW = """
-Every layer can be undone, so one network draws and reads: from noise z through the layers to a picture, and from any
-picture to its z, exactly but for rounding. After the first scale, half of the numbers are finished and go straight into
-z. Each layer knows how much it stretches space, so the likelihood is known too. Pixels are whole numbers, but a density
-needs real ones: noise u, drawn by a small flow of its own, fills the gaps (dequantization). Its cost counts in the
-bits, which are therefore a bound: on average no less than the exact value.
+Every layer can be undone, so the same network both draws and reads: from noise z through the layers to a picture, and
+from any picture to its z, exactly but for rounding. After the first scale, half of the numbers are finished and go
+straight into z. Each layer knows how much it stretches space, so the likelihood is known too. Pixels are whole numbers,
+but a density needs real ones: noise u, drawn by a small flow of its own, fills the gaps (dequantization). Its cost
+counts in the bits, which are therefore a bound: on average no less than the exact value.
 
 **Likely is not real.** A flow learns more of how smooth pictures are than of what they show: a blank page, which is no
 digit, may be likelier than every digit. And the likeliest z, 0, is far from all samples.
 
-This flow is small and learned for three hours: its samples have the strokes of digits, but some are not digits.
+This flow is small and was trained for three hours: its samples have the strokes of digits, but some are not digits.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings, scales) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization, mixing, temperature) ·
@@ -135,7 +135,7 @@ class DigitsView(View):
                 self.image, self.inputs, self.new_seed = _controls(paths)
             with controls.stage_column():
                 self.stage = scrubber.build(
-                    "Through the flow, layer by layer", "flow-digits", "Taking a first digit to z and back …"
+                    "Through the flow, layer by layer", "flow-digits", "Taking a first digit to noise and back …"
                 )
                 self.likelihood = gr.HTML(elem_id="flow-likelihood")
                 explanation.build(HOW, normalizing_flow.Model.decode_steps)
@@ -225,7 +225,7 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
     hint = "Layer by layer, or a path between two pictures."
     show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
     with gr.Column() as picture_column:
-        image = image_picker.build("flow-digits", KINDS, "The picture to take to z.", lambda: mnist.DATASET)
+        image = image_picker.build("flow-digits", KINDS, "The picture to turn into noise z.", lambda: mnist.DATASET)
     with gr.Row(visible=False) as end_row:
         to = gr.Radio(ENDS, value=default.to, label="To", info="Where the path ends.", elem_classes="chips")
         hint = "Seed of the sample, or number of the test image."

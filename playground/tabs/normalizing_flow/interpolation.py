@@ -43,8 +43,8 @@ def film(paths: dict[str, CodePath]) -> Film:
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(line.x[:1], line.x[-1:], share[:, None, None, None])
     rows = (
-        ("z on a line", "between its ends shorter than samples are", line.x),
-        ("z on a great circle", "as long as its ends, all the way", circle.x),
+        ("z on a line", "shorter in the middle than samples are", line.x),
+        ("z on a great circle", "about as long as its ends, all the way", circle.x),
         ("pixels, cross-faded", "for contrast: no model", faded),
     )
     lengths = {name: path.z.norm(dim=1).tolist() for name, path in paths.items()}
@@ -54,7 +54,7 @@ def film(paths: dict[str, CodePath]) -> Film:
         [Strip(name, hint, pictures.to_uint8(x)[:, None]) for name, hint, x in rows],
         [
             f"{part:.0%} of the way · |z| = {on_line:.1f} on the line, {on_circle:.1f} on the circle, "
-            f"√D = {line.z.shape[1] ** 0.5:.1f} for most noise"
+            f"about √D = {line.z.shape[1] ** 0.5:.1f} for noise"
             for part, on_line, on_circle in zip(share.tolist(), lengths[LINE], lengths[CIRCLE], strict=True)
         ],
         ("the picture", "the other"),

@@ -19,8 +19,8 @@ DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
 Every layer can be undone: a normalization shifts and scales, a mixing swaps, shears and stretches, a coupling bends one
 coordinate as the other one says. How much each of them stretches the plane is known, so the density of every point is
-known too: log p(x) = log N(z; 0, I) + log |det dz/dx|, with no bound and no guess. Move the slider under the planes to
-see the data become noise, layer by layer, and a net of noise become the data.
+known too: log p(x) = log N(z; 0, I) + log |det dz/dx|, exactly. Move the slider under the planes to see the data become
+noise, layer by layer, and a net of noise become the data.
 
 [Dinh 2017](https://arxiv.org/abs/1605.08803) (couplings) ·
 [Kingma 2018](https://arxiv.org/abs/1807.03039) (normalization and mixing) ·
@@ -43,7 +43,7 @@ class FlowLabView(LabView[ViewParams]):
     """View of a flow that learns a density."""
 
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
-    why = "Move the slider back and forth: the same layers, one way from the data, the other from noise."
+    why = "Move the slider under the planes: the same layers turn the data into noise, and noise into data."
     start_lab = staticmethod(lab_pictures.start_lab)
 
     def __init__(self, paths: Paths):
@@ -56,9 +56,9 @@ class FlowLabView(LabView[ViewParams]):
         axes["coupling"] = gr.Radio([("Affine", "affine"), ("Spline", "spline")], label="Coupling", info=hint,
                                     elem_classes="chips")  # fmt: skip
         axes["couplings"] = gr.Slider(
-            1, 16, step=1, label="Couplings", info="Each follows a normalization and a mixing."
+            1, 16, step=1, label="Couplings", info="How many; before each stand a normalization and a mixing."
         )
-        axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline.")
+        axes["bins"] = gr.Slider(2, 32, step=1, label="Bins", info="Pieces of each spline; affine couplings have none.")
         axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")
         reset = gr.Button("Reset", elem_id="flow-reset")

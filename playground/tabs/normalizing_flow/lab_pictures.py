@@ -28,7 +28,7 @@ VIEW = View(
               + [Mark("", "colours: the quarter of the plane where the data lie"),
                  Mark(RING, "1, 2 and 3 standard deviations of N(0, I)")]),
         Plane("The other way: noise on its way to the data",
-              [Mark(palette.NOISE, "a net, of rings and spokes at first"), Mark("", "bright: dense")]),
+              [Mark(palette.NOISE, "a net that begins as rings and spokes"), Mark("", "bright: dense")]),
     ],
     [Curve("Nats a point over the steps", {"loss": Mark(palette.DATA, "−log p of new points, nats"),
                                            "truth": Mark(palette.ESTIMATE, "that of the true density")})],

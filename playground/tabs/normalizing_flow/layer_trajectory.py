@@ -149,8 +149,8 @@ def trip_film(trip: Trip) -> Film:
     off = f"x → z → x in double precision: no pixel is off by {above(trip.error)} or more (black to white is 2)"
     bits_text = [f"{value:.3f}" for value in bits]
     return Film(
-        [Strip("x", "the picture", x), *strips(run), Strip("z", "where it ends; grey is 0", z),
-         Strip("x again", "what comes back from there", x_again, [use_minus_signs(off)] * len(run))],
+        [Strip("x", "the picture", x), *strips(run), Strip("z", "the noise it ends as; grey is 0", z),
+         Strip("x again", "what comes back from z", x_again, [use_minus_signs(off)] * len(run))],
         [
             f"{layer} · {value} bits per dimension" + ("" if k == trip.turn else ", if the flow ended here")
             for k, (layer, value) in enumerate(zip(trip.layers, bits_text, strict=True))
@@ -176,7 +176,7 @@ def strips(run: Sequence[Frame]) -> list[Strip]:
     y, change = np.stack([*map(_image, run)]), np.stack([*map(pictures.noise_to_uint8, changes)])
     return [
         Strip("y", "the numbers after this layer, as pixels", y),
-        Strip("change", "what it did to them; grey is 0", change),
+        Strip("change", "what the layer did to them; grey is 0", change),
     ]
 
 

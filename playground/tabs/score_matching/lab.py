@@ -61,7 +61,9 @@ class ScoreLabView(LabView[ViewParams]):
         axes["data"], pad = DATA.build(ViewParams().data, "score-pad")
         hint = "Learn from the noise that was added, from random directions, or from the true score."
         axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
-        axes["sigma_min"] = number_control("Least noise", "Smallest σ to learn; the same as the most noise for a single level.")
+        axes["sigma_min"] = number_control(
+            "Least noise", "Smallest σ to learn; the same as the most noise for a single level."
+        )
         axes["sigma_max"] = number_control("Most noise", "Largest σ to learn; the data are about 4 wide.")
         axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
         axes["seed"], dice = controls.seed("The same seed gives the same training.")

@@ -55,7 +55,9 @@ class ViewParams:
     def __post_init__(self) -> None:
         validation.check_choice("score", self.score, SCORES)
         if self.settings.sampler == "mala" and self.score == LEARNED:
-            raise UserError("Metropolis-adjusted steps need the density itself, and only the exact score has one: choose exact")
+            raise UserError(
+                "Metropolis-adjusted steps need the density itself, and only the exact score has one: choose exact"
+            )
 
     @property
     def settings(self) -> Settings:
@@ -170,7 +172,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
     curves = [
         _curve("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
-        _curve("score", "Mean length of the score at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
+        _curve("score", "Mean length of it at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
     ]
     if len(truth):
         captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
@@ -178,7 +180,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         curves.append(_curve("KL", hint, palette.NOISE, [m.kl for m in measures]))
     if params.sampler == "mala":
         curves.append(
-            _curve("accepted", "Share of the proposed moves that were accepted.", palette.COMPARISON, [m.acceptance for m in measures])
+            _curve("accepted", "Share of accepted moves.", palette.COMPARISON, [m.acceptance for m in measures])
         )
     return Film(
         [strip(plots, truth)],

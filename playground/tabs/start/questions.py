@@ -35,12 +35,12 @@ QUESTIONS = {
         0,
         "Its encoder is trained together with the decoder. A GAN has none: the nearest code must be searched for, "
         "picture by picture.",
-        "Take a VAE where you need codes, to compare, change or compress pictures, or a bound on their likelihood; its "
-        "training rarely fails. Take a GAN where only the samples count: its discriminator asks for sharp pictures, "
-        "but the training can go in circles or drop modes, and there is no likelihood. In Fréchet distance from the "
-        "test digits, as a multiple of that of real ones, samples of vae-digits are at 31 and those of "
-        "gan-digits-r3gan at 6.1. The VAE loses most where N(0, I) puts codes but the data do not: with codes from a "
-        "mixture fitted to those of the training digits, it comes to 3.6.",
+        "Take a VAE where you need codes, to compare, change or compress pictures, or a bound on their likelihood; "
+        "its training rarely fails. Take a GAN where only the samples count: its discriminator asks for sharp "
+        "pictures, but the training can go in circles or drop modes, and there is no likelihood. By the Fréchet "
+        "distance, samples of vae-digits are at 31 × real, those of gan-digits-r3gan at 6.1 × real. The VAE loses "
+        "most where N(0, I) puts codes but the data do not: with codes from a mixture fitted to those of the training "
+        "digits, it comes to 3.6.",
         (
             Experiment("The VAE: a digit, its code and its reconstruction", "vae?picture=Test+image&number=18"),
             Experiment("The VAE: a code from the prior", "vae?picture=From+the+prior&seed=1"),
@@ -53,13 +53,13 @@ QUESTIONS = {
         "A GAN evaluates its network once for a digit, this diffusion model 20 times. What if it gets only 2 steps?",
         ("Nothing but noise", "Blurred and broken digits", "The same digits"),
         1,
-        "In two steps the network cannot settle on a digit, so a blur of several is left.",
+        "In two steps the network cannot settle on one digit, so a blur of several is left.",
         "Diffusion divides one hard step into many easy ones, and each of these is plain regression: estimate the "
-        "noise (our network by way of v, a mix of noise and picture). No adversary is involved, so the training is "
-        "stable, and leaving out modes does not pay. The price is time: a GAN needs its network once for a picture, "
-        "diffusion once for each step, or twice with guidance. The lead is no law: in Fréchet distance, as a multiple "
-        "of that of real digits, gan-digits-conditional comes to 1.62, and ddpm-digits (DDIM, η = 1) to 1.53 in 20 "
-        "steps and 1.15 in 50.",
+        "noise (ours estimates v, a mix of noise and picture). No adversary is involved, so the training is stable, "
+        "and leaving out modes does not pay. The price is time: a GAN needs its network once for a picture, diffusion "
+        "once for each step, or twice with guidance. A good GAN comes close: by the Fréchet distance, "
+        "gan-digits-conditional comes to 1.62 × real, and ddpm-digits (DDIM, η = 1) to 1.53 in 20 steps and 1.15 in "
+        "50.",
         (
             Experiment("Diffusion in 2 steps", "ddpm?steps=2&seed=8"),
             Experiment("Diffusion in 20 steps", "ddpm?steps=20&seed=8"),
@@ -91,12 +91,12 @@ QUESTIONS = {
         ("Nothing but noise", "Pale sevens", "Any digits, as if nobody had asked for sevens"),
         2,
         "At w = 0 only the prediction without the class is left.",
-        "The network learned to denoise with the class and, since that was left out now and then, without it. Guidance "
-        "starts at the prediction without the class and goes w times the way to the one with it: 0 ignores the class, "
-        "1 is the model as it was trained, and more exaggerates what makes a seven a seven. From w = 1 to 1.5 the "
-        "share of digits read as asked rises from 98.9% to 99.9%, while their variety, the recall, falls from 0.946 to "
-        "0.882. With far too much all sevens look alike, and their strokes get heavy. Except at w = 0 and 1 it costs a "
-        "second evaluation at every step.",
+        "The network learned to denoise with the class and, since that was left out now and then, without it. "
+        "Guidance starts at the prediction without the class and goes w times the way to the one with it: 0 ignores "
+        "the class, 1 is the model as it was trained, and more exaggerates what makes a seven a seven. From w = 1 to "
+        "1.5 the share of digits that a classifier reads as asked rises from 98.9% to 99.9%, while their variety, the "
+        "recall, falls from 0.946 to 0.882. With far too much all sevens look alike, and their strokes get heavy. "
+        "Except at w = 0 and 1 it costs a second evaluation at every step.",
         (
             Experiment("Sevens with w = 0", "ddpm?label=7&w=0"),
             Experiment("Sevens with w = 1", "ddpm?label=7&w=1"),
@@ -109,7 +109,7 @@ QUESTIONS = {
         "U-Net need on pixels?",
         ("About 4 times", "16 times or more", "Just as many, but more memory"),
         1,
-        "The view counts and times both on the machine that serves this page.",
+        "The experiment below counts and times a step of each on the machine that serves this page.",
         "A convolution does the same work at every place, and the picture has sixteen times as many as its latent. "
         "Attention, where every place looks at every other, grows with the square of that. The autoencoder keeps what "
         "matters to the eye, and its decoder runs only once, at the end. The price is its limit: what it cannot draw, "
@@ -143,8 +143,8 @@ QUESTIONS = {
     ),
     "discriminator-wins": Question(
         "What happens when the discriminator wins?",
-        "It takes ten large steps for each small one of the generator, and soon knows every fake. With the minimax "
-        "loss, what does the generator do?",
+        "The discriminator takes ten large steps for each small one of the generator, and soon knows every fake. With "
+        "the minimax loss, what does the generator do?",
         ("It learns faster from the better judge", "It stays where it is", "It collapses to one mode"),
         1,
         "Its points move far less than with the other loss.",
@@ -164,11 +164,11 @@ QUESTIONS = {
         ("They get sharper", "They get blurred", "Nothing: the decoder makes up for it"),
         1,
         "Where the code is expensive it says little, and the decoder draws the mean of what is still possible.",
-        "The first term, E log p(x given z), asks that a code draws its picture; alone it would make an autoencoder, "
-        "whose codes may lie anywhere. The second, −KL(q ‖ p), asks that codes look like those of the prior; alone it "
-        "would make codes that say nothing. Their sum is a lower bound on log p(x). A weight β on the second trades "
-        "one for the other: at β = 1 the rate is 23.8 nats and the distortion 68.1, at β = 10 they are 4.1 and 136.3, "
-        "and 6 of 20 dimensions are in use.",
+        "The first term, E log p(x given z), asks that a code brings its picture back; alone it would make an "
+        "autoencoder, whose codes may lie anywhere. The second, −KL(q ‖ p), asks that codes look like those of the "
+        "prior; alone it would make codes that say nothing. Their sum is a lower bound on log p(x). A weight β on the "
+        "second trades one for the other: at β = 1 the rate is 23.8 nats and the distortion 68.1, at β = 10 they are "
+        "4.1 and 136.3, and 6 of 20 dimensions are in use.",
         (
             Experiment("One digit under four β", "vae?view=beta&picture=Test+image&number=18"),
             Experiment("Its two terms in nats", "vae?view=elbo&picture=Test+image&number=18"),
@@ -180,7 +180,7 @@ QUESTIONS = {
         "from it?",
         ("No, that takes another network", "Yes, with −ε̂ / σ as the score", "Yes, but it makes only one digit"),
         1,
-        "These digits are drawn by the very network of the diffusion tab.",
+        "The experiment below draws digits with the very network of the tab Diffusion.",
         "A noisy picture is x = x0 + σ ε, so noisy data are a mixture of Gaussians around the clean pictures. The "
         "gradient of one Gaussian's log density is −(x − x0) / σ², which is −ε / σ. That of the mixture is the mean of "
         "this over the clean pictures that may lie behind x, each weighted by its probability (Tweedie's formula). A "
@@ -216,9 +216,9 @@ QUESTIONS = {
         ("The digits drown in noise", "Other digits of the same classes come out", "The same digits come out"),
         1,
         "The noise added on the way matters too, so the first noise alone no longer decides the picture.",
-        "No. DDIM with η = 0 adds none: all chance is in the first noise, and the run can be repeated or undone. At η "
-        "= 1 it adds as much as DDPM. Each step first takes away a little more noise than it has to, so nothing "
-        "drowns. Fresh noise repairs mistakes on the way: in 20 steps 98.3% of digits are read as asked without it, "
+        "No. DDIM with η = 0 adds none: all randomness is in the first noise, and the run can be repeated or undone. "
+        "At η = 1 it adds as much as DDPM. Each step first takes away a little more noise than it has to, so nothing "
+        "drowns. Fresh noise repairs mistakes on the way: in 20 steps a classifier reads 98.3% as asked without it, "
         "and 98.9% with η = 1.",
         (
             Experiment("η = 0", "ddpm?eta=0&seed=8"),

@@ -36,7 +36,9 @@ class VAETab(View):
         self.own_controls: list[Control] = []  # of single views
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
-                self.model = codes.CHECKPOINTS.build(paths, info="What it learned from, and how many numbers its code has.")
+                self.model = codes.CHECKPOINTS.build(
+                    paths, info="What it learned from, and how many numbers its code has."
+                )
                 self.image = image_picker.build(
                     "vae",
                     codes.KINDS,

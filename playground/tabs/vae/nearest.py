@@ -10,9 +10,7 @@ from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, neighbours, plots
 from playground.web.controls import Control
 
-HINT = (
-    "Does the decoder copy its training data? See the training images nearest to its picture (fetched once; MNIST: 11 MB)."
-)
+HINT = "Does the decoder copy its training data? Its picture, beside the nearest training images (MNIST: 11 MB, once)."
 N_NEIGHBOURS = 9
 HOW = """
 The distance is the root mean square over pixels, between black (−1) and white (1). A model that memorized its data

@@ -253,7 +253,7 @@ function load() {
   view.refusal = value.message ?? '';
   markRefused(value.refused ?? []);
   pause();
-  if (view.refusal) return showCaption(`${view.refusal}\nNothing runs until this is put right.`);
+  if (view.refusal) return showCaption(`${view.refusal}\nNothing runs until this is fixed.`);
   const isFirst = !view.value;
   Object.assign(view, {value: structuredClone(value), history: [], frame: null});
   find('.why').textContent = value.why;

@@ -208,7 +208,7 @@ function onRunEnded() {
   if (request.isStopping) return finishStop();
   if (!pending) return;
   setTimeout(() => {
-    if (request.pending === pending) restore('Nothing came: press Sample again.');
+    if (request.pending === pending) restore('No answer came: press Sample again.');
   }, NOTHING_CAME);
 }
 
@@ -216,7 +216,7 @@ function onRunEnded() {
 // begins while it cancels another.
 function finishStop() {
   request.isStopping = request.isRunning;
-  const instead = view.run ? 'Stopped; the run before is shown.' : 'Stopped. Press Sample to start again.';
+  const instead = view.run ? 'Stopped; the previous run is shown.' : 'Stopped. Press Sample to start again.';
   if (request.isStopping) caption.value = 'Stopping …';
   else restore(request.stopNotice ?? instead);
 }
