@@ -47,6 +47,8 @@ def tab_of_views(
         with gr.Tabs(overflow_behavior="wrap"):
             for view_name, view in views.items():
                 with gr.Tab(view.TITLE, id=view_name):
+                    if view.HINT:
+                        gr.Markdown(view.HINT, elem_classes="summary")
                     view.build(page, paths)
 
     return Tab(title, order, summary, hint, build, guide, prepare)

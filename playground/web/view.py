@@ -9,9 +9,16 @@ from playground.runtime.paths import Paths
 
 
 class View(ABC):
-    """View with a tab of its own, whose title is `TITLE`."""
+    """View with a tab of its own.
+
+    Attributes:
+        TITLE: Title of its tab.
+        HINT: What it shows and what to try, in a sentence or two of Markdown; "" for the first view of a tab, of which
+            the tab's own summary and hint say it.
+    """
 
     TITLE: ClassVar[str]
+    HINT: ClassVar[str] = ""
 
     @abstractmethod
     def __init__(self, paths: Paths):

@@ -6,7 +6,7 @@ from playground.web.header import GuideStep
 from playground.web.view import View
 
 SUMMARY = "The families side by side: what each makes of the same task, how long it takes, and how good the result is."
-HINT = "**Press Sample** and see who finishes first."
+HINT = "**Watch who finishes first**, then choose a digit and press Sample."
 # By their names in links; the first is at the tab's own address.
 VIEWS: dict[str, type[View]] = {
     "request": request.RequestView,

@@ -129,13 +129,17 @@ class DrawingView(FamiliesView):
     """View of one picture on its passage through every family."""
 
     TITLE = "One drawing"
+    HINT = (
+        "What each family makes of one and the same picture. **Drag the slider** to follow each on its way, then draw "
+        "a picture of your own, or one that is no digit."
+    )
     params_type, tab = ViewParams, TAB
     image: ImagePicker
 
     def __init__(self, paths: Paths):
         self.paths = paths
         stage = partial(scrubber.build, "One picture through every family", "compare-drawing",
-                        "Press Sample: a few seconds.", in_rows=True)  # fmt: skip
+                        "Taking a digit through every family: a few seconds …", in_rows=True)  # fmt: skip
         self.layout = run_view.lay_out("compare-drawing", self._build_controls, stage, HOW, gan.project)
 
     @run_view.errors_on_stage(n_others=2)

@@ -116,12 +116,16 @@ class InterpolationsView(FamiliesView):
     """View of the paths between two digits."""
 
     TITLE = "Interpolations"
+    HINT = (
+        "The path from one digit to another through the latent space of each family. **Drag the slider**: which paths "
+        "show digits all the way?"
+    )
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
         stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
-                        "Press Sample: a few seconds.")  # fmt: skip
+                        "Going from digit to digit: a few seconds …")  # fmt: skip
         self.layout = run_view.lay_out(
             "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim
         )

@@ -109,6 +109,10 @@ class LikelihoodsView(FamiliesView):
     """View of the likelihoods of digits, and of pictures that are not digits."""
 
     TITLE = "The likelihood paradox"
+    HINT = (
+        "How likely each family finds digits, and pictures that are none: the fewer bits, the likelier. **Look at the "
+        "table**: do the digits win?"
+    )
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
@@ -144,7 +148,7 @@ class LikelihoodsView(FamiliesView):
         self.bind_runs(page, self.sample, "compare_likelihoods", other_outputs=[self.table])
 
     def _build_stage(self) -> gr.HTML:
-        empty = "Press Sample: VAE and flow take a moment, the score half a minute."
+        empty = "Measuring: VAE and flow take a moment, the score half a minute …"
         stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
         return stage

@@ -23,10 +23,6 @@ from playground.web.table import Cell, Column
 from playground.web.view import View
 
 TAB = "compare.scoreboard"
-HINT = """
-How close the digits of each model come to real ones, as a classifier sees them. Press a heading to sort, or a row to
-see how it was measured.
-"""
 HOW = """
 Pictures are compared with the 10,000 test digits by the features of a classifier, mostly in sets of 10,000. The
 **Fréchet distance** between the two sets is a multiple of that between as many real training digits and the test
@@ -219,11 +215,14 @@ class ScoreboardView(View):
     """View of the results of the evaluation."""
 
     TITLE = "Scoreboard"
+    HINT = (
+        "How close the digits of each model come to real ones, as a classifier sees them. **Press a heading** to "
+        "sort, or a row to see how it was measured."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths
         with gr.Column(elem_classes="stage"):
-            gr.Markdown(HINT)
             self.table = table.build("Scoreboard", "scoreboard")
             self.about = gr.Markdown(elem_id="scoreboard-about")
             self.command = gr.Code(lines=1, language="shell", show_label=False, interactive=False)

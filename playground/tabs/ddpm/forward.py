@@ -118,6 +118,10 @@ class ForwardView(View):
     """Controls of the picture and the noise, and the scrubber that shows the one drown in the other."""
 
     TITLE = "Forward: digit to noise"
+    HINT = (
+        "A digit drowns in noise under two schedules; the network learns to undo this. **Drag the slider**: how long "
+        "can you read it?"
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

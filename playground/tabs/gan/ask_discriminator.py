@@ -102,6 +102,10 @@ class AskView(View):
     """View of a picture and of what every discriminator says of it, anew at each change."""
 
     TITLE = "Ask D"
+    HINT = (
+        "What every discriminator says of one picture, beside real digits and its own fakes. **Draw a digit** and see "
+        "which of them take it for real."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

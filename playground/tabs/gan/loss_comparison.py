@@ -189,6 +189,10 @@ class LossView(View):
     """View of the losses that are ticked."""
 
     TITLE = "Losses"
+    HINT = (
+        "The same networks, trained under different losses, draw the same codes. **Drag the slider** to see which loss "
+        "learns first, and which never gets far."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

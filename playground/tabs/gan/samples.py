@@ -150,6 +150,10 @@ class SamplesView(View):
     """View of the samples between two seeds, drawn anew at each change."""
 
     TITLE = "Samples"
+    HINT = (
+        "What a trained generator draws, on the way from some random codes to others. **Drag the slider**, or choose "
+        "another loss."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

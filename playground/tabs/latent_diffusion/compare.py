@@ -110,6 +110,10 @@ class CompareView(LinkedRunView):
     """View of two prompts, which are above all the rest."""
 
     TITLE = "Two prompts"
+    HINT = (
+        "Two prompts start from the same noise, so all differences come from the words. **Change a word and press "
+        "Sample**."
+    )
     picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):

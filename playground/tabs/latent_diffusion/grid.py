@@ -156,6 +156,7 @@ class GridView(HTMLRunView):
     """
 
     TITLE, tab = "Grid", TAB
+    HINT = "One prompt with more guidance from row to row. **Type another prompt and press Sample.**"
 
     def __init__(self, paths: Paths):
         self.paths, default, hint = paths, ViewParams(), "What every picture shows."

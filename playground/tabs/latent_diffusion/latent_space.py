@@ -60,8 +60,8 @@ from playground.web.view import View
 FRAMES = 25
 HOW = """
 The autoencoder never saw a prompt: it turns 64x64 pixels in three colours into 16x16 places of four numbers, a twelfth
-as many, and back. Diffusion works on those. Halfway between two latents may lie the latent of another picture; halfway
-between two pictures lies only a double exposure.
+as many, and back. Diffusion works on those. Halfway between two latents lies the latent of a picture that is neither;
+halfway between two pictures lies only a double exposure.
 
 To edit a picture, noise is added to it for part of the way and removed again under a prompt: the higher the strength,
 the less of the picture remains.
@@ -132,6 +132,10 @@ class LatentSpaceView(View):
     """
 
     TITLE = "Latent space"
+    HINT = (
+        "Halfway between two pictures lies a double exposure, between their latents a picture that is neither. **Drag "
+        "the slider**, then edit a picture with a prompt."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

@@ -78,6 +78,7 @@ class CostView(View):
     """View of the costs, measured when it is first seen and at a press."""
 
     TITLE = "Why latent?"
+    HINT = "One step of the same U-Net on a latent and on pixels, measured on this machine while you wait."
 
     def __init__(self, paths: Paths):
         self.paths = paths

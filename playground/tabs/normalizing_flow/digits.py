@@ -127,6 +127,10 @@ class DigitsView(View):
     """View of a flow of digits, run anew at each change."""
 
     TITLE = "Digits"
+    HINT = (
+        "A digit goes through the layers to noise, and comes back exactly. **Drag the slider**, or show samples "
+        "instead: noise that becomes digits."
+    )
 
     def __init__(self, paths: Paths):
         self.paths = paths

@@ -128,11 +128,15 @@ class DigitsView(LinkedRunView):
     """View of digits that a sampler draws by the score of the diffusion model."""
 
     TITLE = "Digits"
+    HINT = (
+        "The noise that the diffusion model predicts is a score: whatever follows it turns from noise into digits. "
+        "**Press Play**, then try another sampler."
+    )
     picker, params_type, tab = runs.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        stage = partial(scrubber.build, "Digits by a score", "score-digits", "Press Sample: a few seconds.")
+        stage = partial(scrubber.build, "Digits by a score", "score-digits", "Sampling first digits: a few seconds …")
         function = langevin.denoiser_to_score
         self.layout = run_view.lay_out("score-digits", partial(_controls, paths), stage, HOW, function)
 

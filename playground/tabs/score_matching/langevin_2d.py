@@ -56,6 +56,10 @@ class LangevinView(LinkedRunView):
     """View of particles that a sampler moves along a score."""
 
     TITLE = "Langevin"
+    HINT = (
+        "Particles follow the score uphill, shaken by noise. **Press Play**, then compare the samplers: does each mode "
+        "get its share? Click to drop a particle of your own."
+    )
     picker, params_type, tab = langevin_runs.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):

@@ -132,13 +132,19 @@ class RestorationView(LinkedRunView):
     """View of a picture that the score restores, or whose likelihood it tells."""
 
     TITLE = "Restore"
+    HINT = (
+        "The score of digits removes the noise of a picture, fills in what is missing, or says how likely it is. "
+        "**Choose a task**, then draw a digit of your own."
+    )
     picker, params_type, tab = runs.CHECKPOINTS, ViewParams, TAB
     image: ImagePicker
     drawings: list[Control]  # of the `Sources`, and the brush
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        stage = partial(scrubber.build, "A picture restored", "score-restoration", "Press Sample: a few seconds.")
+        stage = partial(
+            scrubber.build, "A picture restored", "score-restoration", "Denoising a first digit: a few seconds …"
+        )
         code = TASKS[DENOISE].code
         self.layout = run_view.lay_out("score-restoration", self._build_controls, stage, HOW, code)
 
