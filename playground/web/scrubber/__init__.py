@@ -24,8 +24,8 @@ from playground.web.scrubber.sheets import data_url
 
 
 def build(label: str, elem_id: str, empty: str = "", in_rows: bool = False) -> gr.HTML:
-    """Build the component; `empty` says what is under way, or what to press, while there is nothing to show. The strips lie side by
-    side, or in rows, each with its hint beside it."""
+    """Build the component; `empty` says what is under way, or what to press, while there is nothing to show. The strips
+    lie side by side, or in rows, each with its hint beside it."""
     # Words of the HTML, not properties: Gradio 6.31 loses the properties of a component that is updated before it is
     # first shown.
     words = {"LAYOUT": "rows" if in_rows else "", "LABEL": label, "EMPTY": empty}
