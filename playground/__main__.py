@@ -15,7 +15,7 @@ from tyro.conf import OmitArgPrefixes, UseAppendAction
 from playground.export.read import read_metadata
 from playground.pipeline import Pipeline, Run, check_out, load, read_prompts
 from playground.runtime import checkpoint, files, inference, validation
-from playground.runtime.family import get_family
+from playground.runtime.family import family_names, get_family
 from playground.runtime.validation import NotFiniteError, UserError
 
 HELP_FLAGS = {"-h", "--help"}
@@ -89,9 +89,9 @@ def list_checkpoints(weights: Path) -> None:
 class SampleOptions(Generic[Settings]):
     """Sample images from a model, and write them to a file."""
 
-    out: Path  # file to write: .png for a grid, .npz for the arrays, .gif for the frames of a run.
+    out: Path  # file to write: .png for a grid, .npz for the arrays, .gif for the frames of a run that has steps.
     settings: OmitArgPrefixes[Settings]  # settings of the family.
-    first: int = 0  # index of the first picture, to share out a large set: picture i depends on the seed and i alone.
+    first: int = 0  # index of the first picture, to make a large set in parts: picture i depends on the seed and i.
     device: Device = "cpu"  # device that computes.
     weights: Path = checkpoint.WEIGHTS  # folder of the checkpoints.
 
@@ -148,12 +148,18 @@ def _find_checkpoint(words: list[str]) -> tuple[Path, list[str]]:
     position = next((i for i, word in enumerate(words) if word in names), 0)  # flags may come first
     name = words[position] if words else None
     if name in HELP_FLAGS:
-        choices = ", ".join(names) or "none yet"
+        choices = ", ".join(_samplers(weights)) or "none yet"
         print(f"python -m playground sample NAME --out FILE ..., where NAME is one of: {choices}")
         print("python -m playground sample --like PICTURE --out FILE ... takes all from a picture that was made here")
         sys.exit(0)
     validation.check_choice("NAME", name, names)
     return weights / f"{name}.safetensors", words[:position] + words[position + 1 :]
+
+
+def _samplers(weights: Path) -> list[str]:
+    """Return the names of the checkpoints that can be read and make pictures."""
+    headers, families = checkpoint.list_checkpoints(weights).headers, family_names()
+    return [name for name, header in headers.items() if header.family in families and get_family(header.family).sample]
 
 
 def _read_prompts(path: Path | None, lines: Sequence[str], settings: Any) -> list[str]:

@@ -96,3 +96,11 @@ def test_both_shells_read_any_prompts() -> None:
     command = media.build_command(TEXT, latent_diffusion.Settings(n=4, prompt="no other"), "a.png", prompts)
     lines = ["--line", "it's a dog", "--line=-a cat", "--line", "", "--line", "cats & dogs"]
     assert split_windows(command) == shlex.split(command) == [*START, *lines, "--out", "a.png"]
+
+
+def test_the_help_names_the_checkpoints_that_make_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["sample", "--help"])
+    names = capsys.readouterr().out.splitlines()[0].partition("one of: ")[2].split(", ")
+    assert {"ddpm-digits", "text-to-image-emoji"} <= {*names}
+    assert not {"judge-digits", "clip-emoji", "score-grid"} & {*names}

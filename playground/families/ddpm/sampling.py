@@ -26,7 +26,8 @@ class Settings:
 
     n: int = 10  # Number of images.
     label: int | None = None  # Class of all images, from 0 on; None to cycle through the classes.
-    sampler: SamplerName = "ddim"  # Name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
+    # Sampler: ddpm adds noise at every step, ddpm-large more of it, ddim as much as eta says, the others none.
+    sampler: SamplerName = "ddim"
     # Steps of the sampler, 1 to 1000; each evaluates the network once, Heun's method twice, and guidance doubles that.
     steps: int = 20
     eta: float = 0.0  # DDIM's stochasticity: 0 is deterministic, 1 has the variance of DDPM.

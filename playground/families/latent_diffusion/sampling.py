@@ -36,12 +36,14 @@ class Settings:
     n: int = 4  # Number of images.
     prompt: str = "a small pizza on a blue background"  # Text prompt; an empty one makes the run unconditional.
     negative: str = ""  # Negative prompt, which replaces the empty prompt of classifier-free guidance.
-    sampler: SamplerName = "ddim"  # Name of a sampler, see `playground.diffusion.samplers.SAMPLERS`.
+    # Sampler: ddpm adds noise at every step, ddpm-large more of it, ddim as much as eta says, the others none.
+    sampler: SamplerName = "ddim"
     # Steps of the sampler, 1 to 1000; each evaluates the network with and without the prompt, Heun's method twice.
     steps: int = 20
     eta: float = 0.0  # DDIM's stochasticity: 0 is deterministic, 1 has the variance of DDPM.
     w: float = 3.0  # Guidance weight, 0 to 12: 0 ignores the prompt, 1 is the conditional model.
-    guidance: GuidanceSchedule = "constant"  # Schedule of w - 1 over a run with w above 1, see `GUIDANCE_SCHEDULES`.
+    # Schedule of w - 1 over a run with w above 1: linear and cosine grow, interval guides the middle of the run alone.
+    guidance: GuidanceSchedule = "constant"
     seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:

@@ -17,9 +17,9 @@ FIGURES = {"error_median", "error_p90", "nearest_of_font", "error_by_emoji"}
 FIGURES_OF_TWO = {"name", "relation"}
 TEXT = """
 Each emoji was drawn once and compared, pixel by pixel, with the real one at the size and place that fit best. An error
-of 1 is that of the autoencoder alone, so that no picture here can be expected to do better. **Half of the emoji have an
-error above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the
-nearest in {nearest_of_font:.0%} of cases. {of_two}These come out worst; press one to draw it.
+of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji have an error
+above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the nearest in
+{nearest_of_font:.0%} of cases. {of_two}These come out worst; press one to have it drawn.
 """
 TEXT_OF_TWO = (
     "Of pictures of two emoji {name:.0%} have both, and in {relation:.0%} of these each stands where it should. "
