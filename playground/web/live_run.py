@@ -114,5 +114,5 @@ def follow(run: LiveRun[Item]) -> Iterator[Value | Outputs]:
 
 def describe_place(place: Place) -> str:
     """Return a sentence about the place of a run that waits."""
-    runs = "no run" if place.ahead == 0 else f"{place.ahead} run{'s' if place.ahead > 1 else ''}"
-    return f"Waiting for the model: {runs} before this one · about {max(place.seconds_left, 1):.0f} s left"
+    before = f"{place.ahead} run{'s' if place.ahead > 1 else ''} before this one" if place.ahead else "this run is next"
+    return f"Waiting for the model: {before} · about {max(place.seconds_left, 1):.0f} s left"

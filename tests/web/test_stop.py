@@ -10,7 +10,7 @@ import pytest
 from playground.families import ddpm
 from playground.runtime import checkpoint, inference
 from playground.runtime.paths import Paths
-from playground.runtime.turns import Turns
+from playground.runtime.turns import Place, Turns
 from playground.tabs.ddpm import runs
 from playground.tabs.ddpm.reverse import NAMES, ReverseView
 from playground.tabs.ddpm.runs import ViewParams
@@ -18,6 +18,14 @@ from playground.web import export, links, live_run, run_view
 from playground.web.stop import UnderWay, keep_run
 
 PARAMS = ViewParams(model="ddpm-digits", n=2, steps=12, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [(Place(0, 2.4), "this run is next · about 2 s left"), (Place(3, 0.2), "3 runs before this one · about 1 s left")],
+)
+def test_a_run_that_waits_says_what_comes_first(place: Place, sentence: str) -> None:
+    assert live_run.describe_place(place) == f"Waiting for the model: {sentence}"
 
 
 @pytest.fixture
