@@ -7,11 +7,11 @@ import gradio as gr
 
 # By the words that are looked for in a text; the first of them is the name in the list.
 TERMS: dict[tuple[str, ...], str] = {
+    ("annealed", "annealing"): "Langevin dynamics at one noise level after the other, from much noise, where all modes "
+                               "are within reach, to little, where the details are (Song 2019).",
     ("attention",): "How a network decides which parts of its input matter at each place. The shares that a place "
                     "gives to all words of a prompt sum to 1.",
     ("autoencoder",): "A pair of networks: an encoder turns a picture into fewer numbers, a decoder turns these back.",
-    ("annealed", "annealing"): "Langevin dynamics at one noise level after the other, from much noise, where all modes "
-                               "are within reach, to little, where the details are (Song 2019).",
     ("β",): "Weight of the KL divergence in a VAE's loss: the price of information in the code.",
     ("bits per dimension",): "Negative log-likelihood of a picture in bits, divided by its number of values: how many "
                              "bits a perfect code would need for each. Fewer are better.",

@@ -153,9 +153,9 @@ def broken_files(folder: Path) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("text", "is no picture that can be read"),
-        ("empty", "is no picture that can be read"),
-        ("truncated", "is no picture that can be read"),
+        ("text", "is not a picture that can be read"),
+        ("empty", "is not a picture that can be read"),
+        ("truncated", "is not a picture that can be read"),
         ("phone", "is a HEIC picture"),
         ("blank", "is blank"),
     ],

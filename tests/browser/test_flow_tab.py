@@ -104,7 +104,7 @@ def test_a_picture_of_digits_that_is_none_is_one_sentence(page: Page, digits: st
     expect(page.locator(f"{DIGITS} .caption")).to_have_text("The drawing pad is blank: draw something on it.")
     page.locator("label").filter(has_text="Upload").locator("visible=true").click()
     upload(page, broken_picture)
-    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("The file is no picture that can be read")
+    expect(page.locator(f"{DIGITS} .caption")).to_contain_text("The file is not a picture that can be read")
 
 
 def test_a_link_to_digits_that_are_not_allowed_says_so(page: Page, digits: str) -> None:

@@ -220,7 +220,7 @@ def test_a_drawing_and_an_upload_are_encoded(page: Page, broken_picture: Path, t
     upload(page, tmp_path / "one.png")
     next_value(page, before, TRAVERSE)
     upload(page, broken_picture)
-    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("is no picture that can be read")
+    expect(page.locator(f"{TRAVERSE} .caption")).to_contain_text("is not a picture that can be read")
     expect(page.locator(f"{TRAVERSE} .image")).to_have_css("opacity", "0.15")  # it belongs to the picture before
 
 

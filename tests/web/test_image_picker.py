@@ -59,7 +59,7 @@ def test_the_original_is_shown_beside_what_is_read(tmp_path: Path) -> None:
     assert show(str(path), correction(path, swap=True))[1] == gr.skip(), "a corrected picture stays so"
     _, original, reading = show(str(path), None)
     assert original is None
-    assert "is no picture that can be read" in reading
+    assert "is not a picture that can be read" in reading
 
 
 @pytest.mark.parametrize(("pixels", "width"), [(28, 112), (64, 64), (100, 100), (128, 128), (512, 512)])

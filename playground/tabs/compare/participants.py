@@ -98,7 +98,7 @@ def _score_settings(_: ddpm.Model, request: Request) -> score_digits.ViewParams:
 
 PARTICIPANTS = {
     "vae": Participant(
-        "VAE", "one pass through the decoder, of codes from a mixture fitted to its own", "vae", "vae-digits",
+        "VAE", "one pass through the decoder, of codes from a fitted mixture", "vae", "vae-digits",
         vae.FAMILY, _vae_settings, part="decoder",
     ),
     "gan": Participant(

@@ -172,7 +172,7 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
     curves = [
         _curve("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
-        _curve("score", "Mean length of it at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
+        _curve("score", "Its mean length at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
     ]
     if len(truth):
         captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
