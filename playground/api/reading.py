@@ -18,9 +18,7 @@ from playground.runtime import inference, pictures
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 
-PICTURE = Parameter(
-    "picture", Path, meaning="File with a picture of one object on a plain background, such as a digit."
-)
+PICTURE = Parameter("picture", Path, meaning="File with a picture of one thing on a plain background, as a digit is.")
 SWAP = Parameter("swap", bool, False, "Swap what was taken for ink and what for paper.")
 
 

@@ -39,7 +39,7 @@ def test_forward_noises_a_drawing_and_an_upload(page: Page, broken_picture: Path
     page.locator(f"{FORWARD} .position").press("Home")
     assert strip(page, FORWARD, 0)[:, 15:17].max() == 255, "dark ink on white is inverted"
     upload(page, broken_picture)
-    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("is no picture that can be read")
+    expect(page.locator(f"{FORWARD} .caption")).to_contain_text("is not a picture that can be read")
     expect(page.locator(f"{FORWARD} canvas").first).to_have_css("opacity", "0.15")  # it belongs to the picture before
 
 

@@ -112,7 +112,7 @@ def test_an_image_that_is_damaged_after_its_header_is_rejected_by_name(tmp_path:
     path = tmp_path / "damaged.png"
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:1000])
-    assert "damaged.png cannot be used: the file is no picture that can be read" in error_message(tmp_path)
+    assert "damaged.png cannot be used: the file is not a picture that can be read" in error_message(tmp_path)
 
 
 def test_images_beside_subfolders_are_rejected(tmp_path: Path) -> None:
