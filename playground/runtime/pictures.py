@@ -110,7 +110,7 @@ def _reason(path: str | Path) -> str:
     with suppress(OSError), open(path, "rb") as file:
         if file.read(12)[4:] in HEIC:
             return "the file is a HEIC picture, which cannot be read here: save it as JPEG, or send a screenshot of it"
-    return f"the file is not a picture that can be read ({', '.join(FORMATS)}), or it is damaged: choose another"
+    return f"the file is not a picture that can be read ({', '.join(FORMATS)}), or it is damaged"
 
 
 def _flatten(picture: Image.Image, mode: str) -> Image.Image:
