@@ -141,7 +141,7 @@ def test_a_discriminator_of_other_pictures_is_passed_over_with_a_sentence(paths:
     checkpoint.save(paths.weights / "small.safetensors", gan.Model(Gan(latent=4, widths=(8,))), {})
     table = ask_discriminator.table(paths, torch.zeros(1, 1, 32, 32))
     assert table.count("more real than") == 1
-    assert "Small: its D knows only pictures of 8 x 8 pixels" in table
+    assert "Small: its D knows only pictures of 8 x 8 pixels in one channel" in table
     (paths.weights / "mine.safetensors").unlink()
     with pytest.raises(UserError, match="8 x 8 pixels"):
         ask_discriminator.table(paths, torch.zeros(1, 1, 32, 32))

@@ -75,6 +75,12 @@ def test_dimensions_of_shapes_are_named_after_the_factors_that_they_follow() -> 
     assert codes.tracked(shapes.DATASET, vae.Model(replace(CONFIG, n_test=0))) == ["", "", ""]
 
 
+@pytest.mark.parametrize(("channels", "words"), [(1, "in one channel, and"), (3, "in 3 channels, and")])
+def test_an_image_of_another_size_is_refused(channels: int, words: str) -> None:
+    with pytest.raises(UserError, match=f"28 x 28 pixels {words}"):
+        codes.check(vae.Model(replace(CONFIG, channels=channels)), torch.zeros(1, channels, 8, 8))
+
+
 def test_a_traversal_moves_one_dimension_a_row(paths: Paths) -> None:
     model, z = codes.load(paths, "vae-digits"), torch.tensor([0.3, -0.2, 0.1])
     sheet = codes.traversal(model, z)
