@@ -13,10 +13,10 @@ from math import log, sqrt
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
 from playground.diffusion.samplers import Denoiser
 from playground.diffusion.schedule import NoiseSchedule
+from playground.nn.normal import log_normal
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 
@@ -176,8 +176,8 @@ def log_likelihood(
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
 
     def frame(step: int, sigma: float, s: Tensor) -> Frame:
-        log_normal = Normal(mean, sqrt(variance + sigma**2), validate_args=False).log_prob(x)
-        return Frame(step, sigma, x, {"score": s}, {"log_p": log_normal.flatten(1).sum(1) + total})
+        log_p = log_normal(x, mean, sqrt(variance + sigma**2)) + total
+        return Frame(step, sigma, x, {"score": s}, {"log_p": log_p})
 
     s, divergence = _score_and_divergence(score, x, sigmas[0], probes)
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
