@@ -52,6 +52,10 @@ class Recipe(Options):
     judge: Path = JUDGE  # The checkpoint that classifies the samples of the history.
 
     @property
+    def data_name(self) -> str:
+        return "stacked" if self.stacked else "digits"
+
+    @property
     def data_description(self) -> str:
         return mnist.DESCRIPTION + (", three in a picture" if self.stacked else "")
 

@@ -52,6 +52,10 @@ class Recipe(Options):
         validation.check_choice("config.data", self.config.data, densities.DENSITIES)
 
     @property
+    def data_name(self) -> str:
+        return self.config.data
+
+    @property
     def data_description(self) -> str:
         return f"the density {self.config.data!r} in the plane, drawn by this repository"
 

@@ -80,7 +80,7 @@ def resolve_checkpoint(paths: Paths, data: str, model: object) -> str:
         alternatives = "".join(f", or {name}" for name in checkpoints)
         raise UserError(
             f"no network has learned {data} yet: choose the exact score{alternatives}, or train one with "
-            f"`python -m train score --name score-{data} --config.data {data}`"
+            f"`python -m train score-grid --name score-{data} --config.data {data}`"
         )
     names = checkpoints[data]
     return model if isinstance(model, str) and model in names else names[0]
