@@ -202,7 +202,7 @@ def count_modes(counts: Tensor) -> dict[str, float]:
         counts: Samples of each mode (K,).
 
     Returns:
-        "modes", and "reverse_kl" in nats.
+        "modes", and "reverse_kl" in nats; by chance n samples of all K modes have one of about (K - 1) / 2n.
     """
     p = counts.double() / counts.sum()
     return {"modes": float((counts > 0).sum()), "reverse_kl": torch.special.xlogy(p, p * len(p)).sum().item()}

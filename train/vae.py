@@ -239,8 +239,8 @@ def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 
     """Measure the likelihood of images (N, C, H, W) after binarization, in nats an image.
 
     Returns:
-        Means of the negative log-likelihood by importance sampling ("nll"), the ELBO and its KL term; and the number of
-        dimensions that are not collapsed ("used_dimensions").
+        Means of the negative log-likelihood by importance sampling ("nll"), in expectation an upper bound, of the ELBO
+        and of its KL term; and the number of dimensions that are not collapsed ("used_dimensions").
     """
     model, rng = device.load(path), make_rng(0)
     x = binarize(images, rng)

@@ -59,7 +59,8 @@ class Coverage(NamedTuple):
 
     modes: int  # number of modes with at least one point within three standard deviations
     quality: float  # fraction of points within three standard deviations of a mode, the high-quality samples
-    # KL divergence from the shares to the true weights of the modes, in nats; infinite without high-quality samples.
+    # KL divergence from the shares to the true weights of M modes, in nats; by chance n samples of the density have one
+    # of about (M - 1) / 2n. Infinite without high-quality samples.
     reverse_kl: float
     shares: Tensor  # fraction of the high-quality samples at each mode (M,)
 

@@ -111,6 +111,13 @@ def test_samples_of_a_mixture_cover_its_modes() -> None:
     assert coverage.reverse_kl == pytest.approx(0, abs=1e-3)
 
 
+def test_the_reverse_kl_of_the_density_itself_is_what_chance_makes_it() -> None:
+    """2 n times it is nearly chi-squared, of one degree of freedom fewer than there are modes."""
+    ring, n = densities.ring(), 400
+    kl = [densities.measure_coverage(ring.sample(n, make_rng(seed)), ring).reverse_kl for seed in range(400)]
+    assert sum(kl) / len(kl) == pytest.approx((8 - 1) / (2 * n), rel=0.05)
+
+
 def test_the_reverse_kl_of_a_collapse_to_one_of_eight_modes_is_log_8() -> None:
     ring = densities.ring()
     coverage = densities.measure_coverage(torch.cat([ring.centres[:1].expand(30, 2), torch.zeros(10, 2)]), ring)
