@@ -151,7 +151,7 @@ def _tensor_batches(images: Tensor, run: Run) -> Batches:
 
 
 def binarize(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Sample binary images of -1 or 1, each pixel white with its grey value as the probability."""
+    """Sample binary images of -1 or 1 for x (B, C, H, W), each pixel white with its grey value as the probability."""
     return (torch.rand(x.shape, generator=rng).to(x) < (x + 1) / 2).to(x) * 2 - 1
 
 

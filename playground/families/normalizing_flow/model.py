@@ -69,7 +69,7 @@ class Dequantized(NamedTuple):
         return log_normal(frame.x) + frame.extras["log_det"] + self.logit_log_det
 
     def bits(self, frame: Frame) -> Tensor:
-        """Return the bits per dimension (B,), as if the flow ended at a frame. Theis 2016, eq. 3; Ho 2019, eq. 2."""
+        """Return the bits per dimension (B,), as if the flow ended at a frame. Theis 2016, eq. 3; Ho 2019, sec. 3.1."""
         dimensions = self.y[0].numel()
         return (self.log_q - self.log_p(frame) + dimensions * math.log(LEVELS)) / (dimensions * math.log(2))
 

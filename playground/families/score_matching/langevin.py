@@ -36,6 +36,11 @@ def langevin(
 
     Each step adds step_size times the score, and noise of variance 2 step_size. With small steps the samples converge
     to p_sigma to the power of 1 / temperature, if the run is long enough to cross between the modes.
+
+    Args:
+        x: Points (B, ...) where the run begins.
+        sigma: Noise level, which stays.
+        step_size: Size of a step, in units of x squared.
     """
     for step in range(steps):
         s = score(x, sigma)
@@ -59,6 +64,7 @@ def mala(
     Each Langevin step is a proposal, accepted or rejected so that p_sigma is exactly stationary for any step size.
 
     Args:
+        x, sigma, step_size: As in `langevin`.
         accept_noise: Normal noise, mapped to the uniform numbers that decide on acceptance.
 
     Yields:
@@ -144,6 +150,10 @@ def probability_flow(score: Score, x: Tensor, sigmas: Sequence[float]) -> Iterat
 
     Its points have the distribution of the stochastic process at every noise level. Song 2021, eq. 13; Karras 2022,
     "Elucidating the Design Space of Diffusion-Based Generative Models", algorithm 1.
+
+    Args:
+        x: Points (B, ...) with noise of the level sigmas[0].
+        sigmas: Noise levels of the run, all positive.
     """
     s = score(x, sigmas[0])
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
@@ -164,6 +174,7 @@ def log_likelihood(
     divergence of the probability flow on the way there.
 
     Args:
+        x: Points (B, ...) with noise of the lowest level.
         sigmas: Noise levels from low to high.
         mean: Mean of the data, of a shape that broadcasts to x.
         variance: Variance of each coordinate of the data.

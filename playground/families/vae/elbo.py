@@ -63,7 +63,7 @@ def standard_log_density(z: Tensor) -> Tensor:
 
 
 def bits_per_dimension(log_p: Tensor, dimensions: int) -> Tensor:
-    """Return log p of images or a bound of it, in nats, as bits per dimension: more bits are less likely."""
+    """Return log p of images or a bound of it (B,), in nats, as bits per dimension: more bits are less likely."""
     return -log_p / (dimensions * math.log(2))
 
 
