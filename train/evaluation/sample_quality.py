@@ -49,6 +49,7 @@ def _noisy(sigma: float) -> Callable[[Tensor], Tensor]:
     return lambda x: x + sigma * torch.randn(x.shape, generator=make_rng(0))
 
 
+# All sets get the same noise: the deviation over them is that of the pictures alone.
 DEGRADATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "floor": lambda x: x,
     "noise 0.02": _noisy(0.02),
