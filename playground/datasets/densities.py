@@ -49,6 +49,12 @@ class Mixture:
         positions, counts = self.centres.unique(dim=0, return_counts=True)
         return positions, counts.double() / len(self.centres)
 
+    @property
+    def collapse_kl(self) -> float:
+        """Return the KL divergence from points that are all at the lightest mode to the true weights, in nats: no
+        points have more."""
+        return math.log(1 / self.modes()[1].min().item())
+
     def _exponents(self, x: Tensor) -> Tensor:
         """Return the exponents (N, K) of the Gaussians at points (N, 2)."""
         return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)

@@ -125,6 +125,14 @@ def test_the_reverse_kl_of_a_collapse_to_one_of_eight_modes_is_log_8() -> None:
     assert coverage.shares.tolist() == [1.0 if position.equal(ring.centres[0]) else 0.0 for position in ring.modes()[0]]
 
 
+@pytest.mark.parametrize("name", ["ring", "grid", "uneven"])
+def test_no_points_have_a_larger_reverse_kl_than_those_of_a_collapse_to_the_lightest_mode(name: str) -> None:
+    mixture = DENSITIES[name]()
+    assert isinstance(mixture, Mixture)
+    kl = [densities.measure_coverage(mode.expand(10, 2), mixture).reverse_kl for mode in mixture.modes()[0]]
+    assert mixture.collapse_kl == pytest.approx(max(kl))
+
+
 def test_points_far_from_all_modes_cover_none() -> None:
     assert densities.measure_coverage(torch.full((10, 2), 9.0), densities.ring())[:3] == (0, 0.0, math.inf)
 
