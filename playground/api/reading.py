@@ -74,15 +74,14 @@ def reconstruct(new_path: NewPath, paths: Paths, picture: Path, swap: bool, chec
     model, x = load(paths, checkpoint, picture, swap)
     assert isinstance(model, vae.Model)
     output = inference.compute(model, x, torch.zeros(1, 1, model.config.latent))  # z is the mean of q(z|x)
-    terms = inference.compute(list, vae.sample_terms(model, x, ELBO_SAMPLES, make_rng(0)))
-    reconstruction = torch.cat([part.reconstruction for part in terms]).mean().item()
+    reconstruction, kl = inference.compute(vae.elbo_terms, model, x, ELBO_SAMPLES, make_rng(0))
     out = new_path(f"{checkpoint}-reconstruction.png")
     cells = pictures.to_uint8(torch.cat([x, model.mean(output.out[0])]))
     provenance = checkpoints.read_header(paths.checkpoint(checkpoint)).provenance
     metadata = {"checkpoint": checkpoint, "settings": json.dumps({"swap": swap}), "provenance": json.dumps(provenance)}
     media.write_png(out, pictures.make_grid(cells, columns=2), metadata)
     code = {"mu": output.mu[0].tolist(), "log_var": output.log_var[0].tolist()}
-    yield out, {**code, "reconstruction": reconstruction, "kl": terms[0].kl.sum().item()}
+    yield out, {**code, "reconstruction": reconstruction.item(), "kl": kl.item()}
 
 
 def classify(paths: Paths, picture: Path, swap: bool, checkpoint: str) -> Iterator[Answer]:
