@@ -17,7 +17,7 @@ from playground.runtime import validation
 from playground.runtime.validation import UsageError, UserError
 from train import processes
 from train.evaluation import evaluate
-from train.options import DatasetOptions, Options
+from train.options import Options
 
 EVALUATE = "evaluate"
 
@@ -59,9 +59,7 @@ def _run(words: list[str]) -> int:
             print(tables)
         return 0
     default = defaults[name]
-    options = tyro.cli(type(default), default=default, prog=prog, args=flags)
-    if isinstance(options, DatasetOptions) and isinstance(default, DatasetOptions):
-        options = name_after_data(options, default, recipes)
+    options = name_after_data(tyro.cli(type(default), default=default, prog=prog, args=flags), default, recipes)
     if path := families[_family(options)].train(options):
         print(path)
     return 0
@@ -87,14 +85,18 @@ def check_name(name: str, commands: Iterable[str]) -> str:
         raise UsageError(str(error)) from None
 
 
-def name_after_data(options: DatasetOptions, default: DatasetOptions, recipes: Collection[str]) -> DatasetOptions:
+def name_after_data(options: Options, default: Options, recipes: Collection[str]) -> Options:
     """Return options whose name tells of the data, if they ask for other data than the default's and for no name.
 
-    Otherwise they would replace the checkpoint that is shipped; raise UsageError if that name is a recipe's too.
+    Otherwise they would replace the checkpoint that is shipped: of `vae-digits-beta4` on Fashion-MNIST it is
+    `vae-fashion_mnist-beta4`. Raise UsageError if that name is a recipe's too.
     """
     if options.name != default.name or options.data_name == default.data_name:
         return options
-    name = f"{_family(options)}-{options.data_name}"
+    if default.data_name in default.name:
+        name = default.name.replace(default.data_name, options.data_name)
+    else:
+        name = f"{default.name}-{options.data_name}"
     if name in recipes:
         raise UsageError(f"{name} is the checkpoint of another recipe: run that one, or choose a --name for this one")
     return replace(options, name=name)

@@ -17,12 +17,12 @@ from train import device
 from train.checks import check_config
 from train.evaluation.results import Measurement
 from train.fit import fit, publish
-from train.options import Options
+from train.options import SceneOptions
 from train.run import Run
 
 
 @dataclass(frozen=True)
-class Recipe(Options):
+class Recipe(SceneOptions):
     """Training on a million scenes, each rendered when it is needed."""
 
     name: str = "autoencoder-emoji"
@@ -32,16 +32,11 @@ class Recipe(Options):
     decay: float = 0.7
     picture_every: int = 2_000
     config: autoencoder.Config = field(default_factory=autoencoder.Config)  # Settings of the model.
-    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
     kl_weight: float = 1e-4  # Weight of the KL divergence, per value of the latents.
 
     def __post_init__(self) -> None:
         super().__post_init__()
         validation.check_bounds(self, {}, {"kl_weight": (0.0, 1e6)})
-
-    @property
-    def data_description(self) -> str:
-        return scenes.DESCRIPTION
 
 
 RECIPES = [Recipe()]

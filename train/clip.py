@@ -18,12 +18,12 @@ from train import device
 from train.checks import check_config
 from train.evaluation.results import Measurement
 from train.fit import fit, publish
-from train.options import Options
+from train.options import SceneOptions
 from train.run import Run
 
 
 @dataclass(frozen=True)
-class Recipe(Options):
+class Recipe(SceneOptions):
     """Three cycles of 1,500 steps on 300,000 scenes each, with captions phrased at random."""
 
     name: str = "clip-emoji"
@@ -36,7 +36,6 @@ class Recipe(Options):
     weight_decay: float = 0.1
     # Settings of the model; its vocabulary is that of the captions.
     config: clip.Config = field(default_factory=clip.Config)
-    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
     # Fraction of the scenes that have two emoji, whose order is learned from captions with exchanged names.
     of_two: float = 0.5
 

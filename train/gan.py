@@ -52,6 +52,10 @@ class Recipe(Options):
     judge: Path = JUDGE  # The checkpoint that classifies the samples of the history.
 
     @property
+    def data_name(self) -> str:
+        return "stacked" if self.stacked else "digits"
+
+    @property
     def data_description(self) -> str:
         return mnist.DESCRIPTION + (", three in a picture" if self.stacked else "")
 
@@ -198,7 +202,7 @@ def count_modes(counts: Tensor) -> dict[str, float]:
         counts: Samples of each mode (K,).
 
     Returns:
-        "modes", and "reverse_kl" in nats.
+        "modes", and "reverse_kl" in nats; by chance n samples of all K modes have one of about (K - 1) / 2n.
     """
     p = counts.double() / counts.sum()
     return {"modes": float((counts > 0).sum()), "reverse_kl": torch.special.xlogy(p, p * len(p)).sum().item()}

@@ -29,13 +29,13 @@ from train.evaluation import prompt_fidelity
 from train.evaluation.results import Measurement
 from train.fit import fit, publish
 from train.optimizers import Optimizer
-from train.options import Options
+from train.options import SceneOptions
 from train.processes import main_process_first
 from train.run import Run
 
 
 @dataclass(frozen=True)
-class Recipe(Options):
+class Recipe(SceneOptions):
     """Eight cycles of 2,500 steps on 320,000 scenes each: the model is fit to ship at the end of any cycle."""
 
     name: str = "text-to-image-emoji"
@@ -46,7 +46,6 @@ class Recipe(Options):
     decay: float = 0.6
     cycles: int = 8
     config: Config = field(default_factory=Config)  # Settings of the U-Net.
-    core: bool = True  # Learn only the emoji of `emoji.CORE` rather than all of the font.
     scenes: int = 200_000  # Number of scenes that are rendered and encoded.
     of_two: float = 0.5  # Fraction of the scenes that have two emoji, which are harder to learn.
     dropout: float = 0.1  # Fraction of the captions dropped in training, for classifier-free guidance.

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
+from playground.datasets import scenes
 from playground.datasets.dataset import Dataset
 from playground.datasets.image_folder import read_image_folder
 from playground.datasets.registry import DATASETS, get_dataset
@@ -118,6 +119,11 @@ class Options:
         raise NotImplementedError
 
     @property
+    def data_name(self) -> str:
+        """Return the name of the data, for the name of the checkpoint; "" where a recipe has no choice of data."""
+        return ""
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes of the data for the header of the checkpoint."""
         return ()
@@ -140,7 +146,6 @@ class DatasetOptions(Options):
 
     @property
     def data_name(self) -> str:
-        """Return the name of the data for the name of the checkpoint."""
         return self.dataset
 
     @cached_property
@@ -175,7 +180,7 @@ class ImageOptions(DatasetOptions):
 
     @property
     def data_name(self) -> str:
-        """Return the name of the data for the name of the checkpoint; that of a folder is never one of a data set."""
+        """Return the name of the data set or the folder; that of a folder is never one of a data set."""
         if self.data_folder is None:
             return self.dataset
         name = re.sub(r"[^\w.-]+", "-", self.data_folder.resolve().name)
@@ -188,6 +193,25 @@ class ImageOptions(DatasetOptions):
             return get_dataset(self.dataset)
         channels, size = self.image_shape
         return read_image_folder(self.data_folder, size, channels)
+
+
+@dataclass(frozen=True)
+class SceneOptions(Options):
+    """Options of the recipes that train on scenes of emoji.
+
+    Attributes:
+        core: Learn only the emoji of `emoji.CORE` rather than all of the font.
+    """
+
+    core: bool = True
+
+    @property
+    def data_name(self) -> str:
+        return "emoji" if self.core else "emoji-all"
+
+    @property
+    def data_description(self) -> str:
+        return scenes.DESCRIPTION
 
 
 # Flags of folders, pauses and reports, which do not change the result.

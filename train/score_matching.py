@@ -1,6 +1,5 @@
 """The recipes of `score-*`: the scores of densities in the plane, learned from their points at many noise levels."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +49,10 @@ class Recipe(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         validation.check_choice("config.data", self.config.data, densities.DENSITIES)
+
+    @property
+    def data_name(self) -> str:
+        return self.config.data
 
     @property
     def data_description(self) -> str:
@@ -114,7 +117,8 @@ def _log_density_error(model: score_matching.Model, truth: Density) -> Tensor:
 
 
 def _measure_samples(model: score_matching.Model, truth: Mixture) -> dict[str, float]:
-    """Measure the modes and the quality of samples by annealed Langevin dynamics and by predictor-corrector."""
+    """Measure the modes and the quality of samples by annealed Langevin dynamics and by predictor-corrector; where none
+    is near a mode, the KL is that of all at the lightest."""
     config, score_fn, noise = model.config, model.score(), Noise(0, POINTS // 4)
     start = config.sigma_max * noise((2,), device.DEVICE)
     few, many = (geometric_sigmas(config.sigma_min, config.sigma_max, n) for n in (20, 60))
@@ -125,7 +129,7 @@ def _measure_samples(model: score_matching.Model, truth: Mixture) -> dict[str, f
     figures = dict[str, float]()
     for name, run in runs.items():
         coverage = densities.measure_coverage(last_frame(run).x.cpu(), truth)
-        kl = min(coverage.reverse_kl, math.log(len(coverage.shares)))
+        kl = min(coverage.reverse_kl, truth.collapse_kl)
         figures |= {f"{name} modes": coverage.modes, f"{name} reverse kl": kl, f"{name} quality": coverage.quality}
     return figures
 

@@ -151,7 +151,7 @@ def _tensor_batches(images: Tensor, run: Run) -> Batches:
 
 
 def binarize(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Sample binary images of -1 or 1, each pixel white with its grey value as the probability."""
+    """Sample binary images of -1 or 1 for x (B, C, H, W), each pixel white with its grey value as the probability."""
     return (torch.rand(x.shape, generator=rng).to(x) < (x + 1) / 2).to(x) * 2 - 1
 
 
@@ -239,8 +239,8 @@ def likelihood(path: Path, images: Tensor, samples: int = SAMPLES, batch: int = 
     """Measure the likelihood of images (N, C, H, W) after binarization, in nats an image.
 
     Returns:
-        Means of the negative log-likelihood by importance sampling ("nll"), the ELBO and its KL term; and the number of
-        dimensions that are not collapsed ("used_dimensions").
+        Means of the negative log-likelihood by importance sampling ("nll"), in expectation an upper bound, of the ELBO
+        and of its KL term; and the number of dimensions that are not collapsed ("used_dimensions").
     """
     model, rng = device.load(path), make_rng(0)
     x = binarize(images, rng)

@@ -16,9 +16,11 @@ from playground.families import latent_diffusion, normalizing_flow, vae
 from playground.runtime import checkpoint as checkpoints
 from playground.runtime import inference, pictures
 from playground.runtime.paths import Paths
+from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 
 PICTURE = Parameter("picture", Path, meaning="File with a picture of one thing on a plain background, as a digit is.")
+ELBO_SAMPLES = 100  # codes, over which log p(x|z) is averaged
 SWAP = Parameter("swap", bool, False, "Swap what was taken for ink and what for paper.")
 
 
@@ -68,18 +70,18 @@ def read_prompt(paths: Paths, prompt: str, checkpoint: str) -> Iterator[Answer]:
 
 
 def reconstruct(new_path: NewPath, paths: Paths, picture: Path, swap: bool, checkpoint: str) -> Iterator[Answer]:
-    """Yield the picture beside its reconstruction, and its code with the terms of the ELBO in nats."""
+    """Yield the picture beside what the mean of q(z|x) is decoded to, and q(z|x) with the terms of the ELBO in nats."""
     model, x = load(paths, checkpoint, picture, swap)
     assert isinstance(model, vae.Model)
     output = inference.compute(model, x, torch.zeros(1, 1, model.config.latent))  # z is the mean of q(z|x)
-    terms, mean = vae.compute_terms(model, x, output), model.mean(output.out[0])
+    reconstruction, kl = inference.compute(vae.elbo_terms, model, x, ELBO_SAMPLES, make_rng(0))
     out = new_path(f"{checkpoint}-reconstruction.png")
-    cells = pictures.to_uint8(torch.cat([x, mean]))
+    cells = pictures.to_uint8(torch.cat([x, model.mean(output.out[0])]))
     provenance = checkpoints.read_header(paths.checkpoint(checkpoint)).provenance
     metadata = {"checkpoint": checkpoint, "settings": json.dumps({"swap": swap}), "provenance": json.dumps(provenance)}
     media.write_png(out, pictures.make_grid(cells, columns=2), metadata)
     code = {"mu": output.mu[0].tolist(), "log_var": output.log_var[0].tolist()}
-    yield out, {**code, "reconstruction": terms.reconstruction.item(), "kl": terms.kl.sum().item()}
+    yield out, {**code, "reconstruction": reconstruction.item(), "kl": kl.item()}
 
 
 def classify(paths: Paths, picture: Path, swap: bool, checkpoint: str) -> Iterator[Answer]:

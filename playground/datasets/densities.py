@@ -49,6 +49,12 @@ class Mixture:
         positions, counts = self.centres.unique(dim=0, return_counts=True)
         return positions, counts.double() / len(self.centres)
 
+    @property
+    def collapse_kl(self) -> float:
+        """Return the KL divergence from points that are all at the lightest mode to the true weights, in nats: no
+        points have more."""
+        return math.log(1 / self.modes()[1].min().item())
+
     def _exponents(self, x: Tensor) -> Tensor:
         """Return the exponents (N, K) of the Gaussians at points (N, 2)."""
         return -torch.cdist(x, self.centres.to(x)).square() / (2 * self.sigma**2)
@@ -59,7 +65,8 @@ class Coverage(NamedTuple):
 
     modes: int  # number of modes with at least one point within three standard deviations
     quality: float  # fraction of points within three standard deviations of a mode, the high-quality samples
-    # KL divergence from the shares to the true weights of the modes, in nats; infinite without high-quality samples.
+    # KL divergence from the shares to the true weights of M modes, in nats; by chance n samples of the density have one
+    # of about (M - 1) / 2n. Infinite without high-quality samples.
     reverse_kl: float
     shares: Tensor  # fraction of the high-quality samples at each mode (M,)
 

@@ -71,7 +71,7 @@ def render(factors: Factors) -> Tensor:
 
 
 def square_distance(u: Tensor, v: Tensor) -> Tensor:
-    """Return the signed distance of points (u, v) to the edge of a square, negative inside, all in radii."""
+    """Return the signed distance, by the maximum norm, of points (u, v) to the edge of a square, negative inside."""
     return torch.maximum(u.abs(), v.abs()) - 0.9
 
 

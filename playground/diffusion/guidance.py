@@ -9,7 +9,7 @@ def guide(uncond: Tensor, cond: Tensor, w: float) -> Tensor:
     At a given x_t, predictions of eps, x0 and v are affine in each other: to guide one is to guide all.
 
     Args:
-        uncond, cond: Predictions without and with the condition, of one shape.
+        uncond, cond: Predictions without and with the condition (B, ...).
         w: Guidance weight; 0 ignores the condition, more than 1 exaggerates it.
     """
     return uncond + w * (cond - uncond)

@@ -132,6 +132,7 @@ def ddim_inversion(denoise: Denoiser, x0: Tensor, schedule: NoiseSchedule, times
     that the error falls with the number of steps.
 
     Args:
+        x0: Data (B, ...), whose noise is the last frame's x.
         times: Times of the way back, from T down to 0; time 0, at which there is no noise to predict, counts as 1.
     """
     upwards = [max(t, 1) for t in reversed(times)]

@@ -2,7 +2,7 @@
 
 q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I)       Ho 2020, "DDPM", eq. 4
 
-Time runs from t = 0 (data) to t = T (noise): alpha_bar[0] = 1 and alpha_bar[T] is close to 0.
+Time runs from t = 0 (data) to t = T (noise): alpha_bar[0] = 1 and, for T = 1000, alpha_bar[T] is close to 0.
 """
 
 import math
@@ -64,7 +64,8 @@ class NoiseSchedule:
 
 
 def linear(T: int = 1000) -> NoiseSchedule:
-    """Build the schedule whose beta_t rises linearly from 1e-4 to 0.02. Ho 2020, section 4, for T = 1000."""
+    """Build the schedule whose beta_t rises linearly from 1e-4 to 0.02. Ho 2020, section 4, for T = 1000; with fewer
+    times x_T keeps part of the signal."""
     betas = torch.linspace(1e-4, 0.02, T, dtype=torch.float64, device="cpu")
     return _from_betas(betas)
 

@@ -1,1 +1,1 @@
-"""Parts of networks for any family: U-Net, attention, embeddings, and interpolation of codes."""
+"""Parts of networks for any family: U-Net, attention, embeddings, interpolation of codes, and normal densities."""

@@ -16,7 +16,7 @@ class Cost(NamedTuple):
 
     shape: tuple[int, ...]  # of what goes in, (C, H, W)
     seconds: float  # the median of `RUNS`
-    operations: float  # multiplications and additions
+    operations: float  # multiplications and additions of convolutions and matrix products, nearly all there are
     numbers: int  # in all feature maps that its layers make
 
 

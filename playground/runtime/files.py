@@ -1,25 +1,30 @@
 """Atomic writing of files, and errors of the operating system as one sentence for the user."""
 
 import contextlib
+import glob
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from playground.runtime.validation import UserError
 
+ABANDONED = 24 * 3600.0  # seconds after which nobody writes to a temporary file any more
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """Open a temporary file, for writing bytes, that replaces `path` when the block ends, or is deleted if the block
     fails; raise UserError if the disk is full, the folder is read-only ... If several write the same path at once, the
-    file of the last one to end stays, whole."""
+    file of the last one to end stays, whole. What a killed process leaves is deleted by a later one."""
     path = Path(path)
     # Unlike a file of `tempfile`, it has the permissions of any new file.
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     with os_errors_to_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _delete_abandoned(path)
         file = partial.open("xb")
         try:
             with file:
@@ -28,6 +33,15 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+def _delete_abandoned(path: Path) -> None:
+    """Delete the temporary files of a path that processes left behind when they were killed, at the earliest a day
+    before."""
+    for partial in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        with contextlib.suppress(OSError):  # another process deletes it too, or it belongs to another user
+            if time.time() - partial.stat().st_mtime > ABANDONED:
+                partial.unlink()
 
 
 def check_writable(folder: str | Path) -> None:

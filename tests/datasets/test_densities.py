@@ -111,11 +111,26 @@ def test_samples_of_a_mixture_cover_its_modes() -> None:
     assert coverage.reverse_kl == pytest.approx(0, abs=1e-3)
 
 
+def test_the_reverse_kl_of_the_density_itself_is_what_chance_makes_it() -> None:
+    """2 n times it is nearly chi-squared, of one degree of freedom fewer than there are modes."""
+    ring, n = densities.ring(), 400
+    kl = [densities.measure_coverage(ring.sample(n, make_rng(seed)), ring).reverse_kl for seed in range(400)]
+    assert sum(kl) / len(kl) == pytest.approx((8 - 1) / (2 * n), rel=0.05)
+
+
 def test_the_reverse_kl_of_a_collapse_to_one_of_eight_modes_is_log_8() -> None:
     ring = densities.ring()
     coverage = densities.measure_coverage(torch.cat([ring.centres[:1].expand(30, 2), torch.zeros(10, 2)]), ring)
     assert coverage[:3] == (1, 0.75, pytest.approx(math.log(8)))
     assert coverage.shares.tolist() == [1.0 if position.equal(ring.centres[0]) else 0.0 for position in ring.modes()[0]]
+
+
+@pytest.mark.parametrize("name", ["ring", "grid", "uneven"])
+def test_no_points_have_a_larger_reverse_kl_than_those_of_a_collapse_to_the_lightest_mode(name: str) -> None:
+    mixture = DENSITIES[name]()
+    assert isinstance(mixture, Mixture)
+    kl = [densities.measure_coverage(mode.expand(10, 2), mixture).reverse_kl for mode in mixture.modes()[0]]
+    assert mixture.collapse_kl == pytest.approx(max(kl))
 
 
 def test_points_far_from_all_modes_cover_none() -> None:

@@ -1,5 +1,6 @@
 """Projection onto a generator: the descent falls, beats its start, and finds a picture that the generator drew."""
 
+import pytest
 import torch
 
 from playground.families import gan
@@ -47,3 +48,10 @@ def test_a_projection_depends_on_its_image_alone() -> None:
 def test_a_conditional_generator_keeps_the_classes_of_its_starts() -> None:
     start, *_, end = gan.project(stirred(classes=3), torch.zeros(1, 1, 16, 16), 10)
     assert end.extras["loss"] < start.extras["loss"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_projection_on_a_gpu_is_that_on_the_cpu() -> None:
+    model, x = stirred(classes=3), torch.zeros(2, 1, 16, 16)
+    on_cpu, on_gpu = (last_frame(gan.project(model.to(device), x.to(device), 5)) for device in ("cpu", "cuda"))
+    torch.testing.assert_close(on_gpu.extras["z"].cpu(), on_cpu.extras["z"], rtol=0, atol=1e-3)

@@ -13,6 +13,7 @@ from playground.families import normalizing_flow
 from playground.families.normalizing_flow import Config, Model, Settings
 from playground.families.normalizing_flow.layers import ActNorm, InvertibleConv1x1
 from playground.families.normalizing_flow.model import logit
+from playground.nn.normal import log_normal
 from playground.runtime import checkpoint
 from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import last_frame
@@ -81,7 +82,7 @@ def test_the_dequantizing_noise_has_the_density_that_it_says(model: Model) -> No
     assert u.min() > 0
     assert u.max() < 1
     slopes = jacobian(lambda eps: model.sample_dequantization(k, eps.reshape(1, 1, 8, 8))[0].flatten(), eps.flatten())
-    expected = normalizing_flow.log_normal(eps) - slopes.det().abs().log()
+    expected = log_normal(eps) - slopes.det().abs().log()
     assert math.isclose(log_q.item(), expected.item(), abs_tol=1e-6)
     other, _ = model.sample_dequantization((k + 100) % 256, eps)
     assert not torch.allclose(u, other), "it looks at the image"
@@ -166,7 +167,7 @@ def test_a_linear_flow_reaches_the_likelihood_of_a_gaussian() -> None:
         for layer in layers:
             x, log_det = layer(x)
             total = total + log_det
-        return normalizing_flow.log_normal(x) + total
+        return log_normal(x) + total
 
     for _ in range(400):
         optimizer.zero_grad()

@@ -1,6 +1,7 @@
 """Score matching: all objectives have the true score as their minimum, and training comes near to it."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from playground.datasets import densities
 from playground.datasets.densities import Mixture, make_true_score
 from playground.families import score_matching
 from playground.families.score_matching import OBJECTIVES, Config, Model
 from playground.runtime.rng import make_rng
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from train import score_matching as recipe
 
@@ -107,6 +110,18 @@ def test_training_comes_nearer_to_the_truth(objective: str, tmp_path: Path) -> N
     before = recipe.relative_error(Model(asked.config), recipe.densities.ring(), 0.5)
     after = recipe.relative_error(recipe.device.load(made), recipe.densities.ring(), 0.5)
     assert after < before / 2
+
+
+@pytest.mark.parametrize(("place", "modes", "weight"), [(-1.6, 1, 0.2), (1.6, 1, 0.8), (9.0, 0, 0.2)])
+def test_the_kl_of_a_collapse_is_that_of_the_weight_of_its_mode(monkeypatch, place, modes, weight) -> None:
+    def collapse(score, x: Tensor, *args: object) -> Iterator[Frame]:
+        yield Frame(0, 0.0, torch.full_like(x, place))
+
+    for sampler in ("annealed", "predictor_corrector"):
+        monkeypatch.setattr(recipe, sampler, collapse)
+    figures = recipe._measure_samples(Model(Config(data="uneven", width=8, layers=1)), densities.uneven())
+    assert figures["annealed modes"] == modes
+    assert figures["annealed reverse kl"] == pytest.approx(-math.log(weight))
 
 
 def test_levels_the_wrong_way_round_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The bounds of the variational autoencoder, on a linear Gaussian model whose likelihood is known."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -93,6 +94,8 @@ def test_the_bound_of_many_samples_does_not_depend_on_how_many_at_once() -> None
     (whole,) = vae.sample_terms(model, x, 30, make_rng(0), chunk_size=30)
     parts = vae.importance_weighted_bound(model, x, 30, make_rng(0))  # 20 at once
     torch.testing.assert_close(whole.iwae, parts)  # 20 x 12 x 2 numbers are whole blocks of the generator: same noise
+    bits = vae.bits_by_elbo(model, x, 30, make_rng(0))
+    torch.testing.assert_close(bits, -whole.elbo / (x[0].numel() * math.log(2)))
     one = vae.importance_weighted_bound(model, x, 1, make_rng(0))
     made_of = vae.compute_terms(model, x, model(x, torch.randn(1, 12, 2, generator=make_rng(0))))
     torch.testing.assert_close(one, made_of.iwae)

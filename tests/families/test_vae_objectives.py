@@ -98,6 +98,7 @@ def test_free_bits_are_a_floor_of_the_kl() -> None:
         ({"kind": "iwae", "beta": 2.0}, "'iwae' takes no beta"),
         ({"kind": "elbo", "n": 10}, "'elbo' takes no n"),
         ({"kind": "iwae", "n": 10}, "'iwae' takes no n"),
+        ({"kind": "tc", "n": 1}, "n must be a whole number from 2"),
     ],
 )
 def test_an_objective_refuses_what_it_would_ignore(objective: dict, message: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_every_writer_leaves_the_old_file_on_a_full_disk(tmp_path: Path, name: s
         WRITERS[name](path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_left_a_day_ago_is_deleted(tmp_path: Path) -> None:
+    path, now = tmp_path / "a[1].txt", time.time()
+    ages = {"a[1].txt.00000000.partial": 25, "a[1].txt.11111111.partial": 23, "a1.txt.00000000.partial": 25}  # hours
+    for name, hours in ages.items():
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (now - 3600 * hours,) * 2)
+    with files.atomic_write(path) as file:
+        file.write(b"whole")
+    assert {found.name for found in tmp_path.iterdir()} == {path.name, *ages} - {"a[1].txt.00000000.partial"}
 
 
 def test_two_writers_of_a_file_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The runs of particles that the page shows: the score that they follow, and their film."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import langevin_runs
+from train import __main__ as command_line
+from train import score_matching as recipe
 
 
 def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
@@ -20,6 +23,17 @@ def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
     frames = list(particles.sample(langevin_runs.score_of(Paths(tmp_path, tmp_path), params), params.settings))
     with pytest.raises(UserError, match="ran off to infinity"):
         langevin_runs.film(params, frames)
+
+
+@pytest.mark.parametrize("data", densities.DENSITIES)
+def test_the_command_that_trains_a_missing_score_is_one(data: str, tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(UserError) as error:
+        langevin_runs.resolve_checkpoint(Paths(tmp_path, tmp_path), data, "")
+    (words,) = re.findall("`python -m train (.*)`", str(error.value))
+    trained = []
+    monkeypatch.setattr(recipe, "train", lambda options: trained.append((options.name, options.config.data)))
+    assert command_line.main(words.split()) == 0
+    assert trained == [(f"score-{data}", data)]
 
 
 def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from playground.families.score_matching import particles
 from playground.families.score_matching.likelihood import FLAT, LOW
 from playground.families.score_matching.particles import Measures
 from playground.families.score_matching.samplers import FROM_NOISE
+from playground.nn.normal import log_normal
 from playground.runtime import pictures
 from playground.runtime.recording import subsample
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import digits, langevin_runs, restoration
 from playground.tabs.score_matching.inverse_params import LEFT, LOWER, PAINTED, SQUARE, Problem, ViewParams
-from playground.tabs.score_matching.inverse_problems import entropy, log_normal
+from playground.tabs.score_matching.inverse_problems import entropy
 from playground.tabs.score_matching.restoration import TASKS
 from playground.web import drawing_pad, image_picker, links, scrubber
 
@@ -168,7 +169,7 @@ def test_the_likelihood_is_the_closed_form(exact: Exact, x0: torch.Tensor) -> No
     params = ViewParams(task="Likelihood", n=4, evaluations=400)
     moments = solved(exact, params, x0)
     first, last = moments[0], moments[-1]
-    truth = log_normal(first.x, (0.25 + LOW**2) ** 0.5)
+    truth = log_normal(first.x, 0, (0.25 + LOW**2) ** 0.5)
     assert (last.extras["log_p"] - truth).abs().max() < 0.002 * truth.abs().max()
     assert last.extras["log_p"][:4].std() < 0.1, "each pixel's score depends on it alone: signs give its divergence"
     assert last.x[0].std().item() == pytest.approx(FLAT, rel=0.1)
@@ -177,7 +178,7 @@ def test_the_likelihood_is_the_closed_form(exact: Exact, x0: torch.Tensor) -> No
 def test_bits_beyond_the_noise_are_what_it_leaves_of_the_picture(exact: Exact, x0: torch.Tensor) -> None:
     """On average over normal pictures log p(y | x0) / p(y) is half the log of 1 + v / σ² for each pixel."""
     moments = solved(exact, ViewParams(task="Likelihood", evaluations=400), x0)
-    noise = log_normal(moments[0].x[:1] - x0, LOW)
+    noise = log_normal(moments[0].x[:1], x0, LOW)
     beyond = (noise - moments[-1].extras["log_p"][0]).item()
     assert beyond == pytest.approx(1024 * np.log(1 + 0.25 / LOW**2) / 2, rel=0.03)
     assert noise.item() == pytest.approx(-1024 * entropy(LOW), rel=0.05)

@@ -15,8 +15,7 @@ from playground.runtime import checkpoint, validation
 from playground.runtime.family import family_names
 from playground.runtime.validation import UserError
 from train import __main__ as command_line
-from train import ddpm, judge
-from train import vae as vae_recipe
+from train import ddpm
 from train.checks import check_config
 from train.optimizers import OPTIMIZERS
 from train.options import LOGGER_TYPE_TO_CLASS, experiment
@@ -114,11 +113,19 @@ def test_what_cannot_be_is_refused_with_the_exit_code_2(words, sentence, capsys)
         ("ddpm --data-folder my_pictures/", "ddpm-my_pictures"),
         ("ddpm --data-folder my_pictures/digits", "ddpm-digits-folder"),
         ("vae --data-folder my_pictures/emoji", "vae-emoji-folder"),
+        ("vae-digits-beta4 --dataset fashion_mnist", "vae-fashion_mnist-beta4"),
+        ("vae-binary-20 --dataset fashion_mnist", "vae-binary-20-fashion_mnist"),
+        ("score-grid --config.data moons", "score-moons"),
+        ("score-ring --config.data ring", "score-ring"),
+        ("autoencoder --no-core", "autoencoder-emoji-all"),
+        ("clip --no-core", "clip-emoji-all"),
+        ("text-to-image-emoji --no-core", "text-to-image-emoji-all"),
+        ("gan-digits-minimax --stacked", "gan-stacked-minimax"),
     ],
 )
 def test_another_data_set_does_not_replace_the_shipped_checkpoint(words, name, monkeypatch, capsys) -> None:
     trained = []
-    for module in (ddpm, vae_recipe, judge):
+    for module in command_line._load_families().values():
         monkeypatch.setattr(module, "train", lambda recipe: trained.append(recipe.name))
     ended(words, capsys)
     assert trained == [name]
@@ -131,11 +138,14 @@ def test_another_data_set_does_not_replace_the_shipped_checkpoint(words, name, m
         ("vae --dataset shapes", "vae-shapes"),
         ("vae-shapes --dataset digits", "vae-digits"),
         ("vae --data-folder my_pictures/digits-2d", "vae-digits-2d"),
+        ("score-grid --config.data ring", "score-ring"),
+        ("gan --stacked", "gan-stacked-nonsaturating"),
     ],
 )
 def test_another_data_set_does_not_replace_the_checkpoint_of_another_recipe(words, name, monkeypatch, capsys) -> None:
     trained = []
-    monkeypatch.setattr(vae_recipe, "train", lambda recipe: trained.append(recipe.name))
+    for module in command_line._load_families().values():
+        monkeypatch.setattr(module, "train", lambda recipe: trained.append(recipe.name))
     sentence = f"{name} is the checkpoint of another recipe: run that one, or choose a --name for this one"
     assert ended(words, capsys) == (2, "", sentence)
     assert ended(f"{words} --name mine", capsys)[0] == 0

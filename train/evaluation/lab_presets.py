@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterator
 from functools import partial
 
@@ -33,11 +32,12 @@ def measure(data: str, settings: Settings, n: int) -> dict[str, float]:
     """
     mixture = densities.DENSITIES[data]()
     assert isinstance(mixture, densities.Mixture)
-    lab, log_modes = Lab(mixture, settings), math.log(len(mixture.centres))
+    lab = Lab(mixture, settings)
     try:
         for _ in range(settings.steps):
             lab.step()
     except DivergenceError:
-        return {"modes": 0, "quality": 0.0, "reverse_kl": log_modes}
+        return {"modes": 0, "quality": 0.0, "reverse_kl": mixture.collapse_kl}
     coverage = densities.measure_coverage(lab.sample(n), mixture)
-    return {"modes": coverage.modes, "quality": coverage.quality, "reverse_kl": min(coverage.reverse_kl, log_modes)}
+    kl = min(coverage.reverse_kl, mixture.collapse_kl)
+    return {"modes": coverage.modes, "quality": coverage.quality, "reverse_kl": kl}

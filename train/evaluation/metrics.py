@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+NEIGHBOURS = 5  # k, as in Naeem 2020
+
 
 def frechet(real: Tensor, fake: Tensor) -> float:
     """Return the Frechet distance |mu_r - mu_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2)) of features (N, D) and (M, D).
@@ -24,10 +26,10 @@ def divergence(fake: Tensor, real: Tensor) -> float:
     return torch.special.xlogy(p, p / q).sum().item()
 
 
-def neighbourhoods(real: Tensor, fake: Tensor, k: int = 5, chunk: int = 1000) -> dict[str, float]:
+def neighbourhoods(real: Tensor, fake: Tensor, k: int = NEIGHBOURS, chunk: int = 1000) -> dict[str, float]:
     """Return precision, recall, density and coverage of two sets of features (N, D) and (M, D).
 
-    A ball around each point reaches to its k-th neighbour within its own set.
+    A ball around each point reaches to its k-th neighbour within its own set, which has more than k points.
 
     Source: Kynkaanniemi 2019, "Improved Precision and Recall", eq. 1; Naeem 2020, "Reliable Fidelity and Diversity
     Metrics", eq. 2 and 3.

@@ -25,7 +25,7 @@ from playground.runtime.rng import make_rng
 from playground.runtime.run import RunSettings, last_frame, split_batches
 from playground.runtime.validation import UserError
 from train import device, processes
-from train.evaluation.metrics import divergence, frechet, neighbourhoods
+from train.evaluation.metrics import NEIGHBOURS, divergence, frechet, neighbourhoods
 from train.evaluation.results import REAL, Measurement
 
 
@@ -49,6 +49,7 @@ def _noisy(sigma: float) -> Callable[[Tensor], Tensor]:
     return lambda x: x + sigma * torch.randn(x.shape, generator=make_rng(0))
 
 
+# All sets get the same noise: the deviation over them is that of the pictures alone.
 DEGRADATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "floor": lambda x: x,
     "noise 0.02": _noisy(0.02),
@@ -65,8 +66,10 @@ def real_measurements(judge: "Judge", images: Tensor, labels: Tensor, n: int) ->
     The sets of the floor have no picture in common with the others.
 
     Raises:
-        UserError: There are fewer than 6 n training images.
+        UserError: A set has no more images than the neighbours that are asked for, or there are fewer than 6 n images.
     """
+    if n <= NEIGHBOURS:
+        raise UserError(f"--n must be at least {NEIGHBOURS + 1}: a picture is compared with {NEIGHBOURS} neighbours")
     if 6 * n > len(images):
         raise UserError(f"--n can be at most {len(images) // 6}: six sets of training images are compared with")
     parts = disjoint_parts(len(images), n)

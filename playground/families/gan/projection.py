@@ -33,6 +33,7 @@ def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Fram
     """
     settings = Settings(n=CANDIDATES, seed=seed)
     z, y = sample_prior(model.config.latent, settings).to(x), labels(model, settings)
+    y = None if y is None else y.to(x.device)
     with torch.no_grad():
         errors = (model.generator(z, y)[None] - x[:, None]).square().mean((2, 3, 4))  # (B, CANDIDATES)
     starts = errors.topk(STARTS, largest=False).indices.flatten()  # (B * STARTS,)
@@ -58,7 +59,7 @@ def project(model: Model, x: Tensor, steps: int, seed: int = 0) -> Iterator[Fram
 def _best(step: int, fake: Tensor, z: Tensor, losses: Tensor, before: Frame | None) -> Frame:
     """Return the frame of the best of the starts of each image, or of the frame before."""
     losses, start = losses.view(-1, STARTS).min(1)
-    at = torch.arange(len(losses)) * STARTS + start
+    at = torch.arange(len(losses), device=start.device) * STARTS + start
     x, z = fake[at], z[at]
     if before is not None:
         improved = losses < before.extras["loss"]

@@ -60,7 +60,7 @@ def prompt_to_prompt(model: Model, settings: Settings, edited_prompt: str, share
 
 
 def align_tokens(first: Sequence[int], second: Sequence[int]) -> Tensor:
-    """Return the index in the first text of each token of the second, matched in order; -1 without a match."""
+    """Return the index in the first text of each token of the second (L,), matched in order; -1 without a match."""
     index = torch.full((len(second),), -1)
     for block in SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks():
         index[block.b : block.b + block.size] = torch.arange(block.a, block.a + block.size)

@@ -1,7 +1,7 @@
 """Normalizing flows (Dinh 2017; Kingma 2018; Durkan 2019): layers, model and sampling."""
 
 from playground.families.normalizing_flow.likelihood import bits_per_dimension, dequantize
-from playground.families.normalizing_flow.model import LEVELS, Config, Dequantized, Model, log_normal, logits_to_images
+from playground.families.normalizing_flow.model import LEVELS, Config, Dequantized, Model, logits_to_images
 from playground.families.normalizing_flow.sampling import Settings, sample, to_double, to_images
 from playground.runtime.family import Family
 

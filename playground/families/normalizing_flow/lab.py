@@ -18,8 +18,8 @@ from playground.families.normalizing_flow.layers import (
     initialize_actnorms,
     transforms,
 )
-from playground.families.normalizing_flow.model import log_normal
 from playground.nn.blocks import zero_init
+from playground.nn.normal import log_normal
 from playground.runtime import validation
 from playground.runtime.averaging import ema
 from playground.runtime.labs import LABELS, linear_decay, optimizer_step, seeded_init

@@ -150,7 +150,7 @@ def affine(x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def affine_inverse(z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Return exp(-s) (z - t) and its log-derivative. Dinh 2017, eq. 8."""
+    """Return exp(-s) (z - t) and its log-derivative, for the same parameters. Dinh 2017, eq. 8."""
     s, t = _scale_and_shift(h)
     return (-s).exp() * (z - t), -s
 

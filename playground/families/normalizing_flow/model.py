@@ -13,10 +13,10 @@ from typing import NamedTuple, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Normal
 
 from playground.families.normalizing_flow.layers import ActNorm, Coupling, InvertibleConv1x1, Layer, transforms
 from playground.nn.blocks import zero_init
+from playground.nn.normal import log_normal
 from playground.runtime import validation
 from playground.runtime.run import Frame
 
@@ -69,7 +69,7 @@ class Dequantized(NamedTuple):
         return log_normal(frame.x) + frame.extras["log_det"] + self.logit_log_det
 
     def bits(self, frame: Frame) -> Tensor:
-        """Return the bits per dimension (B,), as if the flow ended at a frame. Theis 2016, eq. 3; Ho 2019, eq. 2."""
+        """Return the bits per dimension (B,), as if the flow ended at a frame. Theis 2016, eq. 3; Ho 2019, sec. 3.1."""
         dimensions = self.y[0].numel()
         return (self.log_q - self.log_p(frame) + dimensions * math.log(LEVELS)) / (dimensions * math.log(2))
 
@@ -217,8 +217,3 @@ def logit(v: Tensor) -> tuple[Tensor, Tensor]:
     inner = MARGIN + (1 - 2 * MARGIN) * v
     log_derivative = math.log(1 - 2 * MARGIN) - inner.log() - torch.log1p(-inner)
     return inner.logit(), log_derivative.flatten(1).sum(1)
-
-
-def log_normal(z: Tensor) -> Tensor:
-    """Return the log-density of N(0, I) at z (B, ...): (B,)."""
-    return Normal(0.0, 1.0, validate_args=False).log_prob(z).flatten(1).sum(1)

@@ -57,6 +57,8 @@ def spline(x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
 def spline_inverse(z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     """Invert `spline` by the root of a quadratic equation in the bin of each number. Durkan 2019, eq. 6 to 8.
 
+    Shapes are as in `spline`, and so is what is returned, of the inverse.
+
     It is computed in double precision: where slopes differ by orders of magnitude, the terms of the equation cancel.
     """
     dtype, z = z.dtype, z.double()

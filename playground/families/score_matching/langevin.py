@@ -13,10 +13,10 @@ from math import log, sqrt
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
 from playground.diffusion.samplers import Denoiser
 from playground.diffusion.schedule import NoiseSchedule
+from playground.nn.normal import log_normal
 from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 
@@ -36,6 +36,11 @@ def langevin(
 
     Each step adds step_size times the score, and noise of variance 2 step_size. With small steps the samples converge
     to p_sigma to the power of 1 / temperature, if the run is long enough to cross between the modes.
+
+    Args:
+        x: Points (B, ...) where the run begins.
+        sigma: Noise level, which stays.
+        step_size: Size of a step, in units of x squared.
     """
     for step in range(steps):
         s = score(x, sigma)
@@ -59,6 +64,7 @@ def mala(
     Each Langevin step is a proposal, accepted or rejected so that p_sigma is exactly stationary for any step size.
 
     Args:
+        x, sigma, step_size: As in `langevin`.
         accept_noise: Normal noise, mapped to the uniform numbers that decide on acceptance.
 
     Yields:
@@ -144,6 +150,10 @@ def probability_flow(score: Score, x: Tensor, sigmas: Sequence[float]) -> Iterat
 
     Its points have the distribution of the stochastic process at every noise level. Song 2021, eq. 13; Karras 2022,
     "Elucidating the Design Space of Diffusion-Based Generative Models", algorithm 1.
+
+    Args:
+        x: Points (B, ...) with noise of the level sigmas[0].
+        sigmas: Noise levels of the run, all positive.
     """
     s = score(x, sigmas[0])
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
@@ -164,6 +174,7 @@ def log_likelihood(
     divergence of the probability flow on the way there.
 
     Args:
+        x: Points (B, ...) with noise of the lowest level.
         sigmas: Noise levels from low to high.
         mean: Mean of the data, of a shape that broadcasts to x.
         variance: Variance of each coordinate of the data.
@@ -176,8 +187,8 @@ def log_likelihood(
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
 
     def frame(step: int, sigma: float, s: Tensor) -> Frame:
-        log_normal = Normal(mean, sqrt(variance + sigma**2), validate_args=False).log_prob(x)
-        return Frame(step, sigma, x, {"score": s}, {"log_p": log_normal.flatten(1).sum(1) + total})
+        log_p = log_normal(x, mean, sqrt(variance + sigma**2)) + total
+        return Frame(step, sigma, x, {"score": s}, {"log_p": log_p})
 
     s, divergence = _score_and_divergence(score, x, sigmas[0], probes)
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas)):

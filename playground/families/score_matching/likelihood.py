@@ -48,5 +48,5 @@ def estimate_bits(score: Score, x: Tensor, evaluations: int, noise: Noise) -> It
 
 
 def bits_per_dimension(log_p: Tensor, dimensions: int) -> Tensor:
-    """Return a log-density of pictures in [-1, 1], in nats, as bits per dimension on the scale of grey levels."""
+    """Return log-densities (B,) of pictures in [-1, 1], in nats, as bits per dimension on the scale of grey levels."""
     return log2(GREY_LEVELS_PER_UNIT) - log_p / (dimensions * log(2))

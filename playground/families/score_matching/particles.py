@@ -126,5 +126,5 @@ def measure(density: Density, frame: Frame) -> Measures:
 
 def has_true_weights(kl: float, modes: int, n: int) -> bool:
     """Return whether the shares of so many modes are their weights, by their KL divergence in nats and as well as n
-    particles can tell: by chance it is modes / 2n on average."""
+    particles can tell: by chance it is (modes - 1) / 2n on average."""
     return kl < TOLERANCE + 2 * modes / n

@@ -75,6 +75,7 @@ def sample(
     """Sample with one of `FROM_NOISE`, from high noise to low.
 
     Args:
+        x: Samples (B, ...) of N(0, sigma^2 I) at the highest noise level.
         sigma_range: Lowest and highest noise level.
         evaluations: Number of score evaluations, at least 10; annealed Langevin dynamics and the probability flow take
             one more.

@@ -28,11 +28,18 @@ def sample_terms(model: Model, x: Tensor, k: int, rng: torch.Generator, chunk_si
         yield compute_terms(model, x, model(x, eps))
 
 
+def elbo_terms(model: Model, x: Tensor, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the terms of the ELBO of images x (B, C, H, W) in [-1, 1], each (B,), in nats: E log p(x|z) over q(z|x),
+    estimated by k codes, and KL(q(z|x) || p(z)). Kingma and Welling 2014, eq. 7."""
+    parts = list(sample_terms(model, x, k, rng))
+    return torch.cat([part.reconstruction for part in parts]).mean(0), parts[0].kl.sum(1)
+
+
 def bits_by_elbo(model: Model, x: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """Estimate an upper bound (B,) of the bits per dimension of images x (B, C, H, W) in [-1, 1], by the ELBO of k
-    codes, a multiple of 20."""
-    bound = torch.stack([terms.elbo for terms in sample_terms(model, x, k, rng)]).mean(0)
-    return elbo.bits_per_dimension(bound, x[0].numel())
+    codes."""
+    reconstruction, kl = elbo_terms(model, x, k, rng)
+    return elbo.bits_per_dimension(reconstruction - kl, x[0].numel())
 
 
 def importance_weighted_bound(model: Model, x: Tensor, k: int, rng: torch.Generator) -> Tensor:

@@ -63,7 +63,7 @@ def standard_log_density(z: Tensor) -> Tensor:
 
 
 def bits_per_dimension(log_p: Tensor, dimensions: int) -> Tensor:
-    """Return log p of images or a bound of it, in nats, as bits per dimension: more bits are less likely."""
+    """Return log p of images or a bound of it (B,), in nats, as bits per dimension: more bits are less likely."""
     return -log_p / (dimensions * math.log(2))
 
 
@@ -79,8 +79,9 @@ def decompose_kl(output: VAEOutput, n: int) -> KLDecomposition:
     """Estimate the three parts of the KL from the first of the K codes; they sum to its Monte Carlo estimate exactly.
 
     Args:
-        n: Images in the data set. q(z) and q(z_j) are weighted means over the batch: Chen 2018, eq. S6 (stratified
-            sampling), made symmetric. For small batches they are far from exact: an objective, not a measurement.
+        n: Images in the data set, at least 2. q(z) and q(z_j) are weighted means over the batch: Chen 2018, eq. S6
+            (stratified sampling), made symmetric. For small batches they are far from exact: an objective, not a
+            measurement.
     """
     z, b = output.z[0], len(output.mu)
     log_q = normal_log_density(z[:, None], output.mu[None], output.log_var[None])  # log q(z_i | x_j): (B, B, Z)

@@ -163,7 +163,7 @@ class Model(nn.Module):
         return self.decoder(z.reshape(-1, z.shape[-1])).float().unflatten(0, z.shape[:-1])
 
     def mean(self, out: Tensor) -> Tensor:
-        """Return E[x|z] in [-1, 1] for outputs of `decode`: the images to show."""
+        """Return E[x|z], the images to show, of outputs of `decode` (..., C, H, W); Gaussian ones may leave [-1, 1]."""
         return torch.tanh(out / 2) if self.config.likelihood == "bernoulli" else out
 
     def log_likelihood(self, x: Tensor, out: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         validation.check_choice("objective", self.kind, OBJECTIVES)
-        integers = {"samples": (1, 10_000), "warmup": (0, 10**9), "n": (1, 10**9)}
+        integers = {"samples": (1, 10_000), "warmup": (0, 10**9), "n": (2, 10**9)}
         validation.check_bounds(self, integers, {"beta": (0.0, 1e6), "free_bits": (0.0, 1e6)})
         unused = {"elbo": ["n"], "tc": ["free_bits"], "iwae": ["beta", "free_bits", "warmup", "n"]}[self.kind]
         for field in fields(self):

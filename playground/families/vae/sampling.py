@@ -25,7 +25,8 @@ class Settings:
     n: int = 16  # Number of images.
     # Distribution of the codes: normal, N(0, I), or mixture, the Gaussian mixture fitted to codes of the data.
     prior: Prior = "normal"
-    temperature: float = 1.0  # Factor of the standard deviation of the codes, 0 to 3.
+    # Factor of the standard deviation of the codes, or of each component of the mixture, 0 to 3.
+    temperature: float = 1.0
     seed: int = 0  # Seed of the noise; image i depends on (seed, i) alone.
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from playground.families import normalizing_flow
 from playground.families.normalizing_flow import Dequantized
+from playground.nn.normal import log_normal
 from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
@@ -54,7 +55,7 @@ def sample_film(model: normalizing_flow.Model, settings: normalizing_flow.Settin
     """Return the film of a run from noise to pictures."""
     run = list(normalizing_flow.sample(model, settings))
     layers, log_det = describe_layers(run), [frame.extras["log_det"].mean().item() for frame in run]
-    normal = [normalizing_flow.log_normal(run[0].x).mean().item()] * len(run)
+    normal = [log_normal(run[0].x).mean().item()] * len(run)
     size = [frame.x.square().mean().sqrt().item() for frame in run]
     temperature = [f"{settings.temperature:g}"] * len(run)
     return Film(
@@ -101,7 +102,7 @@ class Trip(NamedTuple):
         constants = {"log_q": dequantized.log_q.item(), "levels": d * math.log(normalizing_flow.LEVELS),
                      "scale": d * math.log(2)}  # fmt: skip
         return {
-            "normal": [normalizing_flow.log_normal(frame.x).item() for frame in self.run],
+            "normal": [log_normal(frame.x).item() for frame in self.run],
             "log_det": [(frame.extras["log_det"] + dequantized.logit_log_det).item() for frame in self.run],
             "log_p": [dequantized.log_p(frame).item() for frame in self.run],
         } | {name: [value] * len(self.run) for name, value in constants.items()}

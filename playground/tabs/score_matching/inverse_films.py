@@ -10,6 +10,7 @@ from torch import Tensor
 
 from playground.families.score_matching import samplers
 from playground.families.score_matching.likelihood import FLAT, LOW, VARIANCE
+from playground.nn.normal import log_normal
 from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
@@ -20,7 +21,6 @@ from playground.tabs.score_matching.inverse_params import (
     Problem,
     ViewParams,
 )
-from playground.tabs.score_matching.inverse_problems import log_normal
 from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
 from playground.web.scrubber import Curve, Film, Series, Strip
@@ -127,7 +127,7 @@ def likelihood_film(params: ViewParams, problem: Problem, frames: Sequence[Frame
     probes, d = log_p[:, : params.n], problem.x0.numel()
     mean, above = probes.mean(1), probes - probes.mean(1, keepdim=True)
     lines = dict(zip(("picture", "inverted", "with noise", "blank"), [mean, *log_p[:, params.n :].T], strict=True))
-    result, noise = mean[-1].item(), log_normal(frames[0].x[:1] - problem.x0, LOW).item()
+    result, noise = mean[-1].item(), log_normal(frames[0].x[:1], problem.x0, LOW).item()
     is_over = isclose(frames[-1].sigma, FLAT, rel_tol=1e-3)
     name = "log p" if is_over else f"log p if the run had ended at σ = {frames[-1].sigma:.3g}"  # it was stopped
     caption = (

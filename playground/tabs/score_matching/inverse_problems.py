@@ -78,8 +78,3 @@ def _noise(params: ViewParams, x0: Tensor) -> Tensor:
 def entropy(sigma: float) -> float:
     """Return the entropy of normal noise in one dimension, in nats."""
     return log(2 * pi * e * sigma**2) / 2
-
-
-def log_normal(x: Tensor, sigma: float) -> Tensor:
-    """Return the log-density of N(0, sigma^2 I) at x (B, ...): (B,), in nats."""
-    return torch.distributions.Normal(0, sigma).log_prob(x).flatten(1).sum(1)

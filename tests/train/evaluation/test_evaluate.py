@@ -153,11 +153,13 @@ def test_digits_by_the_score_are_the_same_in_every_batch(options, row, monkeypat
     assert not torch.allclose(make(path, classes, 4), x, atol=0.5)
 
 
-def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_large(options) -> None:
+def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_large_or_too_small(options) -> None:
     (options.weights / "ddpm-digits.safetensors").unlink()
     assert "noise 0.05" in evaluate.evaluate(replace(options, only=()))
-    with pytest.raises(UserError, match="at most 21"):
-        evaluate.evaluate(evaluate.Options(n=22, judges=options.judges, weights=options.weights, out=options.out))
+    for n, message in ((22, "at most 21"), (5, "at least 6")):
+        with pytest.raises(UserError, match=message):
+            evaluate.evaluate(replace(options, only=(), n=n))
+    assert "real digits" in evaluate.evaluate(replace(options, n=6))
 
 
 def test_the_presets_of_the_lab_are_measured_by_name(options, monkeypatch) -> None:
