@@ -110,7 +110,7 @@ def build_page(paths: Paths) -> gr.Blocks:
                 page.start_page(name, tab.title)
             header.build(titles, name, tab.guide)
             unreadable = gr.HTML(visible=False)
-            gr.Markdown(f"{tab.summary} {tab.hint}", elem_classes="summary")
+            gr.Markdown(tab.summary, elem_classes="summary")
             tab.build(page, paths)
             page.load(report, None, unreadable, queue=False, **controls.HIDDEN)
         glossary.mark_page(page)

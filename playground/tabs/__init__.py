@@ -17,8 +17,8 @@ from playground.web.view import View
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab: its title, its place among the others, what it is about and what to try first in a sentence each, the
-    function that builds it, its guided minute, and a function that computes its first picture before anyone asks.
+    """A tab: its title, its place among the others, what it is about in a sentence, the function that builds it,
+    its guided minute, and a function that computes its first picture before anyone asks.
 
     `build(page, paths)` makes the components, and listens to `page.load` for its first picture.
     """
@@ -26,7 +26,6 @@ class Tab:
     title: str
     order: int
     summary: str
-    hint: str
     build: Callable[[gr.Blocks, Paths], None]
     guide: Sequence[GuideStep] = ()
     prepare: Callable[[Paths], None] | None = None
@@ -36,7 +35,6 @@ def tab_of_views(
     title: str,
     order: int,
     summary: str,
-    hint: str,
     views: Mapping[str, type[View]],
     guide: Sequence[GuideStep] = (),
     prepare: Callable[[Paths], None] | None = None,
@@ -47,11 +45,10 @@ def tab_of_views(
         with gr.Tabs(overflow_behavior="wrap"):
             for view_name, view in views.items():
                 with gr.Tab(view.TITLE, id=view_name):
-                    if view.HINT:
-                        gr.Markdown(view.HINT, elem_classes="summary")
+                    gr.Markdown(view.HINT, elem_classes="summary")
                     view.build(page, paths)
 
-    return Tab(title, order, summary, hint, build, guide, prepare)
+    return Tab(title, order, summary, build, guide, prepare)
 
 
 def discover() -> dict[str, Tab]:

@@ -13,12 +13,11 @@ class View(ABC):
 
     Attributes:
         TITLE: Title of its tab.
-        HINT: What it shows and what to try, in a sentence or two of Markdown; "" for the first view of a tab, of which
-            the tab's own summary and hint say it.
+        HINT: What it shows and what to try, in a sentence or two of Markdown.
     """
 
     TITLE: ClassVar[str]
-    HINT: ClassVar[str] = ""
+    HINT: ClassVar[str]
 
     @abstractmethod
     def __init__(self, paths: Paths):

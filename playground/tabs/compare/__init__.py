@@ -6,7 +6,6 @@ from playground.web.header import GuideStep
 from playground.web.view import View
 
 SUMMARY = "The families side by side: what each makes of the same task, how long it takes, and how good the result is."
-HINT = "**Watch who finishes first**, then choose a digit and press Sample."
 # By their names in links; the first is at the tab's own address.
 VIEWS: dict[str, type[View]] = {
     "request": request.RequestView,
@@ -25,4 +24,4 @@ GUIDE = (
     ),
     GuideStep("[data-tab-id=scoreboard]", "Fast does not mean good: here is how close each comes to real digits."),
 )
-TAB = tab_of_views("Compare", 5, SUMMARY, HINT, VIEWS, GUIDE)
+TAB = tab_of_views("Compare", 5, SUMMARY, VIEWS, GUIDE)

@@ -164,6 +164,7 @@ class RequestView(HTMLRunView):
     """
 
     TITLE, tab = "Race", TAB
+    HINT = "**Watch who finishes first**, then choose a digit and press Sample."
 
     def __init__(self, paths: Paths):
         self.paths = paths

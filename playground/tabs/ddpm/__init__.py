@@ -8,7 +8,6 @@ SUMMARY = (
     "Diffusion turns noise into pictures: noise is added to digits, and a network learns to take it away again, "
     "step by step, until digits come out of nothing but noise."
 )
-HINT = "**Press Play**, or drag the slider under the pictures, and watch digits appear."
 GUIDE = (
     GuideStep(
         "#ddpm-scrubber .position",
@@ -24,4 +23,4 @@ GUIDE = (
     ),
 )
 VIEWS = {"reverse": reverse.ReverseView, "forward": forward.ForwardView}
-TAB = tab_of_views("Diffusion", 40, SUMMARY, HINT, VIEWS, GUIDE, prepare=runs.warm_up)
+TAB = tab_of_views("Diffusion", 40, SUMMARY, VIEWS, GUIDE, prepare=runs.warm_up)

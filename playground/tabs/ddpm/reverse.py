@@ -81,6 +81,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
     """Exchange between the controls and the scrubber."""
 
     TITLE = "Reverse: noise to digits"
+    HINT = "**Press Play**, or drag the slider under the pictures, and watch digits appear."
     picker, tab, first = runs.CHECKPOINTS, "ddpm", runs.FIRST
 
     def __init__(self, paths: Paths):

@@ -5,7 +5,6 @@ from playground.tabs.gan import ask_discriminator, lab, loss_comparison, samples
 from playground.web.header import GuideStep
 
 SUMMARY = "A generator G makes fakes, a discriminator D learns to tell them from data, and each learns from the other."
-HINT = "**Press Play** to watch both learn in the plane, then try *Cause collapse*; *Losses* shows the same on digits."
 GUIDE = (
     GuideStep(
         "#gan-lab [data-do=play]",
@@ -24,7 +23,6 @@ TAB = tab_of_views(
     "GAN",
     20,
     SUMMARY,
-    HINT,
     {
         "lab": lab.GANLabView,
         "losses": loss_comparison.LossView,

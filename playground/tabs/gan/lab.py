@@ -90,6 +90,9 @@ def find_preset(*values: ControlValue) -> str | None:
 class GANLabView(LabView[ViewParams]):
     """View of two networks that learn from each other, with presets of their settings."""
 
+    HINT = (
+        "**Press Play** to watch both learn in the plane, then try *Cause collapse*; *Losses* shows the same on digits."
+    )
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, preset_params(FIRST)
     why = PRESETS[FIRST].explanation
     preset: Control

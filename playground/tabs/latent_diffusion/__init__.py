@@ -8,9 +8,6 @@ SUMMARY = (
     "A text encoder reads the prompt, a U-Net denoises a small latent while it looks at the words, and a decoder "
     "turns the latent into a picture."
 )
-HINT = (
-    "**Type a prompt and press Sample**, then point at a word above the pictures to see where the network looks for it."
-)
 GUIDE = (
     GuideStep(
         "#text-prompt",
@@ -29,7 +26,6 @@ TAB = tab_of_views(
     "Text to image",
     50,
     SUMMARY,
-    HINT,
     {
         "draw": draw.DrawView, "compare": compare.CompareView, "grid": grid.GridView,
         "latent_space": latent_space.LatentSpaceView, "latent_vs_pixel": latent_vs_pixel.CostView,

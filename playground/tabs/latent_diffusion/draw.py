@@ -79,6 +79,10 @@ class DrawView(FirstRunView[ViewParams, Run]):
     """Exchange between the controls and the scrubber, and questions about the run on show."""
 
     TITLE = "Draw"
+    HINT = (
+        "**Type a prompt and press Sample**, then point at a word above the pictures to see where the network looks "
+        "for it."
+    )
     picker, tab, first = CHECKPOINTS, TAB, FIRST
 
     def __init__(self, paths: Paths):

@@ -8,7 +8,6 @@ SUMMARY = (
     "A flow is a network that can be run backwards: layer by layer it turns data into noise, and noise into data, "
     "and it knows the likelihood of every point exactly."
 )
-HINT = "**Press Play** to train one, then *Play through* its layers; in *Digits* a digit turns into noise and back."
 GUIDE = (
     GuideStep(
         "#flow-lab [data-do=play]",
@@ -22,4 +21,4 @@ GUIDE = (
         "[data-tab-id=digits]", "Digits are next: any picture has its own noise, and comes back from it exactly."
     ),
 )
-TAB = tab_of_views("Flow", 60, SUMMARY, HINT, {"lab": lab.FlowLabView, "digits": digits.DigitsView}, GUIDE)
+TAB = tab_of_views("Flow", 60, SUMMARY, {"lab": lab.FlowLabView, "digits": digits.DigitsView}, GUIDE)

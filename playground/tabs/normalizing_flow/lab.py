@@ -42,6 +42,7 @@ class ViewParams(Settings):
 class FlowLabView(LabView[ViewParams]):
     """View of a flow that learns a density."""
 
+    HINT = "**Press Play** to train one, then *Play through* its layers; in *Digits* a digit turns into noise and back."
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
     why = "Move the slider under the planes: the same layers turn the data into noise, and noise into data."
     start_lab = staticmethod(lab_pictures.start_lab)

@@ -5,9 +5,6 @@ from playground.tabs.score_matching import digits, lab, langevin_2d, restoration
 from playground.web.header import GuideStep
 
 SUMMARY = "The score is the gradient of the log density: wherever you stand, the way to where the data are denser."
-HINT = (
-    "**Press Play** to watch a network learn it; in *Langevin* particles follow it, and in *Restore* it repairs digits."
-)
 GUIDE = (
     GuideStep(
         "#score-lab [data-do=play]",
@@ -26,7 +23,6 @@ TAB = tab_of_views(
     "Score",
     30,
     SUMMARY,
-    HINT,
     {
         "lab": lab.ScoreLabView,
         "langevin": langevin_2d.LangevinView,

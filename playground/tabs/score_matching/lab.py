@@ -49,6 +49,10 @@ class ViewParams(Settings):
 class ScoreLabView(LabView[ViewParams]):
     """View of a network that learns a score."""
 
+    HINT = (
+        "**Press Play** to watch a network learn it; in *Langevin* particles follow it, and in *Restore* it repairs "
+        "digits."
+    )
     tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
     why = "Move the slider under the planes: the less noise, the finer the score."
     start_lab = staticmethod(lab_pictures.start_lab)

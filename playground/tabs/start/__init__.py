@@ -15,8 +15,10 @@ from playground.tabs.start import films, questions
 from playground.web import controls
 from playground.web.controls import EventSettings
 
-SUMMARY = "Six ways for a machine to learn to make images. Every model here runs while you watch."
-HINT = "**Choose a family** to try it, or begin with one of these:"
+SUMMARY = (
+    "Six ways for a machine to learn to make images. Every model here runs while you watch. **Choose a family** to try "
+    "it, or begin with one of these:"
+)
 # Ways in, for different readers: a title, a link as HTML, and the tab that it needs.
 DOORS = (
     (
@@ -132,4 +134,4 @@ def make_table(families: dict[str, Tab]) -> str:
     return f'<div class="answers"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-TAB = Tab("Start", 0, SUMMARY, HINT, build)
+TAB = Tab("Start", 0, SUMMARY, build)

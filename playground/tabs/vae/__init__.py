@@ -203,4 +203,4 @@ GUIDE = (
     GuideStep("#vae-traverse .traversal", "Each row moves one number from end to end. Press a picture to go there."),
     GuideStep("[data-tab-id=map]", "The map shows all codes at once: drag over it, and see one digit become another."),
 )
-TAB = Tab(VAETab.TITLE, 10, SUMMARY, "", VAETab.build, GUIDE)
+TAB = Tab(VAETab.TITLE, 10, SUMMARY, VAETab.build, GUIDE)
