@@ -75,8 +75,14 @@ def track_run(stage: gr.HTML, triggers: Sequence[Trigger], bind: Callable[[], Ev
 
     gr.on(triggers, None, None, None, js=send("run-requested"))
     event = bind()
-    event.then(None, None, None, js=send("run-ended"))
+    on_end(event, None, js=send("run-ended"))
     return event
+
+
+def on_end(event: Event, outputs: Sequence[Control] | None, js: str) -> None:
+    """Run JavaScript once an event has ended, in whatever way: after an error Gradio calls `failure` alone."""
+    for listen in (event.then, event.failure):
+        listen(None, None, outputs, js=js)
 
 
 def enable_alternately(stage: gr.HTML, start_buttons: Sequence[gr.Button], stop: gr.Button) -> None:

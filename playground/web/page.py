@@ -5,6 +5,7 @@ each output that an event leaves as it is gets a new component, and each event a
 """
 
 import math
+import traceback
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.runtime import cache
+from playground.web.controls import error_sentence
 
 UNCHANGED = gr.skip()
 
@@ -97,6 +99,37 @@ class Page(gr.Blocks):
         super().queue(*args, **kwargs)
         self._queue.compute_analytics_summary = lambda _: {}  # type: ignore[method-assign]
         return self
+
+    async def call_function(
+        self,
+        block_fn: BlockFunction,  # type: ignore[override]
+        processed_input: list[Any],
+        iterator: Any = None,
+        requests: Any = None,
+        event_id: str | None = None,
+        *others: Any,
+        **settings: Any,
+    ) -> Any:
+        """Return the result of an event's function, in place of an error, if others of the event may wait for it, an
+        answer that changes nothing, with the error in a corner of the page: after an error Gradio forgets what waits.
+        """
+        try:
+            return await super().call_function(
+                block_fn, processed_input, iterator, requests, event_id, *others, **settings
+            )
+        except Exception as error:
+            if block_fn.trigger_mode != "always_last" or event_id is None:  # without the queue no message can be sent
+                raise
+            self._show(error, event_id)
+        unchanged = UNCHANGED if len(block_fn.outputs) == 1 else [UNCHANGED] * len(block_fn.outputs)
+        return {"prediction": unchanged, "duration": 0.0, "is_generating": False, "iterator": None}
+
+    def _show(self, error: Exception, event_id: str) -> None:
+        """Show an error in a corner of the page of an event, as Gradio would; one of our own goes into the log, too."""
+        shown = error if isinstance(error, gr.Error) else gr.Error(error_sentence(error))
+        if shown.print_exception:
+            traceback.print_exception(error)
+        self._queue.log_message(event_id, shown.message, shown.title, "error", shown.duration, shown.visible)  # type: ignore[arg-type]
 
     def _claim(self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None) -> None:
         """Note what an event of the visitor reads and writes, once it changes something.

@@ -157,7 +157,7 @@ def bind_without_scrubber(
         controls.on_new_seed(new_seed, seed).then(*run, **controls.MODEL),
     ]
     for event in runs:
-        event.then(None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
+        controls.on_end(event, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
     stop.click(stop_run, [under_way, result], outputs, cancels=runs, **controls.STOP)
 
 

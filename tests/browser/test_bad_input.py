@@ -43,6 +43,8 @@ def call(address: str, name: str, values: list[Any]) -> tuple[str, Any]:
     with httpx.stream("GET", f"{address}gradio_api/queue/data", params={"session_hash": session}, timeout=60) as stream:
         for line in stream.iter_lines():
             message = json.loads(line.removeprefix("data: ") or "{}")
+            if message.get("msg") == "log":  # of an event that must not fail, see `Page.call_function`
+                return message["level"], {"error": message["log"]}
             if message.get("msg") == "process_completed":
                 output = message["output"]
                 return ("complete", output["data"]) if message["success"] else ("error", output)

@@ -46,6 +46,17 @@ def test_only_one_run_of_a_view_is_under_way(page: gr.Blocks) -> None:
     assert {event.trigger_mode for event in runs} == {"once"}
 
 
+def test_the_page_learns_of_every_end_of_a_run(page: gr.Blocks) -> None:
+    """Gradio does not call `then` after an error."""
+    followers = defaultdict[tuple[int, bool], set[str]](set)
+    for event in page.fns.values():
+        if event.trigger_after is not None and not event.fn and not event.trigger_only_on_success:
+            followers[event.trigger_after, event.trigger_only_on_failure].add(event.js)
+    assert len(followers) > 40
+    for (run, _), scripts in followers.items():
+        assert followers[run, True] == followers[run, False] == scripts, page.fns[run].name
+
+
 NEWEST = (Requests, UnderWay)
 # Ends of the ids of components of which several events may set each: a file is saved at every press, the scrubber drops
 # what belongs to another run, and the others are set at once.

@@ -1,6 +1,7 @@
 """The page does no work that nobody needs, and otherwise what Gradio's does."""
 
 import asyncio
+from collections.abc import Iterator
 
 import gradio as gr
 import numpy as np
@@ -87,3 +88,51 @@ def test_a_late_first_picture_overwrites_no_choice(clicked: str, expected: list[
     data = asyncio.run(page.postprocess_data(first, ["run", 7, 1], holder["visitor"]))
     assert [None if value == gr.skip() else value for value in data] == expected
     assert asyncio.run(page.postprocess_data(first, ["run", 7, 1], holder["other"])) == ["run", 7, 1]
+
+
+def end(page: Page, event: int, event_id: str = "event") -> tuple[list[object], list[tuple[object, ...]]]:
+    """Run an event to its end; return its last data, and the messages that it sent meanwhile."""
+    messages = list[tuple[object, ...]]()
+    page._queue.log_message = lambda *message: messages.append(message)
+
+    async def run() -> list[object]:
+        output = await page.process_api(event, [], event_id=event_id)
+        while output["is_generating"]:
+            output = await page.process_api(event, [], iterator=output["iterator"], event_id=event_id)
+        return output["data"]
+
+    return asyncio.run(run()), messages
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("n_answers", [0, 1, 2])
+def test_an_error_is_an_answer_if_another_event_may_wait_for_it(n_outputs: int, n_answers: int) -> None:
+    """After an error Gradio forgets the event that was deferred meanwhile."""
+
+    def fail() -> Iterator[object]:
+        for _ in range(n_answers):
+            yield "new" if n_outputs == 1 else ["new", gr.skip()]
+        raise UserError("this is wrong")
+
+    with Page(analytics_enabled=False) as page:
+        button, boxes = gr.Button(), [gr.Textbox("a"), gr.Textbox("b")]
+        for settings in (controls.LIGHT, controls.MODEL):
+            button.click(controls.user_errors_to_gradio(fail), None, boxes[:n_outputs], **settings)
+    page.queue()
+    data, messages = end(page, 0)
+    assert data == [gr.skip()] * n_outputs
+    assert messages == [("event", "This is wrong.", "Error", "error", 10, True)]
+    with pytest.raises(gr.Error, match="This is wrong"):
+        end(page, 1)
+
+
+def test_an_error_of_our_own_comes_without_details(capsys: pytest.CaptureFixture[str]) -> None:
+    with Page(analytics_enabled=False) as page:
+        gr.Button().click(lambda: 1 // 0, **controls.LIGHT)
+    page.queue()
+    data, messages = end(page, 0)
+    assert data == []
+    assert messages == [("event", "Something broke on our side; please try again.", "Error", "error", 10, True)]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        end(page, 0, event_id=None)
