@@ -83,6 +83,24 @@ def test_a_run_of_another_wording_is_saved_in_the_words_of_the_model(paths: Path
     assert '"model"' not in outputs[1].about["settings"]
 
 
+def test_an_example_overwrites_no_prompt_that_is_typed_while_it_is_drawn(paths: Paths) -> None:
+    with gr.Blocks():
+        view = DrawView(paths)
+    _, prompt, *values = DrawView.values_of(replace(FIRST, n=1, steps=2))
+    _, *answers = view.sample_example(["an owl"], STRIP_KINDS[0], "", prompt, *values)
+    assert len(answers) > 1
+    assert [answer[-1] for answer in answers] == ["an owl", *[gr.skip()] * (len(answers) - 1)]
+
+
+def test_a_press_puts_an_emoji_or_a_background_into_the_prompt(paths: Paths) -> None:
+    with gr.Blocks() as page:
+        DrawView(paths)
+    (event,) = [event for event in page.fns.values() if event.name == "_put_into_prompt"]
+    names = [name for (name,) in event.inputs[0].raw_samples]
+    assert event.fn(names.index("owl"), "a pizza on blue") == "an owl on a blue background"
+    assert event.fn(names.index("red"), "a pizza on blue") == "a pizza on a red background"
+
+
 def test_a_random_prompt_names_an_emoji() -> None:
     called = {name.lower() for each in captions.list_synonyms(emoji.CORE) for name in each}
     for _ in range(20):

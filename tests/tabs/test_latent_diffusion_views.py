@@ -23,7 +23,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.turns import Turns
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion import clip_captions, compare, grid, latent_space, latent_vs_pixel, recorder
-from playground.tabs.latent_diffusion.draw import DrawView
+from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
@@ -264,8 +264,7 @@ def test_clip_compares_with_the_prompt_itself() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda view: DrawView.show_strips(view, None, GUIDANCE, -1, -1, SMOOTH),
-        lambda view: DrawView.show_attention(view, None, 0, 0, SMOOTH),
+        lambda view: DrawView.show_inside(view, ChosenStrips(), None, GUIDANCE, -1, -1, SMOOTH),
         lambda view: DrawView.find_captions(view, None),
         lambda view: grid.GridView.save(view, None),
         *(lambda _, save=save: controls.user_errors_to_gradio(save)(None, 0) for save in export.EXPORTS.values()),

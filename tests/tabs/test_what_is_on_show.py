@@ -14,7 +14,7 @@ from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.tabs.compare import drawing
 from playground.tabs.latent_diffusion import latent_space
-from playground.tabs.latent_diffusion.draw import DrawView
+from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, SMOOTH, STRIP_KINDS
 from playground.tabs.score_matching import restoration
 from playground.web.stop import UnderWay, Unfinished, keep_run, newest_run_only
@@ -35,9 +35,16 @@ def test_strips_and_words_name_the_run_that_they_belong_to(paths: Paths) -> None
     *_, outputs = view.sample(STRIP_KINDS[0], *DrawView.values_of(replace(FIRST, n=1, steps=1)))
     again = next(iter(view.sample(STRIP_KINDS[0], *DrawView.values_of(replace(FIRST, n=1, steps=1)))))
     for stage, _, on_show, *_ in (outputs, again):
-        strips_value = view.show_strips(on_show, GUIDANCE, -1, -1, SMOOTH)
-        words_value = view.show_attention(on_show, 0, 0, SMOOTH)
-        assert stage["run"] == strips_value["of"] == strips_value["run"] == words_value["of"]
+        chosen = ChosenStrips()
+        for kind, attention, other_strips in (
+            (STRIP_KINDS[0], (0, 0, SMOOTH), False),
+            (GUIDANCE, (0, 0, SMOOTH), True),
+            (GUIDANCE, (-1, -1, SMOOTH), False),
+            (STRIP_KINDS[0], (-1, -1, SMOOTH), True),
+        ):
+            value = view.show_inside(chosen, on_show, kind, *attention)
+            assert value["of"] == stage["run"]
+            assert value.get("run") == (stage["run"] if other_strips else None), "or only other words"
     assert outputs[0]["id"] != again[0]["id"], "it came from memory"
 
 

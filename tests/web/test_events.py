@@ -59,8 +59,8 @@ def test_the_page_learns_of_every_end_of_a_run(page: gr.Blocks) -> None:
 
 NEWEST = (Requests, UnderWay)
 # Ends of the ids of components of which several events may set each: a file is saved at every press, the scrubber drops
-# what belongs to another run, and the others are set at once.
-EXEMPT = ("-download", "text-scrubber", "-reading", "text-prompt")
+# what belongs to another run, and the last is set at once.
+EXEMPT = ("-download", "-reading")
 
 
 def test_events_that_share_an_output_drop_late_answers(page: gr.Blocks) -> None:

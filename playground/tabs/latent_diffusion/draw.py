@@ -1,7 +1,7 @@
 """Draw: a prompt becomes pictures, live while they are made and scrubbed afterwards, word by word."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import gradio as gr
@@ -72,7 +72,16 @@ What it knows: *[a] [small | big] NAME on a COLOUR background*, and two of them 
 [Ho and Salimans 2022](https://arxiv.org/abs/2207.12598) (guidance) ·
 [Hertz 2022](https://arxiv.org/abs/2208.01626) (attention of words)
 """
-RunOnShow = tuple[str, Run, str]  # with the name of its model, and the scrubber's name of the run
+# With the name of its model, the scrubber's name of the run, and the kind of the strips that it came with.
+RunOnShow = tuple[str, Run, str, str]
+
+
+@dataclass
+class ChosenStrips:
+    """State of a visitor's view: the strips that were chosen last, by their kind and the scrubber's name of the run."""
+
+    run_id: str = ""
+    kind: str = ""
 
 
 class DrawView(FirstRunView[ViewParams, Run]):
@@ -139,7 +148,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
         return [
             stage_value,
             export.from_steps(f"{path.stem}-seed{params.seed}", about, [run.x0_hat], run.steps, run.t),
-            (params.model, run, stage_value["run"]),
+            (params.model, run, stage_value["run"], strip_kind),
             about["command"],
             explanation.source(SAMPLERS[params.sampler].function),
             links.value(TAB, params, address),
@@ -164,32 +173,38 @@ class DrawView(FirstRunView[ViewParams, Run]):
     def sample_example(
         self, example: list[str], strip_kind: object, model: object, _: object, *values: object
     ) -> Iterator[Outputs]:
-        """Draw what an example says, and put it into the prompt."""
-        for outputs in self.sample(strip_kind, model, example[0], *values):
-            yield outputs if isinstance(outputs, Unfinished) else [*outputs, example[0]]
+        """Draw what an example says, and put it into the prompt, once: the next one may be typed meanwhile."""
+        prompt = example[0]
+        for outputs in self.sample(strip_kind, model, prompt, *values):
+            if isinstance(outputs, Unfinished):
+                yield outputs
+            else:
+                yield [*outputs, prompt]
+                prompt = gr.skip()
 
     def sample_random(self, *values: object) -> Iterator[Outputs]:
         """Draw what a random prompt says, and put it into the prompt."""
         yield from self.sample_example([random_prompt()], *values)
 
     @user_errors_to_gradio
-    def show_strips(self, run_on_show: RunOnShow | None, strip_kind: object, *attention: object) -> Value:
-        """Return other strips of the run on show."""
-        name, run, run_id = controls.check_kept(run_on_show)
-        kind = validation.check_choice("strips", strip_kind, STRIP_KINDS)
-        film = make_film(load_model(self.paths, name), run, kind, parse_attention(run, *attention))
+    def show_inside(
+        self, chosen: ChosenStrips, run_on_show: RunOnShow | None, strip_kind: object, *attention: object
+    ) -> Value:
+        """Return other strips of the run on show or, if these stay, other maps of its words."""
+        name, run, run_id, kind_on_show = controls.check_kept(run_on_show)
+        if chosen.run_id == run_id:
+            kind_on_show = chosen.kind
+        kind, maps = validation.check_choice("strips", strip_kind, STRIP_KINDS), parse_attention(run, *attention)
+        if kind == kind_on_show:
+            return scrubber.pack_words(words(run, maps), run_id)
+        film = make_film(load_model(self.paths, name), run, kind, maps)
+        chosen.run_id, chosen.kind = run_id, kind
         return scrubber.pack_again(film, run_id)
-
-    @user_errors_to_gradio
-    def show_attention(self, run_on_show: RunOnShow | None, *attention: object) -> Value:
-        """Return other maps of the words of the run on show."""
-        _, run, run_id = controls.check_kept(run_on_show)
-        return scrubber.pack_words(words(run, parse_attention(run, *attention)), run_id)
 
     @user_errors_to_gradio
     def find_captions(self, run_on_show: RunOnShow | None) -> str:
         """Return the captions that CLIP finds nearest to the pictures on show."""
-        name, run, _ = controls.check_kept(run_on_show)
+        name, run, *_ = controls.check_kept(run_on_show)
         return clip_captions.table(load_model(self.paths, name), run)
 
     def bind(self, page: gr.Blocks) -> None:
@@ -210,14 +225,9 @@ class DrawView(FirstRunView[ViewParams, Run]):
                   other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
         find_captions = newest_run_only(self.find_captions)
         self.caption_button.click(find_captions, [view.under_way, self.run], self.captions, **controls.SLOW)
-        kind.input(self.show_strips, [self.run, kind, *attention], stage, **controls.LIGHT)
-        gr.on(
-            [control.input for control in attention],
-            self.show_attention,
-            [self.run, *attention],
-            stage,
-            **controls.LIGHT,
-        )
+        inside = [kind, *attention]
+        gr.on([control.input for control in inside], self.show_inside, [gr.State(ChosenStrips()), self.run, *inside],
+              stage, **controls.LIGHT)  # fmt: skip
 
 
 def parse_attention(run: Run, layer: object, head: object, detail: object) -> Attention:

@@ -1,7 +1,5 @@
 """Controls of Draw: the prompt, the settings of a run, and the choice of what is shown."""
 
-from functools import partial
-
 import gradio as gr
 import torch
 
@@ -48,22 +46,24 @@ def build_prompt() -> tuple[Control, gr.Button]:
 
 
 def build_picker(prompt: Control) -> None:
-    """Build the emoji and the backgrounds that the shipped model knows; a press puts one into the prompt."""
+    """Build the emoji and the backgrounds that the shipped model knows; a press puts one into the prompt.
+
+    They share an event: of two events, each would overwrite what the other has put into the prompt meanwhile.
+    """
     characters = {name: text for text, name in emoji.emoji_names().items()}
+    names = [*emoji.CORE, *scenes.BACKGROUNDS]
+    labels = [*(characters[name] for name in emoji.CORE), *scenes.BACKGROUNDS]
     with gr.Accordion("Emoji and backgrounds it knows", open=False):
-        for label, names, kind, texts in (
-            ("Emoji", emoji.CORE, "name", [characters[name] for name in emoji.CORE]),
-            ("Backgrounds", list(scenes.BACKGROUNDS), "background", list(scenes.BACKGROUNDS)),
-        ):
-            samples = [[name] for name in names]
-            picker = gr.Dataset(components=[prompt], samples=samples, sample_labels=texts, samples_per_page=len(names),
-                                label=label, type="values")  # fmt: skip
-            picker.click(partial(_put_into_prompt, kind), [picker, prompt], prompt, queue=False, **controls.HIDDEN)
+        picker = gr.Dataset(components=[prompt], samples=[[name] for name in names], sample_labels=labels,
+                            samples_per_page=len(names), show_label=False, type="index")  # fmt: skip
+        picker.click(_put_into_prompt, [picker, prompt], prompt, queue=False, **controls.HIDDEN)
 
 
-def _put_into_prompt(kind: str, sample: list[str], text: object) -> str:
-    """Return a prompt with another "name" or "background", that of a sample."""
-    return exchange(str(text), **{kind: sample[0]})
+def _put_into_prompt(index: int, text: object) -> str:
+    """Return a prompt with another emoji or, if the index is above all of theirs, on another background."""
+    if index < len(emoji.CORE):
+        return exchange(str(text), name=emoji.CORE[index])
+    return exchange(str(text), background=list(scenes.BACKGROUNDS)[index - len(emoji.CORE)])
 
 
 def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
