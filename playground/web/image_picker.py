@@ -124,18 +124,18 @@ def build_upload(
         width = max(1, READING // image.shape[1]) * image.shape[1]
         return plots.image_tag(image, "what the model sees of it", width) + plots.paragraph("What the model sees.")
 
-    def show(path: str, correction: object, *values: ControlValue) -> list[object]:
+    def show(path: str, correction: object) -> list[object]:
         original = gr.skip() if photograph.is_of(correction, path) else None
         if original is None:  # Gradio may tell twice of an upload, which may be corrected meanwhile
             with suppress(UserError):  # its sentence is shown instead of what is read
                 original = photograph.pack(path)
-        return [gr.update(label=label_upload(path)), original, show_reading(path, correction, *values)]
+        return [gr.update(label=label_upload(path)), original]
 
     hidden: EventSettings = {"queue": False, **controls.HIDDEN}
-    inputs, changes = [button, correction, *model], [correction.change, *(control.input for control in model)]
-    button.upload(show, inputs, [button, correction, reading], **hidden)
-    gr.on(changes, show_reading, inputs, reading, **hidden)
-    return UploadControls(button, correction)
+    upload = UploadControls(button, correction)
+    button.upload(show, [*upload], [*upload], **hidden)
+    gr.on([*upload.changes, *(control.input for control in model)], show_reading, [*upload, *model], reading, **hidden)
+    return upload
 
 
 def label_upload(path: str | None) -> str:

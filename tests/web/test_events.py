@@ -58,9 +58,7 @@ def test_the_page_learns_of_every_end_of_a_run(page: gr.Blocks) -> None:
 
 
 NEWEST = (Requests, UnderWay)
-# Ends of the ids of components of which several events may set each: a file is saved at every press, the scrubber drops
-# what belongs to another run, and the last is set at once.
-EXEMPT = ("-download", "-reading")
+DOWNLOAD = "-download"  # end of the ids of components that save a file at every press, whatever sets them
 
 
 def test_events_that_share_an_output_drop_late_answers(page: gr.Blocks) -> None:
@@ -68,7 +66,7 @@ def test_events_that_share_an_output_drop_late_answers(page: gr.Blocks) -> None:
     events = defaultdict[int, list[Event]](list)
     for event in answers(page):
         for output in event.outputs:
-            if not str(output.elem_id).endswith(EXEMPT):
+            if not str(output.elem_id).endswith(DOWNLOAD):
                 events[output._id].append(event)
     shared = [group for group in events.values() if len(group) > 1]
     assert len(shared) > 20

@@ -51,15 +51,15 @@ def test_the_original_is_shown_beside_what_is_read(tmp_path: Path) -> None:
     show, read = (next(fn.fn for fn in page.fns.values() if fn.name == name) for name in ("show", "show_reading"))
     path = tmp_path / "a.png"
     Image.fromarray(np.pad(np.zeros((100, 10), np.uint8), 100, constant_values=255)).save(path)
-    _, original, reading = show(str(path), None)
+    _, original = show(str(path), None)
     assert decode_image(original["original"]).size == (196, 280)
-    assert np.asarray(decode_image(reading))[7:-7, 15:17].min() > 128
+    assert np.asarray(decode_image(read(str(path), None)))[7:-7, 15:17].min() > 128
     assert "blank" in read(str(path), correction(path, box=(0, 0, 0.2, 1)))
     path.write_text("no picture")
     assert show(str(path), correction(path, swap=True))[1] == gr.skip(), "a corrected picture stays so"
-    _, original, reading = show(str(path), None)
+    _, original = show(str(path), None)
     assert original is None
-    assert "is not a picture that can be read" in reading
+    assert "is not a picture that can be read" in read(str(path), None)
 
 
 @pytest.mark.parametrize(("pixels", "width"), [(28, 112), (64, 64), (100, 100), (128, 128), (512, 512)])
