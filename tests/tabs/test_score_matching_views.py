@@ -2,7 +2,9 @@
 
 import json
 import re
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -16,13 +18,15 @@ from playground.families.score_matching.particles import Measures
 from playground.families.score_matching.samplers import FROM_NOISE
 from playground.nn.normal import log_normal
 from playground.runtime import pictures
+from playground.runtime.paths import Paths
 from playground.runtime.recording import subsample
 from playground.runtime.validation import UserError
-from playground.tabs.score_matching import digits, langevin_runs, restoration
+from playground.tabs.score_matching import digits, langevin_2d, langevin_runs, restoration
 from playground.tabs.score_matching.inverse_params import LEFT, LOWER, PAINTED, SQUARE, Problem, ViewParams
 from playground.tabs.score_matching.inverse_problems import entropy
 from playground.tabs.score_matching.restoration import TASKS
 from playground.web import drawing_pad, image_picker, links, scrubber
+from playground.web.newest import Requests
 
 
 @pytest.fixture
@@ -241,6 +245,36 @@ def test_a_dropped_particle_begins_where_it_is_dropped_and_ends_near_the_data(sa
     end = torch.from_numpy((2 * path[-1:] - 1) * [1, -1] * langevin_runs.SPAN).float()
     assert torch.cdist(end, density.modes()[0]).min() < 0.5
     assert len(langevin_runs.drop(score, params, (0.75, 0.25), 5)) == 5, "of a run that was stopped"
+
+
+def test_a_dropped_particle_that_runs_off_says_so() -> None:
+    """JSON has no infinity."""
+    params = langevin_runs.ViewParams(data="ring", steps=500, step_size=10)
+    with pytest.raises(UserError, match="ran off to infinity"):
+        langevin_runs.drop(make_true_score(params.settings.density), params, (1.0, 0.0), 500)
+
+
+def test_the_newest_of_two_dropped_particles_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gr.Blocks() as page:
+        view = langevin_2d.LangevinView(Paths(tmp_path, tmp_path))
+        view.bind(page)
+    (event,) = [event for event in page.fns.values() if event.name == "drop"]
+    assert event.trigger_mode == "multiple", "Gradio would send the place of the one before again"
+    requests, walk, drop = Requests(), (langevin_runs.ViewParams(steps=10), 11, "run"), langevin_runs.drop
+
+    def at(x: float) -> object:
+        return view.drop(requests, walk, gr.EventData(None, {"x": x, "y": 0.5}))
+
+    newer = list[object]()
+
+    def drop_slowly(*values: object) -> np.ndarray:
+        monkeypatch.setattr(langevin_runs, "drop", drop)
+        newer.append(at(0.75))
+        return drop(*values)
+
+    monkeypatch.setattr(langevin_runs, "drop", drop_slowly)
+    assert at(0.25) == gr.skip()
+    assert json.loads(newer[0]["following"])["part"]["path"][0] == [0.75, 0.5]
 
 
 def test_the_verdict_on_the_modes_allows_for_chance() -> None:

@@ -19,6 +19,7 @@ from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess, user_errors_to_gradio
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
+from playground.web.newest import Requests
 
 TAB = "score_matching.langevin"
 HOW = """
@@ -88,13 +89,12 @@ class LangevinView(LinkedRunView):
         )  # fmt: skip
 
     @user_errors_to_gradio
-    def drop(self, walk: tuple[ViewParams, int, str] | None, event: gr.EventData) -> Value:
-        """Return the path of a particle that is dropped at a place of the picture."""
-        params, length, run = controls.check_kept(walk)
+    def drop(self, requests: Requests, walk: tuple[ViewParams, int, str] | None, event: gr.EventData) -> Value:
+        """Return the path of a particle that is dropped at a place of the picture, nothing new after another drop."""
+        number, (params, length, run) = requests.next_number(), controls.check_kept(walk)
         x, y = (validation.check_number(name, getattr(event, name, None), 0, 1) for name in ("x", "y"))
-        return scrubber.pack_path(
-            langevin_runs.drop(langevin_runs.score_of(self.paths, params), params, (x, y), length), run
-        )
+        path = langevin_runs.drop(langevin_runs.score_of(self.paths, params), params, (x, y), length)
+        return scrubber.pack_path(path, run) if number == requests.newest else gr.skip()
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them, with the models of its data."""
@@ -108,7 +108,9 @@ class LangevinView(LinkedRunView):
         triggers = [control.input for control in (model, data, score, sampler)]
         self.bind_runs(page, self.sample, "score_langevin", triggers, other_outputs=[self.walk])
         stage = self.layout.stage
-        stage.select(self.drop, self.walk, stage, **controls.LIGHT)
+        # No drop waits for the path of the one before: Gradio would send that one's place again.
+        settings = controls.LIGHT | {"trigger_mode": "multiple"}
+        stage.select(self.drop, [gr.State(Requests()), self.walk], stage, **settings)
 
 
 def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:

@@ -108,10 +108,13 @@ def score_of(paths: Paths, params: ViewParams) -> Score:
 
 def drop(score: Score, params: ViewParams, place: tuple[float, float], length: int) -> np.ndarray:
     """Return the path of a particle that begins at a place of the picture, as fractions of its width from the left and
-    of its height from the top: (F, 2), in the film of a run of so many frames."""
+    of its height from the top: (F, 2), in the film of a run of so many frames. Raise UserError if it is lost."""
     x, y = ((2 * share - 1) * SPAN for share in place)
     frames = subsample(list(islice(particles.sample(score, params.settings, (x, -y)), length)), MAX_FRAMES)
-    return (to_picture(torch.stack([frame.x[0] for frame in frames]))).numpy()
+    path = torch.stack([frame.x[0] for frame in frames])
+    if not (path.abs() < LOST).all():  # nor if it is no number
+        raise UserError("the particle ran off to infinity: drop it elsewhere, or choose a smaller step")
+    return to_picture(path).numpy()
 
 
 def to_picture(x: Tensor) -> Tensor:
