@@ -5,7 +5,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import BuiltinMethodType, MethodType
 from typing import Any, Generic, TypeVar
 
@@ -86,6 +86,42 @@ class Store:
             self.size -= size
 
 
+class Recent(Generic[Value]):
+    """Values by key, at most so many, in the store while there is room: those not used for longest go first."""
+
+    def __init__(self, limit: int):
+        self._limit, self._lock = limit, threading.RLock()  # as in the store
+        self._entries: OrderedDict[Hashable, CachedValue[Value]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return the value of a key, which counts as a use of it, or None if it had to go."""
+        with self._lock:
+            entry = self._entries.get(key)
+            value = entry.get() if entry else None
+            if value is None:
+                self.pop(key)
+            else:
+                self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value as the newest; one that has grown is to be put again."""
+        entry = store.keep(value)
+        with self._lock:
+            self.pop(key)
+            self._entries[key] = entry
+            while len(self._entries) > self._limit:
+                self._entries.popitem(last=False)
+
+    def pop(self, key: Hashable) -> None:
+        """Let the value of a key go, if there is one."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
 def count_bytes(value: object) -> int:
     """Return the bytes of a value and of all that it holds in arrays, tensors, texts, collections, and objects of this
     package but for models, which many share."""
@@ -101,10 +137,10 @@ def _count_bytes(value: object, visited: set[int]) -> int:
         return size if value.base is None else size + value.nbytes
     if isinstance(value, Tensor):
         return size + value.untyped_storage().nbytes()
-    if isinstance(value, Mapping):
-        return size + sum(_count_bytes(part, visited) for item in value.items() for part in item)
+    if isinstance(value, Mapping):  # a copy: it may grow meanwhile, since others follow the same run
+        return size + sum(_count_bytes(part, visited) for item in [*value.items()] for part in item)
     if isinstance(value, (list, tuple, set)):
-        return size + sum(_count_bytes(part, visited) for part in value)
+        return size + sum(_count_bytes(part, visited) for part in [*value])
     if isinstance(value, (MethodType, BuiltinMethodType)):  # such as a function that keeps frames
         return size + _count_bytes(value.__self__, visited)
     is_ours = type(value).__module__.startswith("playground.") and not isinstance(value, nn.Module)

@@ -8,14 +8,13 @@ import functools
 import hashlib
 import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from playground.runtime import cache, checkpoint, files
-from playground.runtime.cache import CachedValue
+from playground.runtime import checkpoint, files
+from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
 from playground.web.component import Value
 from playground.web.live_run import LiveRun, follow
@@ -33,9 +32,9 @@ class RunningView(Protocol):
 
 
 _lock = threading.RLock()  # a run that was left may be collected while its own thread holds it
-_results: OrderedDict[str, CachedValue[Sequence[object]]] = OrderedDict()  # values of a view's outputs by their request
+_results = Recent[Sequence[object]](MAX_KEPT)  # values of a view's outputs by their request
 _under_way: WeakValueDictionary[str, LiveRun[Any]] = WeakValueDictionary()  # runs that are followed, or were left
-_left: OrderedDict[str, CachedValue[LiveRun[Any]]] = OrderedDict()  # keeps the runs that were left
+_left = Recent[LiveRun[Any]](MAX_LEFT)  # keeps the runs that were left
 
 
 def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value | Outputs]]:
@@ -55,14 +54,14 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value 
                 yield outputs
                 result = outputs if isinstance(outputs, Sequence) else None
         except GeneratorExit:
-            _keep(_left, key, live, MAX_LEFT)
+            _left.put(key, live)
             raise
         except Exception:
             _under_way.pop(key, None)
             raise
         if result:
-            _keep(_results, key, result, MAX_KEPT)
-            _left.pop(key, None)
+            _results.put(key, result)
+            _left.pop(key)
 
     return run
 
@@ -71,15 +70,6 @@ def _join(key: str, run: LiveRun[Any]) -> LiveRun[Any]:
     """Return the run of a request that is under way, or was left, or else the new one."""
     with _lock:
         return _under_way.setdefault(key, run)
-
-
-def _keep(runs: OrderedDict[str, CachedValue[Any]], key: str, value: object, limit: int) -> None:
-    """Keep a value as the newest of at most so many."""
-    with _lock:
-        runs.pop(key, None)
-        runs[key] = cache.store.keep(value)
-        while len(runs) > limit:
-            runs.popitem(last=False)
 
 
 def _key(make: Callable[..., object], weights: Path, values: Sequence[object]) -> str:
@@ -92,12 +82,9 @@ def _key(make: Callable[..., object], weights: Path, values: Sequence[object]) -
 
 def _recall(key: str) -> list[object] | None:
     """Return the outputs of a finished request, which say so, or None if they or their files have gone."""
-    with _lock:
-        entry = _results.pop(key, None)
-        outputs = entry.get() if entry else None
-        if entry is None or outputs is None or not all(path.exists() for path in _paths(outputs[0])):
-            return None
-        _results[key] = entry  # as the newest
+    outputs = _results.get(key)
+    if outputs is None or not all(path.exists() for path in _paths(outputs[0])):
+        return None
     stage, *other_values = outputs
     assert isinstance(stage, dict)
     notice = f"{NOTICE} {stage.get('notice', '')}".strip()

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import torch
 
-from playground.runtime.cache import Store, count_bytes
+from playground.runtime import cache
+from playground.runtime.cache import Recent, Store, count_bytes
 from playground.runtime.recording import Recorder
 
 
@@ -21,6 +23,31 @@ def test_what_was_not_used_for_longest_makes_room() -> None:
     assert second.get() is None
     assert [kept.get().nbytes for kept in (first, third, fourth)] == [1_000_000] * 3
     assert 3_000_000 < store.size <= store.budget
+
+
+def test_values_by_key_have_bounds_of_number_and_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "store", Store(3_500_000))
+    recent = Recent[np.ndarray](2)
+    recent.put("a", array(1))
+    recent.put("b", array(1))
+    assert recent.get("a") is not None, "a use"
+    recent.put("c", array(1))
+    assert [recent.get(key) is None for key in "abc"] == [False, True, False]
+    recent.put("c", array(3))
+    assert recent.get("a") is None, "one that has grown takes its room"
+    assert len(recent) == 1
+
+
+def test_what_grows_meanwhile_can_be_measured() -> None:
+    growing = dict[int, object]()
+
+    class Part:
+        def __sizeof__(self) -> int:
+            growing[len(growing)] = "another"
+            return 1_000_000
+
+    growing[0] = Part()
+    assert count_bytes(growing) > 1_000_000
 
 
 def test_what_nobody_can_ask_for_takes_no_room() -> None:

@@ -18,7 +18,7 @@ from playground.datasets.scenes import BACKGROUNDS
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.nn.cost import Cost
-from playground.runtime import checkpoint, inference
+from playground.runtime import cache, checkpoint, inference
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Turns
 from playground.runtime.validation import UserError
@@ -180,6 +180,10 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
         assert "Waiting for the model" in next(run)[0]
         run.close()
         assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "there is nothing new to keep"
+    monkeypatch.setattr(cache, "store", cache.Store(1))
+    for seed in (1, 2, 1):
+        *_, (anew, *_) = view.sample(*astuple(grid.ViewParams(across="steps", seed=seed)))
+        assert "From memory" not in anew, "no room"
 
 
 def test_another_model_takes_the_bars_of_the_one_before_away(tmp_path: Path) -> None:

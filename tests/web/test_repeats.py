@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from playground.runtime import cache, inference
+from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
 from playground.web import live_run, repeats
 from playground.web.live_run import LiveRun
@@ -52,8 +53,9 @@ class View:
 @pytest.fixture
 def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[View]:
     monkeypatch.setattr(live_run, "PAUSE", -1)  # every step is shown
-    for runs in (repeats._results, repeats._left, repeats._under_way):
-        runs.clear()
+    monkeypatch.setattr(repeats, "_results", Recent(9))
+    monkeypatch.setattr(repeats, "_left", Recent(9))
+    repeats._under_way.clear()
     yield View(tmp_path)
     assert inference.count_runs() == (0, 0), "nobody waits for a turn"
 
@@ -139,7 +141,7 @@ def test_a_run_that_failed_is_not_joined(view: View) -> None:
 
 
 def test_memory_has_bounds(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "MAX_KEPT", 2)
+    monkeypatch.setattr(repeats, "_results", Recent(2))
     for seed in (1, 2, 1, 3):
         last(view, seed)
     assert len([*view.sample(1)]) == 1, "used lately"
@@ -151,11 +153,12 @@ def test_memory_has_bounds(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_so_has_the_memory_of_runs_that_were_left(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "MAX_LEFT", 1)
+    monkeypatch.setattr(repeats, "_left", Recent(1))
     leave(view, 1, step=2)
     leave(view, 2, step=2)
     gc.collect()
-    assert [*repeats._under_way] == [*repeats._left]
+    (newest,) = repeats._under_way
+    assert repeats._left.get(newest)
     monkeypatch.setattr(cache, "store", cache.Store(1))
     leave(view, 3, step=2)
     leave(view, 4, step=2)

@@ -4,8 +4,6 @@ import html
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -15,6 +13,7 @@ from playground.export import media
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.runtime import files, inference, pictures, validation
+from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Place
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
@@ -63,6 +62,8 @@ class ViewParams:
 
 
 Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column, each uint8 (H, W, C)
+# The pictures so far, so that a grid that was left goes on when it is asked for again.
+_grids = Recent[Cells](16)
 
 
 def fill(model: Model, params: ViewParams, cells: Cells) -> Iterator[bool]:
@@ -76,13 +77,6 @@ def fill(model: Model, params: ViewParams, cells: Cells) -> Iterator[bool]:
                 yield False
             cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
             yield True
-
-
-@lru_cache(maxsize=16)
-def cells_of(path: Path, version: tuple[int, ...], params: ViewParams) -> Cells:
-    """Return the pictures of a checkpoint's grid so far, so that one that was left goes on when it is asked for
-    again."""
-    return {}
 
 
 def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> str:
@@ -187,14 +181,19 @@ class GridView(HTMLRunView):
         params = ViewParams(*values)
         model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
         read = replace(params, prompt=read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt)
-        cells, total = cells_of(path, files.version(path), read), len(WEIGHTS) * len(params.columns())
+        key, total = (path, files.version(path), read), len(WEIGHTS) * len(params.columns())
+        cells = {} if (kept := _grids.get(key)) is None else kept
         notice = NOTICE if len(cells) == total else ""
 
         def finish() -> list[object]:
             grid = Grid(read, dict(cells))
             return [grid.render(notice), grid, links.value(TAB, params)]
 
-        yield from self.stream(draw(model, read, cells), finish, total, links.value(TAB, params))
+        _grids.put(key, cells)  # for others who ask for the same
+        try:
+            yield from self.stream(draw(model, read, cells), finish, total, links.value(TAB, params))
+        finally:
+            _grids.put(key, cells)  # with its size, whether it was finished or left
 
     @user_errors_to_gradio
     def save(self, grid: Grid | None) -> Value:

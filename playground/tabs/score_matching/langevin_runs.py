@@ -137,7 +137,7 @@ def plot(density: Density, frame: Frame) -> Plot:
 
 def draw_particles(density: Density, frame: Frame) -> np.ndarray:
     """Return the particles on the density at their noise level, uint8 (SIDE, SIDE, 3)."""
-    sheet = background(density, round(frame.sigma, 6)).copy()
+    sheet = background(density, round(frame.sigma, 6)).repeat(CELL, 0).repeat(CELL, 1)
     at = (to_picture(frame.x) * SIDE).long().numpy()
     rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
     for dx in (0, 1):
@@ -150,13 +150,13 @@ def draw_particles(density: Density, frame: Frame) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def background(density: Density, sigma: float) -> np.ndarray:
-    """Return the density with noise of a level, dark where there is little, uint8 (SIDE, SIDE, 3)."""
+    """Return the density with noise of a level, dark where there is little, uint8 (SIDE / CELL, SIDE / CELL, 3)."""
     line = (torch.arange(SIDE // CELL) + 0.5) / (SIDE // CELL) * 2 * SPAN - SPAN
     y, x = torch.meshgrid(-line, line, indexing="ij")
     noised = density.add_noise(max(sigma, 0.03))
     p = noised.log_prob(torch.stack([x, y], dim=-1).reshape(-1, 2)).exp().reshape(x.shape)
     rgb = (p / p.max()).sqrt()[..., None] * torch.tensor([70.0, 130.0, 180.0]) + torch.tensor([0.0, 0.0, 12.0])
-    return rgb.byte().numpy().repeat(CELL, 0).repeat(CELL, 1)
+    return rgb.byte().numpy()
 
 
 def preview(params: ViewParams, frame: Frame) -> Strip:
