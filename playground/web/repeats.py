@@ -43,7 +43,7 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value 
 
     @functools.wraps(make)
     def run(view: RunningView, *values: object) -> Iterator[Value | Outputs]:
-        key = _key(make, view.paths.weights, values)
+        key = _key(make, view.paths, values)
         if remembered := _recall(key):
             yield remembered
             return
@@ -72,11 +72,12 @@ def _join(key: str, run: LiveRun[Any]) -> LiveRun[Any]:
         return _under_way.setdefault(key, run)
 
 
-def _key(make: Callable[..., object], weights: Path, values: Sequence[object]) -> str:
-    """Return a text that differs if a method, its arguments or any checkpoint does; 2 is 2.0, since a control sends the
-    one and a link the other."""
+def _key(make: Callable[..., object], paths: Paths, values: Sequence[object]) -> str:
+    """Return a text that differs if a method, its arguments, any checkpoint or the files of any data set do; 2 is 2.0,
+    since a control sends the one and a link the other."""
     values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
-    versions = [(path.name, files.version(path)) for path in checkpoint.find(weights)]
+    sources = [*checkpoint.find(paths.weights), *sorted(paths.data.glob("*/raw"))]  # the folders of torchvision
+    versions = [(path, files.version(path)) for path in sources]
     return hashlib.sha256(repr((make.__module__, make.__qualname__, values, versions)).encode()).hexdigest()
 
 

@@ -90,6 +90,16 @@ def test_another_checkpoint_or_a_file_that_has_gone_makes_it_anew(view: View) ->
     assert last(view, 1)[1] == "run 3"
 
 
+def test_a_data_set_that_was_fetched_meanwhile_makes_it_anew(view: View) -> None:
+    last(view, 1)
+    for name in ("train", "test"):
+        path = view.paths.data / "MNIST" / "raw" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        assert last(view, 1)[0]["notice"] == "", name
+        assert last(view, 1)[0]["notice"] == NOTICE
+
+
 def test_a_run_tells_its_address_at_once(view: View) -> None:
     visit, value, *_ = view.sample(3)
     assert isinstance(visit, Unfinished)
