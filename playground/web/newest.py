@@ -19,8 +19,9 @@ class Requests:
         return self.newest
 
     def is_newest(self, values: tuple[object, ...]) -> bool:
-        """Return whether no request about other values has begun after one about these."""
-        return self.values in (None, values)
+        """Return whether no request about other values has begun after one about these, which may follow others in it:
+        what is no choice, such as a notice."""
+        return self.values is None or self.values[len(self.values) - len(values) :] == values
 
 
 def newest_only(function: Callable[..., object]) -> Callable[..., object]:

@@ -335,7 +335,7 @@ def test_a_bad_link_shows_first_samples_that_can_be_saved(samples_view: samples.
     wrong, link, model, *values = samples_view.on_load(request)
     assert wrong == "The link's seed must be a whole number, not 'x'."
     assert link["link"]["seed"] == "0", "so that the samples are drawn"
-    stage, _, run, *_ = samples_view.show_first(Requests(), wrong, model["value"], *values)
+    stage, _, run, *_ = samples_view.show_first(wrong, model["value"], *values)
     assert stage["notice"] == wrong
     assert run is not None
     assert samples_view.show(model["value"], *values)[0]["notice"] == ""

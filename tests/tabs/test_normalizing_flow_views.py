@@ -296,6 +296,6 @@ def test_a_bad_link_shows_a_first_picture_that_can_be_saved(paths: Paths) -> Non
     wrong, link, model, *values = view.on_load(request)
     assert wrong == "The link's seed must be a whole number, not 'x'."
     assert link["link"], "so that the picture is made"
-    stage, _, run, *_ = next(view.show_first(Requests(), wrong, *NO_SOURCES, model["value"], *values))
+    stage, _, run, *_ = next(view.show_first(wrong, *NO_SOURCES, model["value"], *values))
     assert stage["notice"] == wrong
     assert run is not None

@@ -37,6 +37,15 @@ def test_the_rest_of_a_late_answer_is_dropped_too() -> None:
     assert list(slow) == []
 
 
+def test_a_request_is_about_its_last_values() -> None:
+    requests, show = Requests(), newest_only(lambda *values: values)
+    assert requests.is_newest(("model", 1)), "none has begun"
+    for notice in ((), ("The seed is wrong.",)):
+        show(requests, *notice, "model", 1)
+        assert requests.is_newest(("model", 1))
+        assert not requests.is_newest(("model", 2))
+
+
 class Overtaken(Requests):
     """Requests of a visitor who asks again before each is answered."""
 

@@ -205,9 +205,9 @@ class SamplesView(View):
         except UserError as error:
             return [component.message(error_sentence(error), outdated=True), *[gr.skip()] * 4]
 
-    def show_first(self, requests: Requests, notice: str, *values: ControlValue) -> object:
+    def show_first(self, notice: str, *values: ControlValue) -> list[ControlValue]:
         """Return the samples with which the page opens, and what is wrong with its address."""
-        return newest_only(lambda *values: self.show(*values, notice=notice))(requests, *values)
+        return self.show(*values, notice=notice)
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; the samples are drawn when they come into view."""
@@ -231,7 +231,8 @@ class SamplesView(View):
         changes = [control.input for control in self.inputs]
         gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
-        self.link.select(self.show_first, [requests, self.notice, *self.inputs], outputs, **controls.LIGHT)
+        first_inputs = [requests, self.notice, *self.inputs]
+        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
         self.search.click(self.find_neighbours, [requests, self.index, *self.inputs], self.neighbours,
                           js=scrubber.frame_index_js(self.stage, 1), **controls.SLOW)  # fmt: skip
         page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)

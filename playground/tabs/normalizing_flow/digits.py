@@ -193,13 +193,9 @@ class DigitsView(View):
         link = links.record(TAB, params.linkable)
         return f"{path.stem}-{params.show}-seed{params.seed}", about | link
 
-    def show_first(self, requests: Requests, notice: str, *values: ControlValue) -> Iterator[list[ControlValue]]:
+    def show_first(self, notice: str, *values: ControlValue) -> Iterator[list[ControlValue]]:
         """Return the picture with which the page opens, and what is wrong with its address."""
-
-        def show(*values: ControlValue) -> Iterator[list[ControlValue]]:
-            yield from self.show(*values, notice=notice)
-
-        yield from newest_only(show)(requests, *values)  # type: ignore[misc]
+        yield from self.show(*values, notice=notice)
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; the pictures are made when they come into view."""
@@ -215,7 +211,7 @@ class DigitsView(View):
         gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *sources, *self.inputs]
-        self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
+        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
         # The first comparison takes seconds, in which whoever waits for it keeps no other answer from coming.
         uncompared.change(self.compare_newest, [requests, uncompared], self.likelihood, concurrency_id="likelihood",
                           concurrency_limit=1, **controls.HIDDEN)  # fmt: skip
