@@ -13,13 +13,12 @@ import tyro
 from tyro.conf import OmitArgPrefixes, UseAppendAction
 
 from playground.export.read import read_metadata
-from playground.pipeline import Pipeline, Run, check_out, load, read_prompts
+from playground.pipeline import MAX_FIRST, Pipeline, Run, check_out, load, read_prompts
 from playground.runtime import checkpoint, files, inference, validation
 from playground.runtime.family import family_names, get_family
 from playground.runtime.validation import NotFiniteError, UserError
 
 HELP_FLAGS = {"-h", "--help"}
-MAX_FIRST = 10**9
 
 Settings = TypeVar("Settings")  # of a family
 Command = Callable[[], None]

@@ -13,13 +13,14 @@ from torch import nn
 from tqdm import tqdm
 
 from playground.export import media
-from playground.runtime import checkpoint, inference, pictures
+from playground.runtime import checkpoint, inference, pictures, validation
 from playground.runtime.family import Family, get_family
 from playground.runtime.recording import record_images, subsample
 from playground.runtime.run import BATCH, Frame, sample_batches
 from playground.runtime.validation import UserError
 
 SUFFIXES = (".png", ".npz", ".gif")
+MAX_FIRST = 10**9  # index of the first image
 ROWS, COLUMNS = 8, 10  # images and frames in the figure of a run
 
 
@@ -58,7 +59,7 @@ class Pipeline:
         number = {"n": len(prompts)} if prompts else {}
         checked = self.family.Settings(**settings, **number)
         read, known_prompts = read_prompts(self.path, self.family, checked, prompts)
-        return Run(self, read, first, known_prompts)
+        return Run(self, read, validation.check_integer("first", first, 0, MAX_FIRST), known_prompts)
 
 
 def load(name: str | Path, device: str = "cpu") -> Pipeline:

@@ -86,6 +86,8 @@ def test_what_cannot_be_is_one_sentence(path: Path, tmp_path: Path) -> None:
         playground.load("ddpm-digit")
     with pytest.raises(UserError, match="steps must be a whole number"):
         playground.load(path).sample(steps=0)
+    with pytest.raises(UserError, match="first must be a whole number from 0"):
+        playground.load(path).sample(first=-1)
     checkpoint.save(path, judge.Model(judge.Config(width=8)), {})
     with pytest.raises(UserError, match="tiny makes no pictures"):
         playground.load(path).sample()

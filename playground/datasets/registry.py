@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import playground.datasets
 from playground.datasets.dataset import Dataset
@@ -25,23 +26,21 @@ def get_dataset(name: str) -> Dataset:
     return DATASETS[check_choice("dataset", name, DATASETS)]
 
 
-def dataset_of(provenance: object) -> Dataset | None:
+def dataset_of(provenance: Mapping[str, Any]) -> Dataset | None:
     """Return the data set that a checkpoint was trained on, by the provenance in its header.
 
     A recipe without a choice of data sets names its own by the description alone. None if the data are not in the
     registry, such as a folder of a user's images.
     """
-    if not isinstance(provenance, dict):  # a file of unknown origin may hold anything
-        return None
-    flags = provenance.get("flags")
+    flags = provenance.get("flags")  # in a file of unknown origin it may be anything
     if isinstance(flags, dict) and "dataset" in flags:
         return DATASETS.get(str(flags["dataset"])) if flags.get("data_folder") is None else None
     return next((dataset for dataset in DATASETS.values() if dataset.description == provenance.get("data")), None)
 
 
-def class_names_of(provenance: object, n: int) -> list[str]:
+def class_names_of(provenance: Mapping[str, Any], n: int) -> list[str]:
     """Return the names of the n classes of a checkpoint: those of its data, or numbers where they are not known."""
     dataset = dataset_of(provenance)
-    header_names = provenance.get("classes") if isinstance(provenance, dict) else None
+    header_names = provenance.get("classes")
     names = dataset.classes if dataset else header_names if isinstance(header_names, list) else ()
     return [str(names[k]) if k < len(names) else f"class {k}" for k in range(n)]

@@ -50,7 +50,7 @@ class Header(NamedTuple):
     @property
     def flags(self) -> JSONObject:
         """Return the flags of the recipe, none if the file does not tell them."""
-        flags = self.provenance.get("flags") if isinstance(self.provenance, dict) else None
+        flags = self.provenance.get("flags")
         return flags if isinstance(flags, dict) else {}
 
 
@@ -111,11 +111,13 @@ def find(weights: str | Path = WEIGHTS) -> list[Path]:
 
 
 def read_header(path: str | Path) -> Header:
-    """Read the header of a checkpoint, or raise CheckpointError if it is missing, damaged, or not of this project."""
+    """Read the header of a checkpoint, or raise CheckpointError if it is missing, damaged, or not of this project; what
+    is no object in place of its provenance is left out."""
     with _errors_to_checkpoint_error(path), safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
     try:
-        return Header(metadata["family"], json.loads(metadata["config"]), json.loads(metadata["provenance"]))
+        config, provenance = (json.loads(metadata[key]) for key in ("config", "provenance"))
+        return Header(metadata["family"], config, provenance if isinstance(provenance, dict) else {})
     except (KeyError, ValueError, RecursionError):
         raise CheckpointError(
             f"the file {Path(path).name} is not a checkpoint of this project: its header names no model"

@@ -39,10 +39,10 @@ def test_every_shipped_checkpoint_of_images_names_its_data_set() -> None:
 
 @pytest.mark.parametrize(
     "provenance",
-    [3, None, {}, {"flags": None}, {"flags": {"dataset": ["digits"]}}, {"flags": {"dataset": "cats"}}, {"data": 3},
+    [{}, {"flags": None}, {"flags": {"dataset": ["digits"]}}, {"flags": {"dataset": "cats"}}, {"data": 3},
      {"flags": {"dataset": "digits", "data_folder": "digits"}}, {"flags": {"dataset": "digits", "data_folder": ""}}],
 )  # fmt: skip
-def test_unknown_data_are_no_data_set_and_their_classes_have_numbers(provenance: object) -> None:
+def test_unknown_data_are_no_data_set_and_their_classes_have_numbers(provenance: dict[str, object]) -> None:
     assert registry.dataset_of(provenance) is None
     assert registry.class_names_of(provenance, 2) == ["class 0", "class 1"]
     assert registry.class_names_of({"classes": ["cats"]}, 2) == ["cats", "class 1"]

@@ -242,6 +242,9 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
         race.update()
     assert "vae-digits is missing" in race.lanes["vae"].error
     assert race.lanes["gan"].is_done
+    *_, (n_done, html) = request.Race(race.paths, race.params).draw()
+    assert n_done == 1
+    assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture of the ten digits')
 
@@ -255,6 +258,7 @@ def test_only_what_has_taken_a_step_is_drawn_again(tmp_path: Path, monkeypatch: 
     for _ in current.run():
         current.update()
         current.update()
+        assert bool(current.result().commands) == current.lanes["gan"].is_done, "of pictures that are there"
     assert len(drawn) == len(set(drawn)) > 2
     assert current.lanes["gan"].is_done
 

@@ -186,6 +186,16 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
         assert "From memory" not in anew, "no room"
 
 
+def test_a_measurement_that_fails_says_so_in_its_place_alone(tmp_path: Path) -> None:
+    with gr.Blocks():
+        measure = latent_vs_pixel.CostView(Paths(tmp_path, tmp_path)).measure("")
+    assert "Measuring" in next(measure)
+    assert "is missing" in next(measure)
+    with pytest.raises(gr.Error) as raised:
+        next(measure)
+    assert not raised.value.visible
+
+
 def test_another_model_takes_the_bars_of_the_one_before_away(tmp_path: Path) -> None:
     with gr.Blocks() as page:
         latent_vs_pixel.CostView.build(page, Paths(tmp_path, tmp_path))

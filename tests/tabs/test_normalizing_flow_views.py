@@ -14,6 +14,7 @@ from torch import Tensor
 from playground.datasets import mnist as mnist
 from playground.families import normalizing_flow
 from playground.runtime import checkpoint, pictures
+from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
 from playground.runtime.rng import Noise
 from playground.runtime.validation import UserError
@@ -146,7 +147,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likelihood, "COMPARED", 6)
     monkeypatch.setattr(likelihood, "N_NOISE", 2)
     monkeypatch.setattr(likelihood, "BATCH", 4)
-    likelihood._measured.clear()
+    monkeypatch.setattr(likelihood, "_measured", Recent(1))
 
 
 @pytest.mark.usefixtures("few")

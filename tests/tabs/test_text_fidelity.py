@@ -44,6 +44,7 @@ def test_pictures_of_two_emoji_are_told_as_measured_of_most_pictures(tmp_path: P
     told = [tell(tmp_path, records) for records in ([every, *pairs], [every])]
     assert "Of pictures of two emoji 25% have both, and in 50% of these each stands where it should." in told[0]
     assert "two emoji" not in told[1]
+    assert all(f"drawn once by {NAME}" in text for text in told), "whatever model is chosen"
 
 
 def tell(folder: Path, measurements: list[dict[str, object]]) -> str:

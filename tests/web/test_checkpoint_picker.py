@@ -5,7 +5,10 @@ import torch
 from checkpoint_folder import SHIPPED, put
 
 import app
+from playground import __main__ as command_line
+from playground.api import catalogue
 from playground.datasets import mnist
+from playground.families import latent_diffusion
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
@@ -106,3 +109,8 @@ def test_a_header_may_hold_any_json(paths: Paths) -> None:
     assert betas.comparable_models(paths, mnist.DATASET) == []
     with pytest.raises(UserError, match="does not name the loss"):
         variants.load_training(paths, "gan")
+    command_line.list_checkpoints(paths.weights)
+    ((_, facts),) = catalogue.list_checkpoints(paths, {})
+    assert [entry["data"] for entry in facts["checkpoints"]] == [None] * 3
+    for provenance in ({}, {"flags": [1]}, {"flags": None}):
+        assert latent_diffusion.read_prompt("an owl", provenance).understood

@@ -12,7 +12,8 @@ from playground.families.latent_diffusion.sampling import Settings
 
 def read_prompt(text: str, provenance: Mapping[str, Any]) -> PromptReading:
     """Read a prompt for a checkpoint, whose provenance says of which emoji its captions were."""
-    core = provenance.get("flags", {}).get("core", True)
+    flags = provenance.get("flags")  # in a file of unknown origin it may be anything
+    core = not isinstance(flags, dict) or flags.get("core", True)
     return prompts.read_prompt(text, emoji.CORE if core else _all_names())
 
 

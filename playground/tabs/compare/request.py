@@ -131,7 +131,8 @@ class Race:
                     continue
                 self.update()
                 n_done, last_preview = sum(lane.is_done for lane in self.lanes.values()), now
-                note = f"{n_done} of {len(self.lanes)} done: {self.params.describe()}"
+                able = sum(not lane.error for lane in self.lanes.values())
+                note = f"{n_done} of {able} done: {self.params.describe()}"
             yield n_done, lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
 
     def update(self) -> None:
@@ -150,7 +151,7 @@ class Race:
         commands = [
             media.build_command(runner.path, runner.settings, f"{name}.png")
             for name, runner in self.runners.items()
-            if runner.participant.has_command
+            if runner.participant.has_command and runner.is_done  # the others have drawn no such pictures
         ]
         return Result(self.params, dict(self.lanes), "\n".join(commands))
 

@@ -16,10 +16,10 @@ N_WORST = 10
 FIGURES = {"error_median", "error_p90", "nearest_of_font", "error_by_emoji"}
 FIGURES_OF_TWO = {"name", "relation"}
 TEXT = """
-Each emoji was drawn once and compared, pixel by pixel, with the real one at the size and place that fit best. An error
-of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji have an error
-above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is the nearest in
-{nearest_of_font:.0%} of cases. {of_two}These come out worst; press one to have it drawn.
+Each emoji was drawn once by {model} and compared, pixel by pixel, with the real one at the size and place that fit
+best. An error of 1 is that of the autoencoder alone, which no picture here can be expected to beat. **Half of the emoji
+have an error above {error_median:.1f}, a tenth above {error_p90:.1f}**; among all emoji of the font the right one is
+the nearest in {nearest_of_font:.0%} of cases. {of_two}These come out worst; press one to have it drawn.
 """
 TEXT_OF_TWO = (
     "Of pictures of two emoji {name:.0%} have both, and in {relation:.0%} of these each stands where it should. "
@@ -33,7 +33,7 @@ def build(paths: Paths, prompt: Control) -> gr.Dataset:
     errors = rank(figures["error_by_emoji"])[:N_WORST] if figures else []
     with gr.Accordion("How good is it?", open=False, visible=bool(errors)):
         if errors:
-            gr.Markdown(TEXT.format(**figures, of_two=TEXT_OF_TWO.format(**of_two) if of_two else ""))
+            gr.Markdown(TEXT.format(**figures, model=name, of_two=TEXT_OF_TWO.format(**of_two) if of_two else ""))
         return gr.Dataset(
             components=[prompt],
             samples=[[with_article(name, 0)] for name, _ in errors],

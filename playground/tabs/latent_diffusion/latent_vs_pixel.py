@@ -14,7 +14,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model
 from playground.web import controls, explanation, links, palette, plots
-from playground.web.controls import ControlValue, EventSettings, user_errors_to_gradio
+from playground.web.controls import ControlValue, EventSettings
 from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
@@ -89,7 +89,6 @@ class CostView(View):
             explanation.build(HOW, UNet.forward)
             self.link = links.build()
 
-    @user_errors_to_gradio
     def measure(self, name: object) -> Iterator[str]:
         """Measure the costs. Returns bars and a table as HTML."""
         costs: list[Cost] = []
@@ -100,7 +99,7 @@ class CostView(View):
                 yield show(costs)
         except UserError as error:
             yield plots.paragraph(controls.error_sentence(error))
-            raise
+            controls.raise_unseen(error)
 
     def choose(self, name: ControlValue) -> list[object]:
         """Return nothing measured yet, and the link, for another model; what is being measured is dropped."""

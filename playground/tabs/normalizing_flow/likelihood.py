@@ -10,6 +10,7 @@ from torch import Tensor
 from playground.datasets import mnist, variations
 from playground.families import normalizing_flow
 from playground.runtime import files, inference
+from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
 from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker
@@ -23,8 +24,7 @@ STACKED = "grid-template-columns:minmax(0,1fr);gap:4px"
 LEAST = 1e-3  # bits that the axis can show
 COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
 Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
-MAX_MEASUREMENTS = 4  # that are kept, of a checkpoint each
-_measured: dict[tuple[object, ...], Groups] = {}
+_measured = Recent[Groups](4)  # of a checkpoint each
 _locks: dict[tuple[object, ...], threading.Lock] = {}  # two who ask for the same measure once
 
 
@@ -35,7 +35,7 @@ def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
 
 def is_measured(paths: Paths, name: str) -> bool:
     """Return true if `groups` need not measure."""
-    return _key(paths, name) in _measured
+    return _measured.get(_key(paths, name)) is not None
 
 
 def groups(paths: Paths, name: str) -> Groups:
@@ -43,11 +43,11 @@ def groups(paths: Paths, name: str) -> Groups:
     checkpoint."""
     key = _key(paths, name)
     with _locks.setdefault(key, threading.Lock()):
-        if key not in _measured:
-            if len(_measured) >= MAX_MEASUREMENTS:
-                _measured.clear()
-            _measured[key] = _measure(load_model(paths, name), paths)
-        return _measured[key]
+        measured = _measured.get(key)
+        if measured is None:
+            measured = _measure(load_model(paths, name), paths)
+            _measured.put(key, measured)
+        return measured
 
 
 def _key(paths: Paths, name: str) -> tuple[object, ...]:

@@ -27,11 +27,10 @@ class TemporaryFiles:
     def add(self, path: Path) -> None:
         """Add the path of a file that is to be written; delete old files in its favour."""
         with self._lock:
-            existing = [path for path in self._unmeasured if path.exists()]
-            self._unmeasured = [*(path for path in self._unmeasured if path not in existing), path]
-            for file in existing:
-                self._files.append((file, file.stat().st_size))
-                self._bytes += self._files[-1][1]
+            sizes = {file: version[1] for file in self._unmeasured if (version := files.version(file))}
+            self._unmeasured = [*(file for file in self._unmeasured if file not in sizes), path]
+            self._files.extend(sizes.items())
+            self._bytes += sum(sizes.values())
             while self._bytes > self._max_bytes:
                 file, size = self._files.popleft()
                 self._bytes -= size
