@@ -21,6 +21,9 @@ DAMAGED = (Image.DecompressionBombError, ValueError, LookupError, SyntaxError, R
            zipfile.BadZipFile, zlib.error, struct.error)  # fmt: skip
 
 
+MAX_METADATA = 50_000_000  # bytes in an NPZ file: a small file may hold gigabytes of zeros
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata of a PNG, GIF or NPZ file: its settings, and the command or link that makes it again.
 
@@ -40,6 +43,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 def _read_npz(path: Path) -> object:
     with path.open("rb") as file, np.load(file) as arrays:  # np.load leaves a damaged file open
+        if arrays.zip.getinfo("metadata.npy").file_size > MAX_METADATA:
+            return None
         return json.loads(str(arrays["metadata"]))
 
 

@@ -104,6 +104,8 @@ def follow(run: LiveRun[Item]) -> Iterator[Value | Outputs]:
         seconds_left = (now - since) / max(step - first_step, 1) * (run.steps - step)
         if n_seen == 2 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
             strips = run.make_strips(frame)
+            if not strips:  # as while all that could be shown is missing
+                continue
             last_preview = time.monotonic()
             caption = f"step {step} of {run.steps}"
             caption += f" · about {seconds_left:.0f} s left" if now > estimate_time else ""

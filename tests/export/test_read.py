@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playground.export import media
+from playground.export import media, read
 from playground.export.read import read_metadata
 from playground.runtime.validation import UserError
 
@@ -59,6 +59,14 @@ def test_a_file_without_settings_says_so(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "other.png"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^other\.png holds no settings of this app: another program made it, or"):
+        read_metadata(path)
+
+
+def test_a_small_file_of_huge_metadata_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    media.write_npz(path, {}, ABOUT)
+    monkeypatch.setattr(read, "MAX_METADATA", 100)
+    with pytest.raises(UserError, match="holds no settings of this app"):
         read_metadata(path)
 
 

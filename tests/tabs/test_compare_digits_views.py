@@ -1,5 +1,6 @@
 """What the views of the compare tab that follow digits through every family compute, on tiny models."""
 
+import itertools
 import json
 import math
 from dataclasses import asdict, astuple
@@ -21,7 +22,7 @@ from playground.tabs.compare import digits, drawing, interpolations, likelihoods
 from playground.tabs.compare.digits import Models
 from playground.tabs.compare.passages import PASSAGES
 from playground.tabs.compare.paths_between import FRAMES, PATHS
-from playground.web import image_picker
+from playground.web import image_picker, live_run
 from playground.web.image_picker import NO_SOURCES
 from playground.web.scrubber import Film
 
@@ -90,6 +91,15 @@ def test_a_missing_model_is_told_and_the_others_run(paths: Paths, tmp_path: Path
     film = film_of(list(passages.run(PASSAGES, Models(Paths(tmp_path, tmp_path)), X[:1], 0)))
     assert [strip.name for strip in film.strips] == ["VAE: reconstruction"]
     assert film.notice.count("python -m train") == 4
+
+
+def test_without_models_all_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_run, "PAUSE", -1)  # every step would be shown
+    view = drawing.DrawingView.__new__(drawing.DrawingView)
+    view.paths = Paths(tmp_path, tmp_path)
+    *_, (stage, *_) = itertools.islice(view.sample(*NO_SOURCES, image_picker.TEST_IMAGE, 0, 0), 3)
+    assert stage["message"].count("python -m train") == 5
+    assert "training digits are not here" in stage["message"]
 
 
 def test_the_reconstruction_begins_with_no_number_and_ends_with_all(models: Models) -> None:

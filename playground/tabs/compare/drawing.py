@@ -17,6 +17,7 @@ from playground.families.score_matching import samplers
 from playground.runtime import pictures, validation
 from playground.runtime.formula import Formula
 from playground.runtime.paths import Paths
+from playground.runtime.validation import UserError
 from playground.tabs.compare import passages
 from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.passages import PASSAGES, Progress
@@ -100,7 +101,9 @@ class Recorder:
         return np.stack(tiles, axis=1)
 
     def film(self) -> Film:
-        """Return the film of all passages, in step with each other."""
+        """Return the film of all passages, in step with each other, or raise UserError if none was possible."""
+        if not self.images:
+            raise UserError(describe_missing(self.sentences.values()))
         errors = {
             title: [passages.error(images[k], self.x) for k in _indices(len(images), FRAMES)]
             for title, images in self.images.items()

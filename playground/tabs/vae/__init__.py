@@ -90,8 +90,11 @@ class VAETab(View):
         return [notice, link, command, *(value for values in all_values for value in values)]
 
     def on_move(self, name: str, text: object, session: Session) -> list[object]:
-        """Return link and command once the code of a view was moved, or moved back; the view may be left meanwhile."""
-        picture, choice = session.decoded_picture(self.paths, name, text), session.filled.get(name)
+        """Return link and command once the code of a view was moved, or moved back; the view may be left meanwhile, or
+        filled with another image, whose code was not moved."""
+        choice, picture = session.filled.get(name), session.decoded_picture(self.paths, name, text)
+        if session.filled.get(name) is not choice:
+            return [gr.skip()] * 2
         (session.moved.discard if picture.params else session.moved.add)(name)
         if name != session.selected:
             return [gr.skip()] * 2

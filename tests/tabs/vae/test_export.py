@@ -115,6 +115,20 @@ def test_nearest_searches_for_the_picture_of_the_chosen_image_only(tab: VAETab, 
     assert tab.search(code, session, *choice(0)) == gr.skip(), "the view shows the neighbours of another"
 
 
+def test_a_code_of_the_image_before_moves_nothing(tab: VAETab, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    tab.show(session, *choice(0))
+    read = session.decoded_picture
+
+    def fill_and_read(*values: object) -> object:
+        tab.show(session, *choice(5))
+        return read(*values)
+
+    monkeypatch.setattr(session, "decoded_picture", fill_and_read)
+    assert tab.on_move("traverse", json.loads(stage_text(z + 0.5))["code"], session) == [gr.skip()] * 2
+    assert session.moved == set()
+
+
 def test_a_code_that_was_moved_just_before_its_view_was_left_stays_moved(tab: VAETab, paths: Paths) -> None:
     session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
     tab.show(session, *choice(0))
