@@ -150,15 +150,13 @@ def bind_without_scrubber(
     """
     go, stop, new_seed = buttons
     disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
-    run = keep_run(sample), [under_way, *inputs], outputs
-    gr.on([*begin_events, new_seed.click], None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
-    runs = [
-        gr.on(begin_events, *run, api_name=api_name, **controls.MODEL),
-        controls.on_new_seed(new_seed, seed).then(*run, **controls.MODEL),
-    ]
-    for event in runs:
-        controls.on_end(event, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
-    stop.click(stop_run, [under_way, result], outputs, cancels=runs, **controls.STOP)
+    gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
+    run = gr.on(begin_events, keep_run(sample), [under_way, *inputs], outputs, api_name=api_name, **controls.MODEL)
+    controls.on_new_seed(new_seed, seed).then(
+        None, None, None, js=f"() => document.getElementById('{go.elem_id}').click()"
+    )
+    controls.on_end(run, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
+    stop.click(stop_run, [under_way, result], outputs, cancels=run, **controls.STOP)
 
 
 def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:

@@ -8,6 +8,8 @@ import gradio as gr
 
 from playground.web import export
 
+PAUSE = 0.4  # seconds after which a run that waits for another of its view can be stopped
+
 
 class Unfinished:
     """Run under way, which Stop finishes early.
@@ -34,11 +36,17 @@ class UnderWay:
     """Run under way of one visitor's view, as the value of a `gr.State`.
 
     Attributes:
+        turn: Held by the run; one that is begun meanwhile by another event, such as that of a link, waits for it.
         changes: Number of runs that began, and of those that ended.
     """
 
-    run: Unfinished | None = None
-    changes = 0
+    def __init__(self) -> None:
+        self.run: Unfinished | None = None
+        self.turn, self.changes = threading.Lock(), 0
+
+    def __deepcopy__(self, _: object) -> "UnderWay":
+        """Return that of another visitor."""
+        return UnderWay()
 
     def set(self, run: Unfinished | None) -> None:
         """Note that a run has begun, or has ended."""
@@ -55,21 +63,26 @@ class UnderWay:
 Outputs = Unfinished | Sequence[object]  # a run, or values of a view's outputs
 
 
-def keep_run(sample: Callable[..., Iterator[Outputs]]) -> Callable[..., Iterator[Sequence[object]]]:
-    """Let a function keep its run in an `UnderWay`, its first input from now on, until it ends by itself or fails."""
+def keep_run(sample: Callable[..., Iterator[Outputs]]) -> Callable[..., Iterator[object]]:
+    """Let a function keep its run in an `UnderWay`, its first input from now on, until it ends by itself or fails; one
+    that is under way there ends first."""
 
     @functools.wraps(sample)
-    def run(under_way: UnderWay, *values: object) -> Iterator[Sequence[object]]:
+    def run(under_way: UnderWay, *values: object) -> Iterator[object]:
+        while not under_way.turn.acquire(timeout=PAUSE):
+            yield gr.skip()
         try:
             for outputs in sample(*values):
                 if isinstance(outputs, Unfinished):
                     under_way.set(outputs)
                 else:
                     yield outputs
+            under_way.set(None)  # a run that Gradio cancels stays, for Stop
         except Exception:
             under_way.set(None)
             raise
-        under_way.set(None)  # a run that Gradio cancels stays, for Stop
+        finally:
+            under_way.turn.release()
 
     return run
 

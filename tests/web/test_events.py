@@ -50,7 +50,8 @@ def test_the_page_learns_of_every_end_of_a_run(page: gr.Blocks) -> None:
     """Gradio does not call `then` after an error."""
     followers = defaultdict[tuple[int, bool], set[str]](set)
     for event in page.fns.values():
-        if event.trigger_after is not None and not event.fn and not event.trigger_only_on_success:
+        before = page.fns.get(event.trigger_after)
+        if before and before.fn and not event.fn and not event.trigger_only_on_success:
             followers[event.trigger_after, event.trigger_only_on_failure].add(event.js)
     assert len(followers) > 40
     for (run, _), scripts in followers.items():

@@ -1,5 +1,6 @@
 """A run that is stopped stays, and says so; what comes after it is as before."""
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from playground.runtime.turns import Place, Turns
 from playground.tabs.ddpm import runs
 from playground.tabs.ddpm.reverse import NAMES, ReverseView
 from playground.tabs.ddpm.runs import ViewParams
-from playground.web import export, links, live_run, run_view
+from playground.web import export, links, live_run, run_view, stop
 from playground.web.stop import UnderWay, keep_run
 
 PARAMS = ViewParams(model="ddpm-digits", n=2, steps=12, seed=3)
@@ -80,6 +81,25 @@ def test_a_stopped_run_stays_and_says_at_which_step(reverse: ReverseView, view: 
     assert command.startswith("# stopped at step 5 of 12; this makes the whole run:\npython -m playground sample")
     assert link["copied"] == "Copied: the link makes the whole run"
     assert export.save_animation(exportable, 0)["name"] == "ddpm-digits-seed3.gif"
+
+
+def test_a_run_waits_for_the_one_of_another_event(reverse: ReverseView, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a link's run is under way when Sample is pressed: of two at once, the older could come last and stay."""
+    monkeypatch.setattr(stop, "PAUSE", 0.01)
+    under_way = UnderWay()
+    first, second = start_run(reverse, under_way), start_run(reverse, under_way)
+    next(first)
+    assert [next(second) for _ in range(2)] == [gr.skip()] * 2
+    third = start_run(reverse, under_way)
+    assert next(third) == gr.skip()
+    third.close()  # Stop ends those that wait, too
+    assert "following" in [*first][-1][0]
+    assert "following" in [*second][-1][0]
+    left = start_run(reverse, under_way)
+    next(left)
+    left.close()
+    assert next(start_run(reverse, under_way)) != gr.skip()
+    assert under_way.turn is not copy.deepcopy(under_way).turn, "every visitor has one"
 
 
 def test_stop_before_a_run_begins_leaves_the_run_before(view: run_view.RunView) -> None:
