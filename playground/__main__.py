@@ -175,7 +175,7 @@ def _read_lines(path: Path) -> list[str]:
     """Return the lines of a text file, at least one."""
     try:
         with files.os_errors_to_user_error(path, "read"):
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors write a mark before the text
     except UnicodeDecodeError:
         raise UserError(f"{path} must be text in UTF-8, a prompt a line") from None
     if not lines:

@@ -27,7 +27,7 @@ def test_prompts_of_a_file_are_drawn_in_order(model: Model, tmp_path: Path, monk
     monkeypatch.setattr(latent_diffusion.Model, "parts", model.components())
     checkpoint.save(tmp_path / "tiny.safetensors", model, {})
     asked, out = tmp_path / "prompts.txt", tmp_path / "out.npz"
-    asked.write_text("\n".join([*PROMPTS, ""]) + "\n", encoding="utf-8")
+    asked.write_text("\n".join([*PROMPTS, ""]) + "\n", encoding="utf-8-sig")
     flags = ["sample", "tiny", "--steps", "2", "--weights", str(tmp_path), "--out", str(out), "--prompts", str(asked)]
     assert command_line.main(flags) == 0
     made = np.load(out)
