@@ -70,7 +70,7 @@ class Options:
     # also offer the API to language models as tools, by the Model Context Protocol; needs the package mcp.
     mcp: bool = os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     data: Path = Path("data")  # folder of the data sets, which are downloaded when first needed.
-    # MB to use for runs beside what the app uses idle; those not used for longest go first.
+    # MB to use for runs and labs beside what the app uses idle; those not used for longest go first.
     memory: int = cache.DEFAULT_BUDGET
 
 

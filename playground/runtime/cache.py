@@ -15,6 +15,7 @@ from torch import Tensor, nn
 Value = TypeVar("Value")
 
 DEFAULT_BUDGET = 1_200  # MB that the app may use beside what it uses idle
+PER_WEIGHT = 4  # numbers that a training keeps of each weight: itself, its gradient, and two moments of Adam
 SHARE = 0.5  # of the budget for what is kept; computing needs the rest
 
 
@@ -123,8 +124,8 @@ class Recent(Generic[Value]):
 
 
 def count_bytes(value: object) -> int:
-    """Return the bytes of a value and of all that it holds in arrays, tensors, texts, collections, and objects of this
-    package but for models, which many share."""
+    """Return the bytes of a value and of all that it holds in arrays, tensors, texts, collections, objects of this
+    package, and models in training, but not in models without gradients, which many share."""
     return _count_bytes(value, set())
 
 
@@ -137,14 +138,16 @@ def _count_bytes(value: object, visited: set[int]) -> int:
         return size if value.base is None else size + value.nbytes
     if isinstance(value, Tensor):
         return size + value.untyped_storage().nbytes()
+    if isinstance(value, nn.Module):
+        trained = (weight for weight in value.parameters() if weight.requires_grad)
+        return size + PER_WEIGHT * sum(weight.untyped_storage().nbytes() for weight in trained)
     if isinstance(value, Mapping):  # a copy: it may grow meanwhile, since others follow the same run
         return size + sum(_count_bytes(part, visited) for item in [*value.items()] for part in item)
     if isinstance(value, (list, tuple, set)):
         return size + sum(_count_bytes(part, visited) for part in [*value])
     if isinstance(value, (MethodType, BuiltinMethodType)):  # such as a function that keeps frames
         return size + _count_bytes(value.__self__, visited)
-    is_ours = type(value).__module__.startswith("playground.") and not isinstance(value, nn.Module)
-    if dataclasses.is_dataclass(value) or is_ours:
+    if dataclasses.is_dataclass(value) or type(value).__module__.startswith("playground."):
         return size + sum(_count_bytes(part, visited) for part in getattr(value, "__dict__", {}).values())
     return size
 

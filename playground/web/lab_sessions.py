@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from playground.runtime import validation
+from playground.runtime import cache, validation
 from playground.runtime.labs import DivergenceError
 from playground.runtime.validation import UserError
 from playground.web.answers import encode_base64
@@ -20,6 +20,7 @@ from playground.web.lab import Dial
 
 MAX_SESSIONS = 100  # the least recently used is dropped
 MAX_IDLE = 1800.0  # seconds without a request after which a lab is dropped
+GONE = "this lab was left alone for too long and is gone: press Reset"
 SLICE_SECONDS = 0.08  # seconds of training between two frames
 MAX_SECONDS = 180.0  # seconds of training of a lab
 SPAN = 3.0  # the plane on show goes from -SPAN to SPAN
@@ -55,13 +56,21 @@ class LabKind(NamedTuple):
 
 
 class LabSession:
-    """Visitor's lab, with its training time so far and its last losses; `lock` lets in one request at a time."""
+    """Visitor's lab, which is kept while there is room, with its training time so far and its last losses; `lock` lets
+    in one request at a time."""
 
     def __init__(self, lab: Lab, kind: LabKind):
-        self.lab, self.kind, self.seconds, self.lock = lab, kind, 0.0, threading.Lock()
+        self._lab, self.kind, self.seconds, self.lock = cache.store.keep(lab), kind, 0.0, threading.Lock()
         self.losses: dict[str, float] = {}
         self.owner: Hashable = None
         self.last_used = time.monotonic()
+
+    @property
+    def lab(self) -> Lab:
+        """Return the lab, or raise UserError if it had to go."""
+        if (lab := self._lab.get()) is None:
+            raise UserError(GONE)
+        return lab
 
     @property
     def is_over(self) -> bool:
@@ -129,7 +138,7 @@ def train(request: Mapping[str, object]) -> Value:
         _drop_old_sessions()
         session = _sessions.get(str(request.get("lab")))
         if session is None:
-            raise UserError("this lab was left alone for too long and is gone: press Reset")
+            raise UserError(GONE)
         session.last_used = time.monotonic()
         _sessions.move_to_end(str(request["lab"]))
     action = validation.check_choice("action", request.get("action"), ["play", "show", *session.kind.actions])

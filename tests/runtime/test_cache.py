@@ -84,3 +84,9 @@ def test_what_keeps_the_frames_of_a_run_counts_with_them() -> None:
     recorder._rows.append((array(1),))
     images.append(array(2))
     assert 3_000_000 < count_bytes((recorder.add, images.append)) < 3_010_000
+
+
+def test_a_model_counts_only_while_it_trains() -> None:
+    model = torch.nn.Linear(500, 500, bias=False)
+    assert 4_000_000 < count_bytes([model]) < 4_010_000, "with its gradient and two moments of Adam"
+    assert count_bytes([model.requires_grad_(False)]) < 1000, "many share it"

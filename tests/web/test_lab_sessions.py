@@ -16,6 +16,7 @@ from playground.datasets.densities import Mixture
 from playground.families.gan import losses
 from playground.families.gan.lab import PRESETS, Lab, Settings
 from playground.families.gan.losses import Objective
+from playground.runtime import cache
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.gan import lab, lab_pictures
@@ -69,6 +70,15 @@ def test_its_time_is_limited_too(monkeypatch) -> None:
     monkeypatch.setattr(lab_sessions, "MAX_SECONDS", 0.0)
     begun = lab_pictures.start_lab(densities.ring(), SMALL)
     assert train({"lab": begun["lab"], "action": "play"})["step"] == 0
+
+
+def test_labs_are_kept_while_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "store", cache.Store(1))
+    first, second = (lab_pictures.start_lab(densities.ring(), SMALL)["lab"] for _ in range(2))
+    assert train({"lab": first, "action": "play"}) == {
+        "error": "This lab was left alone for too long and is gone: press Reset."
+    }
+    assert train({"lab": second, "action": "play"})["step"] == 1
 
 
 def test_a_picture_holds_the_points_of_the_lab() -> None:
