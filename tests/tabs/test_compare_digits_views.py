@@ -93,6 +93,14 @@ def test_a_missing_model_is_told_and_the_others_run(paths: Paths, tmp_path: Path
     assert film.notice.count("python -m train") == 4
 
 
+def test_a_model_of_other_data_takes_no_part(tmp_path: Path) -> None:
+    header = {"flags": {"dataset": "fashion_mnist"}}
+    checkpoint.save(tmp_path / "clothes.safetensors", MODELS["ddpm-digits"], header)
+    models = Models(Paths(tmp_path, tmp_path))
+    with pytest.raises(UserError, match="clothes learned Fashion-MNIST: `python -m train ddpm-digits` learns digits"):
+        passages.score_of(models.ddpm, 1)
+
+
 def test_without_models_all_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "PAUSE", -1)  # every step would be shown
     view = drawing.DrawingView.__new__(drawing.DrawingView)

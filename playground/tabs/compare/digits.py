@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.registry import dataset_of
 from playground.families import ddpm, gan, normalizing_flow, vae
 from playground.families.score_matching import langevin
 from playground.families.score_matching.langevin import Score
@@ -38,7 +39,7 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True)
 class Models:
-    """Folders of the app, and the model of each family that its own tab shows first; all learned MNIST.
+    """Folders of the app, and the model of each family that its own tab shows first.
 
     Attributes:
         used: checkpoints of the models that were asked for, by name.
@@ -49,7 +50,7 @@ class Models:
 
     @property
     def vae(self) -> vae.Model:
-        """Return the VAE, or raise UserError if it is missing, as each of these does."""
+        """Return the VAE, or raise UserError if it is missing or learned other data, as each of these does."""
         return self._load(codes.CHECKPOINTS, codes.load)
 
     @property
@@ -69,6 +70,9 @@ class Models:
 
     def _load(self, picker: CheckpointPicker, load: Callable[[Paths, str], Model]) -> Model:
         model, path = load(self.paths, ""), picker.path(self.paths, "")
+        dataset = dataset_of(checkpoint.read_header(path).provenance)
+        if dataset and dataset is not mnist.DATASET:
+            raise UserError(f"{path.stem} learned {dataset.title}: `python -m train {picker.default}` learns digits")
         self.used[path.stem] = path
         return model
 
