@@ -100,9 +100,9 @@ class Page(gr.Blocks):
         self._queue.compute_analytics_summary = lambda _: {}  # type: ignore[method-assign]
         return self
 
-    async def call_function(
+    async def call_function(  # type: ignore[override]
         self,
-        block_fn: BlockFunction,  # type: ignore[override]
+        block_fn: BlockFunction,
         processed_input: list[Any],
         iterator: Any = None,
         requests: Any = None,
@@ -129,7 +129,8 @@ class Page(gr.Blocks):
         shown = error if isinstance(error, gr.Error) else gr.Error(error_sentence(error))
         if shown.print_exception:
             traceback.print_exception(error)
-        self._queue.log_message(event_id, shown.message, shown.title, "error", shown.duration, shown.visible)  # type: ignore[arg-type]
+        level: Any = "error"  # which the browser shows, though Gradio's annotations leave it out
+        self._queue.log_message(event_id, shown.message, shown.title, level, shown.duration, shown.visible)
 
     def _claim(self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None) -> None:
         """Note what an event of the visitor reads and writes, once it changes something.
