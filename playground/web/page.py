@@ -110,8 +110,10 @@ class Page(gr.Blocks):
         *others: Any,
         **settings: Any,
     ) -> Any:
-        """Return the result of an event's function, in place of an error, if others of the event may wait for it, an
-        answer that changes nothing, with the error in a corner of the page: after an error Gradio forgets what waits.
+        """Return the result of an event's function.
+
+        An error becomes a message in a corner of the page and an answer that changes nothing, if the event may be
+        deferred: after an error Gradio forgets the one that waits.
         """
         try:
             return await super().call_function(
