@@ -24,7 +24,7 @@ class LiveRun(Generic[Item]):
 
     Attributes:
         step: Of the newest frame, -1 before the first; of `steps`.
-        lock: Held while a frame is kept.
+        lock: Held while a frame is kept, or a preview made of those that are.
     """
 
     def __init__(
@@ -103,7 +103,8 @@ def follow(run: LiveRun[Item]) -> Iterator[Value | Outputs]:
             since, first_step, estimate_time = now, step, now + 0.5
         seconds_left = (now - since) / max(step - first_step, 1) * (run.steps - step)
         if n_seen == 2 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
-            strips = run.make_strips(frame)
+            with run.lock:
+                strips = run.make_strips(frame)
             if not strips:  # as while all that could be shown is missing
                 continue
             last_preview = time.monotonic()

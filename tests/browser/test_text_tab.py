@@ -206,6 +206,15 @@ def test_a_grid_is_filled_when_the_view_is_first_seen_until_it_is_stopped(page: 
         page.locator("#text-grid-sample").click()
         expect(grid).not_to_contain_text("Stopped")  # it is being filled anew
     page.locator("#text-grid-stop").click()
+    expect(grid).to_contain_text("Stopped at picture")
+    for prompt, shown in (("zeppelin", "names an emoji or a background"), ("an owl", "of 30, about")):
+        page.locator("#text-grid-prompt textarea").fill(prompt)
+        page.locator("#text-grid-prompt textarea").press("Tab")
+        press(page, "New seed")
+        expect(grid).to_contain_text(shown)
+    page.locator("#text-grid-stop").click()
+    expect(grid).to_contain_text("Stopped at picture")
+    expect(page.locator("#text-grid-sample")).to_be_enabled()
 
 
 def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> None:

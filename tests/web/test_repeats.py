@@ -139,6 +139,19 @@ def test_stop_ends_a_run_for_one_of_two_alone(view: View) -> None:
     assert [*other][-1][0]["frames"] == [*range(STEPS + 1)]
 
 
+def test_no_frame_is_kept_while_a_preview_is_made(view: View) -> None:
+    """By another visitor who follows the same run: what is iterated over would change."""
+    locked = list[bool]()
+
+    def make_strips(_: int) -> list[Strip]:
+        locked.append(run.lock.locked())
+        return []
+
+    run = LiveRun(iter(range(3)), 2, lambda _: None, make_strips, list, {"address": {}})
+    assert [*live_run.follow(run)][-1] == []
+    assert locked == [True] * 3
+
+
 def test_a_run_that_failed_is_not_joined(view: View) -> None:
     one, other = view.sample(-1), view.sample(-1)
     next(one)
