@@ -7,6 +7,7 @@ each output that an event leaves as it is gets a new component, and each event a
 import math
 import traceback
 from collections.abc import Sequence
+from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
@@ -21,6 +22,8 @@ from playground.runtime import cache
 from playground.web.controls import error_sentence
 
 UNCHANGED = gr.skip()
+BY_THEMSELVES = {"load", "change"}  # events that come when the page opens, or when a value of ours changes
+_trigger = ContextVar[int | None]("trigger", default=None)  # id of the component that triggered the event
 
 
 class Session(state_holder.SessionState):
@@ -107,6 +110,7 @@ class Page(gr.Blocks):
         iterator: Any = None,
         requests: Any = None,
         event_id: str | None = None,
+        event_data: gr.EventData | None = None,
         *others: Any,
         **settings: Any,
     ) -> Any:
@@ -115,9 +119,10 @@ class Page(gr.Blocks):
         An error becomes a message in a corner of the page and an answer that changes nothing, if the event may be
         deferred: after an error Gradio forgets the one that waits.
         """
+        _trigger.set(event_data.target._id if event_data and event_data.target else None)
         try:
             return await super().call_function(
-                block_fn, processed_input, iterator, requests, event_id, *others, **settings
+                block_fn, processed_input, iterator, requests, event_id, event_data, *others, **settings
             )
         except Exception as error:
             if block_fn.trigger_mode != "always_last" or event_id is None:  # without the queue no message can be sent
@@ -135,11 +140,11 @@ class Page(gr.Blocks):
         self._queue.log_message(event_id, shown.message, shown.title, level, shown.duration, shown.visible)
 
     def _claim(self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None) -> None:
-        """Note what an event of the visitor reads and writes, once it changes something.
-
-        Other events come by themselves: when the page opens, or a value of ours changes.
-        """
-        if not isinstance(state, Session) or any(event in ("load", "change") for _, event in block_fn.targets):
+        """Note what an event of the visitor reads and writes, once it changes something."""
+        names = {
+            name for block, name in block_fn.targets if block == _trigger.get()
+        }  # none if it follows another event
+        if not isinstance(state, Session) or (names or {name for _, name in block_fn.targets}) <= BY_THEMSELVES:
             return
         nothing_new = (UNCHANGED, _Keywords.FINISHED_ITERATING)
         outputs = zip(block_fn.outputs, values, strict=True)

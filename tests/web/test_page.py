@@ -90,6 +90,24 @@ def test_a_late_first_picture_overwrites_no_choice(clicked: str, expected: list[
     assert asyncio.run(page.postprocess_data(first, ["run", 7, 1], holder["other"])) == ["run", 7, 1]
 
 
+@pytest.mark.parametrize(("trigger", "data"), [(0, [gr.skip()] * 2), (1, ["first", gr.skip()])])
+def test_a_choice_counts_though_its_event_also_follows_values_of_ours(trigger: int, data: list[object]) -> None:
+    with Page(analytics_enabled=False) as page:
+        choice, pad, stage, other = gr.Textbox(), gr.Textbox(), gr.Textbox(), gr.Textbox()
+        page.load(lambda: ["first", gr.skip()], None, [stage, other])
+        gr.on([choice.input, pad.change], lambda: ["newer", gr.skip()], None, [stage, other])
+    page.queue()
+    holder = StateHolder()
+    holder.set_blocks(page)
+
+    async def call(event: int, target: gr.Textbox | None) -> list[object]:
+        output = await page.process_api(event, [], state=holder["visitor"], event_data=gr.EventData(target, None))
+        return output["data"]
+
+    asyncio.run(call(1, (choice, pad)[trigger]))
+    assert asyncio.run(call(0, None)) == data
+
+
 def end(page: Page, event: int, event_id: str = "event") -> tuple[list[object], list[tuple[object, ...]]]:
     """Run an event to its end; return its last data, and the messages that it sent meanwhile."""
     messages = list[tuple[object, ...]]()
