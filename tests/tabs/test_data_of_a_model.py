@@ -66,8 +66,12 @@ def test_an_upload_is_fitted_to_the_data(paths: Paths, tmp_path: Path) -> None:
     assert rows.sum() == 28
 
 
-def test_the_nearest_images_are_of_the_models_data_and_have_its_names(paths: Paths) -> None:
+def test_the_nearest_images_are_of_the_models_data_and_have_its_names(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = registry.get_dataset("fashion_mnist")
+    monkeypatch.setattr(neighbours, "PART", 5)
+    assert [len(part) for part in neighbours.load_parts(dataset, paths.data)] == [5, 5, 2], "never all at once"
     x = dataset.load(paths.data)[0][9:10]
     page = neighbours.render_rows(x, dataset, paths.data, n=1)
     assert "ankle boot, 0.00 away" in page

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets import mnist
+from playground.datasets.idx import SPLIT_SIZES
 from playground.diffusion.samplers import ddim, ddim_inversion
 from playground.families import gan, vae
 from playground.families.score_matching import likelihood, samplers
@@ -131,15 +132,15 @@ def denoise(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
 def find_nearest(models: Models, x: Tensor, seed: int) -> Iterator[Progress]:
     """Find the nearest training digit, if these were fetched before."""
     try:
-        images, labels = mnist.load(models.paths.data, "train")
+        (((rms, index),),) = neighbours.find_nearest(x, neighbours.load_parts(mnist.DATASET, models.paths.data), 1)
     except UserError as failure:
         raise UserError(
             "the training digits are not here: the view Nearest of the tab VAE fetches them once"
         ) from failure
-    ((rms, index),) = neighbours.find_nearest(x, images, 1)
+    image, label = mnist.load(models.paths.data, "train", subset=slice(index, index + 1))
     yield Progress(
-        images[index : index + 1],
-        f"The nearest of {len(images):,} training digits, a {labels[index]}: error {rms:.2f}. A model "
+        image,
+        f"The nearest of {SPLIT_SIZES['train']:,} training digits, a {int(label)}: error {rms:.2f}. A model "
         "that comes closer does more than repeat a training digit.",
     )
 

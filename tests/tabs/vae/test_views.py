@@ -190,7 +190,8 @@ def test_rate_and_distortion_sum_to_the_bound(paths: Paths, encoded: EncodedImag
 
 def test_the_nearest_image_is_the_image_itself() -> None:
     images = torch.rand(50, 1, 28, 28, generator=make_rng(0)) * 2 - 1
-    found = neighbours.find_nearest(images[7:8], images, 9)
+    found, nearest_to_other = neighbours.find_nearest(images[[7, 30]], images.split(20), 9)
+    assert nearest_to_other[0] == (0, 30)
     assert found[0] == (0, 7)
     assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
     other = (images[found[1][1]] - images[7]).square().mean().sqrt().item()
