@@ -54,6 +54,8 @@ class Pipeline:
             raise UserError(f"{self.path.stem} makes no pictures")
         if prompts and self.family.read_prompts is None:
             raise UserError(f"{self.path.stem} takes no prompts: leave them out")
+        if isinstance(prompts, str):  # whose letters would be prompts
+            raise UserError('prompts must be a list of texts, such as ["a dog", "an owl"]')
         if prompts and settings.keys() & {"n", "prompt"}:
             raise UserError("prompts say what to draw and how many: leave out n and prompt")
         number = {"n": len(prompts)} if prompts else {}

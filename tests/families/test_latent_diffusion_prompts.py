@@ -100,6 +100,8 @@ def test_a_pipeline_reads_prompts_in_the_words_of_its_checkpoint(model: Model, t
     assert few.sample(prompts=["a cat & a dog", "an owl"]).prompts == ["a cat to the left of a dog", "an owl"]
     with pytest.raises(UserError, match="No word of “a worm”"):
         few.sample(prompt="a worm")
+    with pytest.raises(UserError, match="prompts must be a list of texts"):
+        few.sample(prompts="an owl")
 
 
 @pytest.mark.parametrize("more", [["--n", "3"], ["--prompt", "a cat"], ["--line", "a cat"]])
