@@ -22,7 +22,7 @@ from playground.runtime import cache
 from playground.web.controls import error_sentence
 
 UNCHANGED = gr.skip()
-BY_THEMSELVES = {"load", "change"}  # events that come when the page opens, or when a value of ours changes
+AUTOMATIC = {"load", "change"}  # events when the page opens, or when a value of ours changes
 _trigger = ContextVar[int | None]("trigger", default=None)  # id of the component that triggered the event
 
 
@@ -127,11 +127,11 @@ class Page(gr.Blocks):
         except Exception as error:
             if block_fn.trigger_mode != "always_last" or event_id is None:  # without the queue no message can be sent
                 raise
-            self._show(error, event_id)
+            self._show_error(error, event_id)
         unchanged = UNCHANGED if len(block_fn.outputs) == 1 else [UNCHANGED] * len(block_fn.outputs)
         return {"prediction": unchanged, "duration": 0.0, "is_generating": False, "iterator": None}
 
-    def _show(self, error: Exception, event_id: str) -> None:
+    def _show_error(self, error: Exception, event_id: str) -> None:
         """Show an error in a corner of the page of an event, as Gradio would; one of our own goes into the log, too."""
         shown = error if isinstance(error, gr.Error) else gr.Error(error_sentence(error))
         if shown.print_exception:
@@ -141,10 +141,9 @@ class Page(gr.Blocks):
 
     def _claim(self, block_fn: BlockFunction, values: Sequence[Any], state: state_holder.SessionState | None) -> None:
         """Note what an event of the visitor reads and writes, once it changes something."""
-        names = {
-            name for block, name in block_fn.targets if block == _trigger.get()
-        }  # none if it follows another event
-        if not isinstance(state, Session) or (names or {name for _, name in block_fn.targets}) <= BY_THEMSELVES:
+        own_names = {name for block, name in block_fn.targets if block == _trigger.get()}
+        names = own_names or {name for _, name in block_fn.targets}  # of an event that follows another
+        if not isinstance(state, Session) or names <= AUTOMATIC:
             return
         nothing_new = (UNCHANGED, _Keywords.FINISHED_ITERATING)
         outputs = zip(block_fn.outputs, values, strict=True)
