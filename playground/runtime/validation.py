@@ -53,7 +53,7 @@ def check_choice(name: str, value: object, allowed: Iterable[str]) -> str:
         matches = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
         suggestion = f": did you mean {matches[0]}?" if matches else ""
         if not names:
-            raise UserError(f"{name} cannot be {_shorten(value)}: there is none to choose from")
+            raise UserError(f"{name} must be one that exists, and there is none, so not {_shorten(value)}")
         raise UserError(f"{name} must be one of {', '.join(names)}, not {_shorten(value)}{suggestion}")
     return value
 
