@@ -67,6 +67,14 @@ def test_a_step_of_one_leaves_the_other() -> None:
         assert not all(torch.equal(a, b) for a, b in zip(before_own, own.parameters(), strict=True))
 
 
+def test_d_takes_as_many_steps_as_asked_for_each_of_g() -> None:
+    trained = Lab(densities.ring(), replace(SMALL, k=3))
+    trained.step()
+    states = (optimizer.state[optimizer.param_groups[0]["params"][0]]
+              for optimizer in (trained.optimizer_d, trained.optimizer_g))  # fmt: skip
+    assert [int(state["step"]) for state in states] == [3, 1]
+
+
 def test_weights_stay_clipped() -> None:
     trained = _trained(replace(SMALL, objective=Objective("wasserstein", clip=0.03)))
     assert max(weight.abs().max() for weight in trained.d.parameters()) <= 0.03

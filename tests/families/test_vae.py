@@ -121,10 +121,13 @@ def test_codes_of_a_mixture_have_its_weights_means_and_covariances() -> None:
         torch.testing.assert_close(part.T.cov(), factor * root @ root.T, rtol=0.15, atol=0.005)
 
 
-def test_temperature_0_is_the_middle_of_the_prior() -> None:
-    frame = last_frame(vae.sample(stirred(), vae.Settings(n=2, temperature=0)))
-    assert frame.extras["z"].abs().max() == 0
-    assert frame.x.abs().max() <= 1
+def test_the_temperature_scales_the_codes_of_the_prior() -> None:
+    cold, cool, warm = (
+        last_frame(vae.sample(stirred(), vae.Settings(n=2, temperature=temperature))).extras["z"]
+        for temperature in (0, 0.25, 1)
+    )
+    assert cold.abs().max() == 0
+    torch.testing.assert_close(cool, warm / 4)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from playground.datasets import registry
+from playground.diffusion.samplers import DenoiserOutput
 from playground.families import autoencoder, clip, ddpm, gan, judge, vae
 from playground.families.gan.lab import Preset, Settings
 from playground.families.gan.losses import Objective
@@ -151,6 +152,15 @@ def test_digits_by_the_score_are_the_same_in_every_batch(options, row, monkeypat
     monkeypatch.setattr(recipe, "BATCH", 2)
     torch.testing.assert_close(make(path, classes, 3), x, atol=0.1, rtol=0)  # some CPUs sample in bfloat16
     assert not torch.allclose(make(path, classes, 4), x, atol=0.5)
+
+
+@pytest.mark.parametrize("row", recipe.extra_rows())
+def test_digits_by_the_score_have_no_noise_left(options, row, monkeypatch) -> None:
+    """The data are a single grey picture, so that all that differs from it is noise."""
+    monkeypatch.setattr(recipe, "N_EVALUATIONS", 10)
+    monkeypatch.setattr(ddpm.Model, "denoiser", lambda *_, **__: lambda x, t: DenoiserOutput(torch.zeros_like(x)))
+    _, make = recipe.extra_rows()[row]
+    assert make(options.weights / "ddpm-digits.safetensors", torch.tensor([2]), 3).abs().max() < 1e-4
 
 
 def test_it_runs_without_a_generative_checkpoint_and_refuses_sets_that_are_too_large_or_too_small(options) -> None:
