@@ -19,7 +19,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from playground.runtime import checkpoint, pictures
+from playground.runtime import checkpoint, inference, pictures
 from playground.runtime.family import Family, family_names, get_family
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
@@ -128,6 +128,15 @@ def test_the_same_seed_makes_the_same_pictures_and_another_others(sampled):
     torch.testing.assert_close(sampled.sample(sampled.model, 3, seed=1), pictures, rtol=0, atol=0)
     assert not torch.allclose(sampled.sample(sampled.model, 3, seed=2), pictures, atol=0.01)
     assert not torch.allclose(pictures[0], pictures[1], atol=0.01)
+
+
+@pytest.mark.parametrize("family", SAMPLING, indirect=True)
+def test_pictures_of_bfloat16_are_almost_those_of_single_precision(sampled, monkeypatch):
+    pictures = sampled.sample(sampled.model, inference.SMALL_BATCH, seed=1)
+    monkeypatch.setattr(inference, "bfloat16_is_faster", lambda: True)
+    fast = sampled.sample(sampled.model, inference.SMALL_BATCH, seed=1)
+    assert fast.dtype == torch.float32
+    assert (fast - pictures).abs().mean() < 0.05, "but for a pixel that tips over in the untrained network"
 
 
 @pytest.mark.parametrize("family", SAMPLING, indirect=True)

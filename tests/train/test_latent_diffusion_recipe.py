@@ -89,8 +89,8 @@ def test_latents_are_those_of_the_scenes_and_computed_once(tiny: recipe.Recipe) 
     some = scenes.Scenes(*(part[20:22] for part in drawn))
     with torch.no_grad():
         expected = parts.autoencoder.encode(scenes.render(some, GLYPHS))
-    error = torch.from_numpy(latents[20:22].copy()).float() - expected  # of bfloat16, where it is faster
-    assert error.square().mean() < (0.01 * expected.std()) ** 2
+    stored = torch.from_numpy(latents[20:22].copy()).float()  # half precision has 11 bits
+    torch.testing.assert_close(stored, expected, rtol=1e-3, atol=1e-3)
     before = next(made.folder.glob("latents-*.npy")).stat().st_mtime_ns
     recipe.encode_scenes(made, parts, GLYPHS, drawn)
     assert next(made.folder.glob("latents-*.npy")).stat().st_mtime_ns == before

@@ -139,7 +139,7 @@ def test_the_classes_are_drawn_as_often_as_the_data_have_them(options) -> None:
     assert pictures.labels.tolist() == [0, 2, 2, 2, 7]
     model = checkpoint.load(options.weights / "ddpm-digits.safetensors")
     alone = last_frame(ddpm.sample(model, ddpm.Settings(n=1, steps=2, label=7), first=4)).x
-    torch.testing.assert_close(pictures.images[4:], alone, atol=0.05, rtol=0)  # some CPUs sample in bfloat16
+    torch.testing.assert_close(pictures.images[4:], alone, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("row", recipe.extra_rows())
@@ -150,7 +150,7 @@ def test_digits_by_the_score_are_the_same_in_every_batch(options, row, monkeypat
     x = make(path, classes, 3)
     assert x.shape == (5, 1, 32, 32)
     monkeypatch.setattr(recipe, "BATCH", 2)
-    torch.testing.assert_close(make(path, classes, 3), x, atol=0.1, rtol=0)  # some CPUs sample in bfloat16
+    torch.testing.assert_close(make(path, classes, 3), x, atol=0.1, rtol=0)  # a corrector's steps depend on the batch
     assert not torch.allclose(make(path, classes, 4), x, atol=0.5)
 
 
