@@ -34,7 +34,7 @@ def test_a_flow_reaches_the_entropy_of_a_gaussian_and_comes_to_rest(coupling: st
 @pytest.mark.parametrize("coupling", ["affine", "spline"])
 def test_the_density_of_a_flow_in_the_plane_integrates_to_one(coupling: str) -> None:
     training = Lab(densities.moons(), Settings(coupling, couplings=3, width=16, batch=256, steps=200))
-    for _ in range(100):
+    for _ in range(30):
         training.step()
     line = torch.arange(-8, 8, 0.05)
     with torch.no_grad():

@@ -91,8 +91,8 @@ def test_the_shipped_judge_reads_digits_and_says_how_it_was_made() -> None:
 
 
 def test_the_judge_reads_what_the_shipped_model_was_asked_for() -> None:
-    """99% of 10,000 in weights/README.md: 46 of 50 leave room for chance, and for nothing else."""
+    """99% of 10,000 in weights/README.md: 27 of 30 leave room for chance, and for nothing else."""
     model, reader = (checkpoint.load(checkpoint.WEIGHTS / f"{name}-digits.safetensors") for name in ("ddpm", "judge"))
-    settings = ddpm.Settings(n=50, steps=12, eta=1.0)
+    settings = ddpm.Settings(n=30, steps=12, eta=1.0)
     read = reader(last_frame(ddpm.sample(model, settings)).x).argmax(1)
-    assert (read == ddpm.labels(model, settings)).sum() >= 46
+    assert (read == ddpm.labels(model, settings)).sum() >= 27

@@ -16,7 +16,7 @@ from playground.runtime.validation import UserError
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_a_run_ends_with_the_moments_of_the_checkerboard(sampler: str) -> None:
-    settings = Settings(data="checkerboard", sampler=sampler, n=1000, steps=300, low=0.1, high=4.0)
+    settings = Settings(data="checkerboard", sampler=sampler, n=400, steps=300, low=0.1, high=4.0)
     end = last_frame(particles.sample(densities.make_true_score(settings.density), settings)).x
     expected = DENSITIES[settings.data]().add_noise(settings.low).sample(20_000, make_rng(1))
     assert end.mean(0).tolist() == pytest.approx(expected.mean(0).tolist(), abs=0.25)
