@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 from pathlib import Path
@@ -15,23 +14,15 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from server import in_process
 
 import playground
 from playground.datasets import mnist
 from playground.export.read import read_metadata
 from playground.runtime import checkpoint, pictures
-from playground.runtime.paths import Paths
 from playground.tabs import discover
 
 SAMPLERS = ("sample_vae", "sample_gan", "sample_ddpm", "sample_normalizing_flow", "sample_latent_diffusion")
 ENDPOINTS = {"list_checkpoints", *SAMPLERS, "read_prompt", "reconstruct", "classify", "likelihood"}
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data"))) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +213,7 @@ def test_the_server_tells_its_health_while_a_model_computes(address: str) -> Non
     health, running = f"{address}gradio_api/health", set[int]()
     assert httpx.get(health, timeout=30).json() == {"status": "ok", "running": 0, "waiting": 0}
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(call, address, "sample_ddpm", n=4, steps=30)
+        run = pool.submit(call, address, "sample_ddpm", n=2, steps=20)
         while not wait([run], timeout=0.05).done:
             running.add(httpx.get(health, timeout=30).raise_for_status().json()["running"])
     run.result()
