@@ -16,6 +16,7 @@ from playground.runtime.run import last_frame
 # The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = ddpm.Config(size=8, classes=3, width=8, blocks=1, emb_dim=16)
 TINY_SETTINGS = {"steps": 4}
+CHANGES = {"label": 2, "sampler": "dpm-solver++", "steps": 5, "eta": 1.0, "w": 3.0, "clip": False}
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:

@@ -26,6 +26,7 @@ def test_a_flow_reaches_the_entropy_of_a_gaussian_and_comes_to_rest(coupling: st
         training.step()
     nats = -training.learned_density.log_prob(data.sample(20_000, make_rng(5))).mean().item()
     assert nats == pytest.approx(1 + math.log(2 * math.pi * sigma**2), abs=0.03)
+    assert training.learned_density is not training.flow, "the weights that are shown are averaged"
     weights = [weight.clone() for weight in training.flow.parameters()]
     training.step()
     assert all(torch.equal(a, b) for a, b in zip(weights, training.flow.parameters(), strict=True))

@@ -15,6 +15,8 @@ from playground.runtime.validation import UserError
 
 # The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = Config(latent=4, widths=(8, 8))
+CHANGES = {"truncation": 0.5}
+UNUSED = {"label"}
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:

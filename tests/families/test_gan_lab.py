@@ -13,6 +13,7 @@ from playground.families.gan import lab
 from playground.families.gan.lab import Lab, Settings
 from playground.families.gan.losses import Objective
 from playground.runtime.labs import LABELS, DivergenceError
+from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 
 SMALL = Settings(Objective("relativistic", r1=0.02, r2=0.02), width=16, batch=32, steps=20)
@@ -91,7 +92,10 @@ def test_a_gaussian_is_learned() -> None:
 
 
 def test_without_an_average_the_generator_itself_is_shown() -> None:
+    averaged, z = _trained(SMALL), torch.randn(50, SMALL.latent, generator=make_rng(SMALL.seed, 1))
+    assert not torch.allclose(averaged.sample(50), averaged.g(z), atol=1e-3)
     trained = _trained(replace(SMALL, ema_decay=0.0))
+    torch.testing.assert_close(trained.sample(50), trained.g(z))
     for a, b in zip(trained.ema.module.parameters(), trained.g.parameters(), strict=True):
         assert torch.equal(a, b)
 

@@ -20,6 +20,8 @@ from playground.runtime.validation import UserError
 
 TINY = Config(size=4, context_dim=32, width=8, blocks=1, emb_dim=16, T=40)
 TINY_SETTINGS = {"steps": 4, "w": 2.0}
+CHANGES = {"prompt": "an owl", "negative": "an owl", "sampler": "dpm-solver++", "steps": 5, "eta": 1.0, "w": 6.0,
+           "guidance": "linear"}  # fmt: skip
 PROMPTS = ["a small pizza on a blue background", "an owl"]
 TOKENS = clip.vocabulary_of(PROMPTS)
 

@@ -21,6 +21,7 @@ from playground.runtime.validation import UserError
 from train import normalizing_flow as recipe
 
 TINY = Config(size=8, steps=(2, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
+CHANGES = {"temperature": 0.5}
 IMAGES = torch.rand(32, 1, 8, 8, generator=make_rng(0)).round() * 2 - 1
 
 

@@ -46,6 +46,18 @@ def test_a_plain_step_is_a_share_of_the_variance_of_the_noised_density() -> None
         assert Settings("ring", sampler, step_size=0.5, low=0.2).h == 0.5, "each level has its own variance"
 
 
+def test_at_temperature_zero_a_plain_run_follows_the_score() -> None:
+    settings = Settings("ring", temperature=0.0, n=10, steps=10)
+    first, second, *_ = particles.sample(densities.make_true_score(settings.density), settings)
+    torch.testing.assert_close(second.x, first.x + settings.h * first.score)
+
+
+def test_proposals_and_their_acceptance_have_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(particles.langevin, "mala", lambda *arguments: iter(arguments[-2:]))
+    of_proposals, of_acceptance = particles.sample(densities.make_true_score(densities.ring()), Settings(sampler="mala"))
+    assert not torch.equal(of_proposals(()), of_acceptance(()))
+
+
 def test_the_measures_of_a_frame_are_those_of_its_particles() -> None:
     ring = densities.ring()
     modes, weights = ring.modes()

@@ -17,6 +17,8 @@ from playground.runtime.validation import UserError
 
 # The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = vae.Config(size=8, latent=2, width=8, multipliers=(1,))
+CHANGES = {"temperature": 0.5}
+UNUSED = {"prior"}
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 from test_gan import TINY, VARIANTS
 from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from playground.families import gan
 from playground.families.gan import history
@@ -54,6 +55,9 @@ def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, var
     torch.testing.assert_close(model.real_logits, logits, rtol=1e-3, atol=1e-3)
     assert (model.fake_logits.diff() >= 0).all()
     assert model.fake_logits.any()
+    for layer in model.discriminator.modules() if variant == "spectral" else ():
+        if is_parametrized(layer):
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=2e-3)
     assert last_frame(gan.sample(model, gan.Settings(n=2))).x.shape == (2, 1, 32, 32)
     seen = history.load(path.with_suffix(".history.npz"))
     assert seen.steps.tolist() == list(range(1, 7))
