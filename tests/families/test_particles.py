@@ -1,6 +1,7 @@
 """Particles in the plane: where they begin, how far they step, where they end, and what is measured of them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,6 +47,19 @@ def test_a_plain_step_is_a_share_of_the_variance_of_the_noised_density() -> None
         assert Settings("ring", sampler, step_size=0.5, low=0.2).h == 0.5, "each level has its own variance"
 
 
+@pytest.mark.parametrize(
+    ("sampler", "changes"),
+    [("langevin", {"temperature": 0.5, "data": "checkerboard"}), ("annealed", {})],  # where steps have the data's width
+)
+def test_every_setting_makes_another_run(sampler: str, changes: dict[str, object]) -> None:
+    settings, score = Settings("ring", sampler, n=10, steps=20), densities.make_true_score(densities.ring())
+    common = {"sampler": "mala", "n": 11, "step_size": 0.1, "steps": 30, "low": 0.1, "high": 8.0, "seed": 1}
+    end = last_frame(particles.sample(score, settings)).x
+    for name, value in (common | changes).items():
+        changed = last_frame(particles.sample(score, replace(settings, **{name: value}))).x
+        assert not torch.equal(changed, end), name
+
+
 def test_at_temperature_zero_a_plain_run_follows_the_score() -> None:
     settings = Settings("ring", temperature=0.0, n=10, steps=10)
     first, second, *_ = particles.sample(densities.make_true_score(settings.density), settings)
@@ -54,7 +68,7 @@ def test_at_temperature_zero_a_plain_run_follows_the_score() -> None:
 
 def test_proposals_and_their_acceptance_have_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(particles.langevin, "mala", lambda *arguments: iter(arguments[-2:]))
-    of_proposals, of_acceptance = particles.sample(densities.make_true_score(densities.ring()), Settings(sampler="mala"))
+    of_proposals, of_acceptance = particles.sample(lambda x, sigma: -x, Settings(sampler="mala"))
     assert not torch.equal(of_proposals(()), of_acceptance(()))
 
 
