@@ -48,11 +48,7 @@ def test_a_plain_step_is_a_share_of_the_variance_of_the_noised_density() -> None
 
 
 @pytest.mark.parametrize(
-    ("sampler", "changes"),
-    [
-        ("langevin", {"temperature": 0.5, "data": "checkerboard"}),
-        ("annealed", {}),
-    ],  # a plain step depends on the width of the data
+    ("sampler", "changes"), [("langevin", {"temperature": 0.5, "data": "checkerboard"}), ("annealed", {})]
 )
 def test_every_setting_makes_another_run(sampler: str, changes: dict[str, object]) -> None:
     settings, score = Settings("ring", sampler, n=10, steps=20), densities.make_true_score(densities.ring())

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from playground.families import vae
 from playground.families.vae import elbo
 from playground.families.vae.model import LIKELIHOODS, SpatialBroadcast
-from playground.runtime import checkpoint
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
@@ -154,10 +153,3 @@ def test_a_config_refuses_what_cannot_be_built(field: str, value: object) -> Non
 def test_a_prior_that_was_not_fitted_is_refused() -> None:
     with pytest.raises(ValueError, match="no mixture"):
         last_frame(vae.sample(stirred(), vae.Settings(prior="mixture")))
-
-
-def test_a_mixture_survives_the_checkpoint(tmp_path) -> None:
-    model = stirred(replace(TINY, components=3))
-    model.mixture_means += 1
-    checkpoint.save(tmp_path / "vae.safetensors", model, {})
-    torch.testing.assert_close(checkpoint.load(tmp_path / "vae.safetensors").mixture_means, model.mixture_means)
