@@ -39,6 +39,7 @@ def test_a_run_fits_the_mixture_to_the_codes_and_keeps_some(tiny) -> None:
     terms = vae.compute_terms(model, grey()[:20], model(grey()[:20], torch.randn(1, 20, 2, generator=make_rng(0))))
     torch.testing.assert_close(model.test_elbo, terms.elbo, rtol=1e-3, atol=0)
     assert model.mixture_weights.sum().item() == pytest.approx(1, abs=1e-3)
+    assert model.mixture_weights.std() > 0.01, "they are fitted"
     x = torch.cat([grey()] * 50)
     z = model(x, torch.randn(1, len(x), 2, generator=make_rng(1))).z[0].detach()
     drawn = vae.sample_prior(model, vae.Settings(n=2000, prior="mixture"))
