@@ -1,11 +1,14 @@
-"""Fixture that makes tests independent of each other."""
+"""What makes tests independent of each other and of the load of the machine."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
 
+from playground.runtime import inference
+
 THREADS = torch.get_num_threads()  # the number of cores, or OMP_NUM_THREADS
+inference.bfloat16_is_faster = lambda: False  # it is measured: what else runs would decide on the numbers of a test
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import tyro
+from server import in_process
 
 import app
 from playground.runtime.paths import Paths
@@ -96,20 +97,13 @@ def test_all_parts_agree_on_the_ports_and_the_sub_path() -> None:
     assert "./deploy/nginx.conf:" in COMPOSE
 
 
-@pytest.mark.parametrize("is_running", [True, False])
-def test_the_health_check_tells_whether_the_app_answers(is_running: bool, tmp_path: Path) -> None:
+def test_the_health_check_tells_whether_the_app_answers(tmp_path: Path) -> None:
     (text,) = arguments("HEALTHCHECK")
     python, *words = command(text)
     assert python == "python"
-    page = app.build_page(Paths(tmp_path, tmp_path))
-    _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True)
-    if not is_running:
-        page.close()
-    try:
+    with in_process(Paths(tmp_path, tmp_path)) as address:
         here = httpx.URL(address).netloc.decode()
         words = [word.replace(f"127.0.0.1:{options().port}", here) for word in words]
         assert any(here in word for word in words)
-        done = subprocess.run([sys.executable, *words], capture_output=True, timeout=120)
-    finally:
-        page.close()
-    assert (done.returncode == 0) == is_running
+        subprocess.run([sys.executable, *words], check=True, timeout=120)
+    assert subprocess.run([sys.executable, *words], capture_output=True, timeout=120).returncode != 0

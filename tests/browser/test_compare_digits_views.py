@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 from server import in_process
 from visitor import caption, nameless, next_value, open_again, pixels, ready, saved, set_control
@@ -22,6 +23,7 @@ DRAWING, PATHS, LIKELIHOODS = "#compare-drawing", "#compare-interpolations", "#c
 def compare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the tab in an app of its own, without a data set."""
     paths = Paths(tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("data"))
+    torch.manual_seed(0)
     flow = normalizing_flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
     models = {
         "vae-digits": vae.Model(vae.Config(latent=3, width=8, multipliers=(1,))),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visitor import LIMIT, ready
+from visitor import LIMIT, later, ready
 
 from playground.tabs import discover
 from playground.tabs.compare import scoreboard
@@ -39,7 +39,7 @@ def test_the_guide_leads_through_a_tab_and_comes_back_when_asked(newcomer: Page,
     expect(card).to_be_hidden()
     newcomer.goto(f"{address}vae")  # closed once, it does not come by itself in another tab
     ready(newcomer, "#vae-traverse")
-    newcomer.evaluate("new Promise((done) => setTimeout(done, 1000))")
+    later(newcomer, 1000)
     expect(card).to_have_count(0)
 
 

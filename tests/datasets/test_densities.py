@@ -19,8 +19,8 @@ def density(request: pytest.FixtureRequest) -> Density:
 
 
 def lattice(density: Density) -> tuple[Tensor, float]:
-    """Return points (N, 2) of a lattice fine enough for the narrowest component, and the area of its cells."""
-    side = (density.sigma or 0.1) / 2
+    """Return points (N, 2) of a lattice as fine as the narrowest component, and the area of its cells."""
+    side = density.sigma or 0.05
     line = torch.arange(-2.9 + side / 2, 2.9, side, dtype=torch.float64)
     return torch.cartesian_prod(line, line), side**2
 
@@ -60,7 +60,7 @@ def test_noise_gives_a_density_with_the_right_score_and_samples(density: Density
     expected_samples = density.sample(200_000, make_rng(3)) + sigma * torch.randn(200_000, 2, generator=make_rng(4))
     samples = noised.sample(200_000, make_rng(5))
     assert expected_samples.square().mean().item() == pytest.approx(samples.square().mean().item(), rel=0.02)
-    line = torch.arange(-3 - 5 * sigma, 3 + 5 * sigma, 0.02 + sigma / 8, dtype=torch.float64)
+    line = torch.arange(-3 - 5 * sigma, 3 + 5 * sigma, 0.02 + sigma / 2, dtype=torch.float64)
     batches = torch.cartesian_prod(line, line).split(20_000)
     mass = sum(noised.log_prob(part).exp().sum().item() for part in batches) * (line[1] - line[0]).item() ** 2
     assert mass == pytest.approx(1, abs=2e-3)

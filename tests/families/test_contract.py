@@ -6,6 +6,8 @@ needed to try it in a second:
     TINY = family.Config(...)               the smallest model
     def tiny_loss(model, generator)         its loss on one fixed batch
     TINY_SETTINGS = {"steps": 4}            for families that sample, what to ask of `Settings` besides n and seed
+    CHANGES = {"steps": 5}                  another value of each setting, which must make other pictures
+    UNUSED = {"label"}                      the settings that do not matter to TINY
     def build(config)                       the model, where `Model(config)` is not all of it
 """
 
@@ -19,7 +21,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from playground.runtime import checkpoint, pictures
+from playground.runtime import checkpoint, inference, pictures
 from playground.runtime.family import Family, family_names, get_family
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
@@ -37,8 +39,8 @@ class Case(NamedTuple):
     def loss(self, model: nn.Module) -> Tensor:
         return self.tests.tiny_loss(model, make_rng(0))
 
-    def sample(self, model: nn.Module, n: int, seed: int, first: int = 0) -> Tensor:
-        settings: dict[str, Any] = getattr(self.tests, "TINY_SETTINGS", {})
+    def sample(self, model: nn.Module, n: int, seed: int, first: int = 0, **changes: object) -> Tensor:
+        settings: dict[str, Any] = getattr(self.tests, "TINY_SETTINGS", {}) | changes
         run = self.module.sample(model, self.module.Settings(n=n, seed=seed, **settings), first)
         return self.module.to_images(model, last_frame(run))
 
@@ -128,6 +130,26 @@ def test_the_same_seed_makes_the_same_pictures_and_another_others(sampled):
     torch.testing.assert_close(sampled.sample(sampled.model, 3, seed=1), pictures, rtol=0, atol=0)
     assert not torch.allclose(sampled.sample(sampled.model, 3, seed=2), pictures, atol=0.01)
     assert not torch.allclose(pictures[0], pictures[1], atol=0.01)
+
+
+@pytest.mark.parametrize("family", SAMPLING, indirect=True)
+def test_every_setting_makes_other_pictures(sampled):
+    changes, unused = (getattr(sampled.tests, name, {}) for name in ("CHANGES", "UNUSED"))
+    fields = {field.name for field in dataclasses.fields(sampled.module.Settings)}
+    assert fields == {"n", "seed", *changes, *unused}
+    pictures = sampled.sample(sampled.model, 1, seed=1)
+    for name, value in changes.items():
+        changed = sampled.sample(sampled.model, 1, seed=1, **{name: value})
+        assert not torch.allclose(changed, pictures, atol=1e-3), name
+
+
+@pytest.mark.parametrize("family", SAMPLING, indirect=True)
+def test_pictures_of_bfloat16_are_almost_those_of_single_precision(sampled, monkeypatch):
+    pictures = sampled.sample(sampled.model, inference.SMALL_BATCH, seed=1)
+    monkeypatch.setattr(inference, "bfloat16_is_faster", lambda: True)
+    fast = sampled.sample(sampled.model, inference.SMALL_BATCH, seed=1)
+    assert fast.dtype == torch.float32
+    assert (fast - pictures).abs().mean() < 0.05, "but for a pixel that tips over in the untrained network"
 
 
 @pytest.mark.parametrize("family", SAMPLING, indirect=True)

@@ -11,12 +11,12 @@ from playground.diffusion.parameterization import PREDICTIONS
 from playground.diffusion.samplers import SAMPLERS
 from playground.diffusion.schedule import SCHEDULES, cosine
 from playground.families import ddpm
-from playground.runtime import inference
 from playground.runtime.run import last_frame
 
 # The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = ddpm.Config(size=8, classes=3, width=8, blocks=1, emb_dim=16)
 TINY_SETTINGS = {"steps": 4}
+CHANGES = {"label": 2, "sampler": "dpm-solver++", "steps": 5, "eta": 1.0, "w": 3.0, "clip": False}
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
@@ -137,9 +137,8 @@ def test_the_loss_depends_on_the_generator_alone():
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize(("w", "evaluated"), [(1, 2), (0, 2), (2, 4), (0.5, 4)])
-def test_guidance_extrapolates_from_the_unconditional_estimate(prediction, w, evaluated, monkeypatch):
+def test_guidance_extrapolates_from_the_unconditional_estimate(prediction, w, evaluated):
     """w = 1 is the conditional model and w = 0 the unconditional one, at the cost of one evaluation each."""
-    monkeypatch.setattr(inference, "SMALL_BATCH", 5)  # in single precision
     model, sizes = stirred(replace(TINY, prediction=prediction)), []
     xt, t, y = torch.randn(2, 1, 8, 8, generator=seeded()), 400, torch.tensor([0, 2])
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from playground.families import gan
-from playground.families.gan import Config, GrowthStage
+from playground.families.gan import Config, GrowthStage, losses
 from playground.families.gan.losses import Objective
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
@@ -15,6 +15,8 @@ from playground.runtime.validation import UserError
 
 # The smallest model and its loss on one batch, for tests/families/test_contract.py.
 TINY = Config(latent=4, widths=(8, 8))
+CHANGES = {"truncation": 0.5}
+UNUSED = {"label"}
 
 
 def tiny_loss(model: nn.Module, generator: torch.Generator) -> Tensor:
@@ -147,6 +149,14 @@ def test_each_network_learns_in_its_own_turn_alone(config: Config, objective: Ob
         loss(model, x, y, objective, make_rng(1), stage).backward()
         assert all(weight.grad is None for weight in waits.parameters())
         assert sum(float(w.grad.abs().sum()) for w in learns.parameters() if w.grad is not None) > 0
+
+
+def test_the_gradient_penalty_is_taken_at_random_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[Tensor]()
+    monkeypatch.setattr(losses, "discriminator_loss", lambda *arguments: seen.append(arguments[-1]))
+    gan.discriminator_loss(stirred(), torch.zeros(200, 1, 16, 16), None, Objective(gp=10), make_rng(0))
+    (u,) = seen
+    assert torch.histc(u, 4, 0, 1).tolist() == pytest.approx([50] * 4, abs=25), "four standard errors"
 
 
 # --- samples --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from playground.families.gan import lab
 from playground.families.gan.lab import Lab, Settings
 from playground.families.gan.losses import Objective
 from playground.runtime.labs import LABELS, DivergenceError
+from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 
 SMALL = Settings(Objective("relativistic", r1=0.02, r2=0.02), width=16, batch=32, steps=20)
@@ -67,6 +68,14 @@ def test_a_step_of_one_leaves_the_other() -> None:
         assert not all(torch.equal(a, b) for a, b in zip(before_own, own.parameters(), strict=True))
 
 
+def test_d_takes_as_many_steps_as_asked_for_each_of_g() -> None:
+    trained = Lab(densities.ring(), replace(SMALL, k=3))
+    trained.step()
+    states = (optimizer.state[optimizer.param_groups[0]["params"][0]]
+              for optimizer in (trained.optimizer_d, trained.optimizer_g))  # fmt: skip
+    assert [int(state["step"]) for state in states] == [3, 1]
+
+
 def test_weights_stay_clipped() -> None:
     trained = _trained(replace(SMALL, objective=Objective("wasserstein", clip=0.03)))
     assert max(weight.abs().max() for weight in trained.d.parameters()) <= 0.03
@@ -83,7 +92,10 @@ def test_a_gaussian_is_learned() -> None:
 
 
 def test_without_an_average_the_generator_itself_is_shown() -> None:
+    averaged, z = _trained(SMALL), torch.randn(50, SMALL.latent, generator=make_rng(SMALL.seed, 1))
+    assert not torch.allclose(averaged.sample(50), averaged.g(z), atol=1e-3)
     trained = _trained(replace(SMALL, ema_decay=0.0))
+    torch.testing.assert_close(trained.sample(50), trained.g(z))
     for a, b in zip(trained.ema.module.parameters(), trained.g.parameters(), strict=True):
         assert torch.equal(a, b)
 

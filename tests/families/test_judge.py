@@ -1,6 +1,7 @@
 """The judge: its network, its disturbances, its recipe, and the one that ships."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -68,17 +69,27 @@ def test_what_is_disturbed_depends_on_the_generator_alone_and_black_stays_black_
     assert 0.09 < deviations.max() < 0.11
 
 
+def test_pictures_are_turned_scaled_and_shifted_by_up_to_the_largest_amounts(monkeypatch) -> None:
+    seen = list[tuple]()
+    monkeypatch.setattr("playground.families.judge.model.warp", lambda x, *amounts: seen.append(amounts) or x)
+    judge.augment(torch.zeros(4000, 1, 1, 1), make_rng(0))
+    for amounts, centre, largest in zip(seen[0], (0, 1, 0), (math.radians(10), 0.1, 1 / 8), strict=True):
+        assert ((amounts.min() - centre) / largest).item() == pytest.approx(-1, abs=0.01)
+        assert ((amounts.max() - centre) / largest).item() == pytest.approx(1, abs=0.01)
+
+
 def test_the_recipe_learns_and_notes_what_it_read_right(tmp_path) -> None:
     tiny = recipe.Recipe(steps=40, batch_size=16, warmup=1, lr=5e-3, ema=0.5, log_every=1, precision="no", config=TINY,
                          out=tmp_path, runs=tmp_path / "runs")  # fmt: skip
-    path = recipe.train(tiny, data=stripes(64), test=stripes(10))
+    images, labels = stripes(10)
+    path = recipe.train(tiny, data=stripes(64), test=(images, torch.cat([1 - labels[:2], labels[2:]])))
     log = [json.loads(line)["loss"] for line in (tiny.folder / "log.jsonl").read_text().splitlines()]
     assert sum(log[-5:]) < 0.3 * sum(log[:5])
     header = checkpoint.read_header(path)
     assert header.family == "judge"
     assert header.provenance["steps"] == 40
     assert header.provenance["data"] == "images given by the caller"
-    assert header.provenance["test_accuracy"] == 1.0
+    assert header.provenance["test_accuracy"] == 0.8, "two of the ten are called what they are not"
 
 
 def test_the_shipped_judge_reads_digits_and_says_how_it_was_made() -> None:
@@ -91,8 +102,8 @@ def test_the_shipped_judge_reads_digits_and_says_how_it_was_made() -> None:
 
 
 def test_the_judge_reads_what_the_shipped_model_was_asked_for() -> None:
-    """99% of 10,000 in weights/README.md: 46 of 50 leave room for chance, and for nothing else."""
+    """99% of 10,000 in weights/README.md: 27 of 30 leave room for chance, and for nothing else."""
     model, reader = (checkpoint.load(checkpoint.WEIGHTS / f"{name}-digits.safetensors") for name in ("ddpm", "judge"))
-    settings = ddpm.Settings(n=50, steps=12, eta=1.0)
+    settings = ddpm.Settings(n=30, steps=12, eta=1.0)
     read = reader(last_frame(ddpm.sample(model, settings)).x).argmax(1)
-    assert (read == ddpm.labels(model, settings)).sum() >= 46
+    assert (read == ddpm.labels(model, settings)).sum() >= 27

@@ -1,6 +1,7 @@
 """Particles in the plane: where they begin, how far they step, where they end, and what is measured of them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from playground.runtime.validation import UserError
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_a_run_ends_with_the_moments_of_the_checkerboard(sampler: str) -> None:
-    settings = Settings(data="checkerboard", sampler=sampler, n=1000, steps=300, low=0.1, high=4.0)
+    settings = Settings(data="checkerboard", sampler=sampler, n=400, steps=300, low=0.1, high=4.0)
     end = last_frame(particles.sample(densities.make_true_score(settings.density), settings)).x
     expected = DENSITIES[settings.data]().add_noise(settings.low).sample(20_000, make_rng(1))
     assert end.mean(0).tolist() == pytest.approx(expected.mean(0).tolist(), abs=0.25)
@@ -44,6 +45,30 @@ def test_a_plain_step_is_a_share_of_the_variance_of_the_noised_density() -> None
         assert Settings("ring", sampler, step_size=0.5, low=0.2).h == pytest.approx(0.5 * (width**2 + 0.2**2))
     for sampler in samplers.FROM_NOISE:
         assert Settings("ring", sampler, step_size=0.5, low=0.2).h == 0.5, "each level has its own variance"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "changes"), [("langevin", {"temperature": 0.5, "data": "checkerboard"}), ("annealed", {})]
+)
+def test_every_setting_makes_another_run(sampler: str, changes: dict[str, object]) -> None:
+    settings, score = Settings("ring", sampler, n=10, steps=20), densities.make_true_score(densities.ring())
+    common = {"sampler": "mala", "n": 11, "step_size": 0.1, "steps": 30, "low": 0.1, "high": 8.0, "seed": 1}
+    end = last_frame(particles.sample(score, settings)).x
+    for name, value in (common | changes).items():
+        changed = last_frame(particles.sample(score, replace(settings, **{name: value}))).x
+        assert not torch.equal(changed, end), name
+
+
+def test_at_temperature_zero_a_plain_run_follows_the_score() -> None:
+    settings = Settings("ring", temperature=0.0, n=10, steps=10)
+    first, second, *_ = particles.sample(densities.make_true_score(settings.density), settings)
+    torch.testing.assert_close(second.x, first.x + settings.h * first.score)
+
+
+def test_proposals_and_their_acceptance_have_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(particles.langevin, "mala", lambda *arguments: iter(arguments[-2:]))
+    of_proposals, of_acceptance = particles.sample(lambda x, sigma: -x, Settings(sampler="mala"))
+    assert not torch.equal(of_proposals(()), of_acceptance(()))
 
 
 def test_the_measures_of_a_frame_are_those_of_its_particles() -> None:

@@ -10,7 +10,7 @@ from playground.datasets.densities import DENSITIES, Mixture
 from playground.families.score_matching.lab import Lab, Settings
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import lab, lab_pictures
-from playground.web import lab_sessions, links
+from playground.web import links
 
 SMALL = Settings(width=32, layers=2, batch=256, steps=400, ema_decay=0.9)
 
@@ -56,14 +56,6 @@ def test_all_arrows_of_the_truth_can_be_drawn(name: str, at: int) -> None:
     assert drawn.isfinite().all()
     assert (drawn > 0).float().mean() > 0.8
     assert drawn.max().item() == pytest.approx(lab_pictures.LONGEST, rel=1e-3)
-
-
-def test_two_labs_never_mix() -> None:
-    first, second = (lab_pictures.start_lab(densities.ring(), SMALL) for _ in range(2))
-    assert first["frame"] == second["frame"]
-    for _ in range(2):
-        lab_sessions.train({"lab": first["lab"], "action": "play", "position": 0})
-    assert lab_sessions._sessions[second["lab"]].render(6) == second["frame"]
 
 
 def test_a_link_restores_the_lab_and_a_bad_one_is_refused() -> None:

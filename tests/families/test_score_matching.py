@@ -124,6 +124,14 @@ def test_the_kl_of_a_collapse_is_that_of_the_weight_of_its_mode(monkeypatch, pla
     assert figures["annealed reverse kl"] == pytest.approx(-math.log(weight))
 
 
+def test_noise_levels_are_uniform_in_their_logarithm() -> None:
+    n = 10_000
+    positions = score_matching.sample_sigmas(0.1, 10.0, n, make_rng(0), "denoising").log10()  # from -1 to 1
+    assert positions.mean().item() == pytest.approx(0, abs=4 / math.sqrt(3 * n))
+    assert positions.square().mean().item() == pytest.approx(1 / 3, abs=4 * math.sqrt(4 / 45 / n))
+    assert len(score_matching.sample_sigmas(0.1, 10.0, n, make_rng(0), "explicit").unique()) == 1
+
+
 def test_levels_the_wrong_way_round_are_refused() -> None:
     with pytest.raises(UserError, match="not lie above the highest"):
         replace(TINY, sigma_min=3.0)

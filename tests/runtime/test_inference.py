@@ -11,14 +11,16 @@ from playground.runtime import inference
 from playground.runtime.validation import UserError
 
 
-def test_fast_mode_does_not_change_the_result() -> None:
-    torch.manual_seed(0)
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_fast_mode_does_not_change_the_result(bfloat16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "bfloat16_is_faster", lambda: bfloat16)
     conv, x = torch.nn.Conv2d(8, 8, 3), torch.randn(8, 8, 16, 16)
     with torch.no_grad():
         plain = conv(x)
         with inference.fast_mode(x):
             fast = conv(x)
         assert not torch.is_autocast_enabled("cpu")
+    assert fast.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     torch.testing.assert_close(fast.float(), plain, atol=0.05, rtol=0.02)  # bfloat16 keeps 8 bits
 
 

@@ -26,13 +26,11 @@ from playground.web import image_picker, live_run
 from playground.web.image_picker import NO_SOURCES
 from playground.web.scrubber import Film
 
-MODELS = {
-    "vae-digits": vae.Model(vae.Config(latent=3, width=8, multipliers=(1,))),
-    "gan-digits-r3gan": gan.Model(gan.Config(latent=4, widths=(8, 8, 8))),
-    "ddpm-digits": ddpm.Model(ddpm.Config(width=8, multipliers=(1,), blocks=1, emb_dim=8, prediction="v")),
-    "flow-digits": normalizing_flow.Model(
-        normalizing_flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8)
-    ),
+CONFIGS = {
+    "vae-digits": vae.Config(latent=3, width=8, multipliers=(1,)),
+    "gan-digits-r3gan": gan.Config(latent=4, widths=(8, 8, 8)),
+    "ddpm-digits": ddpm.Config(width=8, multipliers=(1,), blocks=1, emb_dim=8, prediction="v"),
+    "flow-digits": normalizing_flow.Config(steps=(1, 1), widths=(8, 8), bins=3, noise_steps=1, noise_width=8),
 }
 X = mnist.load(Path("none"), "test", subset=slice(2))[0]
 
@@ -41,8 +39,9 @@ X = mnist.load(Path("none"), "test", subset=slice(2))[0]
 def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """A folder with a small model of each family, and no data."""
     folder = tmp_path_factory.mktemp("weights")
-    for name, model in MODELS.items():
-        checkpoint.save(folder / f"{name}.safetensors", model, {})
+    torch.manual_seed(0)
+    for (name, config), family in zip(CONFIGS.items(), (vae, gan, ddpm, normalizing_flow), strict=True):
+        checkpoint.save(folder / f"{name}.safetensors", family.Model(config), {})
     return Paths(folder, folder / "data")
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from playground.runtime import checkpoint, inference
+from playground.runtime.checkpoint import WEIGHTS
 from playground.runtime.paths import Paths
 from playground.runtime.results import FILE
 from playground.runtime.turns import Turns as RunTurns
@@ -26,7 +27,6 @@ from playground.web import links, table
 from playground.web.stop import UnderWay, keep_run
 from playground.web.table import Cell, Column
 
-WEIGHTS = Path("weights")
 GAN, FLOW = "gan-digits-conditional", "flow-digits"
 SHIPPED = Paths(WEIGHTS, Path("data"))
 

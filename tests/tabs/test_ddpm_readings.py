@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from playground.datasets.registry import DATASETS
+from playground.runtime.checkpoint import WEIGHTS
 from playground.runtime.paths import Paths
 from playground.tabs.ddpm import readings, runs
 
-PATHS = Paths(Path("weights"), Path("data"))
+PATHS = Paths(WEIGHTS, Path("data"))
 NAMES = tuple("0123456789")
 
 

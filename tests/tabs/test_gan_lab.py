@@ -74,7 +74,6 @@ def test_the_controls_begin_as_the_first_preset() -> None:
 
 
 @pytest.mark.parametrize("data", [*densities.DENSITIES, lab_view.DRAWING])
-@pytest.mark.filterwarnings("error")
 def test_every_kind_of_data_can_be_learned(view: lab.GANLabView, data: str) -> None:
     value = view.make_lab(replace(ViewParams(), data=data), "[[[50, 120], [200, 120]]]")
     modes = {"ring": 8, "grid": 25, "uneven": 2}.get(data)

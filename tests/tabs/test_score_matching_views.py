@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -68,6 +69,18 @@ def test_a_run_costs_what_was_asked_for(model: ddpm.Model, sampler: str) -> None
     value = digits.film(digits.ViewParams(sampler=sampler, n=2, evaluations=40), moments)
     assert value.captions[0].startswith("step 0 of")
     assert numbers_in(value.formula) <= {*value.numbers}
+
+
+def test_every_parameter_makes_other_digits(model: ddpm.Model) -> None:
+    for parameter in model.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))  # or no class would matter
+    changes = {"sampler": "probability flow", "digit": "4", "evaluations": 20, "step_size": 0.05, "low": 0.2,
+               "high": 20.0, "seed": 5}  # fmt: skip
+    params = digits.ViewParams(sampler="annealed", n=1, digit="3", evaluations=10)
+    *_, end = digits.run(model, params)
+    for name, value in changes.items():
+        *_, changed = digits.run(model, replace(params, **{name: value}))
+        assert not torch.allclose(changed.x, end.x, atol=1e-3), name
 
 
 def test_the_score_is_the_noise_that_the_model_predicts(model: ddpm.Model) -> None:

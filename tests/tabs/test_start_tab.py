@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 
 import app
+from playground.runtime.checkpoint import WEIGHTS
 from playground.runtime.paths import Paths
 from playground.tabs import discover, start
 from playground.tabs.ddpm import runs
 from playground.tabs.start import films
 from playground.tabs.start.questions import QUESTIONS
 
-PATHS = Paths(Path("weights"), Path("data"))
+PATHS = Paths(WEIGHTS, Path("data"))
 
 
 def test_codes_go_round_a_circle_and_stay_normal() -> None:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 import torch
-from tiny_run import IMAGES, LABELS, TINY, logged, results, steps, take, train
+from tiny_run import IMAGES, LABELS, TINY, logged, steps, take, train
 
 from playground.datasets.registry import dataset_of
 from playground.families import ddpm
@@ -22,12 +22,13 @@ from train.schedule import lr_factor
 
 
 def test_a_run_leaves_a_checkpoint_that_tells_how_it_was_made(tiny):
+    begun = date.today()
     path = train(tiny)
     assert path == tiny.out / "ddpm-tiny.safetensors"
     family, config, provenance = checkpoint.read_header(path)
     assert (family, ddpm.Config(**config)) == ("ddpm", TINY)
-    assert {key: provenance[key] for key in ("recipe", "seed", "steps", "date")} == {
-        "recipe": "ddpm", "seed": 0, "steps": 12, "date": date.today().isoformat()}  # fmt: skip
+    assert {key: provenance[key] for key in ("recipe", "seed", "steps")} == {"recipe": "ddpm", "seed": 0, "steps": 12}
+    assert begun <= date.fromisoformat(provenance["date"]) <= date.today()
     assert provenance["data"] == "images given by the caller"
     assert dataset_of(provenance) is None, "MNIST is none of it"
     assert provenance["flags"]["batch_size"] == 8
@@ -152,12 +153,3 @@ def test_a_tracker_that_is_not_installed_is_named(tiny):
 def test_the_last_step_is_logged(tiny):
     train(replace(tiny, log_every=5))
     assert [row["step"] for row in logged(tiny)] == [5, 10, 12]
-
-
-def test_another_seed_makes_another_model(tiny, tmp_path):
-    train(tiny)
-    other = replace(tiny, seed=1, out=tmp_path / "other", runs=tmp_path / "runs-of-other")
-    train(other)
-    assert any(
-        not torch.equal(one, two) for one, two in zip(results(tiny).values(), results(other).values(), strict=True)
-    )

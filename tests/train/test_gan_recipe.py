@@ -10,10 +10,10 @@ import torch
 from accelerate import PartialState
 from test_gan import TINY, VARIANTS
 from torch import Tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from playground.families import gan
 from playground.families.gan import history
-from playground.families.gan.losses import Objective
 from playground.runtime import checkpoint
 from playground.runtime.rng import make_rng
 from playground.runtime.run import last_frame
@@ -45,7 +45,7 @@ def digits(n: int = 400) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("variant", ["plain", "classes", "progressive", "spectral"])
 def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, variant: str) -> None:
     config = VARIANTS[variant]
-    tiny = replace(tiny, config=replace(config, widths=(8, 8, 8), classes=10 if config.classes else 0))
+    tiny = replace(tiny, steps=6, config=replace(config, widths=(8, 8, 8), classes=10 if config.classes else 0))
     path = recipe.train(tiny, digits())
     assert path is not None
     assert checkpoint.read_header(path).provenance["data"] == "images given by the caller"
@@ -54,16 +54,19 @@ def test_a_training_leaves_a_checkpoint_and_its_history(tiny: recipe.Recipe, var
     torch.testing.assert_close(model.real_logits, logits, rtol=1e-3, atol=1e-3)
     assert (model.fake_logits.diff() >= 0).all()
     assert model.fake_logits.any()
+    for layer in model.discriminator.modules() if variant == "spectral" else ():
+        if is_parametrized(layer):
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=2e-3)
     assert last_frame(gan.sample(model, gan.Settings(n=2))).x.shape == (2, 1, 32, 32)
     seen = history.load(path.with_suffix(".history.npz"))
-    assert seen.steps.tolist() == list(range(1, 13))
-    assert len(seen.pictures) == 12
+    assert seen.steps.tolist() == list(range(1, 7))
+    assert len(seen.pictures) == 6
     assert all(picture[8:12] == b"WEBP" for picture in seen.pictures)
-    assert seen.real.shape == seen.fake.shape == seen.slopes.shape == (12, gan_history.N_PROBES)
+    assert seen.real.shape == seen.fake.shape == seen.slopes.shape == (6, gan_history.N_PROBES)
     assert (seen.slopes > 0).all()
-    assert seen.classes.sum(1).tolist() == [200] * 12
+    assert seen.classes.sum(1).tolist() == [200] * 6
     assert (seen.frechet > 0).all()
-    assert seen.curves.shape == (4, 12)
+    assert seen.curves.shape == (4, 6)
 
 
 def test_a_judge_that_is_missing_is_found_before_the_training(tiny: recipe.Recipe, tmp_path: Path) -> None:
@@ -136,23 +139,6 @@ def test_an_optimizer_for_each_player_takes_the_steps_of_one_for_both(tiny: reci
         recipe.take_turns(run, step, images, labels)
         for one, other in zip(run.model.parameters(), model.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
-
-
-def test_weights_stay_clipped_after_every_step(tiny: recipe.Recipe) -> None:
-    options = replace(tiny, objective=Objective("wasserstein", clip=0.02), ema=0.0)
-    path = recipe.train(replace(options, steps=3), digits())
-    assert path is not None
-    largest = max(float(weight.abs().max()) for weight in checkpoint.load(path).discriminator.parameters())
-    assert largest == pytest.approx(0.02, rel=1e-3)
-
-
-def test_stacked_digits_are_three_of_the_set() -> None:
-    images = torch.arange(50.0).view(50, 1, 1, 1).expand(50, 1, 2, 2)
-    x, again = (recipe.stack(images[[7, 7, 30, 2]], images, make_rng(1)) for _ in range(2))
-    assert x.shape == (4, 3, 2, 2)
-    assert x[:, 0, 0, 0].tolist() == [7, 7, 30, 2]
-    assert torch.equal(x, again)
-    assert len(set(x[:, 1:, 0, 0].flatten().tolist())) > 4
 
 
 def test_counted_modes_and_their_divergence_from_the_uniform_distribution() -> None:

@@ -60,7 +60,7 @@ def rows(options: recipe.Recipe) -> list[dict]:
     return [json.loads(line) for line in (options.folder / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("seconds", [1.0, 6.0, 7.0, 50.0])
+@pytest.mark.parametrize("seconds", [6.0, 7.0, 50.0])
 def test_a_run_ends_on_time_whatever_the_speed_and_says_its_steps(timed, now, seconds) -> None:
     run, n = train(timed, now, seconds), -(-120 // int(seconds))
     assert run.step == n

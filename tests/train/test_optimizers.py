@@ -44,6 +44,17 @@ def test_muon_moves_a_hidden_matrix_in_all_directions_alike(model):
         assert matrix.square().mean().sqrt().item() == pytest.approx(0.2 * 0.1, rel=0.3)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_weight_decays_by_the_rate_times_the_decay(name, model):
+    """Loshchilov 2019, algorithm 2: decoupled from the gradient, which is 0 here."""
+    before = [weight.detach().clone() for weight in model.parameters()]
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    OPTIMIZERS[name](model, Options(weight_decay=0.5)).step()
+    for weight, start in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(weight.detach(), start * (1 - 0.1 * 0.5))
+
+
 def test_muon_leaves_last_layers_and_vectors_to_adamw(model):
     updates = steps("muon", model)
     for name in ("0.bias", "1.bias", "2.weight", "2.bias"):

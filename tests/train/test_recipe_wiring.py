@@ -15,7 +15,7 @@ import test_vae
 import torch
 from torch import Tensor
 
-from playground.datasets import emoji, scenes
+from playground.datasets import captions, emoji, scenes
 from playground.datasets.emoji import Glyphs
 from playground.families import autoencoder, clip, gan, score_matching, vae
 from playground.families.gan.losses import Objective
@@ -77,6 +77,19 @@ def test_clip_sees_as_many_scenes_of_two_as_asked(few, arguments, monkeypatch, o
     clip_recipe.train(clip_recipe.Recipe(**few, config=config, of_two=of_two), GLYPHS)
     assert [len(negatives) for *_, (negatives, _), _, _ in calls] == [8 * of_two] * 3
     assert [call[4:] for call in calls] == [(0, 1)] * 3, "the number of the process, and of how many"
+
+
+def test_clip_sees_its_pictures_captions_and_no_held_out_order_exchanged(few, arguments, monkeypatch) -> None:
+    held_out = torch.zeros(6, 6, dtype=torch.bool)
+    held_out[0] = True  # the first emoji is never named first
+    monkeypatch.setattr(scenes, "holdout_orders", lambda names: held_out)
+    losses, named = arguments(clip, "loss"), arguments(captions, "captions_from_choices")
+    clip_recipe.train(clip_recipe.Recipe(**few, config=replace(test_clip.TINY, size=64), of_two=1.0), GLYPHS)
+    for (_, x, *_), (scene_batch, *_), (exchanged, *_) in zip(losses, named[::2], named[1::2], strict=True):
+        torch.testing.assert_close(x, scenes.render(scene_batch, GLYPHS))
+        second = scene_batch.glyph[:, 1]
+        assert exchanged.glyph[:, 0].tolist() == second[second != 0].tolist()
+    assert any((scene_batch.glyph[:, 1] == 0).any() for scene_batch, *_ in named[::2])
 
 
 def test_clips_logit_scale_stays_below_its_limit(few, monkeypatch) -> None:

@@ -90,6 +90,7 @@ def test_a_run_whose_state_is_lost_goes_on_from_its_checkpoint(tiny, tmp_path):
     run = Run(replace(half, start=checkpoint_path), lambda: ddpm.Model(half.config))
     assert run.step == 6
     assert run.optimizers["loss"].param_groups[0]["lr"] == pytest.approx(half.lr * lr_factor(6, half))
+    assert run.ema.n_averaged == 6, "the decay of the average has warmed up as far"
     for of in (run.model, run.ema.module):
         assert_same({k: v.to(average[k].dtype) for k, v in of.state_dict().items()}, average)
     about = checkpoint.read_header(train(replace(half, pause_after=None, start=checkpoint_path))).provenance

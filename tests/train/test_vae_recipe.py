@@ -1,6 +1,7 @@
 """The recipe of the variational autoencoder: what it leaves in the checkpoint, refuses and measures."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from playground.runtime import checkpoint
 from playground.runtime.rng import make_rng
 from playground.runtime.validation import UsageError
 from train import vae as recipe
+from train.evaluation import disentanglement
 
 
 @pytest.fixture
@@ -23,7 +25,8 @@ def tiny(tmp_path) -> recipe.Recipe:
 
 
 def grey(n: int = 40) -> Tensor:
-    return torch.rand(n, 1, 8, 8, generator=make_rng(0)) * 2 - 1
+    """Other random numbers than those of `likelihood`, which would compare them with themselves."""
+    return torch.rand(n, 1, 8, 8, generator=make_rng(9)) * 2 - 1
 
 
 def test_a_run_fits_the_mixture_to_the_codes_and_keeps_some(tiny) -> None:
@@ -33,8 +36,10 @@ def test_a_run_fits_the_mixture_to_the_codes_and_keeps_some(tiny) -> None:
     mu, log_var = model.encode(grey()[:20])
     torch.testing.assert_close(model.test_mu, mu, rtol=0.01, atol=0.01)
     torch.testing.assert_close(model.kl, ((mu**2 + log_var.exp() - log_var - 1) / 2).mean(0), rtol=0.02, atol=0.01)
-    assert (model.test_elbo < 0).all()
+    terms = vae.compute_terms(model, grey()[:20], model(grey()[:20], torch.randn(1, 20, 2, generator=make_rng(0))))
+    torch.testing.assert_close(model.test_elbo, terms.elbo, rtol=1e-3, atol=0)
     assert model.mixture_weights.sum().item() == pytest.approx(1, abs=1e-3)
+    assert model.mixture_weights.std() > 0.01, "they are fitted"
     x = torch.cat([grey()] * 50)
     z = model(x, torch.randn(1, len(x), 2, generator=make_rng(1))).z[0].detach()
     drawn = vae.sample_prior(model, vae.Settings(n=2000, prior="mixture"))
@@ -74,7 +79,20 @@ def test_the_likelihood_of_a_checkpoint_lies_above_its_bound(tiny) -> None:
     assert entry.identity["table"] == "likelihood"
 
 
-def test_shapes_are_drawn_and_their_factors_measured(tiny) -> None:
+def test_the_likelihood_is_that_of_binary_images_and_counts_the_dimensions_in_use(tmp_path, monkeypatch) -> None:
+    """The encoder gives every image N(0, 1) in the first dimension and N(2, 1), of KL 2, in the others."""
+    model, seen, bound = vae.Model(replace(TINY, latent=3)), list[Tensor](), vae.importance_weighted_bound
+    torch.nn.init.zeros_(model.encoder[-1].weight)
+    model.encoder[-1].bias.data = torch.tensor([0.0, 2.0, 2.0, 0.0, 0.0, 0.0])
+    checkpoint.save(tmp_path / "vae.safetensors", model, {})
+    monkeypatch.setattr(vae, "importance_weighted_bound", lambda *args: seen.append(args[1]) or bound(*args))
+    figures = recipe.likelihood(tmp_path / "vae.safetensors", grey(10), samples=20)
+    assert (figures["kl"], figures["used_dimensions"]) == (pytest.approx(4), 2)
+    assert torch.cat(seen).unique().tolist() == [-1, 1]
+
+
+def test_shapes_are_drawn_and_their_factors_measured(tiny, monkeypatch) -> None:
+    monkeypatch.setattr(disentanglement, "dci", partial(disentanglement.dci, trees=2))
     config = vae.Config(size=64, channels=3, latent=3, width=8, multipliers=(1,), patch=16)
     path = recipe.train(replace(tiny, name="vae-shapes-tiny", dataset="shapes", config=config))
     figures = recipe.factors(path, n=1000, votes=100)

@@ -2,9 +2,7 @@
 
 import json
 import random
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,23 +14,15 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from server import in_process
 
 import playground
 from playground.datasets import mnist
 from playground.export.read import read_metadata
 from playground.runtime import checkpoint, pictures
-from playground.runtime.paths import Paths
 from playground.tabs import discover
 
 SAMPLERS = ("sample_vae", "sample_gan", "sample_ddpm", "sample_normalizing_flow", "sample_latent_diffusion")
 ENDPOINTS = {"list_checkpoints", *SAMPLERS, "read_prompt", "reconstruct", "classify", "likelihood"}
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data"))) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +193,7 @@ def test_values_in_order_are_checked_alike(address: str) -> None:
     for data in ([], ["an owl"], "an owl", None):
         answer = post(address, "read_prompt", {"data": data}, version="")
         assert (answer.status_code, "prompt, checkpoint" in answer.json()["error"]) == (422, True)
-    assert post(address, "ddpm_sample", {"data": []}, version="").status_code == 404, (
-        "the page's own events are private"
-    )
+    assert post(address, "ddpm_sample", {"data": []}, version="").status_code == 404, "an event of the page's own"
 
 
 def test_a_result_is_fetched_once(address: str) -> None:
@@ -222,20 +210,14 @@ def test_nothing_skips_the_queue(address: str) -> None:
 
 
 def test_the_server_tells_its_health_while_a_model_computes(address: str) -> None:
-    health, waits = f"{address}gradio_api/health", list[float]()
+    health, running = f"{address}gradio_api/health", set[int]()
     assert httpx.get(health, timeout=30).json() == {"status": "ok", "running": 0, "waiting": 0}
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(call, address, "sample_ddpm", n=16, steps=50)
-        busy = []
-        while not run.done():
-            start = time.monotonic()
-            answer = httpx.get(health, timeout=30)
-            waits.append(time.monotonic() - start)
-            assert answer.status_code == 200
-            busy.append(answer.json()["running"])
-            time.sleep(0.05)
-    assert max(busy) == 1
-    assert np.median(waits) < 1
+        run = pool.submit(call, address, "sample_ddpm", n=2, steps=20)
+        while not wait([run], timeout=0.05).done:
+            running.add(httpx.get(health, timeout=30).raise_for_status().json()["running"])
+    run.result()
+    assert max(running) == 1, "it answers before the run ends"
 
 
 VALUES: list[Any] = [
@@ -246,17 +228,16 @@ VALUES: list[Any] = [
 
 
 def test_nothing_breaks_whatever_is_asked(address: str, capfd: pytest.CaptureFixture[str]) -> None:
-    fuzz(address, 300, random.Random(0))
+    fuzz(address, 150, random.Random(0))
     out = "".join(capfd.readouterr())
     assert "Traceback" not in out, out[:2000]
 
 
-def fuzz(address: str, n_calls: int, rng: random.Random) -> dict[int, int]:
-    """Call endpoints of the OpenAPI document at random; return how often each status was answered."""
+def fuzz(address: str, n_calls: int, rng: random.Random) -> None:
+    """Call endpoints of the OpenAPI document at random."""
     paths = httpx.get(f"{address}gradio_api/openapi.json").json()["paths"]
     calls = {path: item["post"] for path, item in paths.items() if "/call/v2/" in path}
     assert {path.rpartition("/")[2] for path in calls} == ENDPOINTS
-    statuses: dict[int, int] = {}
     with httpx.Client(base_url=address, timeout=120) as http:
         for _ in range(n_calls):
             path = rng.choice(list(calls))
@@ -266,7 +247,6 @@ def fuzz(address: str, n_calls: int, rng: random.Random) -> dict[int, int]:
             body |= {"prompt": "an owl"} if "prompt" in schema and "prompt" not in body else {}
             body |= {"x" * rng.randrange(9): rng.choice(VALUES)} if rng.random() < 0.05 else {}
             answer = http.post(path, content=json.dumps(body), headers={"content-type": "application/json"})
-            statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
             check_answer(answer, body)
             if answer.status_code == 200:
                 result = http.get(f"{path}/{answer.json()['event_id']}")
@@ -277,7 +257,6 @@ def fuzz(address: str, n_calls: int, rng: random.Random) -> dict[int, int]:
                     assert error, body
                     assert "\n" not in error
                 assert "root:" not in result.text
-    return statuses
 
 
 def check_answer(answer: httpx.Response, body: object) -> None:

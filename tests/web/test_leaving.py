@@ -6,12 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from server import in_process
 
 from playground.datasets import densities
 from playground.families.gan.lab import PRESETS
 from playground.runtime import checkpoint
-from playground.runtime.paths import Paths
 from playground.tabs.gan import lab_pictures
 from playground.web import lab_sessions
 
@@ -20,13 +18,9 @@ STEP, MAX_STEPS = 0.05, 10  # seconds that an evaluation takes at least, and how
 CALL = "gradio_api/call/v2/sample_ddpm"
 
 
-@pytest.fixture(scope="module")
-def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of an app with the shipped models."""
-    with (
-        in_process(Paths(checkpoint.WEIGHTS, tmp_path_factory.mktemp("data"))) as address,
-        httpx.Client(base_url=address, timeout=LIMIT) as client,
-    ):
+@pytest.fixture
+def http(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, timeout=LIMIT) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ N = 40
 def glyphs() -> emoji.Glyphs:
     if not any(path.exists() for path in emoji.SYSTEM_FONTS):
         pytest.skip("the font Noto Color Emoji is not installed")
-    every = emoji.load_training_glyphs("data", core=True)
+    every = emoji.load_training_glyphs("nowhere", core=True)
     return every._replace(names=every.names[:N], colours=every.colours[:N])
 
 
