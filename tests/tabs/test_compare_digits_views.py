@@ -94,7 +94,7 @@ def test_a_missing_model_is_told_and_the_others_run(paths: Paths, tmp_path: Path
 
 def test_a_model_of_other_data_takes_no_part(tmp_path: Path) -> None:
     header = {"flags": {"dataset": "fashion_mnist"}}
-    checkpoint.save(tmp_path / "clothes.safetensors", MODELS["ddpm-digits"], header)
+    checkpoint.save(tmp_path / "clothes.safetensors", ddpm.Model(CONFIGS["ddpm-digits"]), header)
     models = Models(Paths(tmp_path, tmp_path))
     with pytest.raises(UserError, match="clothes learned Fashion-MNIST: `python -m train ddpm-digits` learns digits"):
         passages.score_of(models.ddpm, 1)
