@@ -25,6 +25,13 @@ def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
         langevin_runs.film(params, frames)
 
 
+def test_a_dropped_particle_that_runs_off_says_so(tmp_path: Path) -> None:
+    """JSON has no infinity."""
+    params = langevin_runs.ViewParams(data="ring", steps=500, step_size=10)
+    with pytest.raises(UserError, match="ran off to infinity"):
+        langevin_runs.drop(langevin_runs.score_of(Paths(tmp_path, tmp_path), params), params, (1.0, 0.0), 500)
+
+
 @pytest.mark.parametrize("data", densities.DENSITIES)
 def test_the_command_that_trains_a_missing_score_is_one(data: str, tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(UserError) as error:

@@ -6,14 +6,15 @@ from pathlib import Path
 import gradio as gr
 import pytest
 import torch
-from test_latent_diffusion import make_random_model
+from test_latent_diffusion import TINY, build, make_random_model
 
 from playground.datasets import captions, emoji
+from playground.datasets.scenes import BACKGROUNDS
 from playground.families.latent_diffusion import Model
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
-from playground.tabs.latent_diffusion import compare, grid, latent_space
+from playground.tabs.latent_diffusion import clip_captions, compare, grid, latent_space
 from playground.tabs.latent_diffusion.draw import DrawView
 from playground.tabs.latent_diffusion.draw_controls import NAMES, random_prompt
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
@@ -176,3 +177,33 @@ def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:
     values = [*astuple(latent_space.ViewParams())[:-1], -1]
     stage, unchanged = view.show_path(latent_space.OnShow(), None, None, None, *values)
     assert (stage["outdated"], unchanged) == (True, gr.skip())
+
+
+def test_clip_compares_with_captions_of_the_kind_that_was_asked_for() -> None:
+    texts = clip_captions.pair_captions("a ROBOT and a cactus, yellow background")
+    n = len(emoji.CORE)
+    assert len(texts) == len(set(texts)) == 2 * (4 * (n - 1) - 2), "both emoji with all others, in four directions"
+    assert all(text.endswith(" on a yellow background") for text in texts)
+    for text in ("a robot to the left of a cactus", "a cactus to the left of a robot", "a cactus above a robot",
+                 "a kiwi fruit to the left of a cactus"):  # fmt: skip
+        assert f"{text} on a yellow background" in texts
+    assert "an owl above a guitar" in clip_captions.pair_captions("owl over guitar")
+    assert "an owl above a blue heart" in clip_captions.pair_captions("a blue heart under an owl")
+    assert clip_captions.pair_captions("a robot on a yellow background") == []
+    assert len(clip_captions.single_captions()) == n * len(BACKGROUNDS)
+
+
+def test_clip_compares_with_the_prompt_itself() -> None:
+    encoder = build(TINY).components().encoder
+    for prompt, other in (("a robot and a cactus", "a robot to the left of a cactus"),
+                          ("a dog face on a red background", "a dog face on a blue background")):  # fmt: skip
+        texts, embeddings = clip_captions.encode_candidates(encoder, prompt)
+        assert texts[0] == prompt
+        assert other in texts
+        assert len(texts) == len(set(texts)) == len(embeddings)
+        some = torch.tensor([0, len(texts) // 2, -1])
+        expected = encoder.encode_text(encoder.tokenize([texts[i] for i in some]))
+        torch.testing.assert_close(embeddings[some], expected, rtol=1e-4, atol=1e-5)
+    told = clip_captions.nearest(torch.eye(3)[0], ["mine", "<i>a</i>", "b"], torch.eye(3))
+    assert told.startswith("1.00 <b>the prompt</b><br>")
+    assert "<i>" not in told

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_latent_diffusion import PROMPTS, TINY, build, make_random_model
+from test_latent_diffusion import PROMPTS, make_random_model
 from torch import Tensor
 
 from playground.datasets import emoji
-from playground.datasets.scenes import BACKGROUNDS
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.nn.cost import Cost
@@ -22,7 +21,7 @@ from playground.runtime import cache, checkpoint, inference
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Turns
 from playground.runtime.validation import UserError
-from playground.tabs.latent_diffusion import clip_captions, compare, grid, latent_space, latent_vs_pixel, recorder
+from playground.tabs.latent_diffusion import compare, grid, latent_space, latent_vs_pixel, recorder
 from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
@@ -243,36 +242,6 @@ def test_colours_of_noise_are_those_of_the_latents(model: Model) -> None:
     assert np.array_equal(strips[1].frames, strips[2].frames), "the same numbers have the same colours"
     flipped = of_latents(np.zeros((1, 1, 16, 16, 3), np.uint8), z, -z)[2].frames
     assert not np.array_equal(flipped, strips[1].frames)
-
-
-def test_clip_compares_with_captions_of_the_kind_that_was_asked_for() -> None:
-    texts = clip_captions.pair_captions("a ROBOT and a cactus, yellow background")
-    n = len(emoji.CORE)
-    assert len(texts) == len(set(texts)) == 2 * (4 * (n - 1) - 2), "both emoji with all others, in four directions"
-    assert all(text.endswith(" on a yellow background") for text in texts)
-    for text in ("a robot to the left of a cactus", "a cactus to the left of a robot", "a cactus above a robot",
-                 "a kiwi fruit to the left of a cactus"):  # fmt: skip
-        assert f"{text} on a yellow background" in texts
-    assert "an owl above a guitar" in clip_captions.pair_captions("owl over guitar")
-    assert "an owl above a blue heart" in clip_captions.pair_captions("a blue heart under an owl")
-    assert clip_captions.pair_captions("a robot on a yellow background") == []
-    assert len(clip_captions.single_captions()) == n * len(BACKGROUNDS)
-
-
-def test_clip_compares_with_the_prompt_itself() -> None:
-    encoder = build(TINY).components().encoder
-    for prompt, other in (("a robot and a cactus", "a robot to the left of a cactus"),
-                          ("a dog face on a red background", "a dog face on a blue background")):  # fmt: skip
-        texts, embeddings = clip_captions.encode_candidates(encoder, prompt)
-        assert texts[0] == prompt
-        assert other in texts
-        assert len(texts) == len(set(texts)) == len(embeddings)
-        some = torch.tensor([0, len(texts) // 2, -1])
-        expected = encoder.encode_text(encoder.tokenize([texts[i] for i in some]))
-        torch.testing.assert_close(embeddings[some], expected, rtol=1e-4, atol=1e-5)
-    told = clip_captions.nearest(torch.eye(3)[0], ["mine", "<i>a</i>", "b"], torch.eye(3))
-    assert told.startswith("1.00 <b>the prompt</b><br>")
-    assert "<i>" not in told
 
 
 @pytest.mark.parametrize(

@@ -260,13 +260,6 @@ def test_a_dropped_particle_begins_where_it_is_dropped_and_ends_near_the_data(sa
     assert len(langevin_runs.drop(score, params, (0.75, 0.25), 5)) == 5, "of a run that was stopped"
 
 
-def test_a_dropped_particle_that_runs_off_says_so() -> None:
-    """JSON has no infinity."""
-    params = langevin_runs.ViewParams(data="ring", steps=500, step_size=10)
-    with pytest.raises(UserError, match="ran off to infinity"):
-        langevin_runs.drop(make_true_score(params.settings.density), params, (1.0, 0.0), 500)
-
-
 def test_the_newest_of_two_dropped_particles_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gr.Blocks() as page:
         view = langevin_2d.LangevinView(Paths(tmp_path, tmp_path))
