@@ -26,4 +26,4 @@ def draw(paths: Paths, name: str) -> np.ndarray:
     return pictures.make_grid(pictures.to_uint8(x))
 
 
-TAB = Tab("Toy", 100, "A toy.", "", build)
+TAB = Tab("Toy", 100, "A toy.", build)
