@@ -129,10 +129,10 @@ def animation() -> bytes:
 
 
 BAD = [
-    ("empty", b"", "no picture"),
-    ("text", b"seven", "no picture"),
-    ("program", b"%!PS-Adobe-3.0 EPSF-3.0\n", "no picture"),
-    ("truncated", png()[:1000], "no picture"),
+    ("empty", b"", "not a picture"),
+    ("text", b"seven", "not a picture"),
+    ("program", b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture"),
+    ("truncated", png()[:1000], "not a picture"),
     ("phone", b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
     ("huge", bomb(13_300), "13300 x 13300 pixels"),
     ("absurd", bomb(2**31 - 1), "pic"),
@@ -239,5 +239,5 @@ def test_a_damaged_profile_has_no_effect(tmp_path):
 
 
 def test_a_missing_upload_is_rejected(tmp_path):
-    with pytest.raises(ValueError, match="no picture"):
+    with pytest.raises(ValueError, match="not a picture"):
         pictures.open_grey(tmp_path / "missing.png")
