@@ -33,8 +33,8 @@ STOPS = (
     Stop(
         "vae?view=beta",
         "#vae-betas",
-        "Information in the code has a price, β. Cheap codes give sharp pictures, expensive ones blurred: compare "
-        "the rows, then choose another picture on the left.",
+        "Information in the code has a price, β. At a low price pictures come back sharp, at a high one blurred: "
+        "compare the rows, then choose another picture on the left.",
     ),
     Stop(
         "gan?view=lab",
@@ -57,7 +57,7 @@ STOPS = (
     Stop(
         "score_matching?view=langevin",
         "#score-langevin .strips",
-        "Particles that follow the score uphill, shaken by noise, become samples. Play, and read below how "
+        "Particles that follow the score uphill, shaken by noise, become samples. Play, and read how "
         "many reach each mode; then try the sampler Annealed.",
     ),
     Stop(
