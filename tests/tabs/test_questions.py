@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from playground.datasets import densities
+from playground.families.gan.lab import Lab
 from playground.runtime.validation import UserError
 from playground.tabs import compare, ddpm, gan, normalizing_flow, score_matching, start, vae
 from playground.tabs.gan import lab
@@ -74,6 +76,22 @@ def test_mode_collapse_is_caused_and_mended_by_presets_of_the_lab() -> None:
     presets = ["collapse", "fix", "r3gan", "wasserstein-gp", "minibatch"]
     experiments = QUESTIONS["mode-collapse"].experiments
     assert [settings_of(experiment) for experiment in experiments] == [lab.preset_params(name) for name in presets]
+
+
+def test_a_discriminator_that_wins_stops_the_minimax_generator_only() -> None:
+    moves = {}
+    for experiment in QUESTIONS["discriminator-wins"].experiments[:2]:
+        params = settings_of(experiment)
+        assert isinstance(params, lab.ViewParams)
+        training = Lab(densities.DENSITIES[params.data](), params.settings())
+        before = training.sample(100)
+        for _ in range(150):
+            training.step()
+        moves[params.loss] = (training.sample(100) - before).norm(dim=1).mean().item()
+    assert moves["minimax"] < 0.1
+    assert moves["nonsaturating"] > 1
+    assert "0.024 on average in 600 steps" in WEIGHTS
+    assert "by 0.02 on average" in QUESTIONS["discriminator-wins"].observation
 
 
 def test_the_slopes_of_a_loss_are_shown_where_an_experiment_promises_them() -> None:
