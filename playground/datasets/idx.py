@@ -99,13 +99,13 @@ class IdxDataset:
                 path.replace(raw / path.name)
 
     def _advice(self, root: Path, error: Exception) -> str:
-        raw, reason = self._raw(root), str(error).strip().partition("\n")[0]
+        raw, reason = self._raw(root), str(error).strip().partition("\n")[0].rstrip(": ")
         if any(raw.glob("*")):
             problem = f"the {self.title} files in {raw} are incomplete or damaged"
             return f"{problem}: delete that folder and run again ({reason})"
         return (
-            f"{self.title} is not in {root} and could not be fetched: check the network, or point --data to a folder "
-            f"that holds {self.torchvision_name}/raw ({reason})"
+            f"{self.title} is not in the folder {root} and could not be fetched: check the network, or point --data to "
+            f"a folder that holds {self.torchvision_name}/raw ({reason})"
         )
 
 

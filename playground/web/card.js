@@ -29,7 +29,7 @@ export class Card {
     this.document.querySelector('.gradio-container').append(this.node);
     const element = [...this.document.querySelectorAll(target)].find((one) => one.getClientRects().length);
     element?.classList.add('guide-target');
-    element?.scrollIntoView({block: 'center'});
+    element?.scrollIntoView({block: 'nearest'});
   }
 
   // Hides the card; the focus goes to the button that shows it again.

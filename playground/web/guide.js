@@ -29,7 +29,8 @@ export function offerGuide(document, isOnTour) {
     card.hide();
   }
 
-  document.addEventListener('click', ({target}) => {
+  document.addEventListener('click', ({target, isTrusted}) => {
+    if (isTrusted && target.closest?.('[role=tab]')) card.hide(); // it is about the view that is left
     if (!target.closest?.('#guide')) return;
     show(0);
     card.focus();

@@ -176,4 +176,4 @@ def training_controls() -> dict[str, Control]:
 
 def number_control(label: str, hint: str) -> gr.Number:
     """Build a control for a real number of any size."""
-    return gr.Number(label=label, info=hint, min_width=100)
+    return gr.Number(label=label, info=hint, step=0.001, min_width=100)

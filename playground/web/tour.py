@@ -45,8 +45,8 @@ STOPS = (
     Stop(
         "gan?view=losses",
         "#gan-losses .strips",
-        "The same codes while three losses train on digits. Drag the slider to see which loss learns first, and "
-        "which never gets far.",
+        "The same codes while three losses train on digits. Drag the slider to see which loss learns first; then "
+        "add Wasserstein, clipped, which never gets far.",
     ),
     Stop(
         "score_matching?view=lab",

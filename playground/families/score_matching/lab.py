@@ -39,7 +39,7 @@ class Settings:
         validation.check_choice("objective", self.objective, OBJECTIVES)
         validation.check_bounds(self, integers, numbers, LABELS)
         if self.sigma_min > self.sigma_max:
-            raise validation.UserError("the lowest noise level must not lie above the highest")
+            raise validation.UserError("the least noise must not be above the most noise")
 
 
 class Lab:

@@ -40,7 +40,7 @@ class Config:
         numbers = {"sigma_min": (1e-4, 10.0), "sigma_max": (1e-3, 1000.0), "sigma_data": (1e-3, 100.0)}
         validation.check_bounds(self, integers, numbers)
         if self.sigma_min > self.sigma_max:
-            raise validation.UserError("the lowest noise level must not lie above the highest")
+            raise validation.UserError("the least noise must not be above the most noise")
 
 
 class Model(nn.Module):

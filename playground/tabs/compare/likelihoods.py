@@ -110,8 +110,8 @@ class LikelihoodsView(FamiliesView):
 
     TITLE = "The likelihood paradox"
     HINT = (
-        "How likely each family finds digits and pictures that are not digits: the fewer bits, the likelier. **Look at "
-        "the table**: do the digits win?"
+        "How likely each family finds digits and pictures that are not digits: the fewer bits, the likelier. **Compare "
+        "the numbers**: do the digits win?"
     )
     params_type, tab = ViewParams, TAB
 

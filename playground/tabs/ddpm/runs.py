@@ -76,7 +76,7 @@ def warm_up(paths: Paths) -> None:
 def strips(x: np.ndarray, x0_hat: np.ndarray, eps_hat: np.ndarray) -> list[Strip]:
     """Return the three strips of a run, each uint8 (F, N, H, W, C)."""
     return [
-        Strip("x at time t", "the noisy pictures", x),
+        Strip("x at time t", "the pictures with the noise of that time", x),
         Strip("x̂0, the predicted picture", "what the network expects the picture to become", x0_hat),
         Strip("ε̂, the predicted noise", "the noise it sees; grey is 0", eps_hat, small=True),
     ]

@@ -87,7 +87,7 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
 
     above_real, above_fake = ((values < own).float().mean().item() for values in (real, fake))
     return (
-        f"<div><b>{html.escape(title)}</b><span>D = {use_minus_signs(f'{own:.2f}')}</span></div>"
+        f"<div><b>{html.escape(title)}</b><span>D = {use_minus_signs(f'{own:.3g}')}</span></div>"
         f'<div class="line">{ticks(real, palette.REAL, 14)}{ticks(fake, palette.FAKE, 28)}'
         f'<u style="left:{100 * (own - low) / span:.1f}%">▼</u></div>'
         f"<div>more real than {above_real:.0%} of test digits and {above_fake:.0%} of fakes</div>"

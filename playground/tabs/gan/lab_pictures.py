@@ -12,6 +12,7 @@ from playground.families.gan.lab import Lab, Settings
 from playground.runtime.labs import DivergenceError
 from playground.web import lab_sessions, palette
 from playground.web.component import Value
+from playground.web.formula import use_minus_signs
 from playground.web.lab import Action, Curve, Mark, Plane, View
 from playground.web.lab_sessions import N_CELLS, N_POINTS, LabKind, encode_points
 
@@ -59,7 +60,8 @@ def picture(lab: Lab, losses: Mapping[str, float], _: int) -> Value:
         row |= {"modes": covered.modes / modes, "quality": covered.quality}
         caption = [f"modes covered {covered.modes} of {modes}", f"good points {covered.quality:.1%}"]
     if losses:
-        caption.append("loss " + ", ".join(f"of {name} {loss:.3f}" for name, loss in losses.items()))
+        texts = [f"of {name} {round(loss, 3) + 0:.3f}" for name, loss in losses.items()]  # -0.0 + 0 is 0.0
+        caption.append(use_minus_signs(f"loss {', '.join(texts)}"))
     plane = {"dots": [[encode_points(fake[:N_POINTS]), palette.FAKE]], "heat": lab_sessions.encode_field(logits),
              "arrows": [encode_points(fake[: len(arrows)]), encode_points(arrows)]}  # fmt: skip
     return {"planes": [plane], "row": row, "caption": caption}

@@ -191,7 +191,7 @@ class LossView(View):
     TITLE = "Losses"
     HINT = (
         "The same networks, trained under different losses, draw the same codes. **Drag the slider** to see which loss "
-        "learns first, and which never gets far."
+        "learns first; then add *Wasserstein, clipped*, which never gets far."
     )
 
     def __init__(self, paths: Paths):

@@ -174,8 +174,8 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     seed, new_seed = controls.seed()
     with gr.Accordion("More", open=False):
         hint = "For annealed Langevin, as a share of the level's variance."
-        step_size = gr.Number(default.step_size, label="Step size h", info=hint, min_width=100)
+        step_size = gr.Number(default.step_size, label="Step size h", info=hint, step=0.01, min_width=100)
         controls.enable_for_samplers(step_size, sampler, "annealed")
-        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", min_width=100)
-        high = gr.Number(default.high, label="Most noise", info="Where the run begins.", min_width=100)
+        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
+        high = gr.Number(default.high, label="Most noise", info="Where the run begins.", step=0.1, min_width=100)
     return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed

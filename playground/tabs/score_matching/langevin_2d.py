@@ -127,7 +127,7 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
     n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
     hint = "A share of the variance: too large overshoots, too small crawls."
-    step_size = gr.Number(default.step_size, label="Step size", info=hint, min_width=100)
+    step_size = gr.Number(default.step_size, label="Step size", info=hint, step=0.01, min_width=100)
     temperature = gr.Slider(
         0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0, particles only climb."
     )
@@ -136,8 +136,8 @@ def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
     seed, new_seed = controls.seed()
     with gr.Accordion("More", open=False):
-        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", min_width=100)
+        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
         hint = "Where the run begins; the first two samplers begin within half of it."
-        high = gr.Number(default.high, label="Most noise", info=hint, min_width=100)
+        high = gr.Number(default.high, label="Most noise", info=hint, step=0.1, min_width=100)
     inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
     return [*map(skip_preprocess, inputs)], new_seed

@@ -60,7 +60,7 @@ class VAETab(View):
         with gr.Tabs(overflow_behavior="wrap"):
             for name, view in VIEWS.items():
                 with gr.Tab(view.title, id=name) as self.tabs[name]:
-                    gr.Markdown(view.hint)
+                    gr.Markdown(view.hint, elem_classes="summary")
                     self.components[name], own = view.build(self.paths)
                     self.own_controls += own
 

@@ -21,7 +21,7 @@ from playground.web.formula import use_minus_signs
 
 HINT = "What this image's code costs, and how well the image is reconstructed from it."
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # samples of the importance-weighted bound
-HIGHER = "Higher is better. Pictures in colour have a density, which may exceed 1, so that its log can be above 0."
+IN_COLOUR = " Pictures in colour have a density, which may exceed 1, so that its log can be above 0."
 HOW = """
 log p(x) cannot be computed, but it can be bounded from below: the ELBO is log p(x|z), averaged over codes from q(z|x),
 minus KL(q(z|x) ‖ p(z)). Weighing k codes by p(x, z) / q(z|x) gives a bound that rises with k. For a binary image it
@@ -63,7 +63,12 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     lines = [use_minus_signs(f"| {name} | {value:.1f} | {value / per_bit:.3f} |") for name, value in rows.items()]
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
     comparison, histogram = compare(model, bound)
-    return [f"{text}\n\n{comparison}{HIGHER}", gr.update(value=_curve(bounds), visible=True), histogram]
+    note = IN_COLOUR if model.config.channels == 3 else ""
+    return [
+        f"{text}\n\n{comparison}Higher is better.{note}",
+        gr.update(value=_curve(bounds), visible=True),
+        histogram,
+    ]
 
 
 def compare(model: vae.Model, bound: float) -> tuple[str, Value]:

@@ -53,14 +53,14 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     hints = {"straight": "the line from code to code", "arc": "around the origin, not through it"}
     strips = [Strip(f"z, {name}", hints[name], pictures.to_uint8(x)[:, None]) for name, x in images.items()]
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
-    colours = {"straight": palette.DATA, "arc": palette.ESTIMATE}
+    colours, n = {"straight": palette.DATA, "arc": palette.ESTIMATE}, model.config.latent
     norms = {name: z.norm(dim=1).tolist() for name, z in codes_by_path.items()}
     weights = interpolation.slerp_weights(codes_by_path["arc"][0], codes_by_path["arc"][-1], FRAMES)
     return [
         scrubber.pack(Film(
             strips,
             [f"{k / (FRAMES - 1):.0%} of the way · |z| = {norms['straight'][k]:.2f} straight, {norms['arc'][k]:.2f} on "
-             f"the arc, about √Z = {model.config.latent**0.5:.2f} for codes of the prior" for k in range(FRAMES)],
+             f"the arc, about √{n} = {n**0.5:.2f} for codes of the prior" for k in range(FRAMES)],
             ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),
