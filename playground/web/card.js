@@ -17,8 +17,9 @@ export class Card {
     this.node = make('div', {className: 'guide-card', hidden: true, role: 'dialog', ariaLabel: label});
   }
 
-  // Shows a text with buttons, [name, function] from left to right, and marks the first visible element of a selector.
-  show({text, target, count, buttons}) {
+  // Shows a text with buttons, [name, function] from left to right, and marks the first visible element of a selector,
+  // at a place of the window as `scrollIntoView` knows it.
+  show({text, target, count, buttons, block = 'center'}) {
     this.hide();
     this.text.textContent = text;
     this.node.setAttribute('aria-description', text); // read when the focus comes
@@ -29,7 +30,7 @@ export class Card {
     this.document.querySelector('.gradio-container').append(this.node);
     const element = [...this.document.querySelectorAll(target)].find((one) => one.getClientRects().length);
     element?.classList.add('guide-target');
-    element?.scrollIntoView({block: 'nearest'});
+    element?.scrollIntoView({block});
   }
 
   // Hides the card; the focus goes to the button that shows it again.

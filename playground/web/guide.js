@@ -22,7 +22,7 @@ export function offerGuide(document, isOnTour) {
     if (k >= steps.length) return card.hide();
     const isLast = k + 1 === steps.length;
     const buttons = [['Close', dismiss], [isLast ? 'Done' : 'Next', () => { show(k + 1); card.focus(); }]];
-    card.show({...steps[k], count: `${k + 1} of ${steps.length}`, buttons});
+    card.show({...steps[k], count: `${k + 1} of ${steps.length}`, buttons, block: 'nearest'});
   }
   function dismiss() {
     keep(OFF, 'yes');
