@@ -18,7 +18,7 @@ def order(page: Page) -> list[str]:
 
 def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path: Path) -> None:
     race = page.locator("#compare-race")
-    expect(race.locator(".note")).to_have_text("2 pictures of 7, seed 3")
+    expect(race.locator(".note")).to_have_text("2 pictures each, of 7, seed 3")
     expect(page.locator(f"{LANES}[data-done] .place")).to_have_count(3)
     assert order(page) == ["vae", "gan", "flow"], "fewest parameters first"
     expect(page.locator("[data-lane=gan]")).to_contain_text("of 2 as 7.")
@@ -46,7 +46,7 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
     expect(page.locator(LANES)).to_have_count(4)
     expect(page.locator(f"{LANES}[data-done]")).to_have_count(3)
     page.get_by_role("button", name="Stop").click()
-    expect(race.locator(".note")).to_have_text("Stopped with 3 of 4 finished. 2 pictures of 7, seed 3")
+    expect(race.locator(".note")).to_have_text("Stopped with 3 of 4 finished. 2 pictures each, of 7, seed 3")
     expect(page.get_by_role("button", name="Sample")).to_be_enabled()
 
 

@@ -133,8 +133,8 @@ class DrawingView(FamiliesView):
 
     TITLE = "One drawing"
     HINT = (
-        "What each family makes of one and the same picture. **Drag the slider** to follow each on its way, then draw "
-        "a picture of your own, or one that is not a digit."
+        "One picture, what each family makes of it, and where the two differ. **Drag the slider** to follow each on "
+        "its way, then draw a picture of your own, or one that is not a digit."
     )
     params_type, tab = ViewParams, TAB
     image: ImagePicker

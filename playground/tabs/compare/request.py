@@ -78,7 +78,7 @@ class ViewParams:
     def describe(self) -> str:
         """Return the request as text."""
         number = f"{self.n} picture" + "s" * (self.n > 1)
-        return f"{number} {'of the ten digits in turn' if self.digit == ANY else f'of {self.digit}'}, seed {self.seed}"
+        return f"{number} each{'' if self.digit == ANY else f', of {self.digit}'}, seed {self.seed}"
 
 
 class Result(NamedTuple):

@@ -11,7 +11,7 @@ SUMMARY = (
 GUIDE = (
     GuideStep(
         "#ddpm-scrubber .position",
-        "At the left end there is nothing but noise. Drag slowly to the right, and digits come out of it.",
+        "At the left end the first pictures, x, are nothing but noise. Drag slowly to the right, and digits come out.",
     ),
     GuideStep(
         "#ddpm-scrubber .strips figure:nth-child(2)",
