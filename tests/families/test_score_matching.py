@@ -133,5 +133,5 @@ def test_noise_levels_are_uniform_in_their_logarithm() -> None:
 
 
 def test_levels_the_wrong_way_round_are_refused() -> None:
-    with pytest.raises(UserError, match="not lie above the highest"):
+    with pytest.raises(UserError, match="least noise must not be above"):
         replace(TINY, sigma_min=3.0)
