@@ -72,6 +72,11 @@ def open_thumbnail(path: str | Path, side: int) -> np.ndarray:
     return np.asarray(ImageOps.contain(_open(path, "RGB"), (side, side)))
 
 
+def describe_size(size: int, channels: int) -> str:
+    """Return the width, height and channels of a square picture in words, for messages."""
+    return f"{size} x {size} pixels in {'one channel' if channels == 1 else f'{channels} channels'}"
+
+
 def count_frames(path: str | Path) -> int:
     """Return the number of frames of an animation, and 1 for any other file that `open_grey` reads."""
     with Image.open(path, formats=FORMATS) as picture:

@@ -44,8 +44,7 @@ def render_rows(x: Tensor, dataset: Dataset, data_folder: Path, n: int, width: i
         raise UserError("this model saw each of its images once, and none is kept: choose another model")
     parts: Iterable[Tensor] = load_parts(dataset, data_folder, download=True)
     if x.shape[1:] != dataset.shape:
-        channels, height, width_of_image = dataset.shape
-        if x.shape[1:] != (channels, height - 2 * dataset.padding, width_of_image - 2 * dataset.padding):
+        if x.shape[1:] != dataset.remove_padding(torch.empty(1, *dataset.shape)).shape[1:]:
             raise UserError(f"the images of {dataset.title} have another size than the model's: choose another model")
         parts = map(dataset.remove_padding, parts)
     rows = []

@@ -75,8 +75,8 @@ def row(title: str, model: gan.Model, x: Tensor) -> str:
     UserError if it knows pictures of another size."""
     config = model.config
     if x.shape[1:] != (config.channels, config.size, config.size):
-        channels = "one channel" if config.channels == 1 else f"{config.channels} channels"
-        raise UserError(f"{title}: its D knows only pictures of {config.size} x {config.size} pixels in {channels}")
+        size = pictures.describe_size(config.size, config.channels)
+        raise UserError(f"{title}: its D knows only pictures of {size}")
     own, real, fake = float(gan.discriminator_logits(model, x)), model.real_logits, model.fake_logits
     low, high = (float(end) for end in torch.cat([real, fake, torch.tensor([own])]).aminmax())
     span = max(high - low, 1e-9)

@@ -115,11 +115,8 @@ def check(model: vae.Model, x: Tensor) -> None:
     """Refuse images (B, C, H, W) of another size than the model's."""
     config = model.config
     if x.shape[1:] != (config.channels, config.size, config.size):
-        channels = "one channel" if config.channels == 1 else f"{config.channels} channels"
-        raise UserError(
-            f"the model knows images of {config.size} x {config.size} pixels in {channels}, and this is not one: "
-            f"choose {PRIOR}"
-        )
+        size = pictures.describe_size(config.size, config.channels)
+        raise UserError(f"the model knows images of {size}, and this is not one: choose {PRIOR}")
 
 
 @torch.no_grad()
