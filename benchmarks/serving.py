@@ -40,6 +40,7 @@ def run_app(weights: Path, data: Path, options: Sequence[str] = ()) -> Iterator[
             yield Server(f"http://127.0.0.1:{port}/", float(stamp.split()[1]), app.pid)
         finally:
             app.terminate()
+            app.wait()  # before its standard output is closed, to which it may still write
 
 
 def _free_port() -> int:

@@ -51,7 +51,7 @@ from playground.web import (
 )
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
-from playground.web.image_picker import NO_SOURCES, Sources
+from playground.web.image_picker import Sources
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Series, Strip
 from playground.web.stop import Outputs, Unfinished, keep_run
@@ -216,18 +216,19 @@ class LatentSpaceView(View):
         steps = len(recorder.times) - 1
         return LiveRun(frames, steps, recorder.add, partial(preview, model), finish, links.value(TAB, linkable(params)))
 
-    def on_load(self, on_show: OnShow, request: gr.Request) -> list[object]:
-        """Return the path and the controls as the address sets them."""
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the controls as the address sets them; the path is made when the view is first seen."""
         params, address, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
-        values, link = astuple(params), gr.skip()
-        try:
-            stage_value, params = self._path(*NO_SOURCES, *values)
-            on_show.path = on_show.path or params  # a newer one may have come first
-            link = on_show.link_value(address)
-        except UserError as error:
-            stage_value = component.message(error_sentence(error))
-        notice = {"notice": wrong} if wrong else {}
-        return [stage_value | notice, link, *CHECKPOINTS.control_values(self.paths, values), address]
+        values = CHECKPOINTS.control_values(self.paths, astuple(params))
+        return [wrong, links.value(TAB, params, address), *values, address]
+
+    def show_first(self, on_show: OnShow, notice: str, *values: ControlValue) -> object:
+        """Return the path with which the view opens, and what is wrong with the page's address."""
+        answer = self.show_path(on_show, *values)
+        if not notice or not isinstance(answer, list):
+            return answer
+        stage_value, link = answer
+        return [stage_value | {"notice": notice}, link]
 
     def sample_linked(self, is_linked: bool, *values: Any) -> Iterator[Outputs]:
         """Make the pictures of a link; without one they wait for Sample."""
@@ -245,13 +246,14 @@ class LatentSpaceView(View):
         *_, to, to_ground = self.path_inputs
         unmarked = [self.on_show, to, to_ground]
         view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, others, unmarked)
-        is_linked = gr.State(False)
+        is_linked, notice = gr.State(False), gr.State("")  # whether the address asks for a run; what is wrong with it
+        first_inputs = [self.on_show, notice, *self.sources, *inputs]
+        self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
         link_run = self.link.select(
             keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], run_outputs, **controls.MODEL
         )
         view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
-        page.load(self.on_load, self.on_show, [*outputs, *inputs, is_linked], **controls.HIDDEN, concurrency_id="text",
-                  concurrency_limit=2)  # fmt: skip
+        page.load(self.on_load, None, [notice, self.link, *inputs, is_linked], **controls.LIGHT)
 
 
 def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], list[Trigger]]:
