@@ -1,8 +1,9 @@
 """Base class of the views that show their run as HTML that grows, such as a table that fills: without a scrubber."""
 
 import functools
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 import gradio as gr
 
@@ -12,12 +13,7 @@ from playground.web.controls import Control, error_sentence
 from playground.web.stop import Outputs, UnderWay, Unfinished
 from playground.web.view import View
 
-
-class Result(Protocol):
-    """Result of a run, as a `gr.State` keeps it."""
-
-    def render(self) -> str:
-        """Return it as HTML."""
+PREVIOUS = "The previous run is shown."
 
 
 class HTMLRunView(View):
@@ -30,6 +26,11 @@ class HTMLRunView(View):
 
     tab: ClassVar[str]
     outputs: list[Control]
+
+    @staticmethod
+    @abstractmethod
+    def values(result: Any) -> list[object]:
+        """Return the values of the outputs for the result of a run, as a `gr.State` keeps it."""
 
     def stream(
         self, progress: Iterator[tuple[int, str]], finish: Callable[[], Sequence[object]], steps: int, link: Value
@@ -54,16 +55,19 @@ class HTMLRunView(View):
         if not run.is_stopped:
             yield finish()
 
-    def stop_run(self, under_way: UnderWay, result: Result | None) -> list[object]:
+    def stop_run(self, under_way: UnderWay, result: Any) -> list[object]:
         """Return the run as far as it came; if it has nothing to keep, the result before it is shown again."""
-        before = result.render() if result else plots.paragraph("Stopped. Press Sample to start again.")
-        return under_way.stop() or self._values_of_stage(before)
+        nothing = self._values_of_stage(plots.paragraph("Stopped. Press Sample to start again."))
+        return under_way.stop() or (nothing if result is None else self.values(result))
 
-    def error_values(self, error: Exception) -> list[object]:
-        """Return the values of the outputs for an error, which stands in place of the result: nothing is left of it
-        that could be saved or linked."""
-        texts = [""] * (len(self.outputs) - 3)
-        return [plots.paragraph(error_sentence(error)), None, links.nothing(self.tab), *texts]
+    def error_values(self, error: Exception, result: Any) -> list[object]:
+        """Return the values of the outputs for an error, which stands above the result before it, if there is one."""
+        sentence = error_sentence(error)
+        if result is None:
+            nothing = [gr.skip()] * (len(self.outputs) - 3)
+            return [plots.paragraph(sentence), None, links.nothing(self.tab), *nothing]
+        stage_value, *other_values = self.values(result)
+        return [f"{plots.paragraph(f'{sentence} {PREVIOUS}')}{stage_value}", *other_values]
 
     def _values_of_stage(self, value: object) -> list[object]:
         return [value, *[gr.skip()] * (len(self.outputs) - 1)]
@@ -73,14 +77,15 @@ Sample = Callable[..., Iterator[Outputs]]  # method of a view
 
 
 def errors_on_stage(sample: Sample) -> Sample:
-    """Let a method that makes a run show its errors on the stage."""
+    """Let a method that makes a run show its errors on the stage; its first input becomes the result of the last run,
+    which an error leaves there."""
 
     @functools.wraps(sample)
-    def run(view: HTMLRunView, *values: object) -> Iterator[Outputs]:
+    def run(view: HTMLRunView, result: Any, *values: object) -> Iterator[Outputs]:
         try:
             yield from sample(view, *values)
         except Exception as error:
-            yield view.error_values(error)
+            yield view.error_values(error, result)
             controls.raise_unseen(error)
 
     return run

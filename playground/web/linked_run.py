@@ -1,4 +1,4 @@
-"""Base class of the views that wait: a run begins when the link of the view is visible, or at a press of Sample."""
+"""Base class of the views that wait: a run begins when the link of the view is visible, or at a press of its button."""
 
 import dataclasses
 from collections.abc import Sequence

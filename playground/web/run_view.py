@@ -143,7 +143,7 @@ def bind_without_scrubber(
     pressed.
 
     Args:
-        sample: Function that makes a run from `inputs`.
+        sample: Function that makes a run from the last `result` and `inputs`.
         triggers: Events that begin a run beside those of the buttons and the seed.
         stop_run: Function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
         other_controls: Controls that are disabled during a run.
@@ -151,7 +151,8 @@ def bind_without_scrubber(
     go, stop, new_seed = buttons
     disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
     gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
-    run = gr.on(begin_events, keep_run(sample), [under_way, *inputs], outputs, api_name=api_name, **controls.MODEL)
+    run_inputs = [under_way, result, *inputs]
+    run = gr.on(begin_events, keep_run(sample), run_inputs, outputs, api_name=api_name, **controls.MODEL)
     controls.on_new_seed(new_seed, seed).then(
         None, None, None, js=f"() => document.getElementById('{go.elem_id}').click()"
     )
@@ -159,10 +160,10 @@ def bind_without_scrubber(
     stop.click(stop_run, [under_way, result], outputs, cancels=run, **controls.STOP)
 
 
-def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:
-    """Build Sample and Stop in a row; their ids begin with the view's name."""
+def build_buttons(view: str, verb: str = "Sample") -> tuple[gr.Button, gr.Button]:
+    """Build the button that begins a run, and Stop, in a row; their ids begin with the view's name."""
     with gr.Row(elem_classes="go"):
-        go = gr.Button("Sample", variant="primary", elem_id=f"{view}-sample", min_width=80)
+        go = gr.Button(verb, variant="primary", elem_id=f"{view}-sample", min_width=80)
         stop = gr.Button("Stop", elem_id=f"{view}-stop", min_width=80, interactive=False)
         controls.settings_button()
     return go, stop
@@ -175,6 +176,7 @@ def lay_out(
     how: str,
     function: Callable[..., object],
     command_label: str = "",
+    verb: str = "Sample",
 ) -> RunLayout:
     """Lay out the controls beside the stage and its panels.
 
@@ -183,10 +185,11 @@ def lay_out(
         build_controls: Function that builds the settings, and the button for a new seed.
         how, function: Explanation and code of the run.
         command_label: Label of the command line; "" if there is none.
+        verb: Label of the button that begins a run.
     """
     with gr.Row(elem_classes="tab-body"):
         with controls.column():
-            go, stop = build_buttons(name)
+            go, stop = build_buttons(name, verb)
             inputs, new_seed = build_controls()
         with controls.stage_column(with_settings=False):
             stage = build_stage()

@@ -143,7 +143,7 @@ class DrawingView(FamiliesView):
         self.paths = paths
         stage = partial(scrubber.build, "One picture through every family", "compare-drawing",
                         "Taking a digit through every family: a few seconds …", in_rows=True)  # fmt: skip
-        self.layout = run_view.lay_out("compare-drawing", self._build_controls, stage, HOW, gan.project)
+        self.layout = run_view.lay_out("compare-drawing", self._build_controls, stage, HOW, gan.project, verb="Run")
 
     @run_view.errors_on_stage(n_others=2)
     def sample(

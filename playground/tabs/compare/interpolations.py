@@ -127,7 +127,7 @@ class InterpolationsView(FamiliesView):
         stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
                         "Going from digit to digit: a few seconds …")  # fmt: skip
         self.layout = run_view.lay_out(
-            "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim
+            "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim, verb="Run"
         )
 
     @run_view.errors_on_stage(n_others=2)

@@ -117,8 +117,9 @@ class LikelihoodsView(FamiliesView):
 
     def __init__(self, paths: Paths):
         self.paths = paths
-        function = langevin.log_likelihood
-        self.layout = run_view.lay_out("compare-likelihoods", self._build_controls, self._build_stage, HOW, function)
+        self.layout = run_view.lay_out(
+            "compare-likelihoods", self._build_controls, self._build_stage, HOW, langevin.log_likelihood, verb="Run"
+        )
 
     @run_view.errors_on_stage(n_others=3)
     def sample(self, *values: ControlValue) -> LiveRun[Measurement]:
@@ -149,9 +150,8 @@ class LikelihoodsView(FamiliesView):
 
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
-        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
-        return stage
+        return scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""

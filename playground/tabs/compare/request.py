@@ -137,7 +137,7 @@ class Race:
 
     def update(self) -> None:
         """Draw the lanes of the runners that have taken a step since they were drawn."""
-        for name, runner in self.runners.items():
+        for name, runner in list(self.runners.items()):  # Stop looks while others are prepared
             drawn = self.lanes[name].standing
             if drawn and drawn.seconds == runner.seconds:
                 continue
@@ -147,7 +147,8 @@ class Race:
             self.lanes[name] = replace(self.lanes[name], standing=standing, reading=reading)
 
     def result(self) -> Result:
-        """Return the race as far as it came."""
+        """Return the race as far as it came, which may be farther than it was drawn."""
+        self.update()
         commands = [
             media.build_command(runner.path, runner.settings, f"{name}.png")
             for name, runner in self.runners.items()
@@ -180,7 +181,7 @@ class RequestView(HTMLRunView):
                     with gr.Row(elem_classes="needs-run"):
                         self.save_button = gr.Button("Pictures (PNG)", size="sm")
                     label = "The same pictures from the command line"
-                    self.command = gr.Code(label=label, language="shell", interactive=False)
+                    self.command = gr.Code(label=label, language="shell", interactive=False, visible=False)
                 self.download = download.build("compare-download")
                 self.link = links.build()
         self.buttons = run_view.Buttons(go, stop, new_seed)
@@ -197,7 +198,8 @@ class RequestView(HTMLRunView):
     @staticmethod
     def values(result: Result) -> list[object]:
         """Return the values of the outputs for a result."""
-        return [result.render(), result, links.value(TAB, result.params), result.commands]
+        command = gr.update(value=result.commands, visible=bool(result.commands))
+        return [result.render(), result, links.value(TAB, result.params), command]
 
     @user_errors_to_gradio
     def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:
