@@ -127,7 +127,7 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
     made: dict[tuple[int, int], np.ndarray] = {}
-    counts, shown = zip(*grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made), strict=True)
+    counts, shown = zip(*grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made), strict=True)
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [html.count("<img") for html in shown if html] == [1, 2, 3, 4]
     assert [count for count, html in zip(counts, shown, strict=True) if html] == [1, 2, 3, 4]
@@ -145,7 +145,7 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     checkpoint.save(tmp_path / "text-to-image-emoji.safetensors", model, {})
     with gr.Blocks():
         view = grid.GridView(Paths(tmp_path, tmp_path))
-    under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps"))
+    under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps", columns=2))
     run = keep_run(view.sample)(under_way, None, *values)
     assert next(run)[2]["address"]["across"] == "steps", "a reload goes on with it"
     while "3 of 4" not in next(run)[0]:
@@ -174,14 +174,14 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
     with turns.start_run(1) as other:
         assert other.wait(0)
-        run = keep_run(view.sample)(under_way, whole, *astuple(grid.ViewParams(across="steps", seed=1)))
+        run = keep_run(view.sample)(under_way, whole, *astuple(grid.ViewParams(across="steps", columns=2, seed=1)))
         next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
         assert view.stop_run(under_way, whole) == view.values(whole), "there is nothing new to keep"
     monkeypatch.setattr(cache, "store", cache.Store(1))
     for seed in (1, 2, 1):
-        *_, (anew, *_) = view.sample(None, *astuple(grid.ViewParams(across="steps", seed=seed)))
+        *_, (anew, *_) = view.sample(None, *astuple(grid.ViewParams(across="steps", columns=2, seed=seed)))
         assert "From memory" not in anew, "no room"
 
 

@@ -47,7 +47,7 @@ class ViewParams:
     model: str = ""
     prompt: str = "a small pizza on a blue background"
     across: str = SEEDS
-    columns: int = 2
+    columns: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -180,7 +180,7 @@ class GridView(HTMLRunView):
                 columns = gr.Slider(1, len(COUNTS), default.columns, step=1, label="Columns", info=hint)
                 self.seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
-                text = "Sampling twelve pictures …"
+                text = "Sampling six pictures …"
                 self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)
                 self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")
