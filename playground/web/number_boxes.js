@@ -2,7 +2,7 @@
 
 import {make} from './dom.js';
 
-// Gives each box of a document that is left without a number its last one again, and says so below it.
+// Gives a box that is left without a number its last one again, and says so below it.
 export function keepNumbers(document) {
   const message = make('small', {role: 'alert'});
   let last = '';

@@ -31,7 +31,7 @@ TAB = "latent_diffusion.grid"
 SEEDS, STEPS = ACROSS = ("seed", "steps")
 WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0)
 COUNTS = (2, 5, 10, 20, 50)
-WIDTH = 96  # CSS pixels of a picture
+WIDTH = 128  # CSS pixels of a picture
 HOW = """
 Downwards: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws as it was trained;
 beyond, pictures follow the prompt more closely and vary less, until their colours burn out. Across: other noise, or
