@@ -111,7 +111,7 @@ def test_lanes_are_sorted_by_what_was_measured_and_the_unfinished_are_last() -> 
 
 def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     p = torch.zeros(3, 1, 10)
-    p[0, 0, 0], p[1, 0, 7], p[2, 0, 7] = 0.95, 0.95, 0.5
+    p[0, 0, 7], p[1, 0, 1], p[2, 0, 7] = 0.95, 0.95, 0.5
     monkeypatch.setattr(readings, "load_classifier", lambda paths, data: nn.Identity())
     monkeypatch.setattr(readings, "classify", lambda model, images: p)
     images = np.zeros((3, 32, 32, 1), np.uint8)
@@ -121,7 +121,7 @@ def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pyte
 
     assert describe(7, True) == "A classifier reads 2 of 3 as 7."
     assert describe(None, True) == "A classifier reads 1 of 3 as the digits asked for."
-    assert describe(7, False) == "A classifier reads 7, 0, 7; it is sure of 2 of 3."
+    assert describe(7, False) == "A classifier reads 7, 1, 7; it is sure of 2 of 3."
     monkeypatch.setattr(readings, "load_classifier", lambda paths, data: None)
     assert describe(7, True) == ""
 

@@ -64,7 +64,7 @@ def test_every_view_draws_a_prompt_as_it_is_read(paths: Paths, monkeypatch: pyte
     for view, values, expected in (
         (views[0], (STRIP_KINDS[0], *draw_values), [read]),
         (views[1], astuple(pair_params), [read, ""]),
-        (views[2], astuple(grid.ViewParams(prompt=typed)), [read, ""]),
+        (views[2], (None, *astuple(grid.ViewParams(prompt=typed))), [read, ""]),
         (views[3], (on_show, None, None, None, *astuple(latent_space.ViewParams(prompt=typed))), [read, ""]),
     ):  # fmt: skip
         drawn.clear()

@@ -127,7 +127,8 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
     made: dict[tuple[int, int], np.ndarray] = {}
-    counts, shown = zip(*grid.draw(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made), strict=True)
+    params = grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2)
+    counts, shown = zip(*grid.draw(model, params, made), strict=True)
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [html.count("<img") for html in shown if html] == [1, 2, 3, 4]
     assert [count for count, html in zip(counts, shown, strict=True) if html] == [1, 2, 3, 4]
