@@ -21,7 +21,6 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
     context.add_init_script(FAMILIAR)
     page = context.new_page()
     page.goto(f"{address}{'' if tab == 'start' else tab}?__theme=dark")
-    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark", "as the scroll bars are"
     expect(page.get_by_role("link", name=discover()[tab].title, exact=True)).to_have_attribute("aria-current", "page")
     complete = page.locator(COMPLETE).locator("visible=true").first
     views = page.get_by_role("tab").all()
@@ -35,6 +34,7 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
             expect(button).to_be_in_viewport()
             bar = button.locator("xpath=ancestor::*[contains(@class, 'go')][1]").bounding_box()
             assert (bar["x"], bar["width"]) == (0, 360), "below the picture, not over a corner of it"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark", "as the scroll bars are"
     context.close()
 
 
@@ -51,7 +51,7 @@ def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, addres
     assert player["height"] < 100
     progress = page.locator("#text-scrubber .progress")
     assert progress.bounding_box()["y"] <= page.locator("#text-scrubber .picture").first.bounding_box()["y"]
-    page.get_by_role("button", name="Pin").click()
+    page.get_by_role("button", name="Pin", exact=True).click()
     assert page.locator("#text-scrubber .pinned").is_visible()
     assert page.locator("#text-scrubber .bar").bounding_box()["y"] - player["y"] == pytest.approx(
         page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()["y"] - picture["y"]
