@@ -133,14 +133,15 @@ class LabView(View, Generic[Params]):
         return [{**stage_value, "refused": self.find_refused(values)}, link]
 
     def find_refused(self, values: Sequence[object]) -> list[str]:
-        """Return the labels of the controls whose values are not allowed, whatever the others' are."""
-        labels = []
+        """Return the names, as screen readers say them, of the number boxes whose values are not allowed, whatever the
+        others' are."""
+        names = []
         for field, value, control in zip(dataclasses.fields(self.first), values, self.controls.inputs, strict=True):
             try:
                 dataclasses.replace(self.first, **{field.name: value})
             except UserError:
-                labels.append(control.label)
-        return labels
+                names.append(f"number input for {control.label}" if isinstance(control, gr.Slider) else control.label)
+        return names
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values for the lab of the page's address, or for the first lab."""
