@@ -19,6 +19,7 @@ from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
 DRAWING = "draw"
+STEPS = 100, 50_000  # fewest and most of a training
 Data = TypeVar("Data")
 
 
@@ -170,7 +171,7 @@ def training_controls() -> dict[str, Control]:
     """Build the controls of a training by their names: its batches, its steps, and the moving average."""
     return {
         "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points per step."),
-        "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Updates in the whole training."),
+        "steps": gr.Slider(*STEPS, step=100, label="Steps", info="Updates in the whole training."),
         "ema_decay": number_control("Moving average", "Decay of the average that is shown; 0 for the network itself."),
     }
 
