@@ -56,7 +56,7 @@ function copySelection(text) {
 async function copy() {
   const stage = element.closest('.stage');
   if (stage?.querySelector('[data-live=true]')) return showText('Wait for the run, or stop it');
-  const isStale = stage?.querySelector('[data-stale], [data-outdated]');
+  const isStale = stage?.querySelector('[data-stale]');
   if (!props.value?.link) return showText(props.value?.copied ?? 'Nothing to link yet');
   const link = `${location.origin}${location.pathname}?${new URLSearchParams(props.value.link)}`;
   const isCopied = await navigator.clipboard?.writeText(link).then(() => true, () => false) || copySelection(link);
