@@ -55,9 +55,8 @@ _SUFFIX_LIST = ", ".join(sorted(pictures.FILE_TYPES))
 
 def _list_images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...], tuple[str, ...]]:
     """Return the paths of all images, the label of each, and the names of the classes, empty without subfolders."""
-    images = [
-        path for path in sorted(folder.rglob("*")) if path.suffix.lower() in pictures.FILE_TYPES and _is_visible(path, folder)
-    ]
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in pictures.FILE_TYPES)
+    images = [path for path in paths if _is_visible(path, folder)]
     in_subfolders = [path for path in images if path.parent != folder]
     if not in_subfolders:
         return tuple(images), (0,) * len(images), ()

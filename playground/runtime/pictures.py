@@ -53,8 +53,8 @@ def magnify(array: np.ndarray) -> np.ndarray:
 def open_grey(path: str | Path, box: Box = FULL_BOX) -> np.ndarray:
     """Read a part of an image file as grey values uint8 (H, W) on white, reduced to at most 1024 pixels a side.
 
-    Of several pictures in a file the first is read. The values are brightnesses, or those of a colour channel that tells
-    ink from ground where their brightness hardly does, as of yellow on white.
+    Of several pictures in a file the first is read. The values are brightnesses or, where these hardly tell ink from
+    ground, as of yellow on white, those of a channel of colour that does.
 
     Raises:
         UserError: No image, a damaged one, or too many pixels (checked before any is decoded).

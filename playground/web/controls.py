@@ -113,9 +113,10 @@ def on_user_change(controls: Sequence[Control], script: str) -> None:
     other_controls = [control for control in controls if not isinstance(control, gr.Textbox)]
     changes = [control.upload if isinstance(control, gr.UploadButton) else control.input for control in other_controls]
     gr.on(changes, None, None, None, js=f"() => {{ {script} }}")
+    is_user = "document.activeElement?.matches('input, textarea')"
     for text in texts:
         # Its `input` follows Enter, but no paste and no deletion; its `change` follows a new value of ours, too.
-        text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {script} }}")
+        text.change(None, None, None, js=f"() => {{ if ({is_user}) {script} }}")
 
 
 def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:

@@ -12,7 +12,7 @@ const RUN = {
 };
 
 Object.assign(globalThis, {
-  fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null},
+  fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null}, innerHeight: 1000,
 });
 
 test('a run that plays in a hidden tab of the page rests on its last frame', async () => {
@@ -31,7 +31,7 @@ test('settings that are changed before the first run is there differ from its ow
   const page = openPage({value: null}, {});
   await import('../../playground/web/scrubber/scrubber.js?early');
   const {dataset, fire} = page.element;
-  assert.equal(dataset.live, 'false', 'by which events find it');
+  assert.equal(dataset.live, false, 'by which events find it');
   fire('run-requested', {detail: false});
   fire('settings-changed');
   page.setValue(RUN);

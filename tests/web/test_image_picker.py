@@ -130,8 +130,9 @@ def test_corrected_photographs_are_read_as_the_judge_reads_the_digits(
 
 
 @pytest.mark.parametrize(
-    ("ink", "paper"), [((250, 225, 40), (248, 246, 240)), ((200, 50, 60), (70, 100, 205)), ((240, 240, 90), (90, 70, 160))]
-)
+    ("ink", "paper"),
+    [((250, 225, 40), (248, 246, 240)), ((200, 50, 60), (70, 100, 205)), ((240, 240, 90), (90, 70, 160))],
+)  # fmt: skip
 @torch.no_grad()
 def test_digits_in_ink_of_any_colour_are_read_as_they_are(
     ink: tuple[int, ...], paper: tuple[int, ...], digits: torch.Tensor, tmp_path: Path
@@ -142,7 +143,8 @@ def test_digits_in_ink_of_any_colour_are_read_as_they_are(
         light = np.linspace(1, 0.6, len(cover))[:, None, None]  # a shadow
         pixels = light * (cover * ink + (1 - cover) * paper)
         Image.fromarray(pixels.round().astype(np.uint8)).save(path, quality=85)
-        readings.append(image_picker.load_image(image_picker.UPLOAD, 0, Sources(upload=str(path)), mnist.DATASET, tmp_path))
+        sources = Sources(upload=str(path))
+        readings.append(image_picker.load_image(image_picker.UPLOAD, 0, sources, mnist.DATASET, tmp_path))
     known, read = judge(digits).argmax(1), judge(torch.cat(readings)).argmax(1)
     assert (read == known).float().mean() >= 0.95
 
