@@ -103,7 +103,7 @@ def test_a_network_is_compiled_if_that_is_asked_for(
     tiny: ddpm_recipe.Recipe, is_asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = list[nn.Module]()
-    monkeypatch.setattr(ddpm.Model, "compile", compiled.append)
+    monkeypatch.setattr(ddpm.Model, "compile", lambda model: compiled.append(model))
     run = Run(replace(tiny, compile=is_asked), lambda: ddpm.Model(CONFIG))
     assert compiled == [run.model] * is_asked
 
