@@ -16,9 +16,10 @@ CHECKPOINT = "test_fit.py::test_a_run_leaves_a_checkpoint_that_tells_how_it_was_
 RESUMED = "test_resume.py::test_a_killed_run_resumes_to_the_very_same_weights"
 TESTS = {
     Options: {
-        **dict.fromkeys(("batch_size", "accumulate", "lr", "warmup", "decay", "optimizer", "betas", "weight_decay",
+        **dict.fromkeys(("batch_size", "lr", "warmup", "decay", "optimizer", "betas", "weight_decay",
                          "clip_norm", "ema", "seed"), WEIGHTS),
         **dict.fromkeys(("name", "out", "runs"), CHECKPOINT),
+        "accumulate": "test_wiring.py::test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates",
         "steps": "test_fit.py::test_the_log_has_a_row_a_step",
         "cycles": "test_schedule.py::test_each_cycle_takes_the_rate_through_the_same_course",
         "precision": "test_wiring.py::test_a_network_computes_in_the_precision_of_the_option",
