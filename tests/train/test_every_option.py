@@ -19,7 +19,7 @@ TESTS = {
         **dict.fromkeys(("batch_size", "lr", "warmup", "decay", "optimizer", "betas", "weight_decay",
                          "clip_norm", "ema", "seed"), WEIGHTS),
         **dict.fromkeys(("name", "out", "runs"), CHECKPOINT),
-        "accumulate": "test_wiring.py::test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates",
+        "accumulate": "test_batches.py::test_accumulated_batches_have_the_gradient_of_one_as_large_as_all",
         "steps": "test_fit.py::test_the_log_has_a_row_a_step",
         "cycles": "test_schedule.py::test_each_cycle_takes_the_rate_through_the_same_course",
         "precision": "test_wiring.py::test_a_network_computes_in_the_precision_of_the_option",

@@ -1,6 +1,5 @@
 """Each option of a recipe reaches what it is for."""
 
-from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,23 +84,6 @@ def test_the_gradient_has_at_most_the_norm_of_the_option(tiny: ddpm_recipe.Recip
     run.optimizers["loss"].optimizer.register_step_pre_hook(record)  # type: ignore[attr-defined]
     step(run)
     assert norms == [pytest.approx(1e-3, rel=1e-2)]
-
-
-def test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates(tiny: ddpm_recipe.Recipe) -> None:
-    run = Run(replace(tiny, accumulate=3, clip_norm=1e9), lambda: ddpm.Model(CONFIG))
-    parameters, taken, expected = [*run.model.parameters()], list[torch.Tensor](), list[torch.Tensor]()
-
-    def record(*_: object) -> None:
-        taken.append(torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None]))
-
-    run.optimizers["loss"].optimizer.register_step_pre_hook(record)  # type: ignore[attr-defined]
-    for now in run.batches():
-        batch, rng = now.batch(*DATA), deepcopy(now.rng)
-        alone = torch.autograd.grad(ddpm.loss(run.model, *batch, rng, tiny.class_dropout), parameters)
-        expected.append(torch.cat([gradient.flatten() for gradient in alone]))
-        now.minimize(ddpm.loss(run.model, *batch, now.rng, tiny.class_dropout))
-    assert len(taken) == 1
-    torch.testing.assert_close(taken[0], torch.stack(expected).mean(0), rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("no", torch.float32), ("bf16", torch.bfloat16)])
