@@ -104,14 +104,16 @@ class FirstRunView(View, Generic[Params, Run]):
             yield [gr.skip(), *self._unchanged]
 
     def _first_values(self, notice: str) -> list[object]:
-        """Return the first run and the controls set to it, or the error of the model."""
+        """Return the first run or the error of the model, and its choice among the models."""
         name = self.picker.first_name(self.paths)
         params = replace(self.first, model=name)
         try:
             values = self.run_values(params, self.load_first_run(name), address=False, notice=notice)
         except UserError as error:
             values = [component.message(notice or error_sentence(error)), *self._unchanged]
-        return [*values, *self.control_values(params), None]
+        # The other controls are as they were built, or as the visitor has set them while the run was made.
+        updates = [value if isinstance(value, dict) else gr.skip() for value in self.control_values(params)]
+        return [*values, *updates, None]
 
     @property
     def _unchanged(self) -> list[object]:

@@ -93,7 +93,8 @@ class RunView:
             link_runs: Events that begin the run of a link; Stop ends these runs too.
         """
         marked = [control for control in (*self.other_inputs, *self.inputs) if control not in self.unmarked]
-        controls.mark_stale(marked, self.stage)  # first, since a run that begins takes the mark away
+        # First, since a run that begins takes the mark away.
+        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
         go, stop, new_seed = self.buttons
         run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
         events = [
@@ -146,10 +147,13 @@ def bind_without_scrubber(
         sample: Function that makes a run from the last `result` and `inputs`.
         triggers: Events that begin a run beside those of the buttons and the seed.
         stop_run: Function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
-        other_controls: Controls that are disabled during a run.
+        other_controls: Controls that are disabled during a run, which does not depend on them.
     """
     go, stop, new_seed = buttons
     disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
+    mark = f"document.getElementById('{outputs[0].elem_id}').dataset.stale"
+    controls.on_user_change([control for control in inputs if control not in other_controls], f"{mark} = '';")
+    gr.on(begin_events, None, None, None, js=f"() => {{ delete {mark}; }}")
     gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
     run_inputs = [under_way, result, *inputs]
     run = gr.on(begin_events, keep_run(sample), run_inputs, outputs, api_name=api_name, **controls.MODEL)

@@ -9,13 +9,14 @@ from playground.datasets import densities
 from playground.datasets.densities import Density
 from playground.families.gan.lab import PRESETS, Lab, Settings
 from playground.families.gan.losses import LOSSES, Objective
+from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.tabs.gan import lab_pictures, variants
 from playground.web import controls
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, skip_preprocess
-from playground.web.lab_view import LabControls, LabData, LabView, number_control
+from playground.web.lab_view import STEPS, LabControls, LabData, LabView, number_control
 from playground.web.newest import newest_only
 
 TAB = "gan.lab"
@@ -60,6 +61,7 @@ class ViewParams:
 
     def __post_init__(self) -> None:
         DATA.check_name(self.data)
+        validation.check_integer("steps", self.steps, *STEPS)
         self.settings()
 
     def settings(self) -> Settings:
@@ -161,7 +163,7 @@ class GANLabView(LabView[ViewParams]):
             axes["latent"] = gr.Slider(1, 256, step=1, label="Noise dimensions", info="How many numbers z has.")
             axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each of the three hidden layers.")
             axes["batch"] = gr.Slider(8, 1024, step=8, label="Batch", info="Points per step.")
-            axes["steps"] = gr.Slider(100, 50_000, step=100, label="Steps", info="Updates of G in the whole training.")
+            axes["steps"] = gr.Slider(*STEPS, step=100, label="Steps", info="Updates of G in the whole training.")
             axes["ema_decay"] = number_control("Moving average", "Decay of the average of G on show; 0 for G itself.")
         inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
         return LabControls(inputs, axes["seed"], pad, dice, reset)

@@ -8,11 +8,12 @@ import gradio as gr
 from playground.datasets import densities
 from playground.families import score_matching
 from playground.families.score_matching.lab import Settings
+from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.score_matching import lab_pictures
 from playground.web import controls
 from playground.web.controls import Control, skip_preprocess
-from playground.web.lab_view import LabControls, LabData, LabView, number_control, training_controls
+from playground.web.lab_view import STEPS, LabControls, LabData, LabView, number_control, training_controls
 
 TAB = "score_matching.lab"
 DATA = LabData(densities.DENSITIES, densities.from_drawing)
@@ -42,6 +43,7 @@ class ViewParams(Settings):
     data: str = "grid"
 
     def __post_init__(self) -> None:
+        validation.check_integer("steps", self.steps, *STEPS)
         super().__post_init__()
         DATA.check_name(self.data)
 

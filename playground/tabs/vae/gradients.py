@@ -68,8 +68,10 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
             image_plot = gr.Plot(show_label=False)
     with gr.Row():
         first = ViewParams()
-        a = gr.Slider(-5, 5, first.a, step=0.1, label="a", info="Where f(z) = (z − a)² is 0; μ is 0.")
-        sigma = gr.Slider(0.05, 3, first.sigma, step=0.05, label="σ", info="Standard deviation of z, on the left.")
+        hint = "Where f(z) = (z − a)² is 0; μ is 0."
+        a = gr.Slider(-codes.MAX_A, codes.MAX_A, first.a, step=0.1, label="a", info=hint)
+        hint = "Standard deviation of z, on the left."
+        sigma = gr.Slider(codes.MIN_SIGMA, codes.MAX_SIGMA, first.sigma, step=0.05, label="σ", info=hint)
         hint = "Their mean is one estimate."
         samples = gr.Slider(1, codes.MAX_SAMPLES, first.samples, step=1, label="Samples per estimate", info=hint)
     table = gr.Markdown(elem_id="vae-gradients")
