@@ -2,7 +2,7 @@
 
 import {make} from './dom.js';
 
-const WAIT = 100; // milliseconds between looks
+const WAIT = 50; // milliseconds between looks
 const PATIENCE = 60_000; // milliseconds after which nothing is waited for
 const LINE = 20; // pixels; what is no higher is still empty
 const OURS = '.scrubber, .lab, .explorer, .latent';

@@ -17,13 +17,28 @@ export function withStop(address, number) {
   return `${address}${address.includes('?') ? '&' : '?'}tour=${number}`;
 }
 
-// Shows the stop in the page's address, and lets the start page offer the next one.
+// Returns whether an address is that of another tab, or view, than a page's.
+export function isElsewhere(address, href) {
+  const [there, here] = [new URL(address, href), new URL(href)];
+  const view = there.searchParams.get('view');
+  return there.pathname !== here.pathname || Boolean(view) && view !== here.searchParams.get('view');
+}
+
+// Shows the stop in the page's address, or goes where it is, and lets the start page offer the next one.
 export function offerTour(document) {
   const stopsOf = () => JSON.parse(document.querySelector('#tour')?.dataset.stops ?? '[]');
   const card = new Card(document, 'Tour', leave);
   const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
   const number = stopIn(location.search);
+  let isLeaving = false;
 
+  function targetOfStop() {
+    const {address, target} = stopsOf()[number - 1] ?? {};
+    if (isLeaving || !target) return '';
+    isLeaving = isElsewhere(address, location.href);
+    if (isLeaving) location.replace(withStop(address, number));
+    return isLeaving ? '' : target;
+  }
   function leave() {
     card.hide();
     history.replaceState(history.state, '', withParameter(location.href, 'tour'));
@@ -41,7 +56,7 @@ export function offerTour(document) {
     card.focus();
   }
 
-  if (number) whenShown(document, () => stopsOf()[number - 1]?.target, show);
+  if (number) whenShown(document, targetOfStop, show);
   const left = Number(recall(STOP));
   const isStart = location.pathname.endsWith('/'); // where the link to the tour is
   if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));

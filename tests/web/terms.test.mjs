@@ -6,7 +6,7 @@ import test from 'node:test';
 import {withParameter} from '../../playground/web/address.js';
 import {seenKey} from '../../playground/web/guide.js';
 import {placeBeside} from '../../playground/web/terms.js';
-import {stopIn, withStop} from '../../playground/web/tour.js';
+import {isElsewhere, stopIn, withStop} from '../../playground/web/tour.js';
 
 test('an explanation stays inside the window, above its term where there is no room below', () => {
   const page = {innerWidth: 400, innerHeight: 300};
@@ -24,6 +24,9 @@ test('the stop of the tour is part of an address', () => {
   assert.equal(withStop('vae', 2), 'vae?tour=2');
   assert.equal(withStop('vae?view=map', 3), 'vae?view=map&tour=3');
   assert.equal(withParameter('http://a.org/vae?tour=3&view=map', 'tour'), 'http://a.org/vae?view=map');
+  const page = 'http://a.org/sub/vae?view=map&tour=3&seed=1';
+  assert.deepEqual(['vae?view=map', 'vae', 'vae?view=beta', 'gan', './'].map((stop) => isElsewhere(stop, page)),
+    [false, false, true, true, true]);
   assert.deepEqual(['?view=map&tour=3', '?tour=x', '?tour=-1', ''].map(stopIn), [3, 0, 0, 0]);
 });
 
