@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import gradio as gr
 
@@ -27,7 +27,7 @@ Run = TypeVar("Run")
 
 
 def once_per_model(
-    picker: CheckpointPicker, make: Callable[[Paths, str], Run], maxsize: int
+    picker: CheckpointPicker[Any], make: Callable[[Paths, str], Run], maxsize: int
 ) -> Callable[[Paths, str], Run]:
     """Return a function of the paths and a model's name that makes its first run once for all visitors, and again when
     its checkpoint has changed; two who ask for the same at once wait for one run. It keeps `maxsize` runs."""
@@ -48,7 +48,7 @@ def once_per_model(
 class FirstRunView(View, Generic[Params, Run]):
     """View that shows a run when the page is opened: one for all visitors, or the run of its address."""
 
-    picker: CheckpointPicker  # the models to choose from
+    picker: CheckpointPicker[Any]  # the models to choose from
     tab: str  # name of the view in links
     first: Params  # parameters of the run that is shown first
     paths: Paths

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -25,7 +25,7 @@ class LinkedRunView(View):
         layout: Components; the seed is the last of the inputs.
     """
 
-    picker: CheckpointPicker
+    picker: CheckpointPicker[Any]
     params_type: "type[DataclassInstance]"
     tab: str
     paths: Paths
@@ -55,7 +55,7 @@ class LinkedRunView(View):
 
 
 def on_load(
-    picker: CheckpointPicker,
+    picker: CheckpointPicker[Any],
     paths: Paths,
     params_type: "type[DataclassInstance]",
     tab: str,

@@ -54,7 +54,7 @@ def test_the_first_run_is_read_as_the_ten_digits_but_not_its_noise() -> None:
     assert in_x[0] < 5 <= in_x0_hat[0], "the network is told the classes"
     assert in_x[-1] == in_x0_hat[-1] == 10
     film = runs.make_film(
-        runs.load_model(PATHS, "ddpm-digits"), runs.FIRST, runs.first(PATHS, "ddpm-digits"), "", sentences
+        runs.CHECKPOINTS.load(PATHS, "ddpm-digits"), runs.FIRST, runs.first(PATHS, "ddpm-digits"), "", sentences
     )
     assert film.captions[3].startswith(f"{sentences[3]}\nstep 3 of 20")
 

@@ -43,7 +43,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def model(paths: Paths) -> normalizing_flow.Model:
-    return likelihood.load_model(paths, "")
+    return likelihood.CHECKPOINTS.load(paths, "")
 
 
 # --- there and back -------------------------------------------------------------------------------

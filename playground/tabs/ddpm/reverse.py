@@ -54,7 +54,9 @@ def class_choices(paths: Paths, model: object, label: object) -> ClassChoices:
     """Return the properties of the control of the class: the classes of a model, and one of them or "all"."""
     try:
         path = runs.CHECKPOINTS.path(paths, model)
-        names = class_names_of(checkpoint.read_header(path).provenance, runs.load_model(paths, model).config.classes)
+        names = class_names_of(
+            checkpoint.read_header(path).provenance, runs.CHECKPOINTS.load(paths, model).config.classes
+        )
     except UserError:  # reported when the model is to sample
         names = []
     value = label if isinstance(label, int) and 0 <= label < len(names) else ALL
@@ -120,7 +122,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     def run_values(self, params: ViewParams, run: Recording, address: bool = True, notice: str = "") -> list[object]:
         """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
-        path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.load_model(self.paths, params.model)
+        path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.CHECKPOINTS.load(self.paths, params.model)
         film = runs.make_film(model, params, run, notice, runs.read_digits(self.paths, params.model, run))
         about = media.build_metadata(path, params.settings)
         strips = [strip.frames for strip in film.strips]
@@ -139,7 +141,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
         recorder = Recorder(params.steps)
-        frames = ddpm.sample(runs.load_model(self.paths, params.model), params)
+        frames = ddpm.sample(runs.CHECKPOINTS.load(self.paths, params.model), params)
         return LiveRun(
             frames, params.steps, recorder.add, runs.preview,
             lambda: self.run_values(params, recorder.recording()), links.value(self.tab, params),

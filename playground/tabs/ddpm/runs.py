@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -22,7 +21,7 @@ from playground.web.checkpoint_picker import CheckpointPicker, settings_from
 from playground.web.first_run import once_per_model
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
 
-CHECKPOINTS = CheckpointPicker("ddpm", "ddpm-digits")
+CHECKPOINTS = CheckpointPicker[ddpm.Model]("ddpm", "ddpm-digits")
 MAX_PICTURES, MAX_W = 64, 8  # of the page; the command line makes more
 
 
@@ -54,14 +53,9 @@ DIAGRAM = (
 )
 
 
-def load_model(paths: Paths, name: object) -> ddpm.Model:
-    """Return a model of this tab."""
-    return cast(ddpm.Model, CHECKPOINTS.load(paths, name))
-
-
 def _sample_first(paths: Paths, name: str) -> Recording:
     """Return the run `FIRST` of a model, sampled on one core: the other opens the page."""
-    return record(ddpm.sample(load_model(paths, name), FIRST), FIRST.steps)
+    return record(ddpm.sample(CHECKPOINTS.load(paths, name), FIRST), FIRST.steps)
 
 
 first = once_per_model(CHECKPOINTS, _sample_first, maxsize=8)

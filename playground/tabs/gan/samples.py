@@ -196,7 +196,7 @@ class SamplesView(View):
             params = ViewParams(*values)
             path = variants.CHECKPOINTS.path(self.paths, params.model)
             caveat = variants.About(path.stem, checkpoint.read_header(path)).caveat
-            film_value = film(walk(variants.load(self.paths, params.model), params), params, caveat, notice)
+            film_value = film(walk(variants.CHECKPOINTS.load(self.paths, params.model), params), params, caveat, notice)
             # Without the command, which makes the pictures of the first frame alone.
             about = media.build_origin(path, params) | links.record(TAB, params)
             run = export.from_film(f"{path.stem}-seed{params.seed}-to{params.to}", about, film_value)
@@ -217,7 +217,7 @@ class SamplesView(View):
         """Return HTML of the nearest training digits of a frame's pictures, or nothing new if others are on show."""
         try:
             params = ViewParams(*values)
-            model = variants.load(self.paths, params.model)
+            model = variants.CHECKPOINTS.load(self.paths, params.model)
             x = draw(model, params, interpolate(model, params)[validation.check_integer("frame", index, 0, FRAMES - 1)])
             html = neighbours.render_rows(x, mnist.DATASET, self.paths.data, n=1, width=64)
         except UserError as error:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from playground.web.checkpoint_picker import CheckpointPicker, settings_from
 from playground.web.first_run import once_per_model
 from playground.web.scrubber import Box, Curve, Film, Series, Strip, Words
 
-CHECKPOINTS = CheckpointPicker("latent_diffusion", "text-to-image-emoji")
+CHECKPOINTS = CheckpointPicker[Model]("latent_diffusion", "text-to-image-emoji")
 MAX_PICTURES, MAX_STEPS = 9, 250  # of the page; the command line makes more
 MAX_MAP_BYTES = 2_000_000  # bytes of maps that the browser gets
 LATENT, CHANNELS, GUIDANCE = STRIP_KINDS = ("Latent", "Channels", "Guidance")
@@ -67,7 +67,7 @@ def read_prompts(paths: Paths, name: object, settings: Settings) -> Settings:
 
 def load_model(paths: Paths, name: object) -> Model:
     """Return a model of this tab, with its two parts."""
-    model = cast(Model, CHECKPOINTS.load(paths, name))
+    model = CHECKPOINTS.load(paths, name)
     model.components()
     return model
 

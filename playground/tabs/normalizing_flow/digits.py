@@ -16,7 +16,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from playground.tabs.normalizing_flow import interpolation, layer_trajectory, likelihood
-from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS, load_model
+from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
 from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
 from playground.web.image_picker import ImagePicker, Sources
@@ -155,7 +155,7 @@ class DigitsView(View):
         as sprite sheets, and for a picture its likelihood among others as HTML."""
         try:
             params = ViewParams(*values)
-            model = load_model(self.paths, params.model)
+            model = CHECKPOINTS.load(self.paths, params.model)
             x = load_images(self.paths, model, params, Sources(drawing, upload, correction))
             film_value = film(model, params, x)
             film_value = replace(film_value, notice=notice or film_value.notice)

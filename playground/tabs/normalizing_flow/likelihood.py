@@ -2,7 +2,7 @@
 
 import math
 import threading
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from playground.runtime.paths import Paths
 from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker
 
-CHECKPOINTS = CheckpointPicker("normalizing_flow", "flow-digits")
+CHECKPOINTS = CheckpointPicker[normalizing_flow.Model]("normalizing_flow", "flow-digits")
 REAL = "test digits"  # what the others are measured against
 COMPARED, BATCH = 100, 25  # as many test digits as come with the page
 N_NOISE = 20  # pictures of noise
@@ -26,11 +26,6 @@ COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
 Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
 _measured = Recent[Groups](4)  # of a checkpoint each
 _locks: dict[tuple[object, ...], threading.Lock] = {}  # two who ask for the same measure once
-
-
-def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
-    """Return a flow of this tab."""
-    return cast(normalizing_flow.Model, CHECKPOINTS.load(paths, name))
 
 
 def is_measured(paths: Paths, name: str) -> bool:
@@ -45,7 +40,7 @@ def groups(paths: Paths, name: str) -> Groups:
     with _locks.setdefault(key, threading.Lock()):
         measured = _measured.get(key)
         if measured is None:
-            measured = _measure(load_model(paths, name), paths)
+            measured = _measure(CHECKPOINTS.load(paths, name), paths)
             _measured.put(key, measured)
         return measured
 

@@ -153,7 +153,7 @@ class DigitsView(LinkedRunView):
             return [scrubber.pack(film_value), run_value, links.value(TAB, params)]
 
         return LiveRun(
-            run(runs.load_model(self.paths, params.model), params), steps, frames.append,
+            run(runs.CHECKPOINTS.load(self.paths, params.model), params), steps, frames.append,
             lambda frame: strips([frame], params.low), finish, links.value(TAB, params),
         )  # fmt: skip
 

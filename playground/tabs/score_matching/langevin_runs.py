@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value, settings_from
 from playground.web.scrubber import Counts, Curve, Film, Histogram, Series, Strip
 
-CHECKPOINTS = CheckpointPicker("score_matching", "score-grid")
+CHECKPOINTS = CheckpointPicker[score_matching.Model]("score_matching", "score-grid")
 EXACT, LEARNED = SCORES = ("exact", "learned")
 SPAN = 3.2  # the picture goes from -SPAN to SPAN
 SIDE, CELL = 240, 4  # pixels a side: of the picture, of the density's cells
@@ -97,7 +97,7 @@ def score_of(paths: Paths, params: ViewParams) -> Score:
     """Return the score to follow, or raise UserError if none was learned of this density or at these noise levels."""
     if params.score == EXACT:
         return densities.make_true_score(params.settings.density)
-    model = cast(score_matching.Model, CHECKPOINTS.load(paths, resolve_checkpoint(paths, params.data, params.model)))
+    model = CHECKPOINTS.load(paths, resolve_checkpoint(paths, params.data, params.model))
     low, high = model.config.sigma_min, model.config.sigma_max
     if not low <= params.low <= high or (params.high > high and params.sampler in samplers.FROM_NOISE):
         raise UserError(

@@ -155,7 +155,7 @@ class RestorationView(LinkedRunView):
         """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
         task, mask = TASKS[params.task], missing(params.mask if params.task == INPAINT else LEFT, painted)
-        model = runs.load_model(self.paths, params.model)
+        model = runs.CHECKPOINTS.load(self.paths, params.model)
         x0 = picture(self.paths, params, Sources(drawing, upload, correction))
         check(model)
         problem = Problem(x0, mask)

@@ -49,7 +49,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model = codes.load(paths, encoded.params.model)
+    model = codes.CHECKPOINTS.load(paths, encoded.params.model)
     draws = 4 * COUNTS[-1] if encoded.x.shape[1] == 1 else COUNTS[-1]  # colour takes longer
     parts = list(vae.sample_terms(model, encoded.x, draws, make_rng(0), chunk_size=250))
     reconstruction = torch.cat([part.reconstruction[:, 0] for part in parts])

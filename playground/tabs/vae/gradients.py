@@ -80,7 +80,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    params, model = encoded.params, codes.load(paths, encoded.params.model)
+    params, model = encoded.params, codes.CHECKPOINTS.load(paths, encoded.params.model)
     comparisons = [compare_known(params), compare_image(model, encoded)]
     figures = [gr.update(value=draw(comparison), visible=True) for comparison in comparisons]
     return ["\n\n".join(map(to_table, comparisons)), *figures]

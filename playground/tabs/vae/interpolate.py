@@ -46,7 +46,7 @@ def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model, codes_by_path = codes.load(paths, encoded.params.model), latent_paths(paths, encoded)
+    model, codes_by_path = codes.CHECKPOINTS.load(paths, encoded.params.model), latent_paths(paths, encoded)
     images = {name: codes.decode(model, z) for name, z in codes_by_path.items()}
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(images["arc"][:1], images["arc"][-1:], share.view(-1, 1, 1, 1))

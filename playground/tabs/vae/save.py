@@ -53,7 +53,7 @@ def build(paths: Paths, session: gr.State) -> gr.Code:
 def save_picture(paths: Paths, text: object, session: Session) -> Value:
     """Save the picture on show."""
     picture = session.picture(paths, text)
-    image = pictures.to_uint8(codes.decode(codes.load(paths, picture.model), picture.z[None]))[0]
+    image = pictures.to_uint8(codes.decode(codes.CHECKPOINTS.load(paths, picture.model), picture.z[None]))[0]
     command = build_command(paths, session.selected, picture.params)
     metadata = describe(paths, session.selected, picture) | ({"command": command} if command else {})
     return _png(f"{picture.model}.png", image, metadata)
@@ -62,7 +62,7 @@ def save_picture(paths: Paths, text: object, session: Session) -> Value:
 def save_traversal(paths: Paths, text: object, session: Session) -> Value:
     """Save the traversal at the code of the picture on show, which no command draws."""
     picture = session.picture(paths, text)
-    image = codes.traversal(codes.load(paths, picture.model), picture.z)
+    image = codes.traversal(codes.CHECKPOINTS.load(paths, picture.model), picture.z)
     return _png(f"{picture.model}-traversal.png", image, describe(paths, session.selected, picture))
 
 
@@ -73,7 +73,7 @@ def save_path(paths: Paths, _: object, session: Session) -> Value:
         raise UserError("no interpolation is shown: open Interpolate first")
     encoded = choice.encode(paths)
     name, arc = encoded.params.model, interpolate.latent_paths(paths, encoded)["arc"]
-    frames = pictures.to_uint8(codes.decode(codes.load(paths, name), arc))[:, None]
+    frames = pictures.to_uint8(codes.decode(codes.CHECKPOINTS.load(paths, name), arc))[:, None]
     file = download.new_path(f"{name}-interpolation.gif")
     origin = media.build_origin(codes.CHECKPOINTS.path(paths, name), encoded.params)
     media.write_gif(file, frames, origin | record_link("interpolate", encoded.params))

@@ -51,7 +51,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
     name, about = encoded.params.model, codes.about(paths, encoded.params.model)
-    model, z = codes.load(paths, name), encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
+    model, z = codes.CHECKPOINTS.load(paths, name), encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
     exploration = Exploration(
         name, z.tolist(), encoded.mu.tolist(), encoded.log_var.tolist(),
         dimensions(model, codes.tracked(about.dataset, model)),
