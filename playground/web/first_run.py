@@ -17,7 +17,7 @@ from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import Control, ControlValue, Event, EventSettings, error_sentence
 from playground.web.run_view import RunView
 from playground.web.stop import Outputs, keep_run
-from playground.web.view import View
+from playground.web.view import StageView
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,15 +45,13 @@ def once_per_model(
     return first
 
 
-class FirstRunView(View, Generic[Params, Run]):
+class FirstRunView(StageView, Generic[Params, Run]):
     """View that shows a run when the page is opened: one for all visitors, or the run of its address."""
 
     picker: CheckpointPicker[Any]  # the models to choose from
     tab: str  # name of the view in links
     first: Params  # parameters of the run that is shown first
-    paths: Paths
     inputs: list[Control]  # controls, the model's first
-    outputs: list[Control]  # components that a run fills, the stage first
 
     @staticmethod
     @abstractmethod
@@ -92,7 +90,7 @@ class FirstRunView(View, Generic[Params, Run]):
                 return self._first_values(wrong)
             self.params_of(self.values_of(params))
             stage_value = component.message("Sampling the run of this link …")
-            return [stage_value, *self._unchanged, *self.control_values(params), params]
+            return [*self.stage_values(stage_value), *self.control_values(params), params]
         except UserError as error:
             return self._first_values(error_sentence(error))
 
@@ -101,7 +99,7 @@ class FirstRunView(View, Generic[Params, Run]):
         if params:
             yield from self.sample(*other_values, *self.values_of(params))
         else:  # Gradio tells of the state of a hidden tab even if it did not change
-            yield [gr.skip(), *self._unchanged]
+            yield self.stage_values(gr.skip())
 
     def _first_values(self, notice: str) -> list[object]:
         """Return the first run and the controls set to it, or the error of the model."""
@@ -110,12 +108,8 @@ class FirstRunView(View, Generic[Params, Run]):
         try:
             values = self.run_values(params, self.load_first_run(name), address=False, notice=notice)
         except UserError as error:
-            values = [component.message(notice or error_sentence(error)), *self._unchanged]
+            values = self.stage_values(component.message(notice or error_sentence(error)))
         return [*values, *self.control_values(params), None]
-
-    @property
-    def _unchanged(self) -> list[object]:
-        return [gr.skip()] * (len(self.outputs) - 1)
 
     def control_values(self, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""

@@ -1,24 +1,26 @@
 """Base class of the views that wait: a run begins when the link of the view is visible, or at a press of Sample."""
 
 import dataclasses
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from playground.runtime.paths import Paths
-from playground.web import component, controls, links
+from playground.web import component, controls, links, run_view
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import Control, ControlValue, Trigger
-from playground.web.run_view import RunLayout, RunView, Sample
-from playground.web.view import View
+from playground.web.run_view import RunView, Sample
+from playground.web.view import StageView
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-class LinkedRunView(View):
-    """View whose run begins when its link is visible.
+class LinkedRunView(StageView):
+    """View whose run begins when its link is visible; a run fills the stage, its state for the export, the link, and
+    what a view adds to the `outputs`.
 
     Attributes:
         picker, params_type, tab: See `on_load`.
@@ -28,8 +30,18 @@ class LinkedRunView(View):
     picker: CheckpointPicker[Any]
     params_type: "type[DataclassInstance]"
     tab: str
-    paths: Paths
-    layout: RunLayout
+
+    def __init__(
+        self, paths: Paths, name: str, build_stage: Callable[[], gr.HTML], how: str, function: Callable[..., object]
+    ):
+        """Lay out the components, as `run_view.lay_out` does."""
+        self.paths = paths
+        self.layout = run_view.lay_out(name, self.build_controls, build_stage, how, function)
+        self.outputs = [self.layout.stage, self.layout.run, self.layout.link]
+
+    @abstractmethod
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
+        """Build the controls in the order of the link's parameters, and the button for a new seed."""
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; after an error no run begins by itself."""
@@ -43,13 +55,10 @@ class LinkedRunView(View):
         api_name: str,
         triggers: Sequence[Trigger] = (),
         other_inputs: Sequence[Control] = (),
-        other_outputs: Sequence[Control] = (),
     ) -> None:
-        """Bind the event of the page and those that begin and stop runs; beside `other_outputs` a run fills the stage,
-        its state for the export, and the link."""
+        """Bind the event of the page and those that begin and stop runs."""
         stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
-        outputs = [stage, self.layout.run, link, *other_outputs]
-        view = RunView(stage, self.layout.buttons, inputs, inputs[-1], outputs, other_inputs)
+        view = RunView(stage, self.layout.buttons, inputs, inputs[-1], self.outputs, other_inputs)
         view.bind(sample, api_name, triggers=[*triggers, link.select])
         page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT)
 

@@ -10,25 +10,19 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from playground.runtime import checkpoint, files
 from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
-from playground.web.component import Value
 from playground.web.live_run import LiveRun, follow
-from playground.web.stop import Outputs
+from playground.web.stop import Outputs, Shown
+from playground.web.view import StageView
 
 MAX_KEPT = 256  # finished runs that are kept at most, within the budget of memory
 MAX_LEFT = 16  # and runs that were left in the middle
 NOTICE = "From memory: a run of this model with these settings and this seed was made before."
-
-
-class RunningView(Protocol):
-    """View that makes runs of the checkpoints in its folders."""
-
-    paths: Paths
 
 
 _lock = threading.RLock()  # a run that was left may be collected while its own thread holds it
@@ -37,12 +31,12 @@ _under_way: WeakValueDictionary[str, LiveRun[Any]] = WeakValueDictionary()  # ru
 _left = Recent[LiveRun[Any]](MAX_LEFT)  # keeps the runs that were left
 
 
-def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value | Outputs]]:
+def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Shown | Outputs]]:
     """Turn a method that returns a run into a generator that makes it, as `follow` does, or yields the values of its
     end from memory."""
 
     @functools.wraps(make)
-    def run(view: RunningView, *values: object) -> Iterator[Value | Outputs]:
+    def run(view: StageView, *values: object) -> Iterator[Shown | Outputs]:
         key = _key(make, view.paths, values)
         if remembered := _recall(key):
             yield remembered
@@ -52,7 +46,7 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value 
         try:
             for outputs in follow(live):
                 yield outputs
-                result = outputs if isinstance(outputs, Sequence) else None
+                result = outputs if isinstance(outputs, list) else None
         except GeneratorExit:
             _left.put(key, live)
             raise

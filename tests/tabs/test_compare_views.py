@@ -129,12 +129,13 @@ def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pyte
 def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     shutil.copy(WEIGHTS / f"{GAN}.safetensors", tmp_path)
     race = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="vae,gan"))
-    for _ in race.run():
+    for _ in race.items():
         race.update()
     assert "vae-digits is missing" in race.lanes["vae"].error
     assert race.lanes["gan"].is_done
-    *_, (n_done, html) = request.Race(race.paths, race.params).draw()
-    assert n_done == 1
+    again = request.Race(race.paths, race.params)
+    *_, html = filter(None, map(again.show, again.items()))
+    assert again.step == 1
     assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture each, seed 0<')
@@ -146,7 +147,7 @@ def test_only_what_has_taken_a_step_is_drawn_again(tmp_path: Path, monkeypatch: 
     current, drawn = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="gan")), []
     original = Runner.standing
     monkeypatch.setattr(Runner, "standing", lambda runner: drawn.append(runner.seconds) or original(runner))
-    for _ in current.run():
+    for _ in current.items():
         current.update()
         current.update()
         assert bool(current.result().commands) == current.lanes["gan"].is_done, "of pictures that are there"

@@ -140,12 +140,11 @@ class DrawingView(FamiliesView):
     image: ImagePicker
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "One picture through every family", "compare-drawing",
                         "Taking a digit through every family: a few seconds …", in_rows=True)  # fmt: skip
-        self.layout = run_view.lay_out("compare-drawing", self._build_controls, stage, HOW, gan.project)
+        super().__init__(paths, "compare-drawing", stage, HOW, gan.project)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(
         self, drawing: object, upload: object, correction: object, *values: ControlValue
     ) -> LiveRun[tuple[str, Progress]]:
@@ -169,8 +168,7 @@ class DrawingView(FamiliesView):
         _, _, *sources = self.image.inputs
         self.bind_runs(page, self.sample, "compare_drawing", self.image.settled, sources)
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         hint = "What every family gets: a digit, or anything else."
         self.image = image_picker.build("compare-drawing", KINDS, hint, lambda: mnist.DATASET)
         seed, new_seed = controls.seed("Sets the noise, and where the GAN's search begins.")

@@ -123,14 +123,11 @@ class InterpolationsView(FamiliesView):
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
                         "Going from digit to digit: a few seconds …")  # fmt: skip
-        self.layout = run_view.lay_out(
-            "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim
-        )
+        super().__init__(paths, "compare-interpolations", stage, HOW, paths_between.follow_ddim)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[tuple[str, Progress]]:
         """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
         params, models, progress = ViewParams(*values), Models(self.paths), dict[str, Progress]()
@@ -152,8 +149,7 @@ class InterpolationsView(FamiliesView):
         number, to_number, _ = self.layout.inputs
         self.bind_runs(page, self.sample, "compare_interpolations", [number.release, to_number.release])
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
         number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
         hint = "The digit where the path ends."

@@ -116,11 +116,10 @@ class LikelihoodsView(FamiliesView):
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
-        function = langevin.log_likelihood
-        self.layout = run_view.lay_out("compare-likelihoods", self._build_controls, self._build_stage, HOW, function)
+        super().__init__(paths, "compare-likelihoods", self._build_stage, HOW, langevin.log_likelihood)
+        self.outputs.append(self.table)
 
-    @run_view.errors_on_stage(n_others=3)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Measurement]:
         """Measure how likely each family finds digits and other pictures. Returns the pictures as sprite sheets, and a
         table as HTML."""
@@ -145,7 +144,7 @@ class LikelihoodsView(FamiliesView):
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "compare_likelihoods", other_outputs=[self.table])
+        self.bind_runs(page, self.sample, "compare_likelihoods")
 
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
@@ -153,8 +152,7 @@ class LikelihoodsView(FamiliesView):
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
         return stage
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
         n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of every other kind.")
         hint = "How often the score is evaluated for each picture; more is slower and better."

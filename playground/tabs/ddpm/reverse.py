@@ -136,7 +136,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
             links.value(self.tab, params, address),
         ]
 
-    @run_view.errors_on_stage(n_others=4)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)

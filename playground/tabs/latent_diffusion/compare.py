@@ -117,13 +117,11 @@ class CompareView(LinkedRunView):
     picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         self.prompts, self.lines = _build_prompts(paths)
         stage = partial(scrubber.build, "Two prompts from the same noise", "text-compare", "Sampling a first pair …")
-        function = latent_diffusion.prompt_to_prompt
-        self.layout = run_view.lay_out("text-compare", self._build_controls, stage, HOW, function)
+        super().__init__(paths, "text-compare", stage, HOW, latent_diffusion.prompt_to_prompt)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what two prompts say, from the same noise. Returns every frame as sprite sheets."""
         params = ViewParams(*values)
@@ -145,7 +143,7 @@ class CompareView(LinkedRunView):
     def bind(self, page: gr.Blocks) -> None:
         self.bind_runs(page, self.sample, "text_to_image_compare", [prompt.submit for prompt in self.prompts])
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls but for the prompts; return all in the order of `ViewParams`, and that for a new seed."""
         default, model = ViewParams(), CHECKPOINTS.build(self.paths)
         for line in self.lines:

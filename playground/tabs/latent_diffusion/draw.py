@@ -156,7 +156,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
             *_attention_choices(run),
         ]
 
-    @run_view.errors_on_stage(n_others=9)
+    @run_view.follow_run
     def sample(self, strip_kind: ControlValue, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)

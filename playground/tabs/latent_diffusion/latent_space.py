@@ -55,7 +55,7 @@ from playground.web.image_picker import Sources
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Series, Strip
 from playground.web.stop import Outputs, Unfinished, keep_run
-from playground.web.view import View
+from playground.web.view import StageView
 
 FRAMES = 25
 HOW = """
@@ -123,7 +123,7 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
     )  # fmt: skip
 
 
-class LatentSpaceView(View):
+class LatentSpaceView(StageView):
     """Exchange between the controls and two scrubbers: the path to another picture, and a run from the first.
 
     Attributes:
@@ -149,10 +149,11 @@ class LatentSpaceView(View):
                 text = "Press Sample to edit the picture."
                 self.run_stage = scrubber.build("The edited picture", "text-varied", text)
                 explanation.build(HOW, latent_diffusion.sdedit)
-                self.run_state = gr.State(None, time_to_live=3600)
-                export.build(self.run_state, self.run_stage, command_label="")
+                run_state = gr.State(None, time_to_live=3600)
+                export.build(run_state, self.run_stage, command_label="")
                 self.link = links.build()
         self.on_show = gr.State(OnShow())
+        self.outputs = [self.run_stage, run_state, self.link]
 
     def show_path(self, on_show: OnShow, *values: ControlValue) -> object:
         """Return the path from the first picture to another, and the link; nothing new if a newer one is asked for."""
@@ -195,7 +196,7 @@ class LatentSpaceView(View):
             else:
                 yield add_link(outputs)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def _sample(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> LiveRun[Frame]:
         """Return a run, which has its parameters at its end in place of the link."""
         params = ViewParams(*values)
@@ -235,22 +236,22 @@ class LatentSpaceView(View):
         if is_linked:
             yield from self.sample(*values)
         else:
-            yield [gr.skip()] * 3
+            yield self.stage_values(gr.skip())
 
     def bind(self, page: gr.Blocks) -> None:
         prompt, *_, seed = self.run_inputs
         inputs, outputs = [*self.path_inputs, *self.run_inputs], [self.path_stage, self.link]
         changes = [*(control.input for control in self.path_inputs), *self.source_changes]
         gr.on(changes, self.show_path, [self.on_show, *self.sources, *inputs], outputs, **controls.LIGHT)
-        run_outputs, others = [self.run_stage, self.run_state, self.link], [self.on_show, *self.sources]
+        others = [self.on_show, *self.sources]
         *_, to, to_ground = self.path_inputs
         unmarked = [self.on_show, to, to_ground]
-        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, others, unmarked)
+        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, self.outputs, others, unmarked)
         is_linked, notice = gr.State(False), gr.State("")  # whether the address asks for a run; what is wrong with it
         first_inputs = [self.on_show, notice, *self.sources, *inputs]
         self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
         link_run = self.link.select(
-            keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], run_outputs, **controls.MODEL
+            keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], self.outputs, **controls.MODEL
         )
         view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
         page.load(self.on_load, None, [notice, self.link, *inputs, is_linked], **controls.LIGHT)

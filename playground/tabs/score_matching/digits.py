@@ -135,12 +135,10 @@ class DigitsView(LinkedRunView):
     picker, params_type, tab = runs.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "Digits by a score", "score-digits", "Sampling first digits: a few seconds …")
-        function = langevin.denoiser_to_score
-        self.layout = run_view.lay_out("score-digits", partial(_controls, paths), stage, HOW, function)
+        super().__init__(paths, "score-digits", stage, HOW, langevin.denoiser_to_score)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
@@ -160,22 +158,20 @@ class DigitsView(LinkedRunView):
     def bind(self, page: gr.Blocks) -> None:
         self.bind_runs(page, self.sample, "score_digits")
 
-
-def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
-    """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-    default, model = ViewParams(), runs.CHECKPOINTS.build(paths, info="Whose score is followed.")
-    titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
-    hint = "How to follow the score; all start from the most noise."
-    sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
-    hint = "How often the network is evaluated for each picture; more is slower and better."
-    evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
-    seed, new_seed = controls.seed()
-    with gr.Accordion("More", open=False):
-        hint = "For annealed Langevin, as a share of the level's variance."
-        step_size = gr.Number(default.step_size, label="Step size h", info=hint, step=0.01, min_width=100)
-        controls.enable_for_samplers(step_size, sampler, "annealed")
-        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
-        high = gr.Number(default.high, label="Most noise", info="Where the run begins.", step=0.1, min_width=100)
-    return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
+        default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
+        titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
+        hint = "How to follow the score; all start from the most noise."
+        sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
+        digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
+        n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
+        hint = "How often the network is evaluated for each picture; more is slower and better."
+        evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
+        seed, new_seed = controls.seed()
+        with gr.Accordion("More", open=False):
+            hint = "For annealed Langevin, as a share of the level's variance."
+            step_size = gr.Number(default.step_size, label="Step size h", info=hint, step=0.01, min_width=100)
+            controls.enable_for_samplers(step_size, sampler, "annealed")
+            low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
+            high = gr.Number(default.high, label="Most noise", info="Where the run begins.", step=0.1, min_width=100)
+        return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed

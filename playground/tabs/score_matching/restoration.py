@@ -141,14 +141,13 @@ class RestorationView(LinkedRunView):
     drawings: list[Control]  # of the `Sources`, and the brush
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(
             scrubber.build, "A picture restored", "score-restoration", "Denoising a first digit: a few seconds …"
         )
-        code = TASKS[DENOISE].code
-        self.layout = run_view.lay_out("score-restoration", self._build_controls, stage, HOW, code)
+        super().__init__(paths, "score-restoration", stage, HOW, TASKS[DENOISE].code)
+        self.outputs.append(self.layout.code)
 
-    @run_view.errors_on_stage(n_others=3)
+    @run_view.follow_run
     def restore(
         self, drawing: object, upload: object, correction: object, painted: object, *values: ControlValue
     ) -> LiveRun[Frame]:
@@ -187,10 +186,9 @@ class RestorationView(LinkedRunView):
         model, task, _, _, mask, *_ = inputs = self.layout.inputs
         changes = [*self.image.changes, *self.image.choices, *(control.input for control in (model, task, mask))]
         gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT)
-        self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings, [self.layout.code])
+        self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings)
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
         task = gr.Radio(list(TASKS), value=default.task, label="Task", info="What the score is used for.",
                         elem_classes="chips")  # fmt: skip
