@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
@@ -27,7 +27,8 @@ HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": [], "tri
 LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
 MAX_RUNS = 64  # that are under way or wait for their turn, see `playground.runtime.turns`; more wait in Gradio's queue
 MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
-STOP: EventSettings = {**HIDDEN, "queue": False, "trigger_mode": "once"}
+INSTANT: EventSettings = {**HIDDEN, "queue": False}
+STOP: EventSettings = {**INSTANT, "trigger_mode": "once"}
 SLOW: EventSettings = {"show_progress": "minimal", "trigger_mode": "always_last"}  # takes a second or so after a press
 
 
@@ -53,6 +54,16 @@ def stage_column(with_settings: bool = True) -> Iterator[None]:
         if with_settings:
             settings_button()
         yield
+
+
+def show_for(choice: Control, components: Mapping[str, Control]) -> None:
+    """Show of some components only that of the option that is chosen."""
+
+    def show(chosen: str) -> list[object] | object:
+        updates = [gr.update(visible=chosen == option) for option in components]
+        return updates if len(updates) > 1 else updates[0]
+
+    choice.change(show, choice, [*components.values()], **INSTANT)
 
 
 def on_new_seed(button: gr.Button, number: Control) -> Event:
@@ -145,7 +156,7 @@ def eta(value: float, sampler: gr.Radio) -> gr.Slider:
 
 def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
     """Disable a control while a sampler is chosen that does not use it."""
-    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **HIDDEN)
+    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, **INSTANT)
 
 
 def user_errors_to_gradio(function: Function) -> Function:

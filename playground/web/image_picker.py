@@ -13,7 +13,7 @@ from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.web import controls, drawing_pad, photograph, plots
-from playground.web.controls import Control, ControlValue, EventSettings, Trigger, skip_preprocess
+from playground.web.controls import Control, ControlValue, Trigger, skip_preprocess
 from playground.web.photograph import Correction
 
 TEST_IMAGE, DRAWING, UPLOAD = "Test image", "Draw", "Upload"
@@ -87,12 +87,7 @@ def build(
         gr.Markdown(
             "Best: one object on a plain background. It is made grey, cropped, centred, and scaled like the data."
         )
-
-    def show_controls(kind: str) -> list[object]:
-        return [gr.update(visible=kind == option) for option in (TEST_IMAGE, DRAWING, UPLOAD)]
-
-    columns = [number, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
+    controls.show_for(kind, {TEST_IMAGE: number, DRAWING: drawing_column, UPLOAD: upload_column})
     changes, settled = ([event, *upload.changes] for event in (number.input, number.release))
     return ImagePicker([kind, number, pad, *upload], changes, settled, [kind.input, pad.change])
 
@@ -131,10 +126,15 @@ def build_upload(
                 original = photograph.pack(path)
         return [gr.update(label=label_upload(path)), original]
 
-    hidden: EventSettings = {"queue": False, **controls.HIDDEN}
     upload = UploadControls(button, correction)
-    button.upload(show, [*upload], [*upload], **hidden)
-    gr.on([*upload.changes, *(control.input for control in model)], show_reading, [*upload, *model], reading, **hidden)
+    button.upload(show, [*upload], [*upload], **controls.INSTANT)
+    gr.on(
+        [*upload.changes, *(control.input for control in model)],
+        show_reading,
+        [*upload, *model],
+        reading,
+        **controls.INSTANT,
+    )
     return upload
 
 

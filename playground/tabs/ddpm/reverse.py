@@ -149,7 +149,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     def bind(self, page: gr.Blocks) -> None:
         model, label, *_ = self.inputs
-        model.input(self.update_classes, [model, label], label, queue=False, **controls.HIDDEN)
+        model.input(self.update_classes, [model, label], label, **controls.INSTANT)
         seed = self.inputs[NAMES.index("seed")]
         view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
         view.bind(self.sample, "ddpm_sample", link_runs=[self.bind_load(page, view, controls.LIGHT)])

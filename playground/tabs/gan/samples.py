@@ -182,7 +182,7 @@ class SamplesView(View):
                          elem_classes="chips")  # fmt: skip
         hint = "Largest size of each number of z; below 1 only the safest codes are left."
         truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
-        model.change(self.show_label, model, label, queue=False, **controls.HIDDEN)
+        model.change(self.show_label, model, label, **controls.INSTANT)
         return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed
 
     def show_label(self, model: str) -> object:

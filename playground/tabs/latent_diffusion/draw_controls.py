@@ -56,7 +56,7 @@ def build_picker(prompt: Control) -> None:
     with gr.Accordion("Emoji and backgrounds it knows", open=False):
         picker = gr.Dataset(components=[prompt], samples=[[name] for name in names], sample_labels=labels,
                             samples_per_page=len(names), show_label=False, type="index")  # fmt: skip
-        picker.click(_put_into_prompt, [picker, prompt], prompt, queue=False, **controls.HIDDEN)
+        picker.click(_put_into_prompt, [picker, prompt], prompt, **controls.INSTANT)
 
 
 def _put_into_prompt(index: int, text: object) -> str:

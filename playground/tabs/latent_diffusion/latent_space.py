@@ -270,12 +270,7 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
     ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Behind the emoji or the drawing.")
     to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
     to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="The background at the other end.")
-
-    def show_controls(selected: str) -> list[object]:
-        return [gr.update(visible=selected == option) for option in KINDS]
-
-    columns = [name, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
+    controls.show_for(kind, dict(zip(KINDS, (name, drawing_column, upload_column), strict=True)))
     inputs = [skip_preprocess(control) for control in (model, kind, name, ground, to, to_ground)]
     return inputs, [pad, *upload], [pad.change, *upload.changes]
 

@@ -241,5 +241,5 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
         return [gr.update(visible=visible) for visible in (show != SAMPLES, show == WAY, show == SAMPLES, sampled)]
 
     changes, optional = [show.change, kind.input, to.input], [picture_column, end_row, n, temperature]
-    gr.on(changes, show_controls, [show, kind, to], optional, queue=False, **controls.HIDDEN)
+    gr.on(changes, show_controls, [show, kind, to], optional, **controls.INSTANT)
     return image, [model, *map(skip_preprocess, (show, kind, number, to, to_number, n, temperature, seed))], new_seed

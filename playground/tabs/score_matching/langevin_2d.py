@@ -104,7 +104,7 @@ class LangevinView(LinkedRunView):
     def bind(self, page: gr.Blocks) -> None:
         model, data, score, sampler = self.layout.inputs[:4]
         gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
-              queue=False, **controls.HIDDEN)  # fmt: skip
+              **controls.INSTANT)  # fmt: skip
         triggers = [control.input for control in (model, data, score, sampler)]
         self.bind_runs(page, self.sample, "score_langevin", triggers)
         stage = self.layout.stage

@@ -214,8 +214,7 @@ class RestorationView(LinkedRunView):
             return [gr.update(visible=visible) for visible in
                     (task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED)]  # fmt: skip
 
-        gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], queue=False,
-              **controls.HIDDEN)  # fmt: skip
+        gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], **controls.INSTANT)  # fmt: skip
         kind, number, *sources = self.image.inputs
         self.drawings = [*sources, brush]
         inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)
