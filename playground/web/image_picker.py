@@ -128,13 +128,8 @@ def build_upload(
 
     upload = UploadControls(button, correction)
     button.upload(show, [*upload], [*upload], **controls.INSTANT)
-    gr.on(
-        [*upload.changes, *(control.input for control in model)],
-        show_reading,
-        [*upload, *model],
-        reading,
-        **controls.INSTANT,
-    )
+    changes = [*upload.changes, *(control.input for control in model)]
+    gr.on(changes, show_reading, [*upload, *model], reading, **controls.INSTANT)
     return upload
 
 

@@ -119,6 +119,5 @@ class CostView(View):
         measure = newest_only(self.measure), inputs, self.costs
         settings: EventSettings = {**controls.SLOW, "concurrency_id": "measure", "concurrency_limit": 1}
         gr.on([self.go.click, self.link.select], *measure, **settings)
-        self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **controls.INSTANT).then(
-            *measure, **settings
-        )
+        choice = self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **controls.INSTANT)
+        choice.then(*measure, **settings)

@@ -211,10 +211,11 @@ class RestorationView(LinkedRunView):
         seed, new_seed = controls.seed()
 
         def show_controls(task: str, mask: str) -> list[object]:
-            return [gr.update(visible=visible) for visible in
-                    (task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED)]  # fmt: skip
+            shown = task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED
+            return [gr.update(visible=visible) for visible in shown]
 
-        gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], **controls.INSTANT)  # fmt: skip
+        optional = [noise, mask_column, brush_column]
+        gr.on([task.change, mask.change], show_controls, [task, mask], optional, **controls.INSTANT)
         kind, number, *sources = self.image.inputs
         self.drawings = [*sources, brush]
         inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)
