@@ -55,11 +55,7 @@ def build(run: gr.State, stage: gr.HTML, command_label: str = COMMAND_LABEL) -> 
         index = gr.Number(0, visible=False)
     for button, save in zip(buttons, EXPORTS.values(), strict=True):
         button.click(
-            user_errors_to_gradio(save),
-            [run, index],
-            saving,
-            js=scrubber.frame_index_js(stage, 1),
-            **controls.SLOW,
+            user_errors_to_gradio(save), [run, index], saving, js=scrubber.frame_index_js(stage, 1), **controls.SLOW
         )
     return command
 

@@ -64,11 +64,7 @@ class LinkedRunView(StageView):
 
 
 def on_load(
-    picker: CheckpointPicker[Any],
-    paths: Paths,
-    params_type: "type[DataclassInstance]",
-    tab: str,
-    request: gr.Request,
+    picker: CheckpointPicker[Any], paths: Paths, params_type: "type[DataclassInstance]", tab: str, request: gr.Request
 ) -> list[ControlValue]:
     """Return the error of the address, "" for none, and the values of the link and the controls: those of the address,
     or the first ones.

@@ -9,12 +9,7 @@ import gradio as gr
 
 from playground.runtime.validation import UserError
 from playground.web import component, controls, explanation, export, links, scrubber
-from playground.web.controls import (
-    Control,
-    Event,
-    Trigger,
-    error_sentence,
-)
+from playground.web.controls import Control, Event, Trigger, error_sentence
 from playground.web.live_run import LiveRun
 from playground.web.repeats import remember
 from playground.web.stop import Outputs, Shown, UnderWay, keep_run

@@ -15,12 +15,7 @@ from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
 from playground.tabs.score_matching import digits
-from playground.tabs.score_matching.inverse_params import (
-    GRAIN,
-    STEP_SIZE,
-    Problem,
-    ViewParams,
-)
+from playground.tabs.score_matching.inverse_params import GRAIN, STEP_SIZE, Problem, ViewParams
 from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
 from playground.web.scrubber import Curve, Film, Series, Strip

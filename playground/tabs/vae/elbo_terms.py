@@ -64,11 +64,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
     comparison, histogram = compare(model, bound)
     note = IN_COLOUR if model.config.channels == 3 else ""
-    return [
-        f"{text}\n\n{comparison}Higher is better.{note}",
-        gr.update(value=_curve(bounds), visible=True),
-        histogram,
-    ]
+    return [f"{text}\n\n{comparison}Higher is better.{note}", gr.update(value=_curve(bounds), visible=True), histogram]
 
 
 def compare(model: vae.Model, bound: float) -> tuple[str, Value]:

@@ -41,10 +41,7 @@ ESTIMATES = 1000  # of the gradient of (z - a)^2
 DRAWS, COLOUR_DRAWS = 400, 100
 CHUNK = 100  # samples at a time
 WITH_TRICK = "with the trick"
-ESTIMATORS: dict[str, Estimator] = {
-    WITH_TRICK: gradients.reparameterized,
-    "without it": gradients.score_function,
-}
+ESTIMATORS: dict[str, Estimator] = {WITH_TRICK: gradients.reparameterized, "without it": gradients.score_function}
 COLOURS = (palette.ESTIMATE, palette.NOISE)
 HEIGHT = 340  # pixels of a plot
 EDGE = 0.005  # share of the estimates beyond each end of an axis

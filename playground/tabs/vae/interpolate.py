@@ -37,10 +37,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:
     """Return the codes of both paths to the other end, by name; each (FRAMES, Z)."""
     end = codes.encode_path_end(paths, encoded.params)
-    return {
-        "straight": interpolation.lerp(encoded.z, end, FRAMES),
-        "arc": interpolation.slerp(encoded.z, end, FRAMES),
-    }
+    return {"straight": interpolation.lerp(encoded.z, end, FRAMES), "arc": interpolation.slerp(encoded.z, end, FRAMES)}
 
 
 @torch.no_grad()
