@@ -2,7 +2,7 @@
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -51,17 +51,19 @@ class FirstRunView(StageView, Generic[Params, Run]):
     picker: CheckpointPicker[Any]  # the models to choose from
     tab: str  # name of the view in links
     first: Params  # parameters of the run that is shown first
+    names: Sequence[str]  # of the parameters, in the order of the controls
     inputs: list[Control]  # controls, the model's first
 
-    @staticmethod
-    @abstractmethod
-    def params_of(values: Iterable[ControlValue]) -> Params:
-        """Return the parameters in the values of the controls; the page allows less than the command line."""
+    @classmethod
+    def params_of(cls, values: Iterable[ControlValue]) -> Params:
+        """Return the parameters in the values of the controls, or raise UserError if one is not allowed; the page
+        allows less than the command line."""
+        return type(cls.first)(**dict(zip(cls.names, values, strict=True)))
 
-    @staticmethod
-    @abstractmethod
-    def values_of(params: Params) -> list[object]:
+    @classmethod
+    def values_of(cls, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""
+        return [getattr(params, name) for name in cls.names]
 
     @abstractmethod
     def load_first_run(self, model: str) -> Run:

@@ -28,7 +28,7 @@ class ImagePicker(NamedTuple):
         inputs: Controls whose values go to `load_image`: kind, number, and the `Sources`.
         changes: Events of another image.
         settled: Likewise, but a slider that is dragged counts once it is let go.
-        choices: Events after which there may be no image yet: see `missing_input`.
+        choices: Events after which there may be no image yet: see `check_input`.
     """
 
     inputs: list[Control]
@@ -144,13 +144,12 @@ def label_upload(path: str | None) -> str:
     return f"{UPLOAD_LABEL} (now {Path(path).name}{note})"
 
 
-def missing_input(kind: object, sources: Sources) -> str | None:
-    """Return what the user has to do before there is an image, None if nothing."""
+def check_input(kind: object, sources: Sources) -> None:
+    """Raise UserError with what the user has to do before there is an image."""
     if kind == DRAWING and not sources.drawing:
-        return "Draw on the pad."
+        raise UserError("Draw on the pad.")
     if kind == UPLOAD and not sources.upload:
-        return "Choose a picture to upload."
-    return None
+        raise UserError("Choose a picture to upload.")
 
 
 def load_image(kind: str, number: int, sources: Sources, dataset: Dataset, data_folder: Path) -> Tensor:

@@ -72,15 +72,13 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
         curves.append(Curve("confidence", "Probability of the digit that a classifier reads.", make_series(surest)))
-    at_right_angles = torch.eye(2)
-    weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
         [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in available.items()],
         captions,
         ("the first digit", "the other"),
         curves,
         formula.render(interpolation.path_formulas("line", "arc", "codes of the two digits, here at right angles")),
-        interpolation.path_numbers(*(weight.tolist() for weight in weights)),
+        interpolation.path_numbers(*torch.eye(2), FRAMES),
         start=FRAMES // 2,
         keep=True,
         notice=describe_missing(text for title, (_, text) in progress.items() if title not in available),

@@ -204,11 +204,12 @@ class RequestView(HTMLRunView):
     def save(self, result: Result | None) -> Value:
         """Save the pictures of all lanes in the order on show, as a PNG with the settings and what was measured."""
         params, by_name, _ = controls.check_kept(result)
-        path = download.new_path(f"compare-seed{params.seed}.png")
         about = {"settings": json.dumps(asdict(params)), **links.record(TAB, params)}
         rows = [_measured(name, by_name[name]) for name in lanes.sort_lanes(by_name, params.sort)]
-        media.write_png(path, lanes.sheet(by_name, params.sort), about | {"rows": json.dumps(rows)})
-        return download.pack_file(path)
+        about |= {"rows": json.dumps(rows)}
+        return download.save(
+            f"compare-seed{params.seed}.png", media.write_png, lanes.sheet(by_name, params.sort), about
+        )
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the race begins when the link is visible."""

@@ -1,7 +1,6 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import partial
 from typing import TypedDict
 
@@ -84,7 +83,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     TITLE = "Reverse: noise to digits"
     HINT = "**Press Play**, or drag the slider under the pictures, and watch digits appear."
-    picker, tab, first = runs.CHECKPOINTS, "ddpm", runs.FIRST
+    picker, tab, first, names = runs.CHECKPOINTS, "ddpm", runs.FIRST, NAMES
 
     def __init__(self, paths: Paths):
         stage = partial(scrubber.build, "Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
@@ -94,18 +93,17 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         self.paths, self.layout, self.inputs = paths, layout, layout.inputs
         self.outputs = [layout.stage, layout.run, layout.command, layout.code, layout.link]
 
-    @staticmethod
-    def params_of(values: Iterable[ControlValue]) -> ViewParams:
-        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
-        fields = dict(zip(NAMES, values, strict=True))
-        fields["label"] = None if fields["label"] == ALL else fields["label"]
-        return ViewParams(**fields)
+    @classmethod
+    def params_of(cls, values: Iterable[ControlValue]) -> ViewParams:
+        """Return the parameters in the values of the controls, where "all" stands for no class."""
+        model, label, *other_values = values
+        return super().params_of([model, None if label == ALL else label, *other_values])
 
-    @staticmethod
-    def values_of(params: ViewParams) -> list[object]:
+    @classmethod
+    def values_of(cls, params: ViewParams) -> list[object]:
         """Return the values of the controls for parameters."""
-        fields = {**asdict(params), "label": ALL if params.label is None else params.label}
-        return [fields[name] for name in NAMES]
+        model, label, *other_values = super().values_of(params)
+        return [model, ALL if label is None else label, *other_values]
 
     def control_values(self, params: ViewParams) -> list[object]:
         """Return the values of the controls, with the classes of the model that they choose."""

@@ -125,9 +125,7 @@ class AskView(View):
         """Ask every discriminator about a picture. Returns a table as HTML."""
         try:
             sources = Sources(drawing, upload, correction)
-            missing = image_picker.missing_input(kind, sources)
-            if missing:
-                raise UserError(missing)
+            image_picker.check_input(kind, sources)
             params = ViewParams(kind, number, seed)
             linkable = params if kind in (FAKE, image_picker.TEST_IMAGE) else None
             value = table(self.paths, picture(self.paths, params, sources))

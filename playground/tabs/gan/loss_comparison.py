@@ -253,10 +253,8 @@ class LossView(View):
         trainings, _ = load_trainings(self.paths, params.names)
         sheets = [history.decode_pictures(training.history) for training in trainings]
         grids = [np.stack([pictures.make_grid(moment) for moment in sheet]) for sheet in sheets]
-        path = download.new_path("gan-losses.gif")
         about = {"settings": json.dumps(asdict(params)), **links.record(TAB, params)}
-        media.write_gif(path, np.stack(grids, axis=1), about)
-        return download.pack_file(path)
+        return download.save("gan-losses.gif", media.write_gif, np.stack(grids, axis=1), about)
 
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.stage, self.link, self.shown]

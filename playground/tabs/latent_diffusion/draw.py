@@ -1,6 +1,6 @@
 """Draw: a prompt becomes pictures, live while they are made and scrubbed afterwards, word by word."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -92,7 +92,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
         "**Type a prompt and press Sample**, then point at a word above the pictures to see where the network looks "
         "for it."
     )
-    picker, tab, first = CHECKPOINTS, TAB, FIRST
+    picker, tab, first, names = CHECKPOINTS, TAB, FIRST, NAMES
 
     def __init__(self, paths: Paths):
         """Lay out the prompt above, and the other controls beside the stage."""
@@ -121,17 +121,6 @@ class DrawView(FirstRunView[ViewParams, Run]):
         self.stage, self.buttons = stage, run_view.Buttons(go, stop, new_seed)
         self.inputs = [model, prompt, *inputs]
         self.outputs = [stage, exportable, self.run, command, code, link, self.captions, *self.attention]
-
-    @staticmethod
-    def params_of(values: Iterable[ControlValue]) -> ViewParams:
-        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
-        fields = dict(zip(NAMES, values, strict=True))
-        return ViewParams(**fields)
-
-    @staticmethod
-    def values_of(params: ViewParams) -> list[object]:
-        """Return the values of the controls for parameters."""
-        return [getattr(params, name) for name in NAMES]
 
     def load_first_run(self, model: str) -> Run:
         """Return the first run of a model."""

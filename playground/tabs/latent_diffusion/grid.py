@@ -204,11 +204,10 @@ class GridView(HTMLRunView):
         grid = controls.check_kept(result)
         headings = [heading for heading, _ in grid.params.columns()]
         checkpoint = CHECKPOINTS.path(self.paths, grid.params.model)
-        path = download.new_path(f"{checkpoint.stem}-grid-seed{grid.params.seed}.png")
         about = media.build_origin(checkpoint, grid.params) | {"w": str(WEIGHTS), "across": ", ".join(headings)}
         about |= links.record(TAB, grid.params) | ({"stopped": grid.stop_note} if grid.stop_note else {})
-        media.write_png(path, grid.sheet(), about)
-        return download.pack_file(path)
+        name = f"{checkpoint.stem}-grid-seed{grid.params.seed}.png"
+        return download.save(name, media.write_png, grid.sheet(), about)
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the table is filled when the link is visible."""

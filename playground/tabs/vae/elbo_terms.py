@@ -12,7 +12,7 @@ from playground.families.vae import elbo
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.choice import ChoiceView, message_without_plots
 from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, palette, plots
 from playground.web.component import Value
@@ -77,11 +77,6 @@ def compare(model: vae.Model, bound: float) -> tuple[str, Value]:
     return f"{below:.0%} of the test images have a lower ELBO. ", plot
 
 
-def message(text: str) -> list[object]:
-    """Return the values that show a text in place of the numbers, and hide both plots."""
-    return [text, gr.update(visible=False), gr.update(visible=False)]
-
-
 def _curve(bounds: list[float]) -> go.Figure:
     line = {"color": palette.DATA}
     plot = plots.figure("samples k", "bound, nats", go.Scatter(x=COUNTS, y=bounds, mode="lines+markers", line=line))
@@ -97,4 +92,4 @@ def _histogram(test_elbo: Tensor, bound: float) -> go.Figure:
     return plot
 
 
-VIEW = ChoiceView("ELBO", HINT, build, show, message)
+VIEW = ChoiceView("ELBO", HINT, build, show, message_without_plots)

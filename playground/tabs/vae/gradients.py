@@ -15,7 +15,7 @@ from playground.families.vae.gradients import Estimator, Gradients
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.choice import ChoiceView, message_without_plots
 from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import controls, explanation, palette, plots
 from playground.web.controls import Control
@@ -81,11 +81,6 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     comparisons = [compare_known(params), compare_image(model, encoded)]
     figures = [gr.update(value=draw(comparison), visible=True) for comparison in comparisons]
     return ["\n\n".join(map(to_table, comparisons)), *figures]
-
-
-def message(text: str) -> list[object]:
-    """Return the values that show a text in place of the numbers, and hide both plots."""
-    return [text, gr.update(visible=False), gr.update(visible=False)]
 
 
 def compare_known(params: ViewParams) -> Comparison:
@@ -164,4 +159,4 @@ def draw(comparison: Comparison) -> go.Figure:
     return plots.restyle(figure, HEIGHT)
 
 
-VIEW = ChoiceView("Gradients", HINT, build, show, message)
+VIEW = ChoiceView("Gradients", HINT, build, show, message_without_plots)

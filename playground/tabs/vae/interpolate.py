@@ -52,7 +52,6 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
     colours, n = {"straight": palette.DATA, "arc": palette.ESTIMATE}, model.config.latent
     norms = {name: z.norm(dim=1).tolist() for name, z in codes_by_path.items()}
-    weights = interpolation.slerp_weights(codes_by_path["arc"][0], codes_by_path["arc"][-1], FRAMES)
     return [
         scrubber.pack(Film(
             strips,
@@ -61,7 +60,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
             ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),
-            numbers=interpolation.path_numbers(*(weights_of_path.tolist() for weights_of_path in weights)),
+            numbers=interpolation.path_numbers(*codes_by_path["arc"][[0, -1]], FRAMES),
             start=FRAMES // 2,
             keep=True,
         ))
