@@ -19,7 +19,7 @@ from playground.web import controls, export, links, palette, run_view, scrubber
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 
 TAB = "latent_diffusion.compare"
 MAX_PICTURES, MAX_STEPS = 4, 100
@@ -101,8 +101,8 @@ class Pair:
                 for step, (t, d, keeps_attention) in enumerate(zip(self.t, distances, keeps, strict=True))
             ],
             (f"t = {self.t[0]}", "t = 0"),
-            curves=[Curve("difference", "Root-mean-square difference between the two.",
-                          [Series("", palette.ESTIMATE, distances)])],
+            curves=[Curve.of("difference", "Root-mean-square difference between the two.",
+                             palette.ESTIMATE, distances)],
         )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
 from playground.web.image_picker import Sources
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 from playground.web.stop import Outputs, Unfinished, keep_run
 from playground.web.view import StageView
 
@@ -114,8 +114,8 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
             for k, share in enumerate(shares.tolist())
         ],
         (params.name if params.kind == EMOJI else "your picture", params.to),
-        curves=[Curve("size of the latent", "Root mean square; on average 1 for the latents of pictures.",
-                      [Series("", palette.DATA, size)])],
+        curves=[Curve.of("size of the latent", "Root mean square; on average 1 for the latents of pictures.",
+                         palette.DATA, size)],
         formula=formula.render([interpolation.SLERP]),
         numbers={"share": [f"{share:.2f}" for share in shares.tolist()]},
         start=0,

@@ -21,7 +21,7 @@ from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
 from playground.web.first_run import once_per_model
-from playground.web.scrubber import Box, Curve, Film, Series, Strip, Words
+from playground.web.scrubber import Box, Curve, Film, Strip, Words
 
 CHECKPOINTS = CheckpointPicker[Model]("latent_diffusion", "text-to-image-emoji")
 MAX_PICTURES, MAX_STEPS = 9, 250  # of the page; the command line makes more
@@ -157,10 +157,10 @@ def make_film(model: Model, run: Run, strip_kind: str = LATENT, attention: Atten
         ],
         (f"t = {times[0]}", "t = 0"),
         curves=[
-            Curve("ᾱ", "Share of the signal in the power of the latent.", [Series("", palette.DATA, alpha_bar)]),
-            Curve("w", "Guidance: how far the estimate follows the prompt.", [Series("", palette.ESTIMATE, weights)]),
-            Curve("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
-                  [Series("", palette.NOISE, prompt_effect)]),
+            Curve.of("ᾱ", "Share of the signal in the power of the latent.", palette.DATA, alpha_bar),
+            Curve.of("w", "Guidance: how far the estimate follows the prompt.", palette.ESTIMATE, weights),
+            Curve.of("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
+                     palette.NOISE, prompt_effect),
         ],
         formula=formula.render(formulas.latent_denoising_step(step_formula, model.prediction, settings.negative)),
         numbers=formulas.denoising_numbers(schedule, times, run.steps, run.coefficients, weights),

@@ -23,7 +23,7 @@ from playground.web import controls, export, formula, links, palette, run_view, 
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 
 TAB = "score_matching.digits"
 MAX_FRAMES = 61
@@ -112,11 +112,10 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         ],
         (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
         [
-            Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
-            Curve("score", "Its mean length, which grows as the noise falls.",
-                  [Series("", palette.ESTIMATE, lengths)], log=True),
-            Curve("σ · score", "Its length relative to that of unit noise: 1 where a picture is nothing but noise.",
-                  [Series("", palette.DATA, unit)]),
+            Curve.of("σ", "The noise level whose score is followed.", palette.NOISE, sigmas, log=True),
+            Curve.of("score", "Its mean length, which grows as the noise falls.", palette.ESTIMATE, lengths, log=True),
+            Curve.of("σ · score", "Its length relative to that of unit noise: 1 where a picture is nothing but noise.",
+                     palette.DATA, unit),
         ],
         formula.render([samplers.SAMPLERS[params.sampler].formula, FORMULA]),
         samplers.numbers(sigmas, params.step_size),
