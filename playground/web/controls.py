@@ -137,6 +137,13 @@ def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -
     return number, button
 
 
+def steps(most: int, value: int) -> gr.Slider:
+    """Build the number of steps of a diffusion sampler."""
+    return skip_preprocess(
+        gr.Slider(1, most, value, step=1, label="Steps", info="More steps are slower and more exact.")
+    )
+
+
 def sampler(value: str) -> gr.Radio:
     """Build the choice of a diffusion sampler."""
     choices = [(row.title, name) for name, row in SAMPLERS.items()]

@@ -69,7 +69,7 @@ def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     label = gr.Radio(label="Class", info="What to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
     n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
     sampler = controls.sampler(default.sampler)
-    steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
+    steps = controls.steps(1000, default.steps)
     hint = "0 ignores the class, 1 follows it as trained, more exaggerates it."
     w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
     eta = controls.eta(default.eta, sampler)

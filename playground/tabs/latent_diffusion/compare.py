@@ -152,9 +152,7 @@ class CompareView(LinkedRunView):
         share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
         w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
         n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many for each prompt.")
-        steps = gr.Slider(
-            1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact."
-        )
+        steps = controls.steps(MAX_STEPS, default.steps)
         seed, new_seed = controls.seed()
         return [model, *self.prompts, *map(skip_preprocess, (share, w, n, steps)), seed], new_seed
 

@@ -7,17 +7,9 @@ from playground.datasets import captions, emoji, scenes
 from playground.datasets.prompts import exchange
 from playground.families.latent_diffusion import GUIDANCE_SCHEDULES
 from playground.runtime.paths import Paths
+from playground.tabs.latent_diffusion import runs
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
-from playground.tabs.latent_diffusion.runs import (
-    CHECKPOINTS,
-    DETAILS,
-    FIRST,
-    LATENT,
-    MAX_PICTURES,
-    MAX_STEPS,
-    SMOOTH,
-    STRIP_KINDS,
-)
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, FIRST, LATENT, SMOOTH
 from playground.web import controls
 from playground.web.controls import Control, skip_preprocess
 
@@ -71,8 +63,8 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     default, model = FIRST, CHECKPOINTS.build(paths)
     hint = "0 ignores the prompt, 1 follows it as trained, more exaggerates it."
     w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
-    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
-    steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
+    n = gr.Slider(1, runs.MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    steps = controls.steps(runs.MAX_STEPS, default.steps)
     seed, new_seed = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
         hint = "What to avoid; guidance then leads away from it."
@@ -92,11 +84,11 @@ def build_strip_controls() -> list[Control]:
     """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
     with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
         hint = "The latents as colours or by channel, or the estimates with and without the prompt."
-        strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
+        strip_kind = gr.Radio(runs.STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
         layer = gr.Dropdown(
             [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
         )
         head = gr.Dropdown([MEAN], value=-1, label="Head", info="The mean of all heads, or one of a layer.")
         hint = "How attention is drawn: smoothed, or each place of the latent as a square."
-        detail = gr.Radio(DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
+        detail = gr.Radio(runs.DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
     return [skip_preprocess(control) for control in (strip_kind, layer, head, detail)]
