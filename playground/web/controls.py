@@ -129,39 +129,62 @@ def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
         text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {send} }}")
 
 
-def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
+# Controls of settings. Functions check their values themselves, see `skip_preprocess`.
+
+
+def radio(choices: Sequence[Any], value: object, label: str, hint: str | None, **properties: Any) -> Control:
+    """Build a choice of which all options are on show."""
+    return skip_preprocess(gr.Radio(choices, value=value, label=label, info=hint, elem_classes="chips", **properties))
+
+
+def dropdown(choices: Sequence[Any], value: object, label: str, hint: str) -> Control:
+    """Build a choice of many options."""
+    return skip_preprocess(gr.Dropdown(choices, value=value, label=label, info=hint))
+
+
+def slider(
+    low: float, high: float, value: float | None, step: float, label: str, hint: str, **properties: Any
+) -> Control:
+    """Build a number between bounds."""
+    return skip_preprocess(gr.Slider(low, high, value, step=step, label=label, info=hint, **properties))
+
+
+def number(value: float | None, label: str, hint: str, **properties: Any) -> Control:
+    """Build a number without bounds."""
+    return skip_preprocess(gr.Number(value, label=label, info=hint, **properties))
+
+
+def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[Control, gr.Button]:
     """Build the seed, and the button for a new one: bind it with `on_new_seed`."""
     with gr.Row(equal_height=True):
-        number = skip_preprocess(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
+        control = number(value, "Seed", hint, precision=0, min_width=100, scale=3)
         button = gr.Button("New seed", min_width=90, scale=1, elem_classes="input-button")
-    return number, button
+    return control, button
 
 
-def steps(most: int, value: int) -> gr.Slider:
+def steps(most: int, value: int) -> Control:
     """Build the number of steps of a diffusion sampler."""
-    return skip_preprocess(
-        gr.Slider(1, most, value, step=1, label="Steps", info="More steps are slower and more exact.")
-    )
+    return slider(1, most, value, 1, "Steps", "More steps are slower and more exact.")
 
 
-def sampler(value: str) -> gr.Radio:
+def sampler(value: str) -> Control:
     """Build the choice of a diffusion sampler."""
     choices = [(row.title, name) for name, row in SAMPLERS.items()]
     hint = (
         "DDPM adds fresh noise at every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps, and Heun "
         "evaluates the network twice in each."
     )
-    return skip_preprocess(gr.Radio(choices, value=value, label="Sampler", info=hint, elem_classes="chips"))
+    return radio(choices, value, "Sampler", hint)
 
 
-def eta(value: float, sampler: gr.Radio) -> gr.Slider:
+def eta(value: float, sampler: Control) -> Control:
     """Build DDIM's noise level, which is disabled while another sampler is chosen."""
-    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="For DDIM: 0 adds no noise, 1 as much as DDPM.")
-    enable_for_samplers(slider, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
-    return skip_preprocess(slider)
+    control = slider(0, 1, value, 0.05, "Noise η", "For DDIM: 0 adds no noise, 1 as much as DDPM.")
+    enable_for_samplers(control, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
+    return control
 
 
-def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
+def enable_for_samplers(control: Control, sampler: Control, *names: str) -> None:
     """Disable a control while a sampler is chosen that does not use it."""
     sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, **INSTANT)
 

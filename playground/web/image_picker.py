@@ -13,7 +13,7 @@ from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.web import controls, drawing_pad, photograph, plots
-from playground.web.controls import Control, ControlValue, Trigger, skip_preprocess
+from playground.web.controls import Control, ControlValue, Trigger
 from playground.web.photograph import Correction
 
 TEST_IMAGE, DRAWING, UPLOAD = "Test image", "Draw", "Upload"
@@ -72,9 +72,9 @@ def build(
         dataset: Function of the value of `model` that returns the data set whose look uploads are given.
         model: The choice of a model, if there is one.
     """
-    kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
+    kind = controls.radio(kinds, kinds[0], "Picture", hint)
     label, visible = "Number of the test image", kinds[0] == TEST_IMAGE
-    number = skip_preprocess(gr.Slider(*TEST_NUMBERS, 0, step=1, label=label, info=FETCHED, visible=visible))
+    number = controls.slider(*TEST_NUMBERS, 0, 1, label, FETCHED, visible=visible)
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:
         x = load_image(UPLOAD, 0, Sources("", upload, correction), dataset(*values), Path())

@@ -68,8 +68,7 @@ class LabView(View, Generic[Params]):
 
     def build_controls(self) -> LabControls:
         """Build the controls: the data and the pad to draw them on, the settings, and the seed."""
-        hint = "The distribution of points to learn; or draw your own."
-        data = gr.Radio(DATA, value=self.first.data, label="Data", info=hint, elem_classes="chips")
+        data = controls.radio(DATA, self.first.data, "Data", "The distribution of points to learn; or draw your own.")
         with gr.Column(visible=False) as column:
             pad = drawing_pad.build(f"{self.name}-pad")
         controls.show_for(data, {DRAWING: column})
@@ -159,12 +158,12 @@ class LabView(View, Generic[Params]):
 def training_controls() -> dict[str, Control]:
     """Build the controls of a training by their names: its batches, its steps, and the moving average."""
     return {
-        "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points per step."),
-        "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Updates in the whole training."),
+        "batch": controls.slider(8, 2048, None, 8, "Batch", "Points per step."),
+        "steps": controls.slider(100, 50_000, None, 100, "Steps", "Updates in the whole training."),
         "ema_decay": number_control("Moving average", "Decay of the average that is shown; 0 for the network itself."),
     }
 
 
 def number_control(label: str, hint: str) -> gr.Number:
     """Build a control for a real number of any size."""
-    return gr.Number(label=label, info=hint, step=0.001, min_width=100)
+    return controls.number(None, label, hint, step=0.001, min_width=100)

@@ -22,7 +22,7 @@ from playground.tabs.compare import passages
 from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.passages import PASSAGES, Progress
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import DRAWING, TEST_IMAGE, UPLOAD, ImagePicker, Sources
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
@@ -173,4 +173,4 @@ class DrawingView(FamiliesView):
         self.image = image_picker.build("compare-drawing", KINDS, hint, lambda: mnist.DATASET)
         seed, new_seed = controls.seed("Sets the noise, and where the GAN's search begins.")
         kind, number, *_ = self.image.inputs
-        return [*map(skip_preprocess, (kind, number, seed))], new_seed
+        return [kind, number, seed], new_seed

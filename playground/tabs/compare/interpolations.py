@@ -19,7 +19,7 @@ from playground.tabs.compare.digits import FamiliesView, Models, describe_missin
 from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
 from playground.tabs.ddpm import readings
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
 
@@ -149,8 +149,8 @@ class InterpolationsView(FamiliesView):
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
-        number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
+        number = controls.slider(*TEST_NUMBERS, default.number, 1, "From test image", image_picker.FETCHED)
         hint = "The digit where the path ends."
-        to_number = gr.Slider(*TEST_NUMBERS, default.to_number, step=1, label="To test image", info=hint)
+        to_number = controls.slider(*TEST_NUMBERS, default.to_number, 1, "To test image", hint)
         seed, new_seed = controls.seed("Sets where the GAN's search for the ends begins.")
-        return [*map(skip_preprocess, (number, to_number, seed))], new_seed
+        return [number, to_number, seed], new_seed

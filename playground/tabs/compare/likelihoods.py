@@ -14,7 +14,7 @@ from playground.tabs.compare import paradox
 from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
 from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measurement
 from playground.web import controls, links, plots, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Film, Strip
 
@@ -154,8 +154,8 @@ class LikelihoodsView(FamiliesView):
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
-        n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of every other kind.")
+        n = controls.slider(2, 20, default.n, 1, "Digits", "How many test digits, and of every other kind.")
         hint = "How often the score is evaluated for each picture; more is slower and better."
-        evaluations = gr.Slider(10, 200, default.evaluations, step=10, label="Evaluations", info=hint)
+        evaluations = controls.slider(10, 200, default.evaluations, 10, "Evaluations", hint)
         seed, new_seed = controls.seed("The same seed gives the same noise.")
-        return [*map(skip_preprocess, (n, evaluations, seed))], new_seed
+        return [n, evaluations, seed], new_seed

@@ -238,12 +238,11 @@ def _controls() -> tuple[list[controls.Control], gr.Radio, gr.Button]:
     """Build the controls in the order of `ViewParams`; return them, the one that sorts, and the button for a new
     seed."""
     default = ViewParams()
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many each of them makes.")
+    digit = controls.dropdown(list(DIGITS), default.digit, "Digit", "Any: all ten in turn.")
+    n = controls.slider(1, 20, default.n, 1, "Pictures", "How many each of them makes.")
     titles = [(participant.title, name) for name, participant in PARTICIPANTS.items()]
     who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", info="Each is a way to sample.",
                            elem_classes="chips")  # fmt: skip
-    sort = gr.Radio([(title, name) for name, title in SORTS.items()], value=default.sort, label="Sort by",
-                    info="Smallest first.", elem_classes="chips")  # fmt: skip
+    sort = controls.radio([(title, name) for name, title in SORTS.items()], default.sort, "Sort by", "Smallest first.")
     seed, new_seed = controls.seed()
-    return [*map(skip_preprocess, (digit, n, who, sort)), seed], sort, new_seed
+    return [digit, n, skip_preprocess(who), sort, seed], sort, new_seed

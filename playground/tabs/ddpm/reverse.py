@@ -67,15 +67,15 @@ def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `NAMES`, set as for the first run, and the button for a new seed."""
     default, model = runs.FIRST, runs.CHECKPOINTS.build(paths)
     label = gr.Radio(label="Class", info="What to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
-    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    n = controls.slider(1, MAX_PICTURES, default.n, 1, "Pictures", "How many at once.")
     sampler = controls.sampler(default.sampler)
     steps = controls.steps(1000, default.steps)
     hint = "0 ignores the class, 1 follows it as trained, more exaggerates it."
-    w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
+    w = controls.slider(0, MAX_W, default.w, 0.1, "Guidance w", hint)
     eta = controls.eta(default.eta, sampler)
     seed, new_seed = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate between black and white.")
-    return [model, *(skip_preprocess(control) for control in (label, n, sampler, steps, w, eta, seed, clip))], new_seed
+    return [model, skip_preprocess(label), n, sampler, steps, w, eta, seed, skip_preprocess(clip)], new_seed
 
 
 class ReverseView(FirstRunView[ViewParams, Recording]):

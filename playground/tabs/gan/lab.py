@@ -14,7 +14,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.gan import lab_pictures, variants
 from playground.web import controls
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.lab_view import DATA, LabControls, LabView, number_control
 from playground.web.newest import newest_only
 
@@ -132,14 +132,13 @@ class GANLabView(LabView[ViewParams]):
 
     def build_controls(self) -> LabControls:
         titles = [(preset.title, name) for name, preset in PRESETS.items()]
-        self.preset = gr.Radio(titles, value=FIRST, label="Preset", info="Settings worth trying.", elem_classes="chips")
-        skip_preprocess(self.preset)
+        self.preset = controls.radio(titles, FIRST, "Preset", "Settings worth trying.")
         return super().build_controls()
 
     def build_settings(self) -> dict[str, Control]:
         losses = [(variants.TITLES[name], name) for name in LOSSES]
         return {
-            "loss": gr.Radio(losses, label="Loss", info="What G and D minimize.", elem_classes="chips"),
+            "loss": controls.radio(losses, None, "Loss", "What G and D minimize."),
             "r1": number_control("R1", "Keeps D flat at the data."),
             "r2": number_control("R2", "Keeps D flat at the fakes."),
             "gp": number_control("Gradient penalty", "Asks D for a slope of 1 in between."),
@@ -149,19 +148,19 @@ class GANLabView(LabView[ViewParams]):
         kernels_hint = "Features by which D compares the points of a batch; 0 for none."
         unroll_hint = "How many steps of D the generator looks ahead; 0 for none."
         return {
-            "k": gr.Slider(1, 20, step=1, label="Steps of D", info="How many for each step of G."),
+            "k": controls.slider(1, 20, None, 1, "Steps of D", "How many for each step of G."),
             "lr_d": number_control("Learning rate of D", "Adam's step size; it decays linearly to 0."),
             "lr_g": number_control("Learning rate of G", "Adam's step size; it decays linearly to 0."),
             "momentum": number_control("Momentum", "Adam's β₁, for both networks."),
             "clip": number_control("Clip weights", "The largest weight that D may have; 0 for no limit."),
             "spectral": gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain."),
-            "kernels": gr.Slider(0, 64, step=1, label="Minibatch kernels", info=kernels_hint),
+            "kernels": controls.slider(0, 64, None, 1, "Minibatch kernels", kernels_hint),
             "matching": number_control("Feature matching", "G also matches the means of D's features."),
-            "unroll": gr.Slider(0, 10, step=1, label="Unrolled steps", info=unroll_hint),
+            "unroll": controls.slider(0, 10, None, 1, "Unrolled steps", unroll_hint),
             "unroll_lr": number_control("Unrolled step size", "Learning rate of the unrolled steps."),
-            "latent": gr.Slider(1, 256, step=1, label="Noise dimensions", info="How many numbers z has."),
-            "width": gr.Slider(4, 256, step=4, label="Width", info="Units in each of the three hidden layers."),
-            "batch": gr.Slider(8, 1024, step=8, label="Batch", info="Points per step."),
-            "steps": gr.Slider(100, 50_000, step=100, label="Steps", info="Updates of G in the whole training."),
+            "latent": controls.slider(1, 256, None, 1, "Noise dimensions", "How many numbers z has."),
+            "width": controls.slider(4, 256, None, 4, "Width", "Units in each of the three hidden layers."),
+            "batch": controls.slider(8, 1024, None, 8, "Batch", "Points per step."),
+            "steps": controls.slider(100, 50_000, None, 100, "Steps", "Updates of G in the whole training."),
             "ema_decay": number_control("Moving average", "Decay of the average of G on show; 0 for G itself."),
         }

@@ -212,11 +212,8 @@ class LossView(View):
             choices(self.paths), value=first(self.paths).losses.split(","), label="Losses",
             info="All trained alike, on digits. Three fit side by side.", elem_classes="chips",
         )  # fmt: skip
-        below = gr.Radio(
-            diagnostics.TITLES, value="logits", label="Below the pictures", info="What is drawn under each of them.",
-            elem_classes="chips",
-        )  # fmt: skip
-        return [controls.skip_preprocess(control) for control in (losses, below)]
+        below = controls.radio(diagnostics.TITLES, "logits", "Below the pictures", "What is drawn under each of them.")
+        return [controls.skip_preprocess(losses), below]
 
     def on_choice(self, losses: object, below: str) -> list[object]:
         """Show the trainings of some losses. Returns every moment as sprite sheets."""

@@ -177,13 +177,12 @@ class SamplesView(View):
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         model = variants.CHECKPOINTS.build(self.paths, "Loss", "The loss that the networks were trained with.")
         seed, new_seed = controls.seed()
-        to = gr.Number(1, label="To seed", info="The seed where the path ends.", precision=0)
-        label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
-                         elem_classes="chips")  # fmt: skip
+        to = controls.number(1, "To seed", "The seed where the path ends.", precision=0)
+        label = controls.radio(LABELS, ANY, "Class", "The class of all pictures.", visible=False)
         hint = "Largest size of each number of z; below 1 only the safest codes are left."
-        truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
+        truncation = controls.slider(0.05, 4, 4, 0.05, "Truncation", hint)
         model.change(self.show_label, model, label, **controls.INSTANT)
-        return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed
+        return [model, seed, to, label, truncation], new_seed
 
     def show_label(self, model: str) -> object:
         """Return the update that shows the class for a model of classes alone."""

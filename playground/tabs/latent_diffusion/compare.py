@@ -149,12 +149,12 @@ class CompareView(LinkedRunView):
         for line in self.lines:
             line.bind(model)
         hint = "Share of the run in which words of both prompts look where they look for the first."
-        share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
-        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
-        n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many for each prompt.")
+        share = controls.slider(0, 1, default.attention_share, 0.05, "Keep the attention", hint)
+        w = controls.slider(0, 12, default.w, 0.5, "Guidance w", "More exaggerates the prompts.")
+        n = controls.slider(1, MAX_PICTURES, default.n, 1, "Pictures", "How many for each prompt.")
         steps = controls.steps(MAX_STEPS, default.steps)
         seed, new_seed = controls.seed()
-        return [model, *self.prompts, *map(skip_preprocess, (share, w, n, steps)), seed], new_seed
+        return [model, *self.prompts, share, w, n, steps, seed], new_seed
 
 
 def _build_prompts(paths: Paths) -> tuple[list[Control], list[PromptLine]]:

@@ -62,8 +62,8 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     """Build the model's control, those after the prompt in the order of `NAMES`, and the button for a new seed."""
     default, model = FIRST, CHECKPOINTS.build(paths)
     hint = "0 ignores the prompt, 1 follows it as trained, more exaggerates it."
-    w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
-    n = gr.Slider(1, runs.MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    w = controls.slider(0, 12, default.w, 0.5, "Guidance w", hint)
+    n = controls.slider(1, runs.MAX_PICTURES, default.n, 1, "Pictures", "How many at once.")
     steps = controls.steps(runs.MAX_STEPS, default.steps)
     seed, new_seed = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
@@ -71,24 +71,19 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
         negative = gr.Textbox(default.negative, label="Negative prompt", info=hint, elem_id="text-negative")
         PromptLine(paths, negative, optional=True).bind(model)
         hint = "How w changes during the run: linear and cosine grow, interval guides only the middle."
-        guidance = gr.Radio(
-            list(GUIDANCE_SCHEDULES), value=default.guidance, label="w over time", info=hint, elem_classes="chips"
-        )
+        guidance = controls.radio(list(GUIDANCE_SCHEDULES), default.guidance, "w over time", hint)
         sampler = controls.sampler(default.sampler)
         eta = controls.eta(default.eta, sampler)
-    inputs = [skip_preprocess(control) for control in (w, n, steps, seed, negative, guidance, sampler, eta)]
-    return model, inputs, new_seed
+    return model, [w, n, steps, seed, skip_preprocess(negative), guidance, sampler, eta], new_seed
 
 
 def build_strip_controls() -> list[Control]:
     """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
     with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
         hint = "The latents as colours or by channel, or the estimates with and without the prompt."
-        strip_kind = gr.Radio(runs.STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
-        layer = gr.Dropdown(
-            [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
-        )
-        head = gr.Dropdown([MEAN], value=-1, label="Head", info="The mean of all heads, or one of a layer.")
+        strip_kind = controls.radio(runs.STRIP_KINDS, LATENT, "Show", hint)
+        layer = controls.dropdown([MEAN], -1, "Attention of", "The mean of all layers, or one layer of the U-Net.")
+        head = controls.dropdown([MEAN], -1, "Head", "The mean of all heads, or one of a layer.")
         hint = "How attention is drawn: smoothed, or each place of the latent as a square."
-        detail = gr.Radio(runs.DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
-    return [skip_preprocess(control) for control in (strip_kind, layer, head, detail)]
+        detail = controls.radio(runs.DETAILS, SMOOTH, "Over the pictures", hint)
+    return [strip_kind, layer, head, detail]

@@ -163,7 +163,7 @@ class GridView(HTMLRunView):
                 go, stop = run_view.build_buttons("text-grid")
                 model, hint = CHECKPOINTS.build(paths), "What differs by column; by row, guidance grows."
                 line.bind(model)
-                across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
+                across = controls.radio(ACROSS, default.across, "Across", hint)
                 seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
                 text = "Sampling thirty pictures, a few seconds for each row …"
@@ -172,7 +172,7 @@ class GridView(HTMLRunView):
                 self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")
                 self.download = download.build("text-grid-download")
                 self.link = links.build()
-        self.inputs = [model, self.prompt, skip_preprocess(across), seed]
+        self.inputs = [model, self.prompt, across, seed]
         self.buttons = run_view.Buttons(go, stop, new_seed)
         self.result = gr.State(None, time_to_live=3600)
         self.outputs = [stage, self.result, self.link]

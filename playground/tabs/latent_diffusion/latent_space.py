@@ -261,18 +261,17 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
     """Build the controls of the path in the order of `ViewParams`; the `Sources`, and their events."""
     default, grounds, model = ViewParams(), list(BACKGROUNDS), CHECKPOINTS.build(paths)
     gr.Markdown("**From one picture to another**")
-    kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="The picture to encode.", elem_classes="chips")
-    name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One that the model has learned.")
+    kind = controls.radio(KINDS, default.kind, "Picture", "The picture to encode.")
+    name = controls.dropdown(emoji.CORE, default.name, "Emoji", "One that the model has learned.")
     with gr.Column(visible=False) as drawing_column:
         pad = drawing_pad.build("text-pad")
     with gr.Column(visible=False) as upload_column:
         upload = image_picker.build_upload("text", read_square, can_swap=False)
-    ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Behind the emoji or the drawing.")
-    to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
-    to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="The background at the other end.")
+    ground = controls.dropdown(grounds, default.ground, "Background", "Behind the emoji or the drawing.")
+    to = controls.dropdown(emoji.CORE, default.to, "To", "The emoji at the other end.")
+    to_ground = controls.dropdown(grounds, default.to_ground, "On", "The background at the other end.")
     controls.show_for(kind, dict(zip(KINDS, (name, drawing_column, upload_column), strict=True)))
-    inputs = [skip_preprocess(control) for control in (model, kind, name, ground, to, to_ground)]
-    return inputs, [pad, *upload], [pad.change, *upload.changes]
+    return [model, kind, name, ground, to, to_ground], [pad, *upload], [pad.change, *upload.changes]
 
 
 def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], run_view.Buttons]:
@@ -286,10 +285,8 @@ def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], ru
         go = gr.Button("Sample", variant="primary", elem_id="text-vary", min_width=80)
         stop = gr.Button("Stop", min_width=80, interactive=False)
         controls.settings_button()
-    hint = "0 keeps the picture, 1 keeps nothing of it."
-    strength = gr.Slider(0, 1, default.strength, step=0.05, label="Strength", info=hint)
+    strength = controls.slider(0, 1, default.strength, 0.05, "Strength", "0 keeps the picture, 1 keeps nothing of it.")
     with gr.Accordion("More", open=False):
-        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompt.")
+        w = controls.slider(0, 12, default.w, 0.5, "Guidance w", "More exaggerates the prompt.")
         seed, new_seed = controls.seed()
-    inputs = [skip_preprocess(control) for control in (prompt, strength, w, seed)]
-    return inputs, run_view.Buttons(go, stop, new_seed)
+    return [skip_preprocess(prompt), strength, w, seed], run_view.Buttons(go, stop, new_seed)

@@ -18,7 +18,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.normalizing_flow import interpolation, layer_trajectory, likelihood
 from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
-from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
+from playground.web.controls import Control, ControlValue, error_sentence
 from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import on_load
 from playground.web.newest import Requests, newest_only
@@ -222,17 +222,16 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
     """Build the choice of a picture, the controls in the order of `ViewParams`, and the button for a new seed."""
     default, model = ViewParams(), CHECKPOINTS.build(paths)
     titles = list(zip(("A digit to noise and back", "Samples", "From one to another"), CONTENTS, strict=True))
-    hint = "Layer by layer, or a path between two pictures."
-    show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
+    show = controls.radio(titles, default.show, "Show", "Layer by layer, or a path between two pictures.")
     with gr.Column() as picture_column:
         image = image_picker.build("flow-digits", KINDS, "The picture to turn into noise z.", lambda: mnist.DATASET)
     with gr.Row(visible=False) as end_row:
-        to = gr.Radio(ENDS, value=default.to, label="To", info="Where the path ends.", elem_classes="chips")
+        to = controls.radio(ENDS, default.to, "To", "Where the path ends.")
         hint = "Seed of the sample, or number of the test image."
-        to_number = gr.Number(default.to_number, label="Seed or number", info=hint, precision=0)
-    n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.", visible=False)
+        to_number = controls.number(default.to_number, "Seed or number", hint, precision=0)
+    n = controls.slider(1, MOST, default.n, 1, "Pictures", "How many at once.", visible=False)
     hint = "Standard deviation of z in samples: 1 as trained, 0 makes all alike."
-    temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint, visible=False)
+    temperature = controls.slider(0, 2, default.temperature, 0.05, "Temperature", hint, visible=False)
     seed, new_seed = controls.seed()
     kind, number, *_ = image.inputs
 
@@ -242,4 +241,4 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
 
     changes, optional = [show.change, kind.input, to.input], [picture_column, end_row, n, temperature]
     gr.on(changes, show_controls, [show, kind, to], optional, **controls.INSTANT)
-    return image, [model, *map(skip_preprocess, (show, kind, number, to, to_number, n, temperature, seed))], new_seed
+    return image, [model, show, kind, number, to, to_number, n, temperature, seed], new_seed

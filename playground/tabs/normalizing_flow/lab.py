@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import gradio as gr
-
 from playground.families.normalizing_flow.lab import Settings
 from playground.families.normalizing_flow.layers import Coupling
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.normalizing_flow import lab_pictures
+from playground.web import controls
 from playground.web.controls import Control
 from playground.web.lab_view import DATA, LabView, number_control, training_controls
 
@@ -53,12 +52,12 @@ class FlowLabView(LabView[ViewParams]):
         couplings_hint = "How many; before each stand a normalization and a mixing."
         bins_hint = "Pieces of each spline; affine couplings have none."
         return {
-            "coupling": gr.Radio(titles, label="Coupling", info=coupling_hint, elem_classes="chips"),
-            "couplings": gr.Slider(1, 16, step=1, label="Couplings", info=couplings_hint),
-            "bins": gr.Slider(2, 32, step=1, label="Bins", info=bins_hint),
+            "coupling": controls.radio(titles, None, "Coupling", coupling_hint),
+            "couplings": controls.slider(1, 16, None, 1, "Couplings", couplings_hint),
+            "bins": controls.slider(2, 32, None, 1, "Bins", bins_hint),
             "lr": number_control("Learning rate", "Adam's step size; it decays linearly to 0."),
         }
 
     def build_more_settings(self) -> dict[str, Control]:
         hint = "Units in each hidden layer of a coupling."
-        return {"width": gr.Slider(4, 256, step=4, label="Width", info=hint), **training_controls()}
+        return {"width": controls.slider(4, 256, None, 4, "Width", hint), **training_controls()}

@@ -20,7 +20,7 @@ from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 from playground.tabs.ddpm import runs
 from playground.web import controls, export, formula, links, palette, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
@@ -161,16 +161,16 @@ class DigitsView(LinkedRunView):
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
         titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
         hint = "How to follow the score; all start from the most noise."
-        sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-        digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-        n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
+        sampler = controls.radio(titles, default.sampler, "Sampler", hint)
+        digit = controls.dropdown(list(DIGITS), default.digit, "Digit", "Any: all ten in turn.")
+        n = controls.slider(1, 20, default.n, 1, "Pictures", "How many at once.")
         hint = "How often the network is evaluated for each picture; more is slower and better."
-        evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
+        evaluations = controls.slider(10, 400, default.evaluations, 10, "Evaluations", hint)
         seed, new_seed = controls.seed()
         with gr.Accordion("More", open=False):
             hint = "For annealed Langevin, as a share of the level's variance."
-            step_size = gr.Number(default.step_size, label="Step size h", info=hint, step=0.01, min_width=100)
+            step_size = controls.number(default.step_size, "Step size h", hint, step=0.01, min_width=100)
             controls.enable_for_samplers(step_size, sampler, "annealed")
-            low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
-            high = gr.Number(default.high, label="Most noise", info="Where the run begins.", step=0.1, min_width=100)
-        return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed
+            low = controls.number(default.low, "Least noise", "Where the run ends.", step=0.01, min_width=100)
+            high = controls.number(default.high, "Most noise", "Where the run begins.", step=0.1, min_width=100)
+        return [model, sampler, digit, n, evaluations, step_size, low, high, seed], new_seed

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import gradio as gr
-
 from playground.families import score_matching
 from playground.families.score_matching.lab import Settings
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.score_matching import lab_pictures
+from playground.web import controls
 from playground.web.controls import Control
 from playground.web.lab_view import DATA, LabView, number_control, training_controls
 
@@ -61,7 +60,7 @@ class ScoreLabView(LabView[ViewParams]):
         objective_hint = "Learn from the noise that was added, from random directions, or from the true score."
         low_hint = "Smallest σ to learn; the same as the most noise for a single level."
         return {
-            "objective": gr.Radio(OBJECTIVES, label="Objective", info=objective_hint, elem_classes="chips"),
+            "objective": controls.radio(OBJECTIVES, None, "Objective", objective_hint),
             "sigma_min": number_control("Least noise", low_hint),
             "sigma_max": number_control("Most noise", "Largest σ to learn; the data are about 4 wide."),
             "lr": number_control("Learning rate", "Adam's step size; it decays linearly to 0."),
@@ -70,8 +69,8 @@ class ScoreLabView(LabView[ViewParams]):
     def build_more_settings(self) -> dict[str, Control]:
         hint = "Waves that encode the position of a point."
         return {
-            "width": gr.Slider(4, 256, step=4, label="Width", info="Units in each hidden layer."),
-            "layers": gr.Slider(1, 6, step=1, label="Hidden layers", info="How many the network has."),
-            "frequencies": gr.Slider(0, 8, step=1, label="Frequencies", info=hint),
+            "width": controls.slider(4, 256, None, 4, "Width", "Units in each hidden layer."),
+            "layers": controls.slider(1, 6, None, 1, "Hidden layers", "How many the network has."),
+            "frequencies": controls.slider(0, 8, None, 1, "Frequencies", hint),
             **training_controls(),
         }

@@ -16,7 +16,7 @@ from playground.tabs.score_matching import langevin_runs
 from playground.tabs.score_matching.langevin_runs import ViewParams
 from playground.web import controls, export, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess, user_errors_to_gradio
+from playground.web.controls import Control, ControlValue, user_errors_to_gradio
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
 from playground.web.newest import Requests
@@ -114,28 +114,24 @@ class LangevinView(LinkedRunView):
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
-        data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
+        data = controls.radio(list(densities.DENSITIES), default.data, "Data", None)
         names = ", ".join(langevin_runs.learned_densities(self.paths)) or "none"
         hint = f"Exact, or learned by a network (available for {names})."
-        score = gr.Radio(langevin_runs.SCORES, value=default.score, label="Score", info=hint, elem_classes="chips")
-        hint = "The network whose score is followed."
-        model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
+        score = controls.radio(langevin_runs.SCORES, default.score, "Score", hint)
+        model = controls.radio([default.model], None, "Model", "The network whose score is followed.", visible=False)
         titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
         hint = "The first two stay at the least noise; the others go from the most to the least."
-        sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-        n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
+        sampler = controls.radio(titles, default.sampler, "Sampler", hint)
+        n = controls.slider(10, 1000, default.n, 10, "Particles", "How many to move.")
         hint = "A share of the variance: too large overshoots, too small crawls."
-        step_size = gr.Number(default.step_size, label="Step size", info=hint, step=0.01, min_width=100)
-        temperature = gr.Slider(
-            0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0, particles only climb."
-        )
+        step_size = controls.number(default.step_size, "Step size", hint, step=0.01, min_width=100)
+        temperature = controls.slider(0, 4, default.temperature, 0.1, "Temperature T", "At 0, particles only climb.")
         controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
         controls.enable_for_samplers(temperature, sampler, "langevin")
-        steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
+        steps = controls.slider(10, 500, default.steps, 10, "Steps", "Evaluations of the score.")
         seed, new_seed = controls.seed()
         with gr.Accordion("More", open=False):
-            low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
+            low = controls.number(default.low, "Least noise", "Where the run ends.", step=0.01, min_width=100)
             hint = "Where the run begins; the first two samplers begin within half of it."
-            high = gr.Number(default.high, label="Most noise", info=hint, step=0.1, min_width=100)
-        inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
-        return [*map(skip_preprocess, inputs)], new_seed
+            high = controls.number(default.high, "Most noise", hint, step=0.1, min_width=100)
+        return [model, data, score, sampler, n, step_size, temperature, steps, low, high, seed], new_seed

@@ -24,7 +24,7 @@ from playground.tabs.score_matching import digits, inverse_films, inverse_params
 from playground.tabs.score_matching.inverse_params import DENOISE, INPAINT, PAINTED, Problem, ViewParams
 from playground.web import controls, drawing_pad, explanation, export, image_picker, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
@@ -177,24 +177,21 @@ class RestorationView(LinkedRunView):
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
-        task = gr.Radio(list(TASKS), value=default.task, label="Task", info="What the score is used for.",
-                        elem_classes="chips")  # fmt: skip
+        task = controls.radio(list(TASKS), default.task, "Task", "What the score is used for.")
         self.image = image_picker.build("score-restoration", forward.KINDS, "The picture to restore.",
                                         partial(runs.CHECKPOINTS.dataset, self.paths), [model])  # fmt: skip
         with gr.Column(visible=False) as mask_column:
-            hint = "The part that is to be filled in."
-            mask = gr.Radio(inverse_params.MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
+            mask = controls.radio(inverse_params.MASKS, default.mask, "Missing", "The part that is to be filled in.")
         with gr.Column(visible=False) as brush_column:
             brush = drawing_pad.build("score-restoration-mask", "paint what is missing")
-        noise = gr.Slider(
-            2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Standard deviation; from black to white is 2."
+        noise = controls.slider(
+            2 * LOW, 5, default.noise, 0.1, "Noise σ", "Standard deviation; from black to white is 2."
         )
         hint = "How many to make of the same picture; for the likelihood, how many random probes."
-        n = gr.Slider(inverse_params.N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
+        n = controls.slider(inverse_params.N_REFERENCES, 10, default.n, 1, "Results", hint)
         hint = "How often the network is evaluated for each; more is slower and better."
-        evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
-        hint = "Whose score: of all digits, or of one."
-        digit = gr.Dropdown(digits.DIGITS, value=default.digit, label="Digit", info=hint)
+        evaluations = controls.slider(10, 400, default.evaluations, 10, "Evaluations", hint)
+        digit = controls.dropdown(digits.DIGITS, default.digit, "Digit", "Whose score: of all digits, or of one.")
         seed, new_seed = controls.seed()
 
         def show_controls(task: str, mask: str) -> list[object]:
@@ -205,5 +202,4 @@ class RestorationView(LinkedRunView):
         gr.on([task.change, mask.change], show_controls, [task, mask], optional, **controls.INSTANT)
         kind, number, *sources = self.image.inputs
         self.drawings = [*sources, brush]
-        inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)
-        return [model, *map(skip_preprocess, inputs)], new_seed
+        return [model, task, kind, number, mask, noise, n, evaluations, digit, seed], new_seed

@@ -65,13 +65,13 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
             image_plot = gr.Plot(show_label=False)
     with gr.Row():
         first = ViewParams()
-        a = gr.Slider(-5, 5, first.a, step=0.1, label="a", info="Where f(z) = (z − a)² is 0; μ is 0.")
-        sigma = gr.Slider(0.05, 3, first.sigma, step=0.05, label="σ", info="Standard deviation of z, on the left.")
+        a = controls.slider(-5, 5, first.a, 0.1, "a", "Where f(z) = (z − a)² is 0; μ is 0.")
+        sigma = controls.slider(0.05, 3, first.sigma, 0.05, "σ", "Standard deviation of z, on the left.")
         hint = "Their mean is one estimate."
-        samples = gr.Slider(1, codes.MAX_SAMPLES, first.samples, step=1, label="Samples per estimate", info=hint)
+        samples = controls.slider(1, codes.MAX_SAMPLES, first.samples, 1, "Samples per estimate", hint)
     table = gr.Markdown(elem_id="vae-gradients")
     explanation.build(HOW, gradients.reparameterized)
-    return [table, known_plot, image_plot], [controls.skip_preprocess(control) for control in (a, sigma, samples)]
+    return [table, known_plot, image_plot], [a, sigma, samples]
 
 
 @torch.no_grad()

@@ -29,9 +29,9 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     with gr.Row():
         kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
         hint = "Seed of the random code, or number of the test image."
-        number = gr.Number(1, label="Seed or number", info=hint, precision=0)
+        number = controls.number(1, "Seed or number", hint, precision=0)
     explanation.build(HOW, interpolation.slerp)
-    return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]
+    return [stage], [controls.skip_preprocess(kind), number]
 
 
 def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:
