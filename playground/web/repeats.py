@@ -41,7 +41,9 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Shown 
         if remembered := _recall(key):
             yield remembered
             return
-        live = _join(key, make(view, *values))
+        made = make(view, *values)
+        with _lock:
+            live = _under_way.setdefault(key, made)  # of those who ask for the same at once, all join the first's
         result: Sequence[object] | None = None
         try:
             for outputs in follow(live):
@@ -58,12 +60,6 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Shown 
             _left.pop(key)
 
     return run
-
-
-def _join(key: str, run: LiveRun[Any]) -> LiveRun[Any]:
-    """Return the run of a request that is under way, or was left, or else the new one."""
-    with _lock:
-        return _under_way.setdefault(key, run)
 
 
 def _key(make: Callable[..., object], paths: Paths, values: Sequence[object]) -> str:

@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from shipped import GAN, SHIPPED
 from torch import nn
 
 from playground.runtime import checkpoint, inference
@@ -22,9 +23,6 @@ from playground.tabs.compare.race import Runner, Standing, count_items, prepare,
 from playground.tabs.ddpm import readings
 from playground.web import links
 from playground.web.stop import UnderWay, keep_run
-
-GAN = "gan-digits-conditional"
-SHIPPED = Paths(WEIGHTS, Path("data"))
 
 
 class Turns:
