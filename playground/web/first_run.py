@@ -1,16 +1,12 @@
 """Base class of the views that show a run when the page is opened, and sample the run of a link."""
 
-import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import gradio as gr
 
-from playground.runtime import files
-from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.web import component, controls
 from playground.web.checkpoint_picker import CheckpointPicker
@@ -24,25 +20,6 @@ if TYPE_CHECKING:
 
 Params = TypeVar("Params", bound="DataclassInstance")
 Run = TypeVar("Run")
-
-
-def once_per_model(
-    picker: CheckpointPicker[Any], make: Callable[[Paths, str], Run], maxsize: int
-) -> Callable[[Paths, str], Run]:
-    """Return a function of the paths and a model's name that makes its first run once for all visitors, and again when
-    its checkpoint has changed; two who ask for the same at once wait for one run. It keeps `maxsize` runs."""
-    locks: dict[object, threading.Lock] = {}  # by the arguments
-
-    @lru_cache(maxsize)
-    def make_version(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
-        return make(paths, name)
-
-    def first(paths: Paths, name: str) -> Run:
-        picker.load(paths, name)  # says what is wrong, if something is
-        with locks.setdefault((paths, name), threading.Lock()):
-            return make_version(paths, name, files.version(picker.path(paths, name)))
-
-    return first
 
 
 class FirstRunView(StageView, Generic[Params, Run]):

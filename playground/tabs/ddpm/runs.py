@@ -18,7 +18,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.ddpm import readings
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
-from playground.web.first_run import once_per_model
+from playground.web.once_per_model import OncePerModel
 from playground.web.scrubber import Box, Curve, Film, Strip
 
 CHECKPOINTS = CheckpointPicker[ddpm.Model]("ddpm", "ddpm-digits")
@@ -58,7 +58,7 @@ def _sample_first(paths: Paths, name: str) -> Recording:
     return record(ddpm.sample(CHECKPOINTS.load(paths, name), FIRST), FIRST.steps)
 
 
-first = once_per_model(CHECKPOINTS, _sample_first, maxsize=8)
+first = OncePerModel(CHECKPOINTS, _sample_first, limit=8)
 
 
 def warm_up(paths: Paths) -> None:

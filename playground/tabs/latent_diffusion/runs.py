@@ -20,7 +20,7 @@ from playground.tabs.latent_diffusion.latent_pictures import ESTIMATE, decoded, 
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
-from playground.web.first_run import once_per_model
+from playground.web.once_per_model import OncePerModel
 from playground.web.scrubber import Box, Curve, Film, Strip, Words
 
 CHECKPOINTS = CheckpointPicker[Model]("latent_diffusion", "text-to-image-emoji")
@@ -181,7 +181,7 @@ def _sample_first(paths: Paths, name: str) -> Run:
     return recorder.run()
 
 
-first = once_per_model(CHECKPOINTS, _sample_first, maxsize=2)
+first = OncePerModel(CHECKPOINTS, _sample_first, limit=2)
 
 
 def preview(model: Model, frame: Frame) -> list[Strip]:

@@ -166,7 +166,7 @@ class DigitsView(View):
             if params.show != PICTURE:
                 yield [*run_values, "", None]
                 return
-            is_known = likelihood.is_measured(self.paths, params.model)
+            is_known = likelihood.groups.is_made(self.paths, params.model)
             yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING), gr.skip()]
             bits = normalizing_flow.bits_per_dimension(model, x[0]).item()
             uncompared = Uncompared((drawing, upload, correction, *values), bits)
