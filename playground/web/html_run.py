@@ -92,7 +92,7 @@ class HTMLRunView(StageView):
         return [plots.paragraph(error_sentence(error)), None, links.nothing(self.tab), *texts]
 
     def bind_runs(
-        self, page: gr.Blocks, api_name: str, triggers: Sequence[Trigger] = (), other_controls: Sequence[Control] = ()
+        self, page: gr.Blocks, triggers: Sequence[Trigger] = (), other_controls: Sequence[Control] = ()
     ) -> gr.State:
         """Bind the event of the page, and those that begin and stop a run, and save it; meanwhile only Stop can be
         pressed. Return the state of the run under way.
@@ -105,7 +105,7 @@ class HTMLRunView(StageView):
         disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, self.link.select, *triggers]
         gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
         run = keep_run(self.sample), [under_way, *self.inputs], self.outputs
-        event = gr.on(begin_events, *run, api_name=api_name, **controls.MODEL)
+        event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)
         click_go = f"() => document.getElementById('{go.elem_id}').click()"
         controls.on_new_seed(new_seed, seed).then(None, None, None, js=click_go)
         controls.on_end(event, [*disabled, stop], js=controls.enable_stop(len(disabled), False))

@@ -150,7 +150,7 @@ class LabView(View, Generic[Params]):
         settings, seed, pad, new_seed, reset = self.controls
         restart = newest_only(self.restart), [self.requests, pad, *settings], self.outputs
         changes = [control.input for control in settings]
-        gr.on([reset.click, pad.change, *changes], *restart, api_name=self.tab.replace(".", "_"), **controls.INSTANT)
+        gr.on([reset.click, pad.change, *changes], *restart, api_name=links.api_name(self.tab), **controls.INSTANT)
         controls.on_new_seed(new_seed, seed).then(*restart, **controls.INSTANT)
         page.load(self.on_load, None, [*self.outputs, *settings], **controls.INSTANT)
 

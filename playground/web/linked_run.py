@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -11,7 +11,8 @@ from playground.runtime.paths import Paths
 from playground.web import component, controls, links, run_view
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import Control, ControlValue, Trigger
-from playground.web.run_view import RunView, Sample
+from playground.web.run_view import RunView
+from playground.web.stop import Outputs
 from playground.web.view import StageView
 
 if TYPE_CHECKING:
@@ -48,18 +49,20 @@ class LinkedRunView(StageView):
         wrong, link, *values = on_load(self.picker, self.paths, self.params_type, self.tab, request)
         return [component.message(wrong), gr.skip(), *values] if wrong else [gr.skip(), link, *values]
 
+    @abstractmethod
+    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
+        """Make a run from the values of other inputs and of the controls; yield values of the outputs."""
+
+    def bind(self, page: gr.Blocks) -> None:
+        self.bind_runs(page)
+
     def bind_runs(
-        self,
-        page: gr.Blocks,
-        sample: Sample,
-        api_name: str,
-        triggers: Sequence[Trigger] = (),
-        other_inputs: Sequence[Control] = (),
+        self, page: gr.Blocks, triggers: Sequence[Trigger] = (), other_inputs: Sequence[Control] = ()
     ) -> None:
         """Bind the event of the page and those that begin and stop runs."""
         stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
         view = RunView(stage, self.layout.buttons, inputs, inputs[-1], self.outputs, other_inputs)
-        view.bind(sample, api_name, triggers=[*triggers, link.select])
+        view.bind(self.sample, links.api_name(self.tab), triggers=[*triggers, link.select])
         page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT)
 
 

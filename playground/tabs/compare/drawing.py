@@ -166,7 +166,7 @@ class DrawingView(FamiliesView):
 
     def bind(self, page: gr.Blocks) -> None:
         _, _, *sources = self.image.inputs
-        self.bind_runs(page, self.sample, "compare_drawing", self.image.settled, sources)
+        self.bind_runs(page, self.image.settled, sources)
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         hint = "What every family gets: a digit, or anything else."

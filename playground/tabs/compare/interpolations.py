@@ -145,7 +145,7 @@ class InterpolationsView(FamiliesView):
 
     def bind(self, page: gr.Blocks) -> None:
         number, to_number, _ = self.layout.inputs
-        self.bind_runs(page, self.sample, "compare_interpolations", [number.release, to_number.release])
+        self.bind_runs(page, [number.release, to_number.release])
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()

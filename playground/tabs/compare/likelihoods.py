@@ -143,9 +143,6 @@ class LikelihoodsView(FamiliesView):
             links.value(TAB, params),
         )  # fmt: skip
 
-    def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "compare_likelihoods")
-
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
         stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)

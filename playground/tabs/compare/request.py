@@ -222,7 +222,7 @@ class RequestView(HTMLRunView):
         return [*values, digit, n, params.names, sort, seed]
 
     def bind(self, page: gr.Blocks) -> None:
-        under_way = self.bind_runs(page, "compare_families", other_controls=[self.sort])
+        under_way = self.bind_runs(page, other_controls=[self.sort])
         inputs = [under_way, self.result, self.sort]
         self.sort.input(newest_run_only(self.sort_lanes), inputs, self.outputs, **controls.LIGHT)
 

@@ -141,7 +141,7 @@ class CompareView(LinkedRunView):
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "text_to_image_compare", [prompt.submit for prompt in self.prompts])
+        self.bind_runs(page, [prompt.submit for prompt in self.prompts])
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls but for the prompts; return all in the order of `ViewParams`, and that for a new seed."""

@@ -216,4 +216,4 @@ class GridView(HTMLRunView):
         return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, "text_to_image_grid", [self.prompt.submit])
+        self.bind_runs(page, [self.prompt.submit])

@@ -154,9 +154,6 @@ class DigitsView(LinkedRunView):
             lambda frame: strips([frame], params.low), finish, links.value(TAB, params),
         )  # fmt: skip
 
-    def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "score_digits")
-
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
         titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]

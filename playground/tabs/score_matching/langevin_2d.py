@@ -106,7 +106,7 @@ class LangevinView(LinkedRunView):
         gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
               **controls.INSTANT)  # fmt: skip
         triggers = [control.input for control in (model, data, score, sampler)]
-        self.bind_runs(page, self.sample, "score_langevin", triggers)
+        self.bind_runs(page, triggers)
         stage = self.layout.stage
         # No drop waits for the path of the one before: Gradio would send that one's place again.
         settings = controls.LIGHT | {"trigger_mode": "multiple"}

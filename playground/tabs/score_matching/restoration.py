@@ -134,7 +134,7 @@ class RestorationView(LinkedRunView):
         self.outputs.append(self.layout.code)
 
     @run_view.follow_run
-    def restore(
+    def sample(
         self, drawing: object, upload: object, correction: object, painted: object, *values: ControlValue
     ) -> LiveRun[Frame]:
         """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
@@ -173,7 +173,7 @@ class RestorationView(LinkedRunView):
         model, task, _, _, mask, *_ = inputs = self.layout.inputs
         changes = [*self.image.changes, *self.image.choices, *(control.input for control in (model, task, mask))]
         gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT)
-        self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings)
+        self.bind_runs(page, [task.input], self.drawings)
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")

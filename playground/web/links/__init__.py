@@ -51,6 +51,11 @@ def value(
     return {"link": link, "address": link if link and address else query(tab), "copied": copied if link else why_none}
 
 
+def api_name(tab: str) -> str:
+    """Return the name of the endpoint that makes what a view shows."""
+    return tab.replace(".", "_")
+
+
 def nothing(tab: str) -> Value:
     """Return the value of the button while an error stands where the run was."""
     return value(tab, None, why_none=NOTHING)
