@@ -19,18 +19,34 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-class LinkedRunView(StageView):
-    """View whose run begins when its link is visible; a run fills the stage, its state for the export, the link, and
-    what a view adds to the `outputs`.
+class LinkedView(StageView):
+    """View that shows nothing before its link is visible.
 
     Attributes:
-        picker, params_type, tab: See `on_load`.
-        layout: Components; the seed is the last of the inputs.
+        picker: The models to choose from.
+        params_type: Dataclass of the parameters of the view's link.
+        tab: Name of the view in links.
     """
 
     picker: CheckpointPicker[Any]
     params_type: "type[DataclassInstance]"
     tab: str
+
+    def on_load(self, request: gr.Request) -> list[ControlValue]:
+        """Return the error of the address, "" for none, and the values of the link and the controls: those of the
+        address, or the first ones."""
+        params, has_link, wrong = self.picker.settings_from_request(self.paths, self.params_type, self.tab, request)
+        link_value = links.value(self.tab, params, has_link)
+        return [wrong, link_value, *self.picker.control_values(self.paths, dataclasses.astuple(params))]
+
+
+class LinkedRunView(LinkedView):
+    """View whose run begins when its link is visible; a run fills the stage, its state for the export, the link, and
+    what a view adds to the `outputs`.
+
+    Attributes:
+        layout: Components; the seed is the last of the inputs.
+    """
 
     def __init__(
         self, paths: Paths, name: str, build_stage: Callable[[], gr.HTML], how: str, function: Callable[..., object]
@@ -44,9 +60,9 @@ class LinkedRunView(StageView):
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of the link's parameters, and the button for a new seed."""
 
-    def on_load(self, request: gr.Request) -> list[ControlValue]:
+    def show_address(self, request: gr.Request) -> list[ControlValue]:
         """Return the controls as the address sets them; after an error no run begins by itself."""
-        wrong, link, *values = on_load(self.picker, self.paths, self.params_type, self.tab, request)
+        wrong, link, *values = self.on_load(request)
         return [component.message(wrong), gr.skip(), *values] if wrong else [gr.skip(), link, *values]
 
     @abstractmethod
@@ -63,20 +79,4 @@ class LinkedRunView(StageView):
         stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
         view = RunView(stage, self.layout.buttons, inputs, inputs[-1], self.outputs, other_inputs)
         view.bind(self.sample, links.api_name(self.tab), triggers=[*triggers, link.select])
-        page.load(self.on_load, None, [stage, link, *inputs], **controls.LIGHT)
-
-
-def on_load(
-    picker: CheckpointPicker[Any], paths: Paths, params_type: "type[DataclassInstance]", tab: str, request: gr.Request
-) -> list[ControlValue]:
-    """Return the error of the address, "" for none, and the values of the link and the controls: those of the address,
-    or the first ones.
-
-    Args:
-        picker: The models to choose from.
-        params_type: Dataclass of the parameters of the view's link.
-        tab: Name of the view in links.
-    """
-    params, has_link, wrong = picker.settings_from_request(paths, params_type, tab, request)
-    link_value = links.value(tab, params, has_link)
-    return [wrong, link_value, *picker.control_values(paths, dataclasses.astuple(params))]
+        page.load(self.show_address, None, [stage, link, *inputs], **controls.LIGHT)

@@ -23,7 +23,7 @@ from playground.tabs.ddpm import runs
 from playground.tabs.gan import variants
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
-from playground.web import component, links, palette
+from playground.web import links, palette
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import ControlValue, error_sentence
 from playground.web.export import ExportableRun
@@ -120,9 +120,7 @@ class FamiliesView(LinkedRunView):
     """View of several families at once, which offers no choice of a model."""
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them."""
+        """Return the error of the address, and the values of the link and the controls."""
         linked_params, wrong = links.read_request(self.params_type, self.tab, request)
         params = linked_params or self.params_type()
-        if wrong:
-            return [component.message(wrong), gr.skip(), *astuple(params)]
-        return [gr.skip(), links.value(self.tab, params, linked_params is not None), *astuple(params)]
+        return [wrong, links.value(self.tab, params, linked_params is not None), *astuple(params)]

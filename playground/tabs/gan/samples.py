@@ -32,10 +32,9 @@ from playground.web import (
 )
 from playground.web.controls import Control, ControlValue, error_sentence
 from playground.web.formula import use_minus_signs
-from playground.web.linked_run import on_load
+from playground.web.linked_run import LinkedView
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
-from playground.web.view import View
 
 TAB = "gan.samples"
 N_SAMPLES, FRAMES = 16, 25
@@ -146,7 +145,7 @@ def _frames(x: Tensor) -> np.ndarray:
     return np.stack([pictures.to_uint8(frame) for frame in x])
 
 
-class SamplesView(View):
+class SamplesView(LinkedView):
     """View of the samples between two seeds, drawn anew at each change."""
 
     TITLE = "Samples"
@@ -154,6 +153,7 @@ class SamplesView(View):
         "What a trained generator draws, on the way from some random codes to others. **Drag the slider**, or choose "
         "another loss."
     )
+    picker, params_type, tab = variants.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -172,6 +172,7 @@ class SamplesView(View):
                     self.run, self.stage, "The pictures of the first seed from the command line"
                 )
                 self.link = links.build()
+        self.outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
@@ -202,15 +203,11 @@ class SamplesView(View):
             command = media.build_command(path, params.settings(params.seed), "grid.png")
             return [scrubber.pack(film_value), links.value(TAB, params), run, command, ""]
         except UserError as error:
-            return [component.message(error_sentence(error), outdated=True), *[gr.skip()] * 4]
+            return self.stage_values(component.message(error_sentence(error), outdated=True))
 
     def show_first(self, notice: str, *values: ControlValue) -> list[ControlValue]:
         """Return the samples with which the page opens, and what is wrong with its address."""
         return self.show(*values, notice=notice)
-
-    def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them; the samples are drawn when they come into view."""
-        return on_load(variants.CHECKPOINTS, self.paths, ViewParams, TAB, request)
 
     def find_neighbours(self, requests: Requests, index: object, *values: ControlValue) -> object:
         """Return HTML of the nearest training digits of a frame's pictures, or nothing new if others are on show."""
@@ -224,14 +221,13 @@ class SamplesView(View):
         return html if requests.is_newest(values) else gr.skip()
 
     def bind(self, page: gr.Blocks) -> None:
-        outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
         requests = gr.State(Requests())
-        show = newest_only(self.show), [requests, *self.inputs], outputs
+        show = newest_only(self.show), [requests, *self.inputs], self.outputs
         changes = [control.input for control in self.inputs]
         gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *self.inputs]
-        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
+        self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)
         self.search.click(self.find_neighbours, [requests, self.index, *self.inputs], self.neighbours,
                           js=scrubber.frame_index_js(self.stage, 1), **controls.SLOW)  # fmt: skip
         page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)

@@ -20,10 +20,9 @@ from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
 from playground.web.controls import Control, ControlValue, error_sentence
 from playground.web.image_picker import ImagePicker, Sources
-from playground.web.linked_run import on_load
+from playground.web.linked_run import LinkedView
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Film
-from playground.web.view import View
 
 TAB = "normalizing_flow.digits"
 PICTURE, SAMPLES, WAY = CONTENTS = ("picture", "samples", "way")
@@ -123,7 +122,7 @@ class Uncompared(NamedTuple):
     bits: float
 
 
-class DigitsView(View):
+class DigitsView(LinkedView):
     """View of a flow of digits, run anew at each change."""
 
     TITLE = "Digits"
@@ -131,6 +130,7 @@ class DigitsView(View):
         "A digit goes through the layers to noise, and comes back exactly. **Drag the slider**, or show samples "
         "instead: noise that becomes digits."
     )
+    picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -147,6 +147,8 @@ class DigitsView(View):
                 self.notice = gr.State("")  # what is wrong with the address
                 self.command = export.build(self.run, self.stage)
                 self.link = links.build()
+        uncompared = gr.State(None)
+        self.outputs = [self.stage, self.link, self.run, self.command, self.likelihood, uncompared]
 
     def show(
         self, drawing: object, upload: object, correction: object, *values: ControlValue, notice: str = ""
@@ -197,21 +199,16 @@ class DigitsView(View):
         """Return the picture with which the page opens, and what is wrong with its address."""
         yield from self.show(*values, notice=notice)
 
-    def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them; the pictures are made when they come into view."""
-        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request)
-
     def bind(self, page: gr.Blocks) -> None:
         kind, number, *sources = self.image.inputs
-        requests, uncompared = gr.State(Requests()), gr.State(None)
-        outputs = [self.stage, self.link, self.run, self.command, self.likelihood, uncompared]
-        show = newest_only(self.show), [requests, *sources, *self.inputs], outputs
+        requests, uncompared = gr.State(Requests()), self.outputs[-1]
+        show = newest_only(self.show), [requests, *sources, *self.inputs], self.outputs
         setting_changes = [control.input for control in self.inputs if control not in (kind, number)]
         changes = [*setting_changes, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *sources, *self.inputs]
-        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
+        self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)
         # The first comparison takes seconds, in which whoever waits for it keeps no other answer from coming.
         uncompared.change(self.compare_newest, [requests, uncompared], self.likelihood, concurrency_id="likelihood",
                           concurrency_limit=1, **controls.HIDDEN)  # fmt: skip

@@ -97,9 +97,9 @@ class LangevinView(LinkedRunView):
         return scrubber.pack_path(path, run) if number == requests.newest else gr.skip()
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them, with the models of its data."""
-        stage_value, link, model, data, score, *other_values = super().on_load(request)
-        return [stage_value, link, update_model(self.paths, model["value"], data, score), data, score, *other_values]
+        """Return the error of the address, and the values of the link and the controls, with the models of its data."""
+        wrong, link, model, data, score, *other_values = super().on_load(request)
+        return [wrong, link, update_model(self.paths, model["value"], data, score), data, score, *other_values]
 
     def bind(self, page: gr.Blocks) -> None:
         model, data, score, sampler = self.layout.inputs[:4]
