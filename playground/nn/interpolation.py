@@ -49,9 +49,9 @@ def path_formulas(line: str, arc: str, codes: str) -> list[Formula]:
     ]
 
 
-def path_numbers(a: Tensor, b: Tensor, n: int) -> dict[str, list[str]]:
-    """Return the numbers of `path_formulas` by name, for n codes from a (Z,) to b (Z,)."""
+def path_numbers(ends: Tensor, n: int) -> dict[str, list[str]]:
+    """Return the numbers of `path_formulas` by name, for n codes from end to end (2, Z)."""
     share = [k / (n - 1) for k in range(n)]
-    on_first, on_second = (weights.tolist() for weights in slerp_weights(a, b, n))
+    on_first, on_second = (weights.tolist() for weights in slerp_weights(ends[0], ends[1], n))
     numbers = {"less": share[::-1], "share": share, "on_first": on_first, "on_second": on_second}
     return {name: [f"{value:.2f}" for value in values] for name, values in numbers.items()}

@@ -132,12 +132,12 @@ def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
 # Controls of settings. Functions check their values themselves, see `skip_preprocess`.
 
 
-def radio(choices: Sequence[Any], value: object, label: str, hint: str | None, **properties: Any) -> Control:
+def radio(choices: Sequence[Any], value: ControlValue, label: str, hint: str | None, **properties: Any) -> Control:
     """Build a choice of which all options are on show."""
     return skip_preprocess(gr.Radio(choices, value=value, label=label, info=hint, elem_classes="chips", **properties))
 
 
-def dropdown(choices: Sequence[Any], value: object, label: str, hint: str) -> Control:
+def dropdown(choices: Sequence[Any], value: ControlValue, label: str, hint: str) -> Control:
     """Build a choice of many options."""
     return skip_preprocess(gr.Dropdown(choices, value=value, label=label, info=hint))
 

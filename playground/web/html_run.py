@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import gradio as gr
 
@@ -65,7 +65,7 @@ class HTMLRunView(StageView):
         """Make a run; yield values of the outputs."""
 
     @abstractmethod
-    def save(self, result: object) -> Value:
+    def save(self, result: Any) -> Value:
         """Save the pictures of a result."""
 
     @abstractmethod

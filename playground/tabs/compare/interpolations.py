@@ -78,7 +78,7 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         ("the first digit", "the other"),
         curves,
         formula.render(interpolation.path_formulas("line", "arc", "codes of the two digits, here at right angles")),
-        interpolation.path_numbers(*torch.eye(2), FRAMES),
+        interpolation.path_numbers(torch.eye(2), FRAMES),
         start=FRAMES // 2,
         keep=True,
         notice=describe_missing(text for title, (_, text) in progress.items() if title not in available),

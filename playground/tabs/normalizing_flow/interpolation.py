@@ -65,7 +65,7 @@ def film(paths: dict[str, CodePath]) -> Film:
             )
         ],
         formula.render(interpolation.path_formulas(LINE, CIRCLE, "what the two pictures become")),
-        interpolation.path_numbers(*circle.z[[0, -1]], FRAMES),
+        interpolation.path_numbers(circle.z[[0, -1]], FRAMES),
         start=FRAMES // 2,
         keep=True,
     )

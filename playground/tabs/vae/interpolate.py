@@ -60,7 +60,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
             ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),
-            numbers=interpolation.path_numbers(*codes_by_path["arc"][[0, -1]], FRAMES),
+            numbers=interpolation.path_numbers(codes_by_path["arc"][[0, -1]], FRAMES),
             start=FRAMES // 2,
             keep=True,
         ))
