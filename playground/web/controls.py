@@ -48,11 +48,12 @@ def column() -> gr.Column:
 
 @contextmanager
 def stage_column(with_settings: bool = True) -> Iterator[None]:
-    """Build the column of a view's pictures, beside that of its controls, with the button that leads to these unless
-    the view has it elsewhere."""
+    """Build the column of a view's pictures, beside that of its controls, with a bar of the button that leads to these
+    unless the view has it in a bar of its own."""
     with gr.Column(scale=3, min_width=320, elem_classes="stage"):
         if with_settings:
-            settings_button()
+            with gr.Row(elem_classes="go to-settings"):
+                settings_button()
         yield
 
 
@@ -213,7 +214,7 @@ def check_kept(run: Run | None) -> Run:
     """Return the run in a visitor's state, which keeps it for an hour at most and while there is room for it, or raise
     UserError if it is not there."""
     if run is None:
-        raise UserError("there is no run here, or it is no longer kept: press Sample, or change a setting")
+        raise UserError("there is no run here, or it is no longer kept: begin one, or change a setting")
     return run
 
 

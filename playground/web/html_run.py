@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gradio as gr
 
@@ -34,11 +34,7 @@ class HTMLRun(Run, ABC, Generic[Item]):
         """Return the HTML as it is, with a note."""
 
 
-class Result(Protocol):
-    """Result of a run, as a `gr.State` keeps it."""
-
-    def render(self) -> str:
-        """Return it as HTML."""
+PREVIOUS = "The previous run is shown."
 
 
 class HTMLRunView(StageView):
@@ -61,8 +57,8 @@ class HTMLRunView(StageView):
     download: gr.HTML
 
     @abstractmethod
-    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
-        """Make a run; yield values of the outputs."""
+    def sample(self, result: Any, *values: ControlValue) -> Iterator[Outputs]:
+        """Make a run; yield values of the outputs. An error leaves the result of the last run there."""
 
     @abstractmethod
     def save(self, result: Any) -> Value:
@@ -72,6 +68,11 @@ class HTMLRunView(StageView):
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values of the stage, the link and the controls as the address sets them."""
 
+    @staticmethod
+    @abstractmethod
+    def values(result: Any) -> list[object]:
+        """Return the values of the outputs for the result of a run, as a `gr.State` keeps it."""
+
     def stream(
         self, run: HTMLRun[Item], finish: Callable[[], Sequence[object]], link: Value
     ) -> Iterator[Shown | Outputs]:
@@ -80,16 +81,19 @@ class HTMLRunView(StageView):
         first = [gr.skip(), gr.skip(), link, *[gr.skip()] * (len(self.outputs) - 3)]
         yield from run_to_end(Unfinished(run, finish), first, run.items(), run.show, run.render)
 
-    def stop_run(self, under_way: UnderWay, result: Result | None) -> list[object]:
+    def stop_run(self, under_way: UnderWay, result: Any) -> list[object]:
         """Return the run as far as it came; if it has nothing to keep, the result before it is shown again."""
-        before = result.render() if result else plots.paragraph("Stopped. Press Sample to start again.")
-        return under_way.stop() or self.stage_values(before)
+        nothing = self.stage_values(plots.paragraph("Stopped. Press Sample to start again."))
+        return under_way.stop() or (nothing if result is None else self.values(result))
 
-    def error_values(self, error: Exception) -> list[object]:
-        """Return the values of the outputs for an error, which stands in place of the result: nothing is left of it
-        that could be saved or linked."""
-        texts = [""] * (len(self.outputs) - 3)
-        return [plots.paragraph(error_sentence(error)), None, links.nothing(self.tab), *texts]
+    def error_values(self, error: Exception, result: Any = None, *_: Any) -> list[object]:
+        """Return the values of the outputs for an error, which stands above the result before it, if there is one."""
+        sentence = error_sentence(error)
+        if result is None:
+            nothing = [gr.skip()] * (len(self.outputs) - 3)
+            return [plots.paragraph(sentence), None, links.nothing(self.tab), *nothing]
+        stage_value, *other_values = self.values(result)
+        return [f"{plots.paragraph(f'{sentence} {PREVIOUS}')}{stage_value}", *other_values]
 
     def bind_runs(
         self, page: gr.Blocks, triggers: Sequence[Trigger] = (), other_controls: Sequence[Control] = ()
@@ -104,7 +108,7 @@ class HTMLRunView(StageView):
         (go, stop, new_seed), seed, under_way = self.buttons, self.inputs[-1], gr.State(UnderWay())
         disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, self.link.select, *triggers]
         gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
-        run = keep_run(self.sample), [under_way, *self.inputs], self.outputs
+        run = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
         event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)
         click_go = f"() => document.getElementById('{go.elem_id}').click()"
         controls.on_new_seed(new_seed, seed).then(None, None, None, js=click_go)

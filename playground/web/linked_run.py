@@ -1,4 +1,4 @@
-"""Base class of the views that wait: a run begins when the link of the view is visible, or at a press of Sample."""
+"""Base class of the views that wait: a run begins when the link of the view is visible, or at a press of its button."""
 
 import dataclasses
 from abc import abstractmethod
@@ -49,11 +49,17 @@ class LinkedRunView(LinkedView):
     """
 
     def __init__(
-        self, paths: Paths, name: str, build_stage: Callable[[], gr.HTML], how: str, function: Callable[..., object]
+        self,
+        paths: Paths,
+        name: str,
+        build_stage: Callable[[], gr.HTML],
+        how: str,
+        function: Callable[..., object],
+        verb: str = "Sample",
     ):
         """Lay out the components, as `run_view.lay_out` does."""
         self.paths = paths
-        self.layout = run_view.lay_out(name, self.build_controls, build_stage, how, function)
+        self.layout = run_view.lay_out(name, self.build_controls, build_stage, how, function, verb=verb)
         self.outputs = [self.layout.stage, self.layout.run, self.layout.link]
 
     @abstractmethod

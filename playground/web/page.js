@@ -2,6 +2,7 @@
 
 import {offerGuide} from './guide.js';
 import {arrowOf} from './keys.js';
+import {keepNumbers} from './number_boxes.js';
 import {offerQuestions} from './questions.js';
 import {selectView} from './select_view.js';
 import {recall} from './storage.js';
@@ -20,6 +21,7 @@ offerGuide(document, stopIn(location.search) > 0);
 offerTour(document);
 offerQuestions(document);
 keepTitle(document);
+keepNumbers(document);
 
 // A tab opens as it was left: links.js keeps its address.
 document.addEventListener('click', ({target}) => {

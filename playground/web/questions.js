@@ -1,18 +1,11 @@
 // The questions of the start page: a reader guesses, then sees the answer. `?question=guidance` in the page's address opens
 // one, and the address names the one that was opened last.
 
+import {withParameter} from './address.js';
 import {whenShown} from './card.js';
 
 const PREFIX = 'question-'; // of their ids
 const KEY = 'question'; // in the address
-
-// Returns the address of a page that opens a question, or none.
-export function withQuestion(href, name) {
-  const url = new URL(href);
-  if (name) url.searchParams.set(KEY, name);
-  else url.searchParams.delete(KEY);
-  return url.href;
-}
 
 // Lets the questions of a document show their answers.
 export function offerQuestions(document) {
@@ -43,5 +36,5 @@ function answer(choice) {
 function keepInAddress(question) {
   const name = question.id.slice(PREFIX.length);
   const isNamed = new URLSearchParams(location.search).get(KEY) === name;
-  if (question.open || isNamed) history.replaceState(history.state, '', withQuestion(location.href, question.open && name));
+  if (question.open || isNamed) history.replaceState(history.state, '', withParameter(location.href, KEY, question.open && name));
 }

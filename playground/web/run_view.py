@@ -116,10 +116,10 @@ class RunView:
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
 
 
-def build_buttons(view: str) -> tuple[gr.Button, gr.Button]:
-    """Build Sample and Stop in a row; their ids begin with the view's name."""
+def build_buttons(view: str, verb: str = "Sample") -> tuple[gr.Button, gr.Button]:
+    """Build the button that begins a run, and Stop, in a row; their ids begin with the view's name."""
     with gr.Row(elem_classes="go"):
-        go = gr.Button("Sample", variant="primary", elem_id=f"{view}-sample", min_width=80)
+        go = gr.Button(verb, variant="primary", elem_id=f"{view}-sample", min_width=80)
         stop = gr.Button("Stop", elem_id=f"{view}-stop", min_width=80, interactive=False)
         controls.settings_button()
     return go, stop
@@ -132,6 +132,7 @@ def lay_out(
     how: str,
     function: Callable[..., object],
     command_label: str = "",
+    verb: str = "Sample",
 ) -> RunLayout:
     """Lay out the controls beside the stage and its panels.
 
@@ -140,10 +141,11 @@ def lay_out(
         build_controls: Function that builds the settings, and the button for a new seed.
         how, function: Explanation and code of the run.
         command_label: Label of the command line; "" if there is none.
+        verb: Label of the button that begins a run.
     """
     with gr.Row(elem_classes="tab-body"):
         with controls.column():
-            go, stop = build_buttons(name)
+            go, stop = build_buttons(name, verb)
             inputs, new_seed = build_controls()
         with controls.stage_column(with_settings=False):
             stage = build_stage()
@@ -163,7 +165,7 @@ def errors_on_stage(sample: Callable[..., Iterator[Shown | Outputs]]) -> Sample:
             for outputs in sample(view, *values):
                 yield view.stage_values(outputs) if isinstance(outputs, (dict, str)) else outputs
         except Exception as error:
-            yield view.error_values(error)
+            yield view.error_values(error, *values)
             controls.raise_unseen(error)
 
     return run

@@ -1,6 +1,7 @@
 // The tour: stops through the tabs in the order of ideas. `?tour=5` in an address is the fifth; a visitor who leaves can go
 // on from the start page.
 
+import {withParameter} from './address.js';
 import {Card, whenShown} from './card.js';
 import {keep, recall} from './storage.js';
 
@@ -16,13 +17,6 @@ export function withStop(address, number) {
   return `${address}${address.includes('?') ? '&' : '?'}tour=${number}`;
 }
 
-// Returns an address without a stop.
-export function withoutStop(href) {
-  const url = new URL(href);
-  url.searchParams.delete('tour');
-  return url.href;
-}
-
 // Shows the stop in the page's address, and lets the start page offer the next one.
 export function offerTour(document) {
   const stopsOf = () => JSON.parse(document.querySelector('#tour')?.dataset.stops ?? '[]');
@@ -32,7 +26,7 @@ export function offerTour(document) {
 
   function leave() {
     card.hide();
-    history.replaceState(history.state, '', withoutStop(location.href));
+    history.replaceState(history.state, '', withParameter(location.href, 'tour'));
   }
   function show() {
     const stops = stopsOf();

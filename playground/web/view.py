@@ -1,7 +1,7 @@
 """View of a tab, as a class: its constructor lays out the components, and `bind` binds their events."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gradio as gr
 
@@ -50,6 +50,6 @@ class StageView(View):
         """Return the values of the outputs that change the stage alone."""
         return [value, *[gr.skip()] * (len(self.outputs) - 1)]
 
-    def error_values(self, error: Exception) -> list[object]:
-        """Return the values of the outputs that show an error on the stage."""
+    def error_values(self, error: Exception, *inputs: Any) -> list[object]:
+        """Return the values of the outputs that show an error of a run with these inputs on the stage."""
         return self.stage_values(component.message(error_sentence(error)))

@@ -75,6 +75,18 @@ def test_keys_buttons_play_and_curves_repaint_at_once_and_ask_the_server_for_not
     assert not requests
 
 
+def test_a_number_box_without_a_number_keeps_its_last(page: Page) -> None:
+    ready(page, SCRUBBER)
+    box, message = control(page, "number input for Steps"), page.locator(".controls [role=alert]")
+    box.press("ControlOrMeta+a")
+    box.press("e")  # the only letter that Chromium takes
+    box.blur()
+    expect(box).to_have_value("20")
+    expect(message).to_have_text("This must be a number: it stays 20.")
+    box.fill("30")
+    expect(message).to_have_count(0)
+
+
 def test_sample_shows_previews_and_then_an_even_subset_of_a_long_run(page: Page) -> None:
     before = ready(page, SCRUBBER)
     set_control(page, "Pictures", "2")

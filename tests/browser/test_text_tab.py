@@ -193,7 +193,7 @@ def test_a_link_to_two_prompts_draws_them(page: Page, address: str) -> None:
 
 
 def test_a_grid_is_filled_when_the_view_is_first_seen_until_it_is_stopped(page: Page, address: str) -> None:
-    page.goto(f"{address}latent_diffusion?view=grid&across=steps")
+    page.goto(f"{address}latent_diffusion?view=grid&across=steps&columns=5")
     grid, images = page.locator("#text-grid"), page.locator("#text-grid img")
     expect(images.nth(5)).to_be_visible()  # in the second row
     expect(grid).to_contain_text("50 steps")
@@ -220,6 +220,8 @@ def test_a_grid_is_filled_when_the_view_is_first_seen_until_it_is_stopped(page: 
 def test_inside_the_autoencoder(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(f"{address}latent_diffusion?view=latent_space")
     ready(page, WAY)
+    assert "50% of the way" in caption(page, WAY)
+    page.locator(f"{WAY} .position").fill("0")
     assert "PSNR" in caption(page, WAY)
     page.locator("#text-vary").click()
     ready(page, VARIED)
@@ -235,9 +237,10 @@ def test_why_latent_is_measured(page: Page, address: str) -> None:
     page.goto(f"{address}latent_diffusion?view=latent_vs_pixel")
     costs = page.locator("#text-why")
     expect(costs).to_contain_text("times the operations")  # without a click
-    expect(costs.locator("tr")).to_have_count(4)
+    columns = costs.locator("th[scope=col]")
+    expect(columns).to_have_count(4)
     latent, pixels = (costs.locator(".bars i").nth(k).bounding_box()["width"] for k in (0, 1))
     assert 0 < latent < pixels / 2
     page.locator("#text-measure").click()
-    expect(costs.locator("tr")).to_have_count(2)  # it is measured anew
-    expect(costs.locator("tr")).to_have_count(4)
+    expect(columns).to_have_count(2)  # it is measured anew
+    expect(columns).to_have_count(4)

@@ -32,6 +32,9 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
         if page.locator(".tab-body .controls").locator("visible=true").count():  # below the stage
             button = page.get_by_role("button", name="Settings").locator("visible=true").first
             expect(button).to_be_in_viewport()
+            bar = button.locator("xpath=ancestor::*[contains(@class, 'go')][1]").bounding_box()
+            assert (bar["x"], bar["width"]) == (0, 360), "below the picture, not over a corner of it"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark", "as the scroll bars are"
     context.close()
 
 
@@ -46,4 +49,11 @@ def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, addres
     player = page.locator("#text-scrubber .bar").bounding_box()
     assert picture["y"] + picture["height"] <= player["y"]
     assert player["height"] < 100
+    progress = page.locator("#text-scrubber .progress")
+    assert progress.bounding_box()["y"] <= page.locator("#text-scrubber .picture").first.bounding_box()["y"]
+    page.get_by_role("button", name="Pin", exact=True).click()
+    assert page.locator("#text-scrubber .pinned").is_visible()
+    assert page.locator("#text-scrubber .bar").bounding_box()["y"] - player["y"] == pytest.approx(
+        page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()["y"] - picture["y"]
+    ), "the pinned run lies below the player"
     context.close()

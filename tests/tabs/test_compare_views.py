@@ -109,7 +109,7 @@ def test_lanes_are_sorted_by_what_was_measured_and_the_unfinished_are_last() -> 
 
 def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     p = torch.zeros(3, 1, 10)
-    p[0, 0, 0], p[1, 0, 7], p[2, 0, 7] = 0.95, 0.95, 0.5
+    p[0, 0, 7], p[1, 0, 1], p[2, 0, 7] = 0.95, 0.95, 0.5
     monkeypatch.setattr(readings, "load_classifier", lambda paths, data: nn.Identity())
     monkeypatch.setattr(readings, "classify", lambda model, images: p)
     images = np.zeros((3, 32, 32, 1), np.uint8)
@@ -119,7 +119,7 @@ def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pyte
 
     assert describe(7, True) == "A classifier reads 2 of 3 as 7."
     assert describe(None, True) == "A classifier reads 1 of 3 as the digits asked for."
-    assert describe(7, False) == "A classifier reads 0, 7 (2); it is sure of 2 of 3."
+    assert describe(7, False) == "A classifier reads 7, 1, 7; it is sure of 2 of 3."
     monkeypatch.setattr(readings, "load_classifier", lambda paths, data: None)
     assert describe(7, True) == ""
 
@@ -137,6 +137,16 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture each, seed 0<')
+
+
+def test_a_race_that_is_stopped_shows_how_far_each_came(tmp_path: Path) -> None:
+    for name in (GAN, "vae-digits"):
+        shutil.copy(WEIGHTS / f"{name}.safetensors", tmp_path)
+    current = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="vae,gan"))
+    run = current.items()
+    assert [next(run) for _ in range(2)] == ["vae", "gan"]
+    assert all(lane.standing for lane in current.result().lanes.values()), "though nothing was drawn yet"
+    assert "Not started." in lanes.render({"gan": Lane(PARTICIPANTS["gan"])}, "tab", False, "")
 
 
 def test_only_what_has_taken_a_step_is_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,27 +178,29 @@ def race_view(tmp_path: Path) -> request.RequestView:
         return request.RequestView(Paths(tmp_path, tmp_path))
 
 
-def test_an_error_leaves_nothing_of_the_race_before(race_view: request.RequestView) -> None:
-    run = race_view.sample("7", 99, ["gan"], "tab", 0)
-    html, result, link, command = next(run)
-    assert "Number of pictures" in html
-    assert (result, link["link"], link["copied"], command) == (None, None, links.NOTHING, "")
-    with pytest.raises(gr.Error):
-        next(run)
+def test_an_error_leaves_the_race_before(race_view: request.RequestView) -> None:
+    *_, before = race_view.sample(None, "7", 1, ["gan"], "tab", 0)
+    for result in (None, before[1]):
+        run = race_view.sample(result, "7", 99, ["gan"], "tab", 0)
+        html, *others = next(run)
+        assert "Number of pictures" in html
+        assert ("The previous run is shown." in html) == ("<img" in html) == bool(result)
+        assert others == (before[1:] if result else [None, links.nothing("compare"), gr.skip()])
+        with pytest.raises(gr.Error):
+            next(run)
 
 
 def test_a_race_that_is_stopped_while_it_waits_leaves_the_one_before(
     race_view: request.RequestView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, values = UnderWay(), ("7", 1, ["gan"], "tab", 0)
-    *_, (html, result, *_) = keep_run(race_view.sample)(under_way, *values)
-    assert 'data-live="false"' in html
+    *_, (_, result, *_) = keep_run(race_view.sample)(under_way, None, *values)
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := RunTurns(1))
     with turns.start_run(1) as other:
         assert other.wait(0)
-        run = keep_run(race_view.sample)(under_way, *values)
+        run = keep_run(race_view.sample)(under_way, result, *values)
         next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
-        assert race_view.stop_run(under_way, result) == [html, *[gr.skip()] * 3]
+        assert race_view.stop_run(under_way, result) == race_view.values(result)

@@ -64,7 +64,7 @@ def test_every_view_draws_a_prompt_as_it_is_read(paths: Paths, monkeypatch: pyte
     for view, values, expected in (
         (views[0], (STRIP_KINDS[0], *draw_values), [read]),
         (views[1], astuple(pair_params), [read, ""]),
-        (views[2], astuple(grid.ViewParams(prompt=typed)), [read, ""]),
+        (views[2], (None, *astuple(grid.ViewParams(prompt=typed))), [read, ""]),
         (views[3], (on_show, None, None, None, *astuple(latent_space.ViewParams(prompt=typed))), [read, ""]),
     ):  # fmt: skip
         drawn.clear()
@@ -160,15 +160,19 @@ def test_enter_in_a_prompt_does_not_mark_its_own_run_as_stale(page: gr.Blocks) -
     assert len({(box, "change") for box in boxes} & targets) == 5, "all but the grid's, which marks nothing"
 
 
-def test_an_error_leaves_nothing_of_the_grid_before(paths: Paths) -> None:
+def test_an_error_leaves_the_grid_before(paths: Paths) -> None:
     with gr.Blocks():
         view = grid.GridView(paths)
-    run = view.sample(*astuple(grid.ViewParams(prompt="zeppelin")))
-    html, kept, link = next(run)
-    assert "No word of" in html
-    assert (kept, link["link"], link["copied"]) == (None, None, links.NOTHING)
-    with pytest.raises(gr.Error):
-        next(run)
+    params = grid.ViewParams(prompt="zeppelin")
+    before = grid.Grid(grid.ViewParams(), {}, links.value(grid.TAB, grid.ViewParams()))
+    for result, link in ((None, links.nothing(grid.TAB)), (before, before.link)):
+        run = view.sample(result, *astuple(params))
+        html, *others = next(run)
+        assert "No word of" in html
+        assert ("The previous run is shown." in html) == ("<table>" in html) == bool(result)
+        assert others == [result, link]
+        with pytest.raises(gr.Error):
+            next(run)
 
 
 def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:

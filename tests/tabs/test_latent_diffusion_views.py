@@ -127,7 +127,7 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
     made: dict[tuple[int, int], np.ndarray] = {}
-    run = grid.Filling(model, grid.ViewParams(prompt="<b>owl</b>", across="steps"), made)
+    run = grid.Filling(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made)
     pictures = [(run.step, html) for html in map(run.show, run.items()) if isinstance(html, str)]
     counts, shown = zip(*pictures, strict=True)
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -146,8 +146,8 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     checkpoint.save(tmp_path / "text-to-image-emoji.safetensors", model, {})
     with gr.Blocks():
         view = grid.GridView(Paths(tmp_path, tmp_path))
-    under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps"))
-    run = keep_run(view.sample)(under_way, *values)
+    under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps", columns=2))
+    run = keep_run(view.sample)(under_way, None, *values)
     assert next(run)[2]["address"]["across"] == "steps", "a reload goes on with it"
     while "3 of 4" not in next(run)[0]:
         pass
@@ -160,29 +160,29 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert saved.text["stopped"] == "stopped at picture 3 of 4"
     corner = np.asarray(saved)[saved.height // 2 + 8 :, saved.width // 2 + 8 :]
     assert not corner.any(), "black where there is no picture yet"
-    _, *filled, (html, whole, _) = keep_run(view.sample)(under_way, *values)
+    _, *filled, (html, whole, _) = keep_run(view.sample)(under_way, None, *values)
     assert [text for text, *_ in filled if "4 of 4" in text], "the fourth alone was missing"
     assert not [text for text, *_ in filled if "1 of 4" in text]
     assert "Stopped" not in html
     assert "From memory" not in html
     assert html.count("<img") == 4
-    *_, (again, *_) = view.sample(*values)
+    *_, (again, *_) = view.sample(None, *values)
     assert "From memory" in again
     assert 'data-live="false"' in html
     assert whole.stop_note == ""
-    assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "it has ended"
+    assert view.stop_run(under_way, whole) == view.values(whole), "it has ended"
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
     with turns.start_run(1) as other:
         assert other.wait(0)
-        run = keep_run(view.sample)(under_way, *astuple(grid.ViewParams(across="steps", seed=1)))
+        run = keep_run(view.sample)(under_way, whole, *astuple(grid.ViewParams(across="steps", columns=2, seed=1)))
         next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
-        assert view.stop_run(under_way, whole) == [html, gr.skip(), gr.skip()], "there is nothing new to keep"
+        assert view.stop_run(under_way, whole) == view.values(whole), "there is nothing new to keep"
     monkeypatch.setattr(cache, "store", cache.Store(1))
     for seed in (1, 2, 1):
-        *_, (anew, *_) = view.sample(*astuple(grid.ViewParams(across="steps", seed=seed)))
+        *_, (anew, *_) = view.sample(None, *astuple(grid.ViewParams(across="steps", columns=2, seed=seed)))
         assert "From memory" not in anew, "no room"
 
 
@@ -255,7 +255,7 @@ def test_colours_of_noise_are_those_of_the_latents(model: Model) -> None:
     ],
 )
 def test_a_run_that_was_dropped_after_an_hour_says_so(ask: Callable[[object], object]) -> None:
-    with pytest.raises(gr.Error, match="it is no longer kept: press Sample"):
+    with pytest.raises(gr.Error, match="it is no longer kept: begin one"):
         ask(None)
 
 

@@ -292,6 +292,7 @@ def test_the_verdict_on_the_modes_allows_for_chance() -> None:
             langevin_runs.Plot(np.zeros(0), Measures(torch.tensor(shares), kl, 0.0, 1.0), n), truth
         )
 
-    assert judge(0.8, 0.2) == "The modes have their true weights.\nweights: 80% 20%\nthe truth: 80% 20%"
+    weights = "weights from left to right: 80% 20%\nthe truth: 80% 20%"
+    assert judge(0.8, 0.2) == f"The modes have their true weights.\n{weights}"
     assert judge(0.5, 0.5).startswith("The modes have wrong weights.")
     assert judge(0.6, 0.4, n=20).startswith("The modes have their true weights."), "by chance, among so few"

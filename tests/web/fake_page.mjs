@@ -46,7 +46,7 @@ export function openPage(props, server, {motion = false} = {}) {
     requestAnimationFrame: (callback) => drawing.push(callback),
     cancelAnimationFrame: () => {},
     ResizeObserver: class { observe() {} },
-    Image: class {}, Option: class {}, ImageData: class {},
+    Image: class {}, Option: class {}, ImageData: class {}, devicePixelRatio: 1,
   });
   page.asksForFrames = () => drawing.length > 0;
   page.setValue = (value) => { props.value = value; page.changed(); };

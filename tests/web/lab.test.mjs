@@ -46,6 +46,12 @@ test('a lab rests while its tab, of the browser or of the page, is not the open 
   }
 });
 
+test('a training that is over cannot be played', async () => {
+  const {setValue, find} = await openLab('over');
+  setValue({...LAB, id: 'over', frame: {...LAB.frame, over: true}});
+  assert.equal(find('[data-do=play]').disabled, true);
+});
+
 test('a loop that was stopped and begun again runs once', async () => {
   const {frames, press, requests, setValue, find} = await openLab('twice');
   press('play'); // pause

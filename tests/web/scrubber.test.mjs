@@ -25,12 +25,14 @@ test('frames lie row by row, sheet after sheet', () => {
 test('strips lie beside each other at whole multiples of their size, where they fit', () => {
   const three = [false, false, false];
   assert.equal(fitStrips(three, 128, 1000), 2);
-  assert.equal(fitStrips(three, 128, 474), 1, 'a strip takes at least 150 pixels');
+  assert.equal(fitStrips(three, 64, 474), 2);
+  assert.equal(fitStrips(three, 64, 473), 3, 'in pairs, since a strip takes at least 150 pixels');
   assert.equal(fitStrips(three, 128, 400), 3, 'one below the other, if a row has no room');
   assert.equal(fitStrips([...three, false, false], 28, 320), 5, 'or in pairs');
   assert.equal(fitStrips([false], 32, 2000), 20, 'a strip is at most 640 pixels wide');
   assert.equal(fitStrips([false, false], 600, 300), 0, 'and shrinks if it must');
   assert.equal(fitStrips([false, false, true], 160, 924), 2, 'a small one takes half');
+  assert.equal(fitStrips([false, false, true], 164, 728), 2, 'or lies below the large ones');
 });
 
 test('what there is to say of a run stays above the caption of every frame', () => {

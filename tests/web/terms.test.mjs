@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import {withParameter} from '../../playground/web/address.js';
 import {seenKey} from '../../playground/web/guide.js';
-import {withQuestion} from '../../playground/web/questions.js';
 import {placeBeside} from '../../playground/web/terms.js';
-import {stopIn, withoutStop, withStop} from '../../playground/web/tour.js';
+import {stopIn, withStop} from '../../playground/web/tour.js';
 
 test('an explanation stays inside the window, above its term where there is no room below', () => {
   const page = {innerWidth: 400, innerHeight: 300};
@@ -23,11 +23,11 @@ test('each tab has a guide of its own, below a sub-path too', () => {
 test('the stop of the tour is part of an address', () => {
   assert.equal(withStop('vae', 2), 'vae?tour=2');
   assert.equal(withStop('vae?view=map', 3), 'vae?view=map&tour=3');
-  assert.equal(withoutStop('http://a.org/vae?tour=3&view=map'), 'http://a.org/vae?view=map');
+  assert.equal(withParameter('http://a.org/vae?tour=3&view=map', 'tour'), 'http://a.org/vae?view=map');
   assert.deepEqual(['?view=map&tour=3', '?tour=x', '?tour=-1', ''].map(stopIn), [3, 0, 0, 0]);
 });
 
 test('an address names one question', () => {
-  assert.equal(withQuestion('http://a.org/app/?question=elbo&x=1', 'guidance'), 'http://a.org/app/?question=guidance&x=1');
-  assert.equal(withQuestion('http://a.org/app/?question=elbo', ''), 'http://a.org/app/');
+  assert.equal(withParameter('http://a.org/app/?question=elbo&x=1', 'question', 'guidance'), 'http://a.org/app/?question=guidance&x=1');
+  assert.equal(withParameter('http://a.org/app/?question=elbo', 'question', ''), 'http://a.org/app/');
 });

@@ -60,7 +60,7 @@ def test_a_run_is_kept_while_there_is_room(page: Page, monkeypatch: pytest.Monke
     answer(page, holder, gr.skip(), gr.skip(), np.ones(100_000, np.uint8))
     assert holder["visitor"][state._id].sum() == 100_000
     holder["other"][state._id] = np.ones(100_000, np.uint8)
-    with pytest.raises(UserError, match="it is no longer kept: press Sample"):
+    with pytest.raises(UserError, match="it is no longer kept: begin one"):
         controls.check_kept(holder["visitor"][state._id])
     assert controls.check_kept(holder["other"][state._id]).sum() == 100_000
 

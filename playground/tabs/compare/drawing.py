@@ -142,7 +142,7 @@ class DrawingView(FamiliesView):
     def __init__(self, paths: Paths):
         stage = partial(scrubber.build, "One picture through every family", "compare-drawing",
                         "Taking a digit through every family: a few seconds …", in_rows=True)  # fmt: skip
-        super().__init__(paths, "compare-drawing", stage, HOW, gan.project)
+        super().__init__(paths, "compare-drawing", stage, HOW, gan.project, verb="Run")
 
     @run_view.follow_run
     def sample(

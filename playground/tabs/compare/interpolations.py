@@ -123,7 +123,7 @@ class InterpolationsView(FamiliesView):
     def __init__(self, paths: Paths):
         stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
                         "Going from digit to digit: a few seconds …")  # fmt: skip
-        super().__init__(paths, "compare-interpolations", stage, HOW, paths_between.follow_ddim)
+        super().__init__(paths, "compare-interpolations", stage, HOW, paths_between.follow_ddim, verb="Run")
 
     @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[tuple[str, Progress]]:

@@ -1,7 +1,5 @@
 """The classifier on the digits of the race: how many it reads as asked."""
 
-from collections import Counter
-
 import numpy as np
 
 from playground.runtime.paths import Paths
@@ -12,15 +10,14 @@ from playground.tabs.ddpm.readings import SURE
 
 def describe(paths: Paths, images: np.ndarray, request: Request, has_classes: bool) -> str:
     """Return what a classifier reads in digits uint8 (N, H, W, C): how many as asked, if a class could be asked for,
-    or else which, and of how many it is sure; "" if there is no classifier."""
+    or else which in their order, and of how many it is sure; "" if there is no classifier."""
     classifier = readings.load_classifier(paths, DATA)
     if classifier is None:
         return ""
     p = readings.classify(classifier, images[:, None])[:, 0]  # (N, K), a picture at a time
     values, classes = (part.tolist() for part in p.max(-1))
     if not has_classes:
-        counts = Counter(classes)
-        digits = ", ".join(f"{DATA.classes[k]}" + (f" ({counts[k]})" if counts[k] > 1 else "") for k in sorted(counts))
+        digits = ", ".join(DATA.classes[k] for k in classes)
         sure = sum(value > SURE for value in values)
         return f"A classifier reads {digits}; it is sure of {sure} of {len(values)}."
     labels = [i % len(DATA.classes) if request.label is None else request.label for i in range(len(classes))]

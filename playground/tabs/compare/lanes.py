@@ -102,6 +102,7 @@ def _render_lane(lanes: Lanes, name: str, asks_class: bool) -> str:
     about = f'<a href="{participant.address}">{title}</a> <small>{hint}</small>'
     result = "".join(f"<p>{escape(text)}</p>" for text in (lane.reading, lane.error) if text)
     if standing is None:
+        result = result or "<p>Not started.</p>"
         return f'<section data-lane="{name}"><div>{about}</div><div>{result}</div></section>'
     if asks_class and not standing.has_classes:
         result += f"<p>{NO_CLASSES}</p>"

@@ -116,7 +116,7 @@ class LikelihoodsView(FamiliesView):
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        super().__init__(paths, "compare-likelihoods", self._build_stage, HOW, langevin.log_likelihood)
+        super().__init__(paths, "compare-likelihoods", self._build_stage, HOW, langevin.log_likelihood, verb="Run")
         self.outputs.append(self.table)
 
     @run_view.follow_run
@@ -145,9 +145,8 @@ class LikelihoodsView(FamiliesView):
 
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
-        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
-        return stage
+        return scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()

@@ -138,7 +138,7 @@ class Race(HTMLRun[str]):
 
     def update(self) -> None:
         """Draw the lanes of the runners that have taken a step since they were drawn."""
-        for name, runner in self.runners.items():
+        for name, runner in list(self.runners.items()):  # Stop looks while others are prepared
             drawn = self.lanes[name].standing
             if drawn and drawn.seconds == runner.seconds:
                 continue
@@ -148,7 +148,8 @@ class Race(HTMLRun[str]):
             self.lanes[name] = replace(self.lanes[name], standing=standing, reading=reading)
 
     def result(self) -> Result:
-        """Return the race as far as it came."""
+        """Return the race as far as it came, which may be farther than it was drawn."""
+        self.update()
         commands = [
             media.build_command(runner.path, runner.settings, f"{name}.png")
             for name, runner in self.runners.items()
@@ -175,7 +176,8 @@ class RequestView(HTMLRunView):
                 with gr.Accordion("Export", open=False):
                     with gr.Row(elem_classes="needs-run"):
                         self.save_button = gr.Button("Pictures (PNG)", size="sm")
-                    self.command = gr.Code(label=export.COMMAND_LABEL, language="shell", interactive=False)
+                    label = export.COMMAND_LABEL
+                    self.command = gr.Code(label=label, language="shell", interactive=False, visible=False)
                 self.download = download.build("compare-download")
                 self.link = links.build()
         self.buttons = run_view.Buttons(go, stop, new_seed)
@@ -183,7 +185,7 @@ class RequestView(HTMLRunView):
         self.outputs = [stage, self.result, self.link, self.command]
 
     @run_view.errors_on_stage
-    def sample(self, *values: ControlValue) -> Iterator[Shown | Outputs]:
+    def sample(self, _: Result | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Ask a sampler of each family for the same digits. Returns their pictures and what was measured, as HTML."""
         params = ViewParams.of(*values)
         race_run, link = Race(self.paths, params), links.value(TAB, params)  # a reload begins it anew: clocks run
@@ -192,7 +194,8 @@ class RequestView(HTMLRunView):
     @staticmethod
     def values(result: Result) -> list[object]:
         """Return the values of the outputs for a result."""
-        return [result.render(), result, links.value(TAB, result.params), result.commands]
+        command = gr.update(value=result.commands, visible=bool(result.commands))
+        return [result.render(), result, links.value(TAB, result.params), command]
 
     @user_errors_to_gradio
     def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:

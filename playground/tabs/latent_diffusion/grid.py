@@ -4,6 +4,7 @@ import html
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
 import gradio as gr
@@ -30,7 +31,7 @@ TAB = "latent_diffusion.grid"
 SEEDS, STEPS = ACROSS = ("seed", "steps")
 WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0)
 COUNTS = (2, 5, 10, 20, 50)
-WIDTH = 96  # CSS pixels of a picture
+WIDTH = 128  # CSS pixels of a picture
 HOW = """
 Downwards: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws as it was trained;
 beyond, pictures follow the prompt more closely and vary less, until their colours burn out. Across: other noise, or
@@ -40,25 +41,31 @@ more steps from the same noise.
 
 @dataclass(frozen=True)
 class ViewParams:
-    """Parameters of a link, in the order of the controls: the checkpoint, the prompt, what is across, and the
-    first seed."""
+    """Parameters of a link, in the order of the controls: the checkpoint, the prompt, what is across, in how many
+    columns, and the first seed."""
 
     model: str = ""
     prompt: str = "a small pizza on a blue background"
     across: str = SEEDS
+    columns: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         Settings(prompt=self.prompt)  # which checks it
         validation.check_choice("across", self.across, ACROSS)
-        validation.check_bounds(self, {"seed": (0, validation.MAX_SEED - len(COUNTS))})
+        bounds = {"columns": (1, len(COUNTS)), "seed": (0, validation.MAX_SEED - len(COUNTS))}
+        validation.check_bounds(self, bounds, labels={"columns": "number of columns"})
 
-    def columns(self) -> list[tuple[str, Settings]]:
+    def by_column(self) -> list[tuple[str, Settings]]:
         """Return the heading of each column, and its settings but for the guidance."""
         alone = Settings(1, self.prompt, seed=self.seed)
         if self.across == SEEDS:
-            return [(f"seed {self.seed + i}", replace(alone, seed=self.seed + i)) for i in range(len(COUNTS))]
-        return [(f"{steps} steps", replace(alone, steps=steps)) for steps in COUNTS]
+            return [(f"seed {self.seed + i}", replace(alone, seed=self.seed + i)) for i in range(self.columns)]
+        return [(f"{steps} steps", replace(alone, steps=steps)) for steps in COUNTS[: self.columns]]
+
+    def places(self) -> list[tuple[int, int]]:
+        """Return the row and the column of each picture, row by row."""
+        return list(product(range(len(WEIGHTS)), range(self.columns)))
 
 
 Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column, each uint8 (H, W, C)
@@ -66,10 +73,15 @@ Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column, each ui
 _grids = Recent[Cells](16)
 
 
+def count(params: ViewParams, cells: Cells) -> int:
+    """Return how many pictures are there."""
+    return sum(place in cells for place in params.places())
+
+
 def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> str:
-    """Return HTML: the pictures that are there, with a note below; while the run is `live`, nothing of it can be saved
+    """Return HTML: the pictures that are there, below a note; while the run is `live`, nothing of it can be saved
     or linked."""
-    headings = [heading for heading, _ in params.columns()]
+    headings = [heading for heading, _ in params.by_column()]
     top = "".join(f"<th scope=col>{heading}</th>" for heading in ["", *headings])
     body = ""
     for i, w in enumerate(WEIGHTS):
@@ -79,34 +91,34 @@ def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> s
         ]
         body += f"<tr><th scope=row>w = {w:g}</th>{''.join(f'<td>{image}</td>' for image in images)}</tr>"
     table = f'<div class="xy" data-live="{str(live).lower()}"><table><tr>{top}</tr>{body}</table></div>'
-    return f"{table}<p aria-live=polite>{html.escape(note)}</p>"
+    return f"<p aria-live=polite>{html.escape(note)}</p>{table}"
 
 
 class Filling(HTMLRun[bool]):
     """Run that fills a table: its items say whether there is a new picture."""
 
     def __init__(self, model: Model, params: ViewParams, cells: Cells):
-        super().__init__(len(WEIGHTS) * len(params.columns()))
-        self.model, self.params, self.cells, self.n_before = model, params, cells, len(cells)
+        super().__init__(len(params.places()))
+        self.model, self.params, self.cells, self.n_before = model, params, cells, count(params, cells)
         self.start = self.last = time.monotonic()
-        self.step = len(cells) or -1
+        self.step = self.n_before or -1
 
     def items(self) -> Iterator[bool | Place]:
-        steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in self.params.columns())
+        steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in self.params.by_column())
         return inference.in_turns(self._fill(), steps, inference.PATIENCE)
 
     def _fill(self) -> Iterator[bool]:
         """Sample the pictures that are not there yet, one after the other; yield after each step, so that other runs
         can take turns."""
-        for i, w in enumerate(WEIGHTS):
-            for j, (_, settings) in enumerate(self.params.columns()):
-                if (i, j) in self.cells:
-                    continue
-                for frame in latent_diffusion.sample(self.model, replace(settings, w=w)):  # noqa: B007
-                    yield False
-                self.cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(self.model, frame))[0]
-                self.step = len(self.cells)
-                yield True
+        by_column = [settings for _, settings in self.params.by_column()]
+        for i, j in self.params.places():
+            if (i, j) in self.cells:
+                continue
+            for frame in latent_diffusion.sample(self.model, replace(by_column[j], w=WEIGHTS[i])):  # noqa: B007
+                yield False
+            self.cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(self.model, frame))[0]
+            self.step = count(self.params, self.cells)
+            yield True
 
     def show(self, item: bool) -> Shown | None:
         """Return the table after a picture; between two, nothing new after each `PAUSE`, since a run can only be ended
@@ -125,27 +137,29 @@ class Filling(HTMLRun[bool]):
 
 
 class Grid(NamedTuple):
-    """Table, as far as it was filled."""
+    """Table, as far as it was filled, with the value of its link and a notice."""
 
     params: ViewParams
     cells: Cells
+    link: Value
+    notice: str = ""
 
     @property
     def stop_note(self) -> str:
         """Return at which picture it was stopped, "" if it is finished."""
-        n, total = len(self.cells), len(WEIGHTS) * len(self.params.columns())
+        n, total = count(self.params, self.cells), len(self.params.places())
         return f"stopped at picture {n} of {total}" if n < total else ""
 
-    def render(self, notice: str = "") -> str:
-        """Return the table as HTML, with a notice below."""
+    def render(self) -> str:
+        """Return the table as HTML."""
         sentence = f"{self.stop_note.capitalize()}." if self.stop_note else ""
-        return render(*self, f"{notice}{sentence} “{self.params.prompt}”".strip())
+        return render(self.params, self.cells, f"{self.notice}{sentence} “{self.params.prompt}”".strip())
 
     def sheet(self) -> np.ndarray:
         """Return the pictures beside each other, uint8 (H, W, C), black where there is none yet."""
-        columns, blank = len(self.params.columns()), np.zeros_like(self.cells[0, 0])
-        images = [self.cells.get((i, j), blank) for i in range(len(WEIGHTS)) for j in range(columns)]
-        return pictures.make_grid(np.stack(images), columns=columns, gap=2)
+        blank = np.zeros_like(self.cells[0, 0])
+        images = [self.cells.get(place, blank) for place in self.params.places()]
+        return pictures.make_grid(np.stack(images), columns=self.params.columns, gap=2)
 
 
 class GridView(HTMLRunView):
@@ -164,33 +178,32 @@ class GridView(HTMLRunView):
                 model, hint = CHECKPOINTS.build(paths), "What differs by column; by row, guidance grows."
                 line.bind(model)
                 across = controls.radio(ACROSS, default.across, "Across", hint)
+                columns = controls.slider(1, len(COUNTS), default.columns, 1, "Columns", "Each is six pictures.")
                 seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
-                text = "Sampling thirty pictures, a few seconds for each row …"
-                stage = gr.HTML(plots.paragraph(text), elem_id="text-grid")
+                stage = gr.HTML(plots.paragraph("Sampling six pictures …"), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)
                 self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")
                 self.download = download.build("text-grid-download")
                 self.link = links.build()
-        self.inputs = [model, self.prompt, across, seed]
+        self.inputs = [model, self.prompt, across, columns, seed]
         self.buttons = run_view.Buttons(go, stop, new_seed)
         self.result = gr.State(None, time_to_live=3600)
         self.outputs = [stage, self.result, self.link]
 
     @run_view.errors_on_stage
-    def sample(self, *values: ControlValue) -> Iterator[Shown | Outputs]:
+    def sample(self, _: Grid | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
         params = ViewParams(*values)
         model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
         read = replace(params, prompt=read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt)
-        key = path, files.version(path), read
+        key = path, files.version(path), replace(read, columns=1)
         cells = {} if (kept := _grids.get(key)) is None else kept
         run = Filling(model, read, cells)
         notice = NOTICE if run.step == run.steps else ""
 
         def finish() -> list[object]:
-            grid = Grid(read, dict(cells))
-            return [grid.render(notice), grid, links.value(TAB, params)]
+            return self.values(Grid(read, dict(cells), links.value(TAB, params), notice))
 
         _grids.put(key, cells)  # for others who ask for the same
         try:
@@ -198,11 +211,16 @@ class GridView(HTMLRunView):
         finally:
             _grids.put(key, cells)  # with its size, whether it was finished or left
 
+    @staticmethod
+    def values(result: Grid) -> list[object]:
+        """Return the values of the outputs for a table."""
+        return [result.render(), result, result.link]
+
     @user_errors_to_gradio
     def save(self, result: Grid | None) -> Value:
         """Save the grid as a PNG."""
         grid = controls.check_kept(result)
-        headings = [heading for heading, _ in grid.params.columns()]
+        headings = [heading for heading, _ in grid.params.by_column()]
         checkpoint = CHECKPOINTS.path(self.paths, grid.params.model)
         about = media.build_origin(checkpoint, grid.params) | {"w": str(WEIGHTS), "across": ", ".join(headings)}
         about |= links.record(TAB, grid.params) | ({"stopped": grid.stop_note} if grid.stop_note else {})

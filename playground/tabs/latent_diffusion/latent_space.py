@@ -118,7 +118,7 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
                          palette.DATA, size)],
         formula=formula.render([interpolation.SLERP]),
         numbers={"share": [f"{share:.2f}" for share in shares.tolist()]},
-        start=0,
+        start=FRAMES // 2,
         keep=True,
     )  # fmt: skip
 
@@ -144,8 +144,10 @@ class LatentSpaceView(StageView):
                 self.path_inputs, self.sources, self.source_changes = _build_path_controls(paths)
                 self.run_inputs, self.buttons = _build_run_controls(paths, self.path_inputs[0])
             with controls.stage_column(with_settings=False):
+                gr.Markdown("**From one picture to another**")
                 text = "Encoding a first picture …"
                 self.path_stage = scrubber.build("From one latent to another", "text-inside", text)
+                gr.Markdown("**The edited picture**")
                 text = "Press Sample to edit the picture."
                 self.run_stage = scrubber.build("The edited picture", "text-varied", text)
                 explanation.build(HOW, latent_diffusion.sdedit)

@@ -64,14 +64,19 @@ def show(costs: list[Cost]) -> str:
 
 
 def table(costs: list[Cost]) -> str:
-    """Return HTML of the costs that are measured so far, in numbers."""
+    """Return HTML of the costs that are measured so far, in numbers: a column each, which a phone has room for."""
+    lines = {
+        "shape": ["x".join(map(str, entry.shape)) for entry in costs],
+        "time": [f"{1000 * entry.seconds:.1f} ms" for entry in costs],
+        "operations, in billions": [f"{entry.operations / 1e9:.2f}" for entry in costs],
+        "numbers in its maps, in millions": [f"{entry.numbers / 1e6:.2f}" for entry in costs],
+    }
+    head = "".join(f"<th scope=col>{name}</th>" for name in ("", *NAMES[: len(costs)]))
     rows = "".join(
-        f"<tr><th scope=row>{name}</th><td>{'x'.join(map(str, entry.shape))}</td><td>{1000 * entry.seconds:.1f} ms</td>"
-        f"<td>{entry.operations / 1e9:.2f} billion</td><td>{entry.numbers / 1e6:.2f} million</td></tr>"
-        for name, entry in zip(NAMES, costs, strict=False)
+        f"<tr><th scope=row>{name}</th>{''.join(f'<td>{text}</td>' for text in texts)}</tr>"
+        for name, texts in lines.items()
     )
-    head = "".join(f"<th scope=col>{name}</th>" for name in ("", "shape", "time", "operations", "numbers in its maps"))
-    return f'<div class="xy"><table><tr>{head}</tr>{rows}</table></div>'
+    return f'<div class="answers"><table><tr>{head}</tr>{rows}</table></div>'
 
 
 class CostView(View):

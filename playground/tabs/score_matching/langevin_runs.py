@@ -222,11 +222,11 @@ def judge(plot: Plot, truth: Tensor) -> str:
 
 def _describe_shares(shares: Tensor, truth: Tensor) -> str:
     now, true = (" ".join(f"{share:.0%}" for share in values.tolist()) for values in (shares, truth))
-    return f"weights: {now}\nthe truth: {true}"
+    return f"weights from left to right: {now}\nthe truth: {true}"
 
 
 def _histogram(plots: Sequence[Plot], truth: Tensor) -> Histogram:
     shares = np.stack([plot.measures.shares for plot in plots])
     counts = [Counts("particles near each mode", palette.NOISE, shares),
               Counts("the truth", palette.DATA, np.tile(truth.numpy(), (len(plots), 1)))]  # fmt: skip
-    return Histogram("weights of the modes", [("first", "last")], counts)
+    return Histogram("weights of the modes, from left to right", [("leftmost", "rightmost")], counts)

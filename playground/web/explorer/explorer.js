@@ -67,7 +67,7 @@ function layOut() {
   const canvases = [...element.querySelectorAll('.pictures canvas')];
   const room = Math.min((element.clientWidth - 2 * GAP) / canvases.length, innerHeight * MAX_HEIGHT);
   for (const {style, width} of canvases) {
-    const side = width / (window.devicePixelRatio || 1);
+    const side = width / devicePixelRatio;
     style.width = `${Math.max(1, Math.floor(room / side)) * side}px`;
   }
 }

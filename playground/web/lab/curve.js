@@ -22,7 +22,7 @@ export function drawCurve(canvas, lines, history, step) {
     context.beginPath();
     for (const row of rows) {
       const share = (row[name] - low) / (high - low);
-      context.lineTo((row.step / Math.max(step, 1)) * width, (0.96 - 0.92 * share) * height);
+      context.lineTo((row.step / Math.max(step, 1)) * width, (0.85 - 0.7 * share) * height); // the scale has the rest
     }
     context.stroke();
   }

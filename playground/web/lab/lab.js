@@ -157,7 +157,8 @@ function updateButtons() {
   const playButton = find('[data-do=play]');
   playButton.textContent = training.isPlaying ? 'Pause' : 'Play';
   find('[data-do=sweep]').textContent = training.isSweeping ? 'Stop' : 'Play through';
-  playButton.disabled = dial.disabled = find('[data-do=sweep]').disabled = Boolean(refusal);
+  playButton.disabled = Boolean(refusal || frame?.over);
+  dial.disabled = find('[data-do=sweep]').disabled = Boolean(refusal);
   for (const button of findAll('.actions button')) button.disabled = training.isPlaying || refusal || frame?.over;
   find('.lab').classList.toggle('refused', refusal);
 }
@@ -173,9 +174,8 @@ function draw() {
 
 // Fits the canvases to the device's pixels.
 function resize() {
-  const ratio = window.devicePixelRatio || 1;
   for (const canvas of findAll('.field, .curve')) {
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * ratio));
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
     if (width && (canvas.width !== width || canvas.height !== height)) Object.assign(canvas, {width, height});
   }
   draw();

@@ -32,7 +32,7 @@ function isValid([left, top, right, bottom]) {
 // Sends what was chosen as the component's value.
 function send() {
   props.value = {...props.value, box: photograph.box, swap: swap.checked};
-  for (const name of ['input', 'change']) trigger(name); // Gradio sends the latter for a value of the server, too
+  for (const name of ['input', 'change']) trigger(name); // as drawing_pad.js does
 }
 
 // Shows the value; there is none until a picture is uploaded.

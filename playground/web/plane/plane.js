@@ -15,6 +15,7 @@ const DECODED = 'drawn by the decoder';
 const find = (selector) => element.querySelector(selector);
 const canvas = find('.plane');
 const context = canvas.getContext('2d');
+const menus = [find('.across'), find('.up')];
 const still = make('canvas').getContext('2d'); // what stays when the cursor moves
 const view = {
   value: null, // the value on show
@@ -61,7 +62,7 @@ function requestImage() {
 }
 
 function requestChart() {
-  requestOnPress({...aboutPosterior(), name: 'chart', axes: [find('.across').value, find('.up').value]});
+  requestOnPress({...aboutPosterior(), name: 'chart', axes: menus.map((menu) => menu.value)});
 }
 
 // Returns the fields of every request.
@@ -99,7 +100,7 @@ function showPosition() {
 }
 
 function showAxes(axes) {
-  ['.across', '.up'].forEach((name, k) => { find(name).value = axes[k]; });
+  menus.forEach((menu, k) => { menu.value = axes[k]; });
 }
 
 // Shows a code that was drawn from the posterior.
@@ -185,7 +186,7 @@ function drawEllipse(deviations) {
 
 // Fits the canvas to the device's pixels.
 function resize() {
-  const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
+  const side = Math.round(canvas.clientWidth * devicePixelRatio);
   if (!side) return;
   canvas.width = canvas.height = side;
   drawAll();
@@ -272,9 +273,7 @@ function load() {
   if (value.message) return showCaption(value.message);
   view.value = structuredClone(value);
   Object.assign(view, {draws: 0, isMoved: false});
-  for (const name of ['.across', '.up']) {
-    find(name).replaceChildren(...value.axes.map(([axis, title]) => new Option(title, axis)));
-  }
+  for (const menu of menus) menu.replaceChildren(...value.axes.map(([axis, title]) => new Option(title, axis)));
   showAxes(value.chart.axes);
   find('.legend').replaceWith(makeLegend(value.names.map((name, i) => [value.colours[i], name])));
   showChart(view.value.chart);
@@ -286,7 +285,7 @@ canvas.addEventListener('pointermove', movePointer);
 canvas.addEventListener('pointerleave', endHover);
 canvas.addEventListener('keydown', pressKey);
 element.addEventListener('click', pressButton);
-for (const name of ['.across', '.up']) find(name).addEventListener('change', requestChart);
+for (const menu of menus) menu.addEventListener('change', requestChart);
 for (const name of ['.pictures', '.points']) find(name).addEventListener('change', drawAll);
 new ResizeObserver(resize).observe(canvas);
 watch('value', load);

@@ -80,8 +80,8 @@ def pack_preview(strips: Sequence[Strip], index: int, frames: int, caption: str,
     ]
     height, width = grids[0].shape[:2]
     return {"live": True, "id": uuid.uuid4().hex, "strips": strip_values, "width": width, "height": height,
-            "started": started, "vacant": sheets.vacant_boxes(strips[0]), "index": index, "frames": frames,
-            "caption": caption}  # fmt: skip
+            "columns": 1, "per_sheet": 1, "started": started, "vacant": sheets.vacant_boxes(strips[0]),
+            "index": index, "frames": frames, "caption": caption}  # fmt: skip
 
 
 def pack_address(address: Value, started: float) -> Value:

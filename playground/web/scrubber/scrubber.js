@@ -132,7 +132,7 @@ async function loadFrames(value, generation) {
     else finish(value);
   } catch (error) {
     if (generation !== loading.generation) return;
-    restore(`The frames could not be loaded (${error.message}); press Sample again.`);
+    restore(`The frames could not be loaded (${error.message}); try again.`);
   }
 }
 
@@ -154,7 +154,7 @@ function showPreview(value) {
   setPlaying(false);
   caption.ariaLive = 'off'; // one preview follows another
   strips.setValue(value);
-  strips.drawPreview(value);
+  strips.drawFrame(0, value);
   closeSheets(value);
   position.max = value.frames - 1;
   position.value = value.index;
@@ -208,7 +208,7 @@ function onRunEnded() {
   if (request.isStopping) return finishStop();
   if (!pending) return;
   setTimeout(() => {
-    if (request.pending === pending) restore('No answer came: press Sample again.');
+    if (request.pending === pending) restore('No answer came: try again.');
   }, NOTHING_CAME);
 }
 
@@ -216,7 +216,7 @@ function onRunEnded() {
 // begins while it cancels another.
 function finishStop() {
   request.isStopping = request.isRunning;
-  const instead = view.run ? 'Stopped; the previous run is shown.' : 'Stopped. Press Sample to start again.';
+  const instead = view.run ? 'Stopped; the previous run is shown.' : 'Stopped before the first picture: try again.';
   if (request.isStopping) caption.value = 'Stopping …';
   else restore(request.stopNotice ?? instead);
 }
@@ -225,7 +225,7 @@ function finishStop() {
 function setLive(live, progress = 0) {
   request.pending = null;
   if (live !== isLive()) trigger(live ? 'play' : 'end'); // for the buttons of the page
-  Object.assign(find('.progress'), {hidden: !live, value: progress});
+  find('.progress').value = progress;
   find('.scrubber').classList.toggle('live', live); // dims what belongs to the run before
   for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = live || !view.run;
   element.dataset.live = live;

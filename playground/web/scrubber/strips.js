@@ -9,13 +9,16 @@ const LEGIBLE = 3; // scale at which a picture is large enough
 const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
 const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
-// Returns the scale at which strips, of which some are small, lie beside each other in a container, or else one below the
-// other, or in pairs if they are many and not too small then; 0 if even one of them is too wide. Widths are in CSS pixels.
+// Returns the scale at which strips, of which some are small, lie beside each other in a container, or at least the large
+// ones; or else, rather than at scale 1, one below the other, or in pairs if they are many and not too small then; 0 if
+// even one of them is too wide. Widths are in CSS pixels.
 export function fitStrips(areSmall, width, containerWidth) {
   const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
-  for (let scale = largest; scale > 0; scale--) {
-    const widths = areSmall.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
-    if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
+  for (const row of [areSmall, areSmall.filter((isSmall) => !isSmall)]) {
+    for (let scale = largest; scale > 1; scale--) {
+      const widths = row.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
+      if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
+    }
   }
   const pair = Math.floor((containerWidth - GAP) / 2 / width);
   return pair >= LEGIBLE && areSmall.length > 2 && !areSmall.includes(true) ? pair : largest;
@@ -58,7 +61,7 @@ export class Strips {
 
   layOut() {
     if (!this.list.length) return;
-    const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / (window.devicePixelRatio || 1));
+    const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / devicePixelRatio);
     const {clientWidth} = this.container;
     const scale = this.container.closest('.rows')
       ? Math.floor(Math.min(clientWidth / width, ROW_WIDTH / width, ROW_HEIGHT / height))
@@ -73,20 +76,7 @@ export class Strips {
     const [sheet, x, y] = locateFrame(k, run);
     for (const {context, sheets} of this.list) {
       context.drawImage(sheets[sheet], x, y, run.width, run.height, 0, 0, run.width, run.height);
-      clearVacant(context, run);
+      for (const box of run.vacant) context.clearRect(...box); // a place of a grid that holds no picture
     }
   }
-
-  // Draws the only frame of a run under way.
-  drawPreview(value) {
-    for (const {context, sheets} of this.list) {
-      context.drawImage(sheets[0], 0, 0);
-      clearVacant(context, value);
-    }
-  }
-}
-
-// Makes the places of a grid that hold no picture transparent.
-function clearVacant(context, {vacant}) {
-  vacant.forEach((box) => context.clearRect(...box));
 }

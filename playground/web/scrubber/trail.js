@@ -48,11 +48,10 @@ export class Trail {
       overlay.stroke();
     });
     overlay.globalAlpha = 1;
-    overlay.beginPath();
-    overlay.arc(...points[0], RADIUS, 0, 2 * Math.PI);
-    overlay.stroke();
-    overlay.beginPath();
-    overlay.arc(...points.at(-1), RADIUS, 0, 2 * Math.PI);
-    overlay.fill();
+    for (const [place, draw] of [[points[0], 'stroke'], [points.at(-1), 'fill']]) {
+      overlay.beginPath();
+      overlay.arc(...place, RADIUS, 0, 2 * Math.PI);
+      overlay[draw]();
+    }
   }
 }

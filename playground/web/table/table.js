@@ -16,13 +16,9 @@ function choose(choices) {
 
 // Returns the heading of a column, whose button sorts by it, the other way round if the rows are sorted by it already.
 function makeHeading({name, title, hint, descending: isFirst}) {
-  const {sort, descending} = props.value;
-  const cell = make('th', {scope: 'col'}, make('button', {
-    type: 'button', id: `sort-${name}`, textContent: title, title: hint,
-    onclick: () => choose({sort: name, descending: sort === name ? !descending : isFirst}),
-  }));
-  if (sort === name) cell.ariaSort = descending ? 'descending' : 'ascending';
-  return cell;
+  const sort = () => choose({sort: name, descending: props.value.sort === name ? !props.value.descending : isFirst});
+  const button = make('button', {type: 'button', id: `sort-${name}`, textContent: title, title: hint, onclick: sort});
+  return make('th', {scope: 'col'}, button);
 }
 
 // Returns a row, whose heading is a button that picks it.
@@ -46,7 +42,10 @@ function show() {
   message.textContent = value?.message ?? '';
   const focused = root.contains(document.activeElement) ? document.activeElement.id : '';
   if (value?.rows) {
-    head.replaceChildren(...value.columns.map(makeHeading));
+    if (!head.children.length) head.append(...value.columns.map(makeHeading)); // once: a tap on one explains it, too
+    value.columns.forEach(({name}, i) => {
+      head.children[i].ariaSort = name === value.sort ? `${value.descending ? 'de' : 'a'}scending` : null;
+    });
     body.replaceChildren(...value.rows.map(makeRow));
   }
   if (focused) document.getElementById(focused)?.focus({preventScroll: true});
