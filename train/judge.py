@@ -1,6 +1,7 @@
 """The recipe of `judge-digits`: the classifier of MNIST, or other images, in whose features samples are compared."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,18 +35,20 @@ RECIPES = [Recipe()]
 
 
 def train(recipe: Recipe, data: Data | None = None, test: Data | None = None) -> Path | None:
-    """Start or resume training; return the path of the finished checkpoint. Images are (N, C, H, W) in [-1, 1], with
-    labels (N,); those of the recipe's data set by default."""
-    dataset, caller_data = recipe.training_data, data is not None
-    data = data or main_process_first(lambda: dataset.load(recipe.data, "train", download=True))
+    """Start or resume training; return the path of the finished checkpoint. Images for training and for the accuracy in
+    its header are (N, C, H, W) in [-1, 1], with labels (N,); those of the recipe's data set by default."""
+    caller_data = data is not None
+    if data is None:
+        load = recipe.training_data.load
+        data, test = main_process_first(
+            lambda: (load(recipe.data, "train", download=True), load(recipe.data, "test", download=True))
+        )
     check_shapes(recipe.config, *data)
     run = Run(recipe, lambda: judge.Model(recipe.config), caller_data=caller_data)
-    held_out = test or main_process_first(lambda: dataset.load(recipe.data, "test", download=True))
-
-    for step in fit(run, loss=judge.loss, test=held_out):
+    for step in fit(run, loss=judge.loss, test=test or ()):
         x, y = step.batch(*data)
         step.minimize(judge.loss(run.model, x, y, step.rng))
-    return publish(run, lambda path: finalize(path, *held_out))
+    return publish(run, partial(finalize, images=test[0], labels=test[1]) if test else None)
 
 
 def finalize(path: Path, images: Tensor, labels: Tensor) -> None:

@@ -2,11 +2,13 @@
 
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 
 from playground.runtime.validation import UserError
 
 TIMEOUT = 10.0  # seconds to wait for the next bytes of a server, or for another visitor's download
+_lock = threading.Lock()  # the timeout is the whole process's: of two downloads at once one would leave it behind
 
 
 class DataError(UserError):
@@ -15,10 +17,11 @@ class DataError(UserError):
 
 @contextlib.contextmanager
 def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
-    """Set a timeout for new network connections, for libraries that set none."""
-    default = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(default)
+    """Set a timeout for new network connections, for libraries that set none; one download at a time."""
+    with _lock:
+        default = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(seconds)
+        try:
+            yield
+        finally:
+            socket.setdefaulttimeout(default)

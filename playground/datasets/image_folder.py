@@ -15,7 +15,6 @@ from playground.datasets.download import DataError
 from playground.runtime import pictures
 from playground.runtime.validation import UserError, check_folder
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 MIN_IMAGES = 20
 TEST_PERIOD = 10  # one image in this many is for tests
 
@@ -51,14 +50,13 @@ def read_image_folder(folder: str | Path, size: int, channels: int) -> Dataset:
     )
 
 
-_SUFFIX_LIST = ", ".join(sorted(SUFFIXES))
+_SUFFIX_LIST = ", ".join(sorted(pictures.FILE_TYPES))
 
 
 def _list_images(folder: Path) -> tuple[tuple[Path, ...], tuple[int, ...], tuple[str, ...]]:
     """Return the paths of all images, the label of each, and the names of the classes, empty without subfolders."""
-    images = [
-        path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and _is_visible(path, folder)
-    ]
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in pictures.FILE_TYPES)
+    images = [path for path in paths if _is_visible(path, folder)]
     in_subfolders = [path for path in images if path.parent != folder]
     if not in_subfolders:
         return tuple(images), (0,) * len(images), ()

@@ -19,8 +19,8 @@ from playground.runtime.checkpoint import WEIGHTS, read_header
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# In double quotes, POSIX shells replace $, `, \ and !event; cmd takes an inner quote for the end of the quotes.
-UNPORTABLE = re.compile(r'[$`\\\r\n]|!\S|".*[&|<>^]')
+# In double quotes, POSIX shells replace $, `, \ and !event; cmd replaces %NAME%, and ends them at an inner quote.
+UNPORTABLE = re.compile(r'[$`\\\r\n]|!\S|%\w+%|".*[&|<>^]')
 FINAL_PAUSE = 1500  # milliseconds that an animation rests at its end
 
 

@@ -18,6 +18,8 @@ FILE_TYPES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".mpo")  # iOS m
 MAX_PIXELS = 16_000_000  # that are decoded
 MAX_JPEG_PIXELS = 64_000_000  # of a JPEG, which `draft` decodes at a fraction of its size
 MAX_SIDE = 1024  # pixels of a picture as it is read
+MUCH_MORE = 1.5  # times the contrast of the brightnesses: a channel of colour that has more tells ink from ground
+FAINT = 30  # largest contrast that cannot be told from paper and light
 HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")}  # bytes 4 to 12 of a file
 Box = tuple[float, float, float, float]  # left, top, right and bottom of a part, in shares of a picture's sides
 FULL_BOX: Box = (0.0, 0.0, 1.0, 1.0)
@@ -51,12 +53,16 @@ def magnify(array: np.ndarray) -> np.ndarray:
 def open_grey(path: str | Path, box: Box = FULL_BOX) -> np.ndarray:
     """Read a part of an image file as grey values uint8 (H, W) on white, reduced to at most 1024 pixels a side.
 
-    Of several pictures in a file the first is read.
+    Of several pictures in a file the first is read. The values are brightnesses or, where these hardly tell ink from
+    ground, as of yellow on white, those of a channel of colour that does.
 
     Raises:
         UserError: No image, a damaged one, or too many pixels (checked before any is decoded).
     """
-    return np.asarray(_crop(_open(path, "L"), box))
+    picture = _crop(_open(path, "RGB"), box)
+    brightness, *channels = (np.asarray(channel) for channel in (picture.convert("L"), *picture.split()))
+    channel = max(channels, key=_contrast)
+    return channel if _contrast(channel) > MUCH_MORE * _contrast(brightness) else brightness
 
 
 def open_square(path: str | Path, side: int, channels: int = 3, box: Box = FULL_BOX) -> np.ndarray:
@@ -133,15 +139,15 @@ def _flatten(picture: Image.Image, mode: str) -> Image.Image:
         rgba = _to_srgb(upright, rgba, profile)
     flat = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert(mode)
     alpha = rgba.getchannel("A")
-    if _span(flat.convert("L")) <= 2 and _span(alpha) > 2:
+    channels = np.moveaxis(np.asarray(flat.convert("RGB")), 2, 0)
+    if max(map(_contrast, channels)) <= FAINT < _contrast(np.asarray(alpha)):
         return ImageOps.invert(alpha).convert(mode)
     return flat
 
 
-def _span(grey: Image.Image) -> int:
-    """Return the range of the values of an image of one channel."""
-    low, high = grey.getextrema()
-    return int(high) - int(low)  # type: ignore[arg-type]
+def _contrast(values: np.ndarray) -> int:
+    """Return the range of some values of one channel, uint8."""
+    return int(values.max()) - int(values.min())
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:

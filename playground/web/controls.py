@@ -80,15 +80,16 @@ def track_run(stage: gr.HTML, triggers: Sequence[Trigger], bind: Callable[[], Ev
             bound its own.
         stale: Mark the pictures on show as those of other settings from the first moment.
     """
-
-    def send(event: str) -> str:
-        return f"""() => document.querySelector('#{stage.elem_id} [data-live]')
-          ?.dispatchEvent(new CustomEvent('{event}', {{detail: {str(stale).lower()}}}))"""
-
-    gr.on(triggers, None, None, None, js=send("run-requested"))
+    gr.on(triggers, None, None, None, js=f"() => {{ {send_to_scrubber(stage, 'run-requested', stale)} }}")
     event = bind()
-    on_end(event, None, js=send("run-ended"))
+    on_end(event, None, js=f"() => {{ {send_to_scrubber(stage, 'run-ended')} }}")
     return event
+
+
+def send_to_scrubber(stage: gr.HTML, event: str, detail: bool = False) -> str:
+    """Return the statement of JavaScript that sends an event to a scrubber."""
+    return f"""document.querySelector('#{stage.elem_id} [data-live]')
+      ?.dispatchEvent(new CustomEvent('{event}', {{detail: {str(detail).lower()}}}));"""
 
 
 def on_end(event: Event, outputs: Sequence[Control] | None, js: str) -> None:
@@ -118,16 +119,16 @@ def settings_button() -> None:
     gr.Button("Settings", elem_classes="to-settings", min_width=80).click(None, None, None, js=js)
 
 
-def mark_stale(controls: Sequence[Control], stage: gr.HTML) -> None:
-    """Let the scrubber `stage` tell the user while the controls differ from the settings of the run on show."""
+def on_user_change(controls: Sequence[Control], script: str) -> None:
+    """Let a statement of JavaScript run whenever the user, but not a value of ours, changes one of the controls."""
     texts = [control for control in controls if isinstance(control, gr.Textbox)]
     other_controls = [control for control in controls if not isinstance(control, gr.Textbox)]
-    send = f"document.querySelector('#{stage.elem_id} [data-ready]')?.dispatchEvent(new Event('settings-changed'))"
     changes = [control.upload if isinstance(control, gr.UploadButton) else control.input for control in other_controls]
-    gr.on(changes, None, None, None, js=f"() => {{ {send} }}")
+    gr.on(changes, None, None, None, js=f"() => {{ {script} }}")
+    is_user = "document.activeElement?.matches('input, textarea')"
     for text in texts:
         # Its `input` follows Enter, but no paste and no deletion; its `change` follows a new value of ours, too.
-        text.change(None, None, None, js=f"() => {{ if (document.activeElement?.matches('input, textarea')) {send} }}")
+        text.change(None, None, None, js=f"() => {{ if ({is_user}) {script} }}")
 
 
 # Controls of settings. Functions check their values themselves, see `skip_preprocess`.

@@ -81,14 +81,16 @@ class FirstRunView(StageView, Generic[Params, Run]):
             yield self.stage_values(gr.skip())
 
     def _first_values(self, notice: str) -> list[object]:
-        """Return the first run and the controls set to it, or the error of the model."""
+        """Return the first run or the error of the model, and its choice among the models."""
         name = self.picker.first_name(self.paths)
         params = replace(self.first, model=name)
         try:
             values = self.run_values(params, self.load_first_run(name), address=False, notice=notice)
         except UserError as error:
             values = self.stage_values(component.message(notice or error_sentence(error)))
-        return [*values, *self.control_values(params), None]
+        # The other controls are as they were built, or as the visitor has set them while the run was made.
+        updates = [value if isinstance(value, dict) else gr.skip() for value in self.control_values(params)]
+        return [*values, *updates, None]
 
     def control_values(self, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""

@@ -103,10 +103,14 @@ class HTMLRunView(StageView):
 
         Args:
             triggers: Events that begin a run beside those of the buttons, the seed and the link.
-            other_controls: Controls that are disabled during a run.
+            other_controls: Controls that are disabled during a run, which does not depend on them.
         """
         (go, stop, new_seed), seed, under_way = self.buttons, self.inputs[-1], gr.State(UnderWay())
         disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, self.link.select, *triggers]
+        mark = f"document.getElementById('{self.outputs[0].elem_id}').dataset.stale"
+        settings = [control for control in self.inputs if control not in other_controls]
+        controls.on_user_change(settings, f"{mark} = '';")
+        gr.on(begin_events, None, None, None, js=f"() => {{ delete {mark}; }}")
         gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
         run = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
         event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)

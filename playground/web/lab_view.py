@@ -17,6 +17,7 @@ from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
 DRAWING = "draw"
+STEPS = 100, 50_000  # fewest and most of a training
 DATA = (*DENSITIES, DRAWING)  # names of the data of a lab: densities to choose from, or one to draw
 
 
@@ -124,14 +125,15 @@ class LabView(View, Generic[Params]):
         return [{**stage_value, "refused": self.find_refused(values)}, link]
 
     def find_refused(self, values: Sequence[object]) -> list[str]:
-        """Return the labels of the controls whose values are not allowed, whatever the others' are."""
-        labels = []
+        """Return the names, as screen readers say them, of the number boxes whose values are not allowed, whatever the
+        others' are."""
+        names = []
         for field, value, control in zip(dataclasses.fields(self.first), values, self.controls.inputs, strict=True):
             try:
                 dataclasses.replace(self.first, **{field.name: value})
             except UserError:
-                labels.append(control.label)
-        return labels
+                names.append(f"number input for {control.label}" if isinstance(control, gr.Slider) else control.label)
+        return names
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values for the lab of the page's address, or for the first lab."""
@@ -159,7 +161,7 @@ def training_controls() -> dict[str, Control]:
     """Build the controls of a training by their names: its batches, its steps, and the moving average."""
     return {
         "batch": controls.slider(8, 2048, None, 8, "Batch", "Points per step."),
-        "steps": controls.slider(100, 50_000, None, 100, "Steps", "Updates in the whole training."),
+        "steps": controls.slider(*STEPS, None, 100, "Steps", "Updates in the whole training."),
         "ema_decay": number_control("Moving average", "Decay of the average that is shown; 0 for the network itself."),
     }
 

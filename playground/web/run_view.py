@@ -90,7 +90,8 @@ class RunView:
         go, stop, new_seed = self.buttons
         inputs = [*self.other_inputs, *self.inputs]
         # First, since a run that begins takes the mark away.
-        controls.mark_stale([control for control in inputs if control not in self.unmarked], self.stage)
+        marked = [control for control in inputs if control not in self.unmarked]
+        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
         run = keep_run(sample), [self.under_way, *inputs], self.outputs
 
         def begin_on(triggers: Sequence[Trigger], *listener: object, **settings: Any) -> Event:

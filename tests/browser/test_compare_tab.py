@@ -18,7 +18,7 @@ def order(page: Page) -> list[str]:
 
 def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path: Path) -> None:
     race = page.locator("#compare-race")
-    expect(race.locator(".note")).to_have_text("2 pictures each, of 7, seed 3")
+    expect(race.locator(".caption")).to_have_text("2 pictures each, of 7, seed 3")
     expect(page.locator(f"{LANES}[data-done] .place")).to_have_count(3)
     assert order(page) == ["vae", "gan", "flow"], "fewest parameters first"
     expect(page.locator("[data-lane=gan]")).to_contain_text("of 2 as 7.")
@@ -41,12 +41,17 @@ def test_the_same_request_is_raced_sorted_saved_and_stopped(page: Page, tmp_path
     open_again(page, download.value, tmp_path)
     expect(page.locator(f"{LANES}[data-done]")).to_have_count(3)
 
+    expect(page.locator("#compare-race[data-stale]")).to_have_count(0)
     page.get_by_role("checkbox", name="Langevin dynamics").locator("xpath=..").click()
+    expect(page.locator("#compare-race[data-stale]")).to_have_count(1)
+    said = "getComputedStyle(document.querySelector('#compare-race .caption'), '::after').content"
+    assert "settings changed" in page.evaluate(said)
     page.get_by_role("button", name="Sample").click()
+    expect(page.locator("#compare-race[data-stale]")).to_have_count(0)
     expect(page.locator(LANES)).to_have_count(4)
     expect(page.locator(f"{LANES}[data-done]")).to_have_count(3)
     page.get_by_role("button", name="Stop").click()
-    expect(race.locator(".note")).to_have_text("Stopped with 3 of 4 finished. 2 pictures each, of 7, seed 3")
+    expect(race.locator(".caption")).to_have_text("Stopped with 3 of 4 finished. 2 pictures each, of 7, seed 3")
     expect(page.get_by_role("button", name="Sample")).to_be_enabled()
 
 

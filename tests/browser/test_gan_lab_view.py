@@ -88,6 +88,13 @@ def test_a_bad_number_and_a_blank_drawing_are_one_sentence_and_what_was_there_st
     r1.fill("0.1")
     expect(r1).to_have_attribute("aria-invalid", "false")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
+    page.get_by_role("button", name="More").locator("visible=true").click()
+    slider = page.get_by_label("number input for Steps of D").locator("visible=true")
+    slider.fill("")
+    expect(page.locator(f"{LAB} .caption")).to_contain_text("Steps of D must be a whole number from 1 to 20, not empty")
+    expect(slider).to_have_attribute("aria-invalid", "true")
+    slider.fill("1")
+    expect(slider).to_have_attribute("aria-invalid", "false")
     page.get_by_test_id("draw-radio-label").click()
     expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
 

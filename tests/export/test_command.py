@@ -22,6 +22,7 @@ def split_windows(line: str) -> list[str]:
     """
     outside = "".join(line.split('"')[::2])  # cmd knows quotes, and no escape of them
     assert not re.search(r"[&|<>^\n]", outside), "cmd would take this for an operator"
+    assert not re.search(r"%\w+%", line), "cmd would take this for a variable"
     words, word, quoted, position = [], "", False, 0
     pattern = re.compile(r'(\\*)"|(\s+)|(\\+|[^\\"\s]+)')
     started = False
@@ -45,7 +46,7 @@ def split_windows(line: str) -> list[str]:
 
 @pytest.mark.parametrize("text", [
     "a dog", "it's a dog", "-a dog", 'a "big" dog', "cats & dogs | <b> ^", "100% wool", "what a dog! yes!", "a=b;c,d",
-    "(a) *dog*? [x] {y}", "#1 ~ two", "\N{DOG FACE} élan",
+    "50% red, 50% blue", "(a) *dog*? [x] {y}", "#1 ~ two", "\N{DOG FACE} élan",
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["prompt", "negative"])
 def test_both_shells_read_the_words_of_any_prompt(name: str, text: str) -> None:
@@ -57,7 +58,8 @@ def test_both_shells_read_the_words_of_any_prompt(name: str, text: str) -> None:
     assert words == [*START, *flag, "--out", "my picture.png"]
 
 
-@pytest.mark.parametrize("text", ["a $5 dog", "a `dog`", "a\\dog", "a !dog", '"cats" & dogs', "two\nlines"])
+@pytest.mark.parametrize("text", ["a $5 dog", "a `dog`", "a\\dog", "a !dog", '"cats" & dogs', "two\nlines",
+                                  "a %PATH% dog"])  # fmt: skip
 def test_words_that_no_quotes_pass_through_both_shells_are_right_in_posix(text: str) -> None:
     assert shlex.split(media.quote(text)) == [text]
     assert media.quote(text).startswith("'")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -90,6 +91,8 @@ def test_the_recipe_learns_and_notes_what_it_read_right(tmp_path) -> None:
     assert header.provenance["steps"] == 40
     assert header.provenance["data"] == "images given by the caller"
     assert header.provenance["test_accuracy"] == 0.8, "two of the ten are called what they are not"
+    path = recipe.train(replace(tiny, name="judge-own", steps=1), data=stripes(64))
+    assert "test_accuracy" not in checkpoint.read_header(path).provenance, "digits tell nothing of stripes"
 
 
 def test_the_shipped_judge_reads_digits_and_says_how_it_was_made() -> None:

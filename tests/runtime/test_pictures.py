@@ -161,7 +161,21 @@ def test_grey_values_of_16_bits_keep_their_order(tmp_path, low, high):
     assert np.abs(grey[0].astype(int) - np.arange(256)).max() <= 1
 
 
-@pytest.mark.parametrize("colour", [(255, 255, 255), (253, 255, 254)])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [((255, 240, 0), (255, 255, 255)), ((200, 40, 40), (60, 95, 210)), ((40, 160, 60), (205, 60, 230)),
+     ((30, 30, 30), (250, 240, 225)), ((240, 240, 240), (20, 60, 30))],
+)  # fmt: skip
+def test_ink_of_any_colour_differs_from_its_ground(tmp_path, ink, paper):
+    image = Image.new("RGB", (40, 40), paper)
+    image.paste(ink, (10, 10, 20, 30))
+    grey = pictures.open_grey(save_image(tmp_path / "a.png", image)).astype(int)
+    assert abs(grey[20, 15] - grey[0, 0]) > 100
+    is_dark = sum(ink) < sum(paper)
+    assert (grey[20, 15] < grey[0, 0]) == is_dark
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (253, 255, 254), (245, 240, 235)])
 def test_white_ink_on_transparency_is_seen(tmp_path, colour):
     image = Image.new("RGBA", (40, 40), (*colour, 0))
     image.paste((*colour, 255), (10, 10, 20, 30))

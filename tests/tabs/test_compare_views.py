@@ -136,7 +136,7 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     assert again.step == 1
     assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
-    assert race.result().render().startswith('<p class="note" aria-live=polite>1 picture each, seed 0<')
+    assert race.result().render().startswith('<p class="caption" aria-live=polite>1 picture each, seed 0<')
 
 
 def test_a_race_that_is_stopped_shows_how_far_each_came(tmp_path: Path) -> None:

@@ -243,9 +243,9 @@ def test_the_saved_losses_are_those_on_show(paths: Paths) -> None:
     with gr.Blocks():
         view = loss_comparison.LossView(paths)
     _, link, shown = view.on_choice(["minimax", "r3gan"], "saturation")
-    stage, *unchanged = view.on_choice([], "saturation")
+    stage, no_link, unchanged = view.on_choice([], "saturation")
     assert stage["outdated"], "what stays beside the error is of other losses"
-    assert unchanged == [gr.skip()] * 2
+    assert (no_link["copied"], unchanged) == (links.NOTHING, gr.skip())
     with Image.open(view.save(shown)["file"]["path"]) as picture:
         about = json.loads(picture.info["comment"])
     assert json.loads(about["settings"]) == {"losses": "minimax,r3gan", "below": "saturation"}
@@ -268,9 +268,9 @@ def test_a_file_of_any_frame_has_no_command_of_the_first(samples_view: samples.S
 
 
 def test_samples_beside_an_error_are_marked_as_outdated(samples_view: samples.SamplesView) -> None:
-    stage, *unchanged = samples_view.show("gan-digits-r3gan", -1, 4, samples.ANY, 2.0)
+    stage, link, *unchanged = samples_view.show("gan-digits-r3gan", -1, 4, samples.ANY, 2.0)
     assert stage["outdated"]
-    assert unchanged == [gr.skip()] * 4
+    assert (link["copied"], unchanged) == (links.NOTHING, [gr.skip()] * 3)
 
 
 def test_a_bad_link_shows_first_samples_that_can_be_saved(samples_view: samples.SamplesView) -> None:

@@ -4,14 +4,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from playground.datasets import densities
 from playground.families import score_matching
 from playground.families.score_matching import particles
-from playground.runtime import checkpoint
+from playground.runtime import cache, checkpoint
 from playground.runtime.paths import Paths
+from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import langevin_runs
 from train import __main__ as command_line
@@ -58,3 +60,13 @@ def test_a_learned_score_is_followed_where_it_was_learned(tmp_path: Path) -> Non
     score = langevin_runs.score_of(paths, params)(torch.ones(1, 2), 1.0)
     assert score.shape == (1, 2)
     assert not torch.allclose(score, densities.ring().add_noise(1.0).score(torch.ones(1, 2))), "it is the network's"
+
+
+def test_a_background_is_kept_cell_by_cell_and_drawn_at_full_size() -> None:
+    """Hundreds are kept, of a sixteenth of the numbers of the picture behind the particles."""
+    density, frame = densities.ring(), Frame(0, 0.5, torch.full((1, 2), 100.0))  # outside the picture
+    kept, drawn = langevin_runs.background(density, 0.5), langevin_runs.draw_particles(density, frame)
+    assert drawn.shape == (langevin_runs.SIDE, langevin_runs.SIDE, 3)
+    assert 16 * cache.count_bytes(kept) < 1.1 * drawn.nbytes
+    assert np.array_equal(drawn[::4, ::4], kept)
+    assert np.array_equal(drawn[3::4, 3::4], kept)

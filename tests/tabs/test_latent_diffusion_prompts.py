@@ -179,8 +179,13 @@ def test_an_error_beside_a_path_marks_it_as_outdated(paths: Paths) -> None:
     with gr.Blocks():
         view = latent_space.LatentSpaceView(paths)
     values = [*astuple(latent_space.ViewParams())[:-1], -1]
-    stage, unchanged = view.show_path(latent_space.OnShow(), None, None, None, *values)
-    assert (stage["outdated"], unchanged) == (True, gr.skip())
+    on_show = latent_space.OnShow()
+    on_show.path = latent_space.ViewParams()
+    stage, link = view.show_path(on_show, None, None, None, *values)
+    assert (stage["outdated"], link["copied"]) == (True, links.NOTHING)
+    on_show.run = latent_space.ViewParams(seed=7)
+    _, link = view.show_path(on_show, None, None, None, *values)
+    assert link["link"]["seed"] == "7", "the pictures made of another are still there"
 
 
 def test_clip_compares_with_captions_of_the_kind_that_was_asked_for() -> None:

@@ -270,9 +270,10 @@ def test_the_likelihood_comes_after_the_picture(show, paths: Paths) -> None:
      ({"seed": None}, "must be a whole")],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(show, params: dict, sentence: str) -> None:
-    ((made, _, run, _, table, _),) = show(params)
+    ((made, link, run, _, table, _),) = show(params)
     assert sentence in made["message"].lower()
     assert (made["outdated"], run, table) == (True, None, ""), "nothing of the picture before stands as this one's"
+    assert link["link"] is None
 
 
 def test_a_missing_checkpoint_is_one_sentence(show, paths: Paths) -> None:

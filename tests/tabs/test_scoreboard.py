@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,9 @@ def test_the_scoreboard_says_in_words_how_pictures_were_made() -> None:
     assert not words.keys() & {*words.values()}, "no row is shown by its name in the file"
     assert "two sets of real digits" in scoreboard.describe_row(by_row[figures.FLOOR])
     assert "two sets of real digits" not in scoreboard.describe_row(by_row["samples"])
+
+
+def test_the_command_that_measures_again_names_a_file_with_a_space() -> None:
+    row = figures.Row("my model", "ddpm", "score: annealed", "", 10_000, 3, {}, False)
+    words = shlex.split(row.command)
+    assert words == ["python", "-m", "train", "evaluate", "my model", "--only", "score: annealed", "--again"]

@@ -13,10 +13,13 @@ from playground.families.latent_diffusion import Model
 from playground.runtime import checkpoint
 from playground.runtime.paths import Paths
 from playground.tabs.compare import drawing
+from playground.tabs.ddpm import forward
 from playground.tabs.latent_diffusion import latent_space
 from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, SMOOTH, STRIP_KINDS
 from playground.tabs.score_matching import restoration
+from playground.web import image_picker, links
+from playground.web.image_picker import NO_SOURCES
 from playground.web.stop import Run, UnderWay, Unfinished, keep_run, newest_run_only
 
 
@@ -119,3 +122,11 @@ def test_a_slider_that_is_dragged_begins_no_run() -> None:
     events = {name for event in page.fns.values() if event.concurrency_id == "model" for key, name in event.targets
               if key == number._id}  # fmt: skip
     assert events == {"release"}
+
+
+def test_a_picture_that_cannot_be_noised_leaves_that_of_another_outdated_and_without_a_link(tmp_path: Path) -> None:
+    with gr.Blocks():
+        view = forward.ForwardView(Paths(tmp_path, tmp_path))
+    for kind, number in ((image_picker.UPLOAD, 0), (image_picker.TEST_IMAGE, -1)):
+        stage, link = next(view.noise("", kind, number, *NO_SOURCES, 0))
+        assert (stage["outdated"], link["link"], link["copied"]) == (True, None, links.NOTHING)

@@ -1,5 +1,6 @@
 """The recipe of adversarial networks: its steps, its history, and what it refuses."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_a_judge_that_is_missing_is_found_before_the_training(tiny: recipe.Recip
     with pytest.raises(UserError, match="the checkpoint nobody is missing"):
         recipe.train(replace(tiny, judge=tmp_path / "nobody.safetensors"), digits())
     assert not tiny.folder.exists()
+
+
+def test_a_history_is_judged_by_the_judge_that_is_named(tiny: recipe.Recipe, tmp_path: Path, monkeypatch) -> None:
+    asked, path = list[Path](), Path(shutil.copy(recipe.JUDGE, tmp_path / "mine.safetensors"))
+
+    def load(path: Path, *_: object) -> None:
+        asked.append(path)
+        raise UserError("enough seen")
+
+    monkeypatch.setattr(recipe, "Judge", load)
+    with pytest.raises(UserError, match="enough seen"):
+        recipe.train(replace(tiny, steps=1, judge=path), digits())
+    assert asked == [path]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import test_vae
 import torch
 from torch import Tensor
 
-from playground.datasets import captions, emoji, scenes
+from playground.datasets import captions, emoji, fashion_mnist, mnist, registry, scenes
 from playground.datasets.emoji import Glyphs
 from playground.families import autoencoder, clip, gan, score_matching, vae
 from playground.families.gan.losses import Objective
@@ -55,11 +56,45 @@ def arguments(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], list[tupl
 
 def test_a_vae_learns_binary_images_and_its_loss_knows_the_step(few, arguments) -> None:
     calls, grey = arguments(vae, "loss"), torch.rand(16, 1, 8, 8, generator=make_rng(0)) * 2 - 1
+    objective = vae.Objective(beta=3.0)
     for binarize in (False, True):
-        options = vae_recipe.Recipe(**few | {"name": f"{binarize}"}, config=test_vae.TINY, binarize=binarize)
-        vae_recipe.train(options, grey)
+        named = few | {"name": f"{binarize}", "config": test_vae.TINY}
+        vae_recipe.train(vae_recipe.Recipe(**named, binarize=binarize, objective=objective), grey)
     assert [(call[1].abs() == 1).all().item() for call in calls] == [False] * 3 + [True] * 3
-    assert [call[4] for call in calls] == [0, 1, 2] * 2
+    assert [call[3:] for call in calls] == [(objective, step) for step in (0, 1, 2)] * 2
+
+
+@pytest.mark.parametrize("name", ["vae", "ddpm", "judge", "normalizing_flow", "gan"])
+def test_a_recipe_reads_the_data_of_its_name_in_its_folder(few, monkeypatch, tmp_path, name: str) -> None:
+    roots, options, recipe = list[Path](), {"data": tmp_path / "mine"}, import_module(f"train.{name}")
+
+    def load(root: Path, *_: object, **__: object) -> None:
+        roots.append(root)
+        raise UserError("enough seen")
+
+    if hasattr(recipe.Recipe, "dataset"):
+        options["dataset"] = "fashion_mnist"
+        monkeypatch.setitem(registry.DATASETS, "fashion_mnist", replace(fashion_mnist.DATASET, load=load))
+    else:
+        monkeypatch.setattr(mnist, "load", load)
+    with pytest.raises(UserError, match="enough seen"):
+        recipe.train(recipe.Recipe(**few, **options))
+    assert roots == [tmp_path / "mine"]
+
+
+@pytest.mark.parametrize("core", [False, True])
+@pytest.mark.parametrize("name", ["autoencoder", "clip", "latent_diffusion"])
+def test_a_recipe_of_scenes_draws_the_emoji_that_are_asked_for(few, monkeypatch, tmp_path, name, core) -> None:
+    asked, recipe = list[tuple[Path, bool]](), import_module(f"train.{name}")
+
+    def load_training_glyphs(root: Path, core: bool) -> None:
+        asked.append((root, core))
+        raise UserError("enough seen")
+
+    monkeypatch.setattr(emoji, "load_training_glyphs", load_training_glyphs)
+    with pytest.raises(UserError, match="enough seen"):
+        recipe.train(recipe.Recipe(**few, core=core, data=tmp_path / "mine"))
+    assert asked == [(tmp_path / "mine", core)]
 
 
 @pytest.mark.parametrize("weight", [1e-4, 0.3])

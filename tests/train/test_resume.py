@@ -27,7 +27,8 @@ def test_a_killed_run_resumes_to_the_very_same_weights(tiny, tmp_path, dropout, 
     options = replace(tiny, config=replace(TINY, dropout=dropout), accumulate=accumulate)
     train(options)
     killed = replace(options, out=tmp_path / "other", runs=tmp_path / "runs-of-other")
-    train_until_killed(killed, 7)  # the state on the disk is that of step 5
+    train_until_killed(killed, 7)
+    assert [path.name for path in killed.folder.glob("step-*")] == ["step-0000005"]
     (killed.folder / "partial").mkdir()  # as if it was killed again, while it saved
     (killed.folder / "partial" / "model.safetensors").write_bytes(b"half")
     torch.rand(3)

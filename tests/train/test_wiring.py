@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from playground.families import ddpm, gan
 from playground.families.gan.losses import Objective
@@ -83,6 +84,28 @@ def test_the_gradient_has_at_most_the_norm_of_the_option(tiny: ddpm_recipe.Recip
     run.optimizers["loss"].optimizer.register_step_pre_hook(record)  # type: ignore[attr-defined]
     step(run)
     assert norms == [pytest.approx(1e-3, rel=1e-2)]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("no", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_network_computes_in_the_precision_of_the_option(
+    tiny: ddpm_recipe.Recipe, precision: Any, dtype: torch.dtype
+) -> None:
+    run, dtypes = Run(replace(tiny, precision=precision), lambda: ddpm.Model(CONFIG)), set[torch.dtype]()
+    for module in run.model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda *args: dtypes.add(args[-1].dtype))
+    step(run)
+    assert dtypes == {dtype}
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_network_is_compiled_if_that_is_asked_for(
+    tiny: ddpm_recipe.Recipe, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = list[nn.Module]()
+    monkeypatch.setattr(ddpm.Model, "compile", lambda model: compiled.append(model))
+    run = Run(replace(tiny, compile=is_asked), lambda: ddpm.Model(CONFIG))
+    assert compiled == [run.model] * is_asked
 
 
 def test_every_process_has_noise_and_dropout_of_its_own(

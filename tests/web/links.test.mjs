@@ -20,6 +20,25 @@ test('what the button says after a press stays as long as after the first', asyn
   assert.equal(button.textContent, 'Copy link');
 });
 
+test('a link of other settings than those of the controls says so', async () => {
+  const {element} = openPage({value: {link: {seed: '1'}, address: {seed: '1'}, copied: 'Copied'}}, {});
+  const copied = [];
+  const clipboard = {writeText: async (text) => { copied.push(text); }};
+  Object.defineProperty(globalThis, 'navigator', {value: {clipboard}, configurable: true});
+  globalThis.location = {origin: 'http://a.org', pathname: '/ddpm'};
+  await import('../../playground/web/links/links.js?stale');
+  const button = element.querySelector('button');
+  for (const [mark, text] of [
+    ['', 'Copied'], ['[data-stale]', 'Copied, without the changed settings'],
+    ['[data-live=true]', 'Wait for the run, or stop it'],
+  ]) {
+    element.closest = () => ({querySelector: (selector) => (selector === mark ? {} : null)});
+    await button.fire('click');
+    assert.equal(button.textContent, text);
+  }
+  assert.deepEqual(copied, Array(2).fill('http://a.org/ddpm?seed=1'), 'none of a run under way');
+});
+
 test('the theme of the first address holds for the pages that follow', () => {
   const kept = {};
   globalThis.window = {

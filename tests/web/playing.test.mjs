@@ -12,7 +12,7 @@ const RUN = {
 };
 
 Object.assign(globalThis, {
-  fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null},
+  fetch: async () => ({blob: async () => null}), createImageBitmap: async () => ({close() {}}), localStorage: {getItem: () => null}, innerHeight: 1000,
 });
 
 test('a run that plays in a hidden tab of the page rests on its last frame', async () => {
@@ -25,6 +25,22 @@ test('a run that plays in a hidden tab of the page rests on its last frame', asy
   page.element.getClientRects = () => [];
   await page.frames(1);
   assert.deepEqual([dataset.index, page.asksForFrames()], [4, false]);
+});
+
+test('settings that are changed before the first run is there differ from its own', async () => {
+  const page = openPage({value: null}, {});
+  await import('../../playground/web/scrubber/scrubber.js?early');
+  const {dataset, fire} = page.element;
+  assert.equal(dataset.live, false, 'by which events find it');
+  fire('run-requested', {detail: false});
+  fire('settings-changed');
+  page.setValue(RUN);
+  await page.frames(1);
+  assert.deepEqual([dataset.ready, dataset.stale], ['first', '']);
+  fire('run-requested', {detail: false});
+  page.setValue({...RUN, id: 'second', run: 'b'});
+  await page.frames(1);
+  assert.deepEqual([dataset.ready, dataset.stale], ['second', undefined]);
 });
 
 test('the finished run is read aloud, but not each of its previews', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import {isLate} from '../../playground/web/scrubber/arrivals.js';
-import {curveScale, linePoints} from '../../playground/web/scrubber/curves.js';
+import {curveScale, drawCurves, linePoints} from '../../playground/web/scrubber/curves.js';
 import {boxFrame, captionAt} from '../../playground/web/scrubber/followers.js';
 import {barPath, linePoints as histogramPoints} from '../../playground/web/scrubber/histograms.js';
 import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
@@ -13,6 +13,7 @@ import {locateFrame} from '../../playground/web/scrubber/sheets.js';
 import {fitStrips} from '../../playground/web/scrubber/strips.js';
 import {fade, pathUntil} from '../../playground/web/scrubber/trail.js';
 import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
+import {fakeElement} from './fake_page.mjs';
 
 test('frames lie row by row, sheet after sheet', () => {
   const layout = {columns: 3, per_sheet: 6, width: 10, height: 20};
@@ -107,6 +108,25 @@ test('a curve leaves out what has no height', () => {
 test('a constant curve is drawn at the bottom, and a single frame at the left', () => {
   const scale = curveScale({series: [{values: [4]}], log: false});
   assert.equal(linePoints([4], scale, false, 1), '0,33');
+});
+
+test('a drag moves to another frame only if it began on the curve', () => {
+  const charts = [];
+  const createElementNS = (_, tag) => {
+    const node = fakeElement();
+    if (tag === 'svg') charts.push(node);
+    return node;
+  };
+  globalThis.document = {createElement: () => fakeElement(), createElementNS};
+  const curve = {name: 'x', hint: '', series: [{name: '', colour: '', values: [0, 1, 2, 3, 4]}]};
+  const frames = [];
+  drawCurves(fakeElement(), {frames: 5, ends: ['', ''], curves: [curve]}, (k) => frames.push(k));
+  const at = (clientX) => ({pointerId: 1, buttons: 1, clientX, clientY: 0});
+  charts[0].fire('pointermove', at(25));
+  assert.deepEqual(frames, []);
+  charts[0].fire('pointerdown', at(50));
+  charts[0].fire('pointermove', at(75));
+  assert.deepEqual(frames, [2, 3]);
 });
 
 test('bars share the width, and lines of a histogram include 0', () => {

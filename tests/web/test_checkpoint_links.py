@@ -105,6 +105,21 @@ def test_the_value_of_a_picker_is_a_choice_even_in_an_empty_folder(paths: Paths,
         assert value is None or {*(value if isinstance(value, list) else [value])} <= {*choices}
 
 
+def test_a_first_run_that_takes_long_leaves_what_was_typed_meanwhile(paths: Paths, monkeypatch) -> None:
+    """The controls are as they were built, but for the models that there are."""
+    tiny_ddpm(paths, "ddpm-digits")
+    monkeypatch.setattr(reverse.ReverseView, "load_first_run", lambda *_: None)
+    monkeypatch.setattr(reverse.ReverseView, "run_values", lambda *_, **__: ["run"] * 5)
+    values = on_load(reverse.ReverseView.build, paths)
+    assert values[:5] == ["run"] * 5
+    model, label, *others, linked_params = values[5:]
+    assert (model["value"], label["value"], linked_params) == ("ddpm-digits", "all", None)
+    assert others == [gr.skip()] * len(others)
+    assert len(others) == len(reverse.NAMES) - 2
+    values = on_load(reverse.ReverseView.build, paths, steps="7")
+    assert values[5 + reverse.NAMES.index("steps")] == 7, "a link sets them all"
+
+
 def test_a_loss_that_is_not_there_is_not_ticked(paths: Paths) -> None:
     put(paths, "gan-digits-r3gan", "gan-digits-r3gan")
     shutil.copy(SHIPPED / "gan-digits-r3gan.history.npz", paths.weights)

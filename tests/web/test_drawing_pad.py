@@ -1,6 +1,7 @@
 """Tests of the drawing pad: strokes become pixels on the server, whatever the browser does to its canvas."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,8 +39,10 @@ def test_a_blank_pad_says_so(value: object) -> None:
         drawing_pad.decode(value)
 
 
-def test_the_script_reads_no_pixels() -> None:
-    script = (drawing_pad.component.WEB / "drawing_pad" / "drawing_pad.js").read_text(encoding="utf-8")
-    assert "getImageData" not in script
+def test_the_scripts_send_no_pixels_of_a_canvas() -> None:
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in drawing_pad.component.WEB.rglob("*.js")}
+    reading = {name for name, script in scripts.items() if re.search("getImageData|toDataURL|[tT]oBlob", script)}
+    assert reading == {"lab.js"}, "which saves a picture of its planes, and sends none"
+    script = scripts["drawing_pad.js"]
     assert f"SIDE = {drawing_pad.SIDE};" in script
     assert f"INK_WIDTH = {drawing_pad.INK_WIDTH};" in script

@@ -13,6 +13,7 @@ from playground.export import media
 from playground.families import ddpm
 from playground.pipeline import check_out
 from playground.runtime.checkpoint import WEIGHTS
+from playground.runtime.validation import UserError
 from playground.web import export
 from playground.web.export import ExportableRun
 
@@ -44,3 +45,11 @@ def test_the_command_of_a_file_writes_a_file_of_its_name(
     assert [*start, flag] == shlex.split(ABOUT["command"])[:-1]
     assert out == ("run.gif" if (path.suffix, kind) == (".gif", "steps") else "run.png")
     check_out(Path(out), ddpm.FAMILY, 2)
+
+
+@pytest.mark.parametrize("save", export.EXPORTS.values(), ids=list(export.EXPORTS))
+def test_nothing_is_saved_of_a_run_under_way_or_no_longer_kept(save: Any) -> None:
+    """The index of the frame is -1 while a run is under way, which need not be the one that is kept."""
+    for run, index, sentence in ((RUNS["steps"], -1, "A run is in progress"), (None, 0, "it is no longer kept")):
+        with pytest.raises(UserError, match=sentence):
+            save(run, index)

@@ -129,6 +129,26 @@ def test_corrected_photographs_are_read_as_the_judge_reads_the_digits(
     assert (read[1::2] == known).float().mean() > 0.9, "corrected"
 
 
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [((250, 225, 40), (248, 246, 240)), ((200, 50, 60), (70, 100, 205)), ((240, 240, 90), (90, 70, 160))],
+)  # fmt: skip
+@torch.no_grad()
+def test_digits_in_ink_of_any_colour_are_read_as_they_are(
+    ink: tuple[int, ...], paper: tuple[int, ...], digits: torch.Tensor, tmp_path: Path
+) -> None:
+    judge, path, readings = checkpoint.load(checkpoint.WEIGHTS / "judge-digits.safetensors"), tmp_path / "a.jpg", []
+    for digit in digits:
+        cover = np.pad(enlarge(digit), 80)[..., None]
+        light = np.linspace(1, 0.6, len(cover))[:, None, None]  # a shadow
+        pixels = light * (cover * ink + (1 - cover) * paper)
+        Image.fromarray(pixels.round().astype(np.uint8)).save(path, quality=85)
+        sources = Sources(upload=str(path))
+        readings.append(image_picker.load_image(image_picker.UPLOAD, 0, sources, mnist.DATASET, tmp_path))
+    known, read = judge(digits).argmax(1), judge(torch.cat(readings)).argmax(1)
+    assert (read == known).float().mean() >= 0.95
+
+
 def test_a_part_of_a_photograph_in_colour_is_read(tmp_path: Path) -> None:
     pixels = np.zeros((50, 100, 3), np.uint8)
     pixels[:, 60:] = 255, 128, 0

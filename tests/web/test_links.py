@@ -3,8 +3,6 @@
 import pytest
 
 from playground.families import ddpm
-from playground.tabs.ddpm import runs as ddpm_runs
-from playground.tabs.latent_diffusion import runs as text_runs
 from playground.web import links
 
 
@@ -31,18 +29,3 @@ def test_the_link_of_another_view_is_none_of_ours() -> None:
 def test_bad_parameters_get_one_sentence(parameters: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"must be|is no"):
         links.restore(ddpm.Settings, "ddpm", parameters)
-
-
-@pytest.mark.parametrize(
-    ("params", "parameters", "limits"),
-    [
-        (ddpm_runs.ViewParams, {"n": "65"}, "from 1 to 64"),
-        (ddpm_runs.ViewParams, {"w": "9"}, "from 0 to 8"),
-        (text_runs.ViewParams, {"steps": "251"}, "from 1 to 250"),
-        (text_runs.ViewParams, {"steps": "5000"}, "from 1 to 250"),
-        (text_runs.ViewParams, {"n": "10"}, "from 1 to 9"),
-    ],
-)
-def test_a_link_is_told_the_limits_of_the_page(params: type, parameters: dict[str, str], limits: str) -> None:
-    with pytest.raises(ValueError, match=limits):
-        links.restore(params, "tab", parameters)

@@ -121,8 +121,13 @@ class Model(nn.Module):
         return self.components().autoencoder.decode(z).clamp(-1, 1)
 
     def components(self) -> Components:
-        """Return the autoencoder and the text encoder; loaded at each call, so that a change of their files is noticed.
-        Raise UserError if the model was not loaded from a file and has no `parts`, or a component does not fit."""
+        """Return the autoencoder and the text encoder, which all models that have them share: do not change them.
+
+        They are loaded at each call, so that a change of their files is noticed.
+
+        Raises:
+            UserError: The model was not loaded from a file and has no `parts`, or a component does not fit.
+        """
         if self.parts is not None:
             return self.parts
         if self.load_component is None:

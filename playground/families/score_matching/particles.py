@@ -41,7 +41,7 @@ class Settings:
         validation.check_choice("data", self.data, densities.DENSITIES)
         validation.check_choice("sampler", self.sampler, samplers.SAMPLERS)
         integers = {"n": (10, 1000), "steps": (10, 500), "seed": (0, validation.MAX_SEED)}
-        floats = {"step_size": (1e-6, 10.0), "temperature": (0.0, 10.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
+        floats = {"step_size": (1e-6, 10.0), "temperature": (0.0, 4.0), "low": (0.01, 10.0), "high": (0.02, 20.0)}
         validation.check_bounds(self, integers, floats, samplers.LABELS)
         if self.low >= self.high:
             raise UserError("the least noise must lie below the most")

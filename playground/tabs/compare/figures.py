@@ -62,7 +62,7 @@ class Row:
     def command(self) -> str:
         """Return the command that measures the row again."""
         sets = f" --n {self.n} --seeds {self.seeds}" if (self.n, self.seeds) != (10_000, 3) else ""
-        name = "" if self.checkpoint == REAL else f" {self.checkpoint}"
+        name = "" if self.checkpoint == REAL else f" {media.quote(self.checkpoint)}"
         return f"python -m train evaluate{name}{sets} --only {media.quote(self.row)} --again"
 
     @property

@@ -91,7 +91,7 @@ def render(lanes: Lanes, sort: str, asks_class: bool, note: str, live: bool = Fa
         live: True while the race is under way, so that nothing of it can be saved or linked.
     """
     body = "".join(_render_lane(lanes, name, asks_class) for name in sort_lanes(lanes, sort))
-    title = f'<p class="note" aria-live=polite>{escape(note)}</p>'
+    title = f'<p class="caption" aria-live=polite>{escape(note)}</p>'
     return f'{title}<div class="lanes" data-ready data-live="{str(live).lower()}">{body}</div>'
 
 

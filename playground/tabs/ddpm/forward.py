@@ -147,7 +147,7 @@ class ForwardView(View):
             image_picker.check_input(kind, sources)
             yield self.values(ViewParams(model, kind, number, seed), sources)
         except UserError as error:
-            yield component.message(error_sentence(error), outdated=True), gr.skip()
+            yield component.message(error_sentence(error), outdated=True), links.nothing("ddpm.forward")
             controls.raise_unseen(error)
 
     def values(

@@ -15,7 +15,7 @@ from playground.tabs.gan import lab_pictures, variants
 from playground.web import controls
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue
-from playground.web.lab_view import DATA, LabControls, LabView, number_control
+from playground.web.lab_view import DATA, STEPS, LabControls, LabView, number_control
 from playground.web.newest import newest_only
 
 TAB = "gan.lab"
@@ -59,6 +59,7 @@ class ViewParams:
 
     def __post_init__(self) -> None:
         validation.check_choice("data", self.data, DATA)
+        validation.check_integer("steps", self.steps, *STEPS)
         self.settings()
 
     def settings(self) -> Settings:
@@ -161,6 +162,6 @@ class GANLabView(LabView[ViewParams]):
             "latent": controls.slider(1, 256, None, 1, "Noise dimensions", "How many numbers z has."),
             "width": controls.slider(4, 256, None, 4, "Width", "Units in each of the three hidden layers."),
             "batch": controls.slider(8, 1024, None, 8, "Batch", "Points per step."),
-            "steps": controls.slider(100, 50_000, None, 100, "Steps", "Updates of G in the whole training."),
+            "steps": controls.slider(*STEPS, None, 100, "Steps", "Updates of G in the whole training."),
             "ema_decay": number_control("Moving average", "Decay of the average of G on show; 0 for G itself."),
         }

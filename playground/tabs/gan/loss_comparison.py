@@ -221,7 +221,7 @@ class LossView(View):
             params = ViewParams(join(losses), below)
             return [describe(self.paths, params), links.value(TAB, params), params]
         except UserError as error:
-            return [component.message(error_sentence(error), outdated=True), gr.skip(), gr.skip()]
+            return [component.message(error_sentence(error), outdated=True), links.nothing(TAB), gr.skip()]
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the values that the address describes, or those of the first losses."""

@@ -203,7 +203,8 @@ class SamplesView(LinkedView):
             command = media.build_command(path, params.settings(params.seed), "grid.png")
             return [scrubber.pack(film_value), links.value(TAB, params), run, command, ""]
         except UserError as error:
-            return self.stage_values(component.message(error_sentence(error), outdated=True))
+            message = component.message(error_sentence(error), outdated=True)
+            return [message, links.nothing(TAB), *[gr.skip()] * 3]
 
     def show_first(self, notice: str, *values: ControlValue) -> list[ControlValue]:
         """Return the samples with which the page opens, and what is wrong with its address."""

@@ -91,7 +91,7 @@ def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> s
         ]
         body += f"<tr><th scope=row>w = {w:g}</th>{''.join(f'<td>{image}</td>' for image in images)}</tr>"
     table = f'<div class="xy" data-live="{str(live).lower()}"><table><tr>{top}</tr>{body}</table></div>'
-    return f"<p aria-live=polite>{html.escape(note)}</p>{table}"
+    return f"<p class=caption aria-live=polite>{html.escape(note)}</p>{table}"
 
 
 class Filling(HTMLRun[bool]):

@@ -160,11 +160,11 @@ class LatentSpaceView(StageView):
     def show_path(self, on_show: OnShow, *values: ControlValue) -> object:
         """Return the path from the first picture to another, and the link; nothing new if a newer one is asked for."""
         number = on_show.next_number(values)
+        params = None
         try:
             stage_value, params = self._path(*values)
         except UserError as error:
-            message = component.message(error_sentence(error), outdated=True)
-            return [message, gr.skip()] if number == on_show.newest else gr.skip()
+            stage_value = component.message(error_sentence(error), outdated=True)
         if number != on_show.newest:
             return gr.skip()
         on_show.path = params

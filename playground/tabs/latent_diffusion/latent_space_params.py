@@ -65,6 +65,8 @@ class OnShow(Requests):
         """Return the value of the button that copies the link of both, which is that of the run with the path's other
         end: a path from another picture is a change that the run has not followed yet."""
         params = self.run or self.path
-        if params and self.path:
+        if params is None:
+            return links.nothing(TAB)
+        if self.path:
             params = replace(params, to=self.path.to, to_ground=self.path.to_ground)
-        return links.value(TAB, params and linkable(params), address)
+        return links.value(TAB, linkable(params), address)

@@ -175,7 +175,7 @@ class DigitsView(LinkedView):
             yield [*[gr.skip()] * 4, *([self.compare(uncompared), None] if is_known else [gr.skip(), uncompared])]
         except UserError as error:
             stage_value = component.message(error_sentence(error), outdated=True)
-            yield [stage_value, gr.skip(), None, gr.update(visible=False), "", None]
+            yield [stage_value, links.nothing(TAB), None, gr.update(visible=False), "", None]
 
     def compare(self, uncompared: Uncompared) -> str:
         """Return HTML of the likelihood of a picture among others."""

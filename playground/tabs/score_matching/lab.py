@@ -9,7 +9,7 @@ from playground.runtime.paths import Paths
 from playground.tabs.score_matching import lab_pictures
 from playground.web import controls
 from playground.web.controls import Control
-from playground.web.lab_view import DATA, LabView, number_control, training_controls
+from playground.web.lab_view import DATA, STEPS, LabView, number_control, training_controls
 
 TAB = "score_matching.lab"
 HOW = """
@@ -38,6 +38,7 @@ class ViewParams(Settings):
     data: str = "grid"
 
     def __post_init__(self) -> None:
+        validation.check_integer("steps", self.steps, *STEPS)
         super().__post_init__()
         validation.check_choice("data", self.data, DATA)
 

@@ -26,7 +26,8 @@ KINDS = (PRIOR, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLO
 ENDS = (PRIOR, image_picker.TEST_IMAGE)  # of a path from the chosen image
 MAP_MODEL = "vae-digits-2d"
 FIRST_DIGIT = 18  # test digit whose reconstruction differs visibly
-MAX_SAMPLES = 20  # of an estimate of a gradient
+# Of the view of gradients: samples of an estimate, where (z - a)^2 is 0, and the standard deviation of z.
+MAX_SAMPLES, MAX_A, MIN_SIGMA, MAX_SIGMA = 20, 5.0, 0.05, 3.0
 LABELS = validation.LABELS | {"sigma": "σ", "samples": "samples per estimate"}
 LIMIT = 10.0  # of a coordinate of any code; the prior's standard deviation is 1
 
@@ -55,7 +56,7 @@ class ViewParams:
         to_numbers = TEST_NUMBERS if self.to == image_picker.TEST_IMAGE else (0, validation.MAX_SEED)
         integers = {"number": TEST_NUMBERS, "seed": (0, validation.MAX_SEED), "to_number": to_numbers,
                     "samples": (1, MAX_SAMPLES)}  # fmt: skip
-        numbers = {"a": (-LIMIT, LIMIT), "sigma": (0.01, LIMIT)}
+        numbers = {"a": (-MAX_A, MAX_A), "sigma": (MIN_SIGMA, MAX_SIGMA)}
         validation.check_bounds(self, integers, numbers, labels=LABELS)
 
 

@@ -65,8 +65,10 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
             image_plot = gr.Plot(show_label=False)
     with gr.Row():
         first = ViewParams()
-        a = controls.slider(-5, 5, first.a, 0.1, "a", "Where f(z) = (z − a)² is 0; μ is 0.")
-        sigma = controls.slider(0.05, 3, first.sigma, 0.05, "σ", "Standard deviation of z, on the left.")
+        hint = "Where f(z) = (z − a)² is 0; μ is 0."
+        a = controls.slider(-codes.MAX_A, codes.MAX_A, first.a, 0.1, "a", hint)
+        hint = "Standard deviation of z, on the left."
+        sigma = controls.slider(codes.MIN_SIGMA, codes.MAX_SIGMA, first.sigma, 0.05, "σ", hint)
         hint = "Their mean is one estimate."
         samples = controls.slider(1, codes.MAX_SAMPLES, first.samples, 1, "Samples per estimate", hint)
     table = gr.Markdown(elem_id="vae-gradients")

@@ -224,10 +224,8 @@ function pressPointer(event) {
 // Drags the cursor, or shows the test image under the pointer.
 function movePointer(event) {
   if (!view.chart) return;
-  if (event.buttons) {
-    if (canvas.hasPointerCapture(event.pointerId)) moveTo(placeOf(event)); // no drag that began elsewhere
-    return;
-  }
+  if (canvas.hasPointerCapture(event.pointerId)) return moveTo(placeOf(event));
+  if (event.buttons) return; // a drag that began elsewhere
   const distance = (TOUCH_DISTANCE / canvas.clientWidth) * 2 * view.chart.span;
   const index = find('.points').checked ? nearestPoint(placeOf(event), view.chart.points, distance) : -1;
   if (index < 0) return endHover();

@@ -91,6 +91,6 @@ function addDragging(chart, frames, seek) {
     drag(event);
   });
   chart.addEventListener('pointermove', (event) => {
-    if (event.buttons && chart.hasPointerCapture(event.pointerId)) drag(event); // not one that began elsewhere
+    if (chart.hasPointerCapture(event.pointerId)) drag(event); // no drag that began elsewhere
   });
 }
