@@ -1,7 +1,5 @@
 """Paths from one latent code to another."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -51,8 +49,9 @@ def path_formulas(line: str, arc: str, codes: str) -> list[Formula]:
     ]
 
 
-def path_numbers(on_first: Sequence[float], on_second: Sequence[float]) -> dict[str, list[str]]:
-    """Return the numbers of `path_formulas` by name, for the `slerp_weights` of n codes."""
-    share = [k / (len(on_first) - 1) for k in range(len(on_first))]
+def path_numbers(ends: Tensor, n: int) -> dict[str, list[str]]:
+    """Return the numbers of `path_formulas` by name, for n codes from end to end (2, Z)."""
+    share = [k / (n - 1) for k in range(n)]
+    on_first, on_second = (weights.tolist() for weights in slerp_weights(ends[0], ends[1], n))
     numbers = {"less": share[::-1], "share": share, "on_first": on_first, "on_second": on_second}
     return {name: [f"{value:.2f}" for value in values] for name, values in numbers.items()}

@@ -1,11 +1,11 @@
 """Atomic writing of files, and errors of the operating system as one sentence for the user."""
 
 import contextlib
-import glob
 import secrets
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     with os_errors_to_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _delete_abandoned(path)
+        _delete_abandoned(path.parent.absolute())
         file = partial.open("xb")
         try:
             with file:
@@ -35,10 +35,11 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             raise
 
 
-def _delete_abandoned(path: Path) -> None:
-    """Delete the temporary files of a path that processes left behind when they were killed, at the earliest a day
+@lru_cache(maxsize=64)  # once for each folder
+def _delete_abandoned(folder: Path) -> None:
+    """Delete the temporary files that processes left behind in a folder when they were killed, at the earliest a day
     before."""
-    for partial in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+    for partial in folder.glob(f"*.{'[0-9a-f]' * 8}.partial"):
         with contextlib.suppress(OSError):  # another process deletes it too, or it belongs to another user
             if time.time() - partial.stat().st_mtime > ABANDONED:
                 partial.unlink()

@@ -6,7 +6,7 @@ The parameters of a view's link name one of them as their first field, `model`; 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import gradio as gr
 from torch import nn
@@ -24,13 +24,14 @@ from playground.web.controls import Control, error_sentence
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+Model = TypeVar("Model", bound=nn.Module)
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
-class CheckpointPicker:
-    """Choice of a checkpoint of a family. The folder is read each time, so that a new file shows when the page is
-    opened again."""
+class CheckpointPicker(Generic[Model]):
+    """Choice of a checkpoint of a family, whose models are of one class. The folder is read each time, so that a new
+    file shows when the page is opened again."""
 
     family: str  # name in `playground.families`
     default: str  # name of the shipped checkpoint that is shown first
@@ -82,9 +83,9 @@ class CheckpointPicker:
             )
         return dataset
 
-    def load(self, paths: Paths, name: object) -> nn.Module:
+    def load(self, paths: Paths, name: object) -> Model:
         """Return the model of a checkpoint, or raise UserError if there is none or it cannot be loaded."""
-        return checkpoint.load_shared(self.path(paths, name), family=self.family)
+        return cast(Model, checkpoint.load_shared(self.path(paths, name), family=self.family))
 
     # The control on the page.
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
@@ -27,7 +27,8 @@ HIDDEN: EventSettings = {"show_progress": "hidden", "show_progress_on": [], "tri
 LIGHT: EventSettings = {**HIDDEN, "concurrency_id": "light", "concurrency_limit": 2}
 MAX_RUNS = 64  # that are under way or wait for their turn, see `playground.runtime.turns`; more wait in Gradio's queue
 MODEL: EventSettings = {**HIDDEN, "concurrency_id": "model", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
-STOP: EventSettings = {**HIDDEN, "queue": False, "trigger_mode": "once"}
+INSTANT: EventSettings = {**HIDDEN, "queue": False}
+STOP: EventSettings = {**INSTANT, "trigger_mode": "once"}
 SLOW: EventSettings = {"show_progress": "minimal", "trigger_mode": "always_last"}  # takes a second or so after a press
 
 
@@ -54,6 +55,16 @@ def stage_column(with_settings: bool = True) -> Iterator[None]:
             with gr.Row(elem_classes="go to-settings"):
                 settings_button()
         yield
+
+
+def show_for(choice: Control, components: Mapping[str, Control]) -> None:
+    """Show of some components only that of the option that is chosen."""
+
+    def show(chosen: str) -> list[object] | object:
+        updates = [gr.update(visible=chosen == option) for option in components]
+        return updates if len(updates) > 1 else updates[0]
+
+    choice.change(show, choice, [*components.values()], **INSTANT)
 
 
 def on_new_seed(button: gr.Button, number: Control) -> Event:
@@ -120,34 +131,64 @@ def on_user_change(controls: Sequence[Control], script: str) -> None:
         text.change(None, None, None, js=f"() => {{ if ({is_user}) {script} }}")
 
 
-def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[gr.Number, gr.Button]:
+# Controls of settings. Functions check their values themselves, see `skip_preprocess`.
+
+
+def radio(choices: Sequence[Any], value: ControlValue, label: str, hint: str | None, **properties: Any) -> Control:
+    """Build a choice of which all options are on show."""
+    return skip_preprocess(gr.Radio(choices, value=value, label=label, info=hint, elem_classes="chips", **properties))
+
+
+def dropdown(choices: Sequence[Any], value: ControlValue, label: str, hint: str) -> Control:
+    """Build a choice of many options."""
+    return skip_preprocess(gr.Dropdown(choices, value=value, label=label, info=hint))
+
+
+def slider(
+    low: float, high: float, value: float | None, step: float, label: str, hint: str, **properties: Any
+) -> Control:
+    """Build a number between bounds."""
+    return skip_preprocess(gr.Slider(low, high, value, step=step, label=label, info=hint, **properties))
+
+
+def number(value: float | None, label: str, hint: str, **properties: Any) -> Control:
+    """Build a number without bounds."""
+    return skip_preprocess(gr.Number(value, label=label, info=hint, **properties))
+
+
+def seed(hint: str = "The same seed gives the same pictures.", value: int = 0) -> tuple[Control, gr.Button]:
     """Build the seed, and the button for a new one: bind it with `on_new_seed`."""
     with gr.Row(equal_height=True):
-        number = skip_preprocess(gr.Number(value, label="Seed", info=hint, precision=0, min_width=100, scale=3))
+        control = number(value, "Seed", hint, precision=0, min_width=100, scale=3)
         button = gr.Button("New seed", min_width=90, scale=1, elem_classes="input-button")
-    return number, button
+    return control, button
 
 
-def sampler(value: str) -> gr.Radio:
+def steps(most: int, value: int) -> Control:
+    """Build the number of steps of a diffusion sampler."""
+    return slider(1, most, value, 1, "Steps", "More steps are slower and more exact.")
+
+
+def sampler(value: str) -> Control:
     """Build the choice of a diffusion sampler."""
     choices = [(row.title, name) for name, row in SAMPLERS.items()]
     hint = (
         "DDPM adds fresh noise at every step, DDIM as much as η says; DPM-Solver++ needs the fewest steps, and Heun "
         "evaluates the network twice in each."
     )
-    return skip_preprocess(gr.Radio(choices, value=value, label="Sampler", info=hint, elem_classes="chips"))
+    return radio(choices, value, "Sampler", hint)
 
 
-def eta(value: float, sampler: gr.Radio) -> gr.Slider:
+def eta(value: float, sampler: Control) -> Control:
     """Build DDIM's noise level, which is disabled while another sampler is chosen."""
-    slider = gr.Slider(0, 1, value, step=0.05, label="Noise η", info="For DDIM: 0 adds no noise, 1 as much as DDPM.")
-    enable_for_samplers(slider, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
-    return skip_preprocess(slider)
+    control = slider(0, 1, value, 0.05, "Noise η", "For DDIM: 0 adds no noise, 1 as much as DDPM.")
+    enable_for_samplers(control, sampler, *(name for name, row in SAMPLERS.items() if row.stochastic == "eta"))
+    return control
 
 
-def enable_for_samplers(control: Control, sampler: gr.Radio, *names: str) -> None:
+def enable_for_samplers(control: Control, sampler: Control, *names: str) -> None:
     """Disable a control while a sampler is chosen that does not use it."""
-    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, queue=False, **HIDDEN)
+    sampler.change(lambda name: gr.update(interactive=name in names), sampler, control, **INSTANT)
 
 
 def user_errors_to_gradio(function: Function) -> Function:

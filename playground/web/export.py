@@ -55,11 +55,7 @@ def build(run: gr.State, stage: gr.HTML, command_label: str = COMMAND_LABEL) -> 
         index = gr.Number(0, visible=False)
     for button, save in zip(buttons, EXPORTS.values(), strict=True):
         button.click(
-            user_errors_to_gradio(save),
-            [run, index],
-            saving,
-            js=scrubber.frame_index_js(stage, 1),
-            **controls.SLOW,
+            user_errors_to_gradio(save), [run, index], saving, js=scrubber.frame_index_js(stage, 1), **controls.SLOW
         )
     return command
 
@@ -67,10 +63,9 @@ def build(run: gr.State, stage: gr.HTML, command_label: str = COMMAND_LABEL) -> 
 def save_animation(run: ExportableRun | None, index: float) -> Value:
     """Save the pictures of all frames as a GIF."""
     run = _check_run(run, index)
-    path = download.new_path(f"{run.stem}.gif")
     suffix = ".gif" if "step" in run.marks[0] else ".png"  # the command line animates runs of steps alone
-    media.write_gif(path, run.strips[0], media.change_out(run.about, f"{run.stem}{suffix}"))
-    return download.pack_file(path)
+    about = media.change_out(run.about, f"{run.stem}{suffix}")
+    return download.save(f"{run.stem}.gif", media.write_gif, run.strips[0], about)
 
 
 def save_frame(run: ExportableRun | None, index: float) -> Value:
@@ -94,11 +89,9 @@ EXPORTS: dict[str, Callable[[ExportableRun | None, float], Value]] = {
 
 
 def _save(run: ExportableRun, frame: int, name: str, strips: Sequence[np.ndarray]) -> Value:
-    path = download.new_path(name)
     grids = np.stack([pictures.make_grid(strip[frame]) for strip in strips])
     about = {**media.change_out(run.about, f"{run.stem}.png"), **run.marks[frame]}
-    media.write_png(path, pictures.make_grid(grids, columns=len(grids), gap=4), about)
-    return download.pack_file(path)
+    return download.save(name, media.write_png, pictures.make_grid(grids, columns=len(grids), gap=4), about)
 
 
 def _clamp_index(run: ExportableRun, index: float) -> int:

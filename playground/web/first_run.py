@@ -1,23 +1,19 @@
 """Base class of the views that show a run when the page is opened, and sample the run of a link."""
 
-import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import gradio as gr
 
-from playground.runtime import files
-from playground.runtime.paths import Paths
 from playground.runtime.validation import UserError
 from playground.web import component, controls
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import Control, ControlValue, Event, EventSettings, error_sentence
 from playground.web.run_view import RunView
 from playground.web.stop import Outputs, keep_run
-from playground.web.view import View
+from playground.web.view import StageView
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,44 +22,25 @@ Params = TypeVar("Params", bound="DataclassInstance")
 Run = TypeVar("Run")
 
 
-def once_per_model(
-    picker: CheckpointPicker, make: Callable[[Paths, str], Run], maxsize: int
-) -> Callable[[Paths, str], Run]:
-    """Return a function of the paths and a model's name that makes its first run once for all visitors, and again when
-    its checkpoint has changed; two who ask for the same at once wait for one run. It keeps `maxsize` runs."""
-    locks: dict[object, threading.Lock] = {}  # by the arguments
-
-    @lru_cache(maxsize)
-    def make_version(paths: Paths, name: str, version: tuple[int, ...]) -> Run:
-        return make(paths, name)
-
-    def first(paths: Paths, name: str) -> Run:
-        picker.load(paths, name)  # says what is wrong, if something is
-        with locks.setdefault((paths, name), threading.Lock()):
-            return make_version(paths, name, files.version(picker.path(paths, name)))
-
-    return first
-
-
-class FirstRunView(View, Generic[Params, Run]):
+class FirstRunView(StageView, Generic[Params, Run]):
     """View that shows a run when the page is opened: one for all visitors, or the run of its address."""
 
-    picker: CheckpointPicker  # the models to choose from
+    picker: CheckpointPicker[Any]  # the models to choose from
     tab: str  # name of the view in links
     first: Params  # parameters of the run that is shown first
-    paths: Paths
+    names: Sequence[str]  # of the parameters, in the order of the controls
     inputs: list[Control]  # controls, the model's first
-    outputs: list[Control]  # components that a run fills, the stage first
 
-    @staticmethod
-    @abstractmethod
-    def params_of(values: Iterable[ControlValue]) -> Params:
-        """Return the parameters in the values of the controls; the page allows less than the command line."""
+    @classmethod
+    def params_of(cls, values: Iterable[ControlValue]) -> Params:
+        """Return the parameters in the values of the controls, or raise UserError if one is not allowed; the page
+        allows less than the command line."""
+        return type(cls.first)(**dict(zip(cls.names, values, strict=True)))
 
-    @staticmethod
-    @abstractmethod
-    def values_of(params: Params) -> list[object]:
+    @classmethod
+    def values_of(cls, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""
+        return [getattr(params, name) for name in cls.names]
 
     @abstractmethod
     def load_first_run(self, model: str) -> Run:
@@ -92,7 +69,7 @@ class FirstRunView(View, Generic[Params, Run]):
                 return self._first_values(wrong)
             self.params_of(self.values_of(params))
             stage_value = component.message("Sampling the run of this link …")
-            return [stage_value, *self._unchanged, *self.control_values(params), params]
+            return [*self.stage_values(stage_value), *self.control_values(params), params]
         except UserError as error:
             return self._first_values(error_sentence(error))
 
@@ -101,7 +78,7 @@ class FirstRunView(View, Generic[Params, Run]):
         if params:
             yield from self.sample(*other_values, *self.values_of(params))
         else:  # Gradio tells of the state of a hidden tab even if it did not change
-            yield [gr.skip(), *self._unchanged]
+            yield self.stage_values(gr.skip())
 
     def _first_values(self, notice: str) -> list[object]:
         """Return the first run or the error of the model, and its choice among the models."""
@@ -110,14 +87,10 @@ class FirstRunView(View, Generic[Params, Run]):
         try:
             values = self.run_values(params, self.load_first_run(name), address=False, notice=notice)
         except UserError as error:
-            values = [component.message(notice or error_sentence(error)), *self._unchanged]
+            values = self.stage_values(component.message(notice or error_sentence(error)))
         # The other controls are as they were built, or as the visitor has set them while the run was made.
         updates = [value if isinstance(value, dict) else gr.skip() for value in self.control_values(params)]
         return [*values, *updates, None]
-
-    @property
-    def _unchanged(self) -> list[object]:
-        return [gr.skip()] * (len(self.outputs) - 1)
 
     def control_values(self, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""

@@ -1,31 +1,72 @@
 """Base class of the views that show their run as HTML that grows, such as a table that fills: without a scrubber."""
 
-import functools
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gradio as gr
 
+from playground.runtime.turns import Place
 from playground.web import controls, links, plots
 from playground.web.component import Value
-from playground.web.controls import Control, error_sentence
-from playground.web.stop import Outputs, UnderWay, Unfinished
-from playground.web.view import View
+from playground.web.controls import Control, ControlValue, Trigger, error_sentence
+from playground.web.live_run import run_to_end
+from playground.web.run_view import Buttons
+from playground.web.stop import Outputs, Run, Shown, UnderWay, Unfinished, keep_run
+from playground.web.view import StageView
+
+Item = TypeVar("Item")
+
+
+class HTMLRun(Run, ABC, Generic[Item]):
+    """Run that is shown as HTML."""
+
+    @abstractmethod
+    def items(self) -> Iterator[Item | Place]:
+        """Take the steps in turns with those of other runs; yield an item for each."""
+
+    @abstractmethod
+    def show(self, item: Item) -> Shown | None:
+        """Return the HTML after a step, None if there is nothing new to show."""
+
+    @abstractmethod
+    def render(self, note: str) -> str:
+        """Return the HTML as it is, with a note."""
+
 
 PREVIOUS = "The previous run is shown."
 
 
-class HTMLRunView(View):
+class HTMLRunView(StageView):
     """View whose run is HTML.
 
     Attributes:
         tab: Name of the view in links.
-        outputs: Components that a run fills: the stage, the state of its result, its link, and others with text.
+        inputs: Controls in the order of the parameters, the seed last.
+        result: State of the last run.
+        link, save_button, download: Link of the run, and what saves its pictures.
+        outputs: Components that a run fills: the stage, the result, the link, and others with text.
     """
 
     tab: ClassVar[str]
-    outputs: list[Control]
+    inputs: list[Control]
+    buttons: Buttons
+    result: gr.State
+    link: gr.HTML
+    save_button: gr.Button
+    download: gr.HTML
+
+    @abstractmethod
+    def sample(self, result: Any, *values: ControlValue) -> Iterator[Outputs]:
+        """Make a run; yield values of the outputs. An error leaves the result of the last run there."""
+
+    @abstractmethod
+    def save(self, result: Any) -> Value:
+        """Save the pictures of a result."""
+
+    @abstractmethod
+    def on_load(self, request: gr.Request) -> list[object]:
+        """Return the values of the stage, the link and the controls as the address sets them."""
 
     @staticmethod
     @abstractmethod
@@ -33,34 +74,19 @@ class HTMLRunView(View):
         """Return the values of the outputs for the result of a run, as a `gr.State` keeps it."""
 
     def stream(
-        self, progress: Iterator[tuple[int, str]], finish: Callable[[], Sequence[object]], steps: int, link: Value
-    ) -> Iterator[Outputs]:
-        """Run to the end; yield the run, its link, so that a reload asks for it again, its HTML while it is under way,
-        and the values of its end.
-
-        Args:
-            progress: Run that yields the number of its steps so far, -1 while it has nothing to keep, and its HTML, ""
-                if that is as before.
-            finish: Function that returns the values of the outputs for the steps so far.
-            steps: Number of steps of the whole run.
-            link: Value of the link.
-        """
-        yield (run := Unfinished(finish, steps))
-        yield [gr.skip(), gr.skip(), link, *[gr.skip()] * (len(self.outputs) - 3)]
-        for step, text in progress:
-            with run.lock:
-                run.step = run.step if run.is_stopped else step
-            # A stopped run waits for Gradio to cancel it: if it ended now, the next one might be cancelled instead.
-            yield self._values_of_stage(gr.skip() if run.is_stopped or not text else text)
-        if not run.is_stopped:
-            yield finish()
+        self, run: HTMLRun[Item], finish: Callable[[], Sequence[object]], link: Value
+    ) -> Iterator[Shown | Outputs]:
+        """Make a run; yield the visit, its link, so that a reload asks for it again, its HTML while it is under way,
+        and the values of its end, which `finish` returns for the steps so far."""
+        first = [gr.skip(), gr.skip(), link, *[gr.skip()] * (len(self.outputs) - 3)]
+        yield from run_to_end(Unfinished(run, finish), first, run.items(), run.show, run.render)
 
     def stop_run(self, under_way: UnderWay, result: Any) -> list[object]:
         """Return the run as far as it came; if it has nothing to keep, the result before it is shown again."""
-        nothing = self._values_of_stage(plots.paragraph("Stopped. Press Sample to start again."))
+        nothing = self.stage_values(plots.paragraph("Stopped. Press Sample to start again."))
         return under_way.stop() or (nothing if result is None else self.values(result))
 
-    def error_values(self, error: Exception, result: Any) -> list[object]:
+    def error_values(self, error: Exception, result: Any = None, *_: Any) -> list[object]:
         """Return the values of the outputs for an error, which stands above the result before it, if there is one."""
         sentence = error_sentence(error)
         if result is None:
@@ -69,23 +95,29 @@ class HTMLRunView(View):
         stage_value, *other_values = self.values(result)
         return [f"{plots.paragraph(f'{sentence} {PREVIOUS}')}{stage_value}", *other_values]
 
-    def _values_of_stage(self, value: object) -> list[object]:
-        return [value, *[gr.skip()] * (len(self.outputs) - 1)]
+    def bind_runs(
+        self, page: gr.Blocks, triggers: Sequence[Trigger] = (), other_controls: Sequence[Control] = ()
+    ) -> gr.State:
+        """Bind the event of the page, and those that begin and stop a run, and save it; meanwhile only Stop can be
+        pressed. Return the state of the run under way.
 
-
-Sample = Callable[..., Iterator[Outputs]]  # method of a view
-
-
-def errors_on_stage(sample: Sample) -> Sample:
-    """Let a method that makes a run show its errors on the stage; its first input becomes the result of the last run,
-    which an error leaves there."""
-
-    @functools.wraps(sample)
-    def run(view: HTMLRunView, result: Any, *values: object) -> Iterator[Outputs]:
-        try:
-            yield from sample(view, *values)
-        except Exception as error:
-            yield view.error_values(error, result)
-            controls.raise_unseen(error)
-
-    return run
+        Args:
+            triggers: Events that begin a run beside those of the buttons, the seed and the link.
+            other_controls: Controls that are disabled during a run, which does not depend on them.
+        """
+        (go, stop, new_seed), seed, under_way = self.buttons, self.inputs[-1], gr.State(UnderWay())
+        disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, self.link.select, *triggers]
+        mark = f"document.getElementById('{self.outputs[0].elem_id}').dataset.stale"
+        settings = [control for control in self.inputs if control not in other_controls]
+        controls.on_user_change(settings, f"{mark} = '';")
+        gr.on(begin_events, None, None, None, js=f"() => {{ delete {mark}; }}")
+        gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
+        run = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
+        event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)
+        click_go = f"() => document.getElementById('{go.elem_id}').click()"
+        controls.on_new_seed(new_seed, seed).then(None, None, None, js=click_go)
+        controls.on_end(event, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
+        stop.click(self.stop_run, [under_way, self.result], self.outputs, cancels=event, **controls.STOP)
+        self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
+        page.load(self.on_load, None, [self.outputs[0], self.link, *self.inputs], **controls.LIGHT)
+        return under_way

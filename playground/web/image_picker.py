@@ -13,7 +13,7 @@ from playground.datasets.dataset import TEST_NUMBERS, Dataset
 from playground.runtime import pictures
 from playground.runtime.validation import UserError
 from playground.web import controls, drawing_pad, photograph, plots
-from playground.web.controls import Control, ControlValue, EventSettings, Trigger, skip_preprocess
+from playground.web.controls import Control, ControlValue, Trigger
 from playground.web.photograph import Correction
 
 TEST_IMAGE, DRAWING, UPLOAD = "Test image", "Draw", "Upload"
@@ -28,7 +28,7 @@ class ImagePicker(NamedTuple):
         inputs: Controls whose values go to `load_image`: kind, number, and the `Sources`.
         changes: Events of another image.
         settled: Likewise, but a slider that is dragged counts once it is let go.
-        choices: Events after which there may be no image yet: see `missing_input`.
+        choices: Events after which there may be no image yet: see `check_input`.
     """
 
     inputs: list[Control]
@@ -72,9 +72,9 @@ def build(
         dataset: Function of the value of `model` that returns the data set whose look uploads are given.
         model: The choice of a model, if there is one.
     """
-    kind = skip_preprocess(gr.Radio(list(kinds), value=kinds[0], label="Picture", info=hint, elem_classes="chips"))
+    kind = controls.radio(kinds, kinds[0], "Picture", hint)
     label, visible = "Number of the test image", kinds[0] == TEST_IMAGE
-    number = skip_preprocess(gr.Slider(*TEST_NUMBERS, 0, step=1, label=label, info=FETCHED, visible=visible))
+    number = controls.slider(*TEST_NUMBERS, 0, 1, label, FETCHED, visible=visible)
 
     def read(upload: str, correction: object, *values: ControlValue) -> np.ndarray:
         x = load_image(UPLOAD, 0, Sources("", upload, correction), dataset(*values), Path())
@@ -87,12 +87,7 @@ def build(
         gr.Markdown(
             "Best: one object on a plain background. It is made grey, cropped, centred, and scaled like the data."
         )
-
-    def show_controls(kind: str) -> list[object]:
-        return [gr.update(visible=kind == option) for option in (TEST_IMAGE, DRAWING, UPLOAD)]
-
-    columns = [number, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
+    controls.show_for(kind, {TEST_IMAGE: number, DRAWING: drawing_column, UPLOAD: upload_column})
     changes, settled = ([event, *upload.changes] for event in (number.input, number.release))
     return ImagePicker([kind, number, pad, *upload], changes, settled, [kind.input, pad.change])
 
@@ -131,10 +126,10 @@ def build_upload(
                 original = photograph.pack(path)
         return [gr.update(label=label_upload(path)), original]
 
-    hidden: EventSettings = {"queue": False, **controls.HIDDEN}
     upload = UploadControls(button, correction)
-    button.upload(show, [*upload], [*upload], **hidden)
-    gr.on([*upload.changes, *(control.input for control in model)], show_reading, [*upload, *model], reading, **hidden)
+    button.upload(show, [*upload], [*upload], **controls.INSTANT)
+    changes = [*upload.changes, *(control.input for control in model)]
+    gr.on(changes, show_reading, [*upload, *model], reading, **controls.INSTANT)
     return upload
 
 
@@ -149,13 +144,12 @@ def label_upload(path: str | None) -> str:
     return f"{UPLOAD_LABEL} (now {Path(path).name}{note})"
 
 
-def missing_input(kind: object, sources: Sources) -> str | None:
-    """Return what the user has to do before there is an image, None if nothing."""
+def check_input(kind: object, sources: Sources) -> None:
+    """Raise UserError with what the user has to do before there is an image."""
     if kind == DRAWING and not sources.drawing:
-        return "Draw on the pad."
+        raise UserError("Draw on the pad.")
     if kind == UPLOAD and not sources.upload:
-        return "Choose a picture to upload."
-    return None
+        raise UserError("Choose a picture to upload.")
 
 
 def load_image(kind: str, number: int, sources: Sources, dataset: Dataset, data_folder: Path) -> Tensor:

@@ -2,53 +2,23 @@
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import gradio as gr
-import numpy as np
 from gradio.context import LocalContext
 
-from playground.runtime import validation
+from playground.datasets.densities import DENSITIES, Density, from_drawing
 from playground.runtime.validation import UserError
 from playground.web import answers, component, controls, drawing_pad, explanation, lab, lab_sessions, links
 from playground.web.component import Value
-from playground.web.controls import Control, EventSettings, error_sentence
+from playground.web.controls import Control, error_sentence, skip_preprocess
 from playground.web.newest import Requests, newest_only
 from playground.web.view import View
 
 DRAWING = "draw"
 STEPS = 100, 50_000  # fewest and most of a training
-Data = TypeVar("Data")
-
-
-@dataclass(frozen=True)
-class LabData(Generic[Data]):
-    """Data sets of a lab, to choose from by name, or to draw."""
-
-    factories: Mapping[str, Callable[[], Data]]  # functions that make the data sets
-    from_drawing: Callable[[np.ndarray], Data]  # function from a drawing uint8 (H, W) to a data set
-
-    def build(self, value: str, pad_id: str) -> tuple[gr.Radio, gr.HTML]:
-        """Build the choice of the data, and the pad to draw them on."""
-        hint = "The distribution of points to learn; or draw your own."
-        choice = gr.Radio([*self.factories, DRAWING], value=value, label="Data", info=hint, elem_classes="chips")
-        with gr.Column(visible=False) as column:
-            pad = drawing_pad.build(pad_id)
-        choice.change(
-            lambda name: gr.update(visible=name == DRAWING), choice, column,
-            queue=False, **controls.HIDDEN,
-        )  # fmt: skip
-        return choice, pad
-
-    def check_name(self, name: str) -> None:
-        """Check the name of a data set, or raise UserError."""
-        validation.check_choice("data", name, [*self.factories, DRAWING])
-
-    def load(self, name: str, drawing: object) -> Data:
-        """Return the data set of a name, or of the value of the pad; raise UserError if that is blank."""
-        return self.from_drawing(drawing_pad.decode(drawing)) if name == DRAWING else self.factories[name]()
+DATA = (*DENSITIES, DRAWING)  # names of the data of a lab: densities to choose from, or one to draw
 
 
 class LabControls(NamedTuple):
@@ -80,34 +50,55 @@ class LabView(View, Generic[Params]):
     TITLE = "2-D lab"
     tab: str  # name in links
     planes: lab.View  # planes and curves of the lab
-    data: LabData[Any]  # data sets to choose from
     first: Params  # parameters of the first lab
     why: str  # text beside the first lab
 
-    def __init__(self, elem_id: str, how: str, function: Callable[..., object]):
-        """Lay out the components, with explanation and code of the training; a lab needs no files."""
+    def __init__(self, name: str, how: str, function: Callable[..., object]):
+        """Lay out the components, whose ids begin with a name, with explanation and code of the training; a lab needs
+        no files."""
+        self.name = name
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 self.controls = self.build_controls()
             with controls.stage_column():
                 train = answers.server_function("train", lab_sessions.train, answers.TRAINING_SLOTS)
-                self.stage = lab.build(elem_id, train)
+                self.stage = lab.build(f"{name}-lab", train)
                 explanation.build(how, function)
                 self.link = links.build()
         self.requests = gr.State(Requests())
 
-    @abstractmethod
     def build_controls(self) -> LabControls:
-        """Build the controls in the order of the link's parameters."""
+        """Build the controls: the data and the pad to draw them on, the settings, and the seed."""
+        data = controls.radio(DATA, self.first.data, "Data", "The distribution of points to learn; or draw your own.")
+        with gr.Column(visible=False) as column:
+            pad = drawing_pad.build(f"{self.name}-pad")
+        controls.show_for(data, {DRAWING: column})
+        by_name = {"data": data, **self.build_settings()}
+        by_name["seed"], new_seed = controls.seed("The same seed gives the same training.")
+        reset = gr.Button("Reset", elem_id=f"{self.name}-reset")
+        with gr.Accordion("More", open=False):
+            by_name |= self.build_more_settings()
+        inputs = [skip_preprocess(by_name[field.name]) for field in dataclasses.fields(self.first)]
+        return LabControls(inputs, by_name["seed"], pad, new_seed, reset)
+
+    @abstractmethod
+    def build_settings(self) -> dict[str, Control]:
+        """Build the controls of the settings by the names of their parameters."""
+
+    @abstractmethod
+    def build_more_settings(self) -> dict[str, Control]:
+        """Build those that are folded away."""
 
     @staticmethod
     @abstractmethod
-    def start_lab(data: Any, params: Any, /) -> Value:
+    def start_lab(data: Density, params: Any, /) -> Value:
         """Start a lab; return its session, as `lab.pack` takes it."""
 
     def make_lab(self, params: Params, drawing: object, why: str = "") -> Value:
         """Return a new lab as the value of the stage, or raise UserError if nothing is drawn."""
-        return lab.pack(self.planes, self.start_lab(self.data.load(params.data, drawing), params), why)
+        is_drawn = params.data == DRAWING
+        data = from_drawing(drawing_pad.decode(drawing)) if is_drawn else DENSITIES[params.data]()
+        return lab.pack(self.planes, self.start_lab(data, params), why)
 
     def start(
         self, make_params: Callable[[], Params], drawing: object, why: str = "", address: bool = True
@@ -158,24 +149,23 @@ class LabView(View, Generic[Params]):
 
     def bind(self, page: gr.Blocks) -> None:
         """Bind the events."""
-        hidden: EventSettings = {**controls.HIDDEN, "queue": False}
         settings, seed, pad, new_seed, reset = self.controls
         restart = newest_only(self.restart), [self.requests, pad, *settings], self.outputs
         changes = [control.input for control in settings]
-        gr.on([reset.click, pad.change, *changes], *restart, api_name=self.tab.replace(".", "_"), **hidden)
-        controls.on_new_seed(new_seed, seed).then(*restart, **hidden)
-        page.load(self.on_load, None, [*self.outputs, *settings], **hidden)
+        gr.on([reset.click, pad.change, *changes], *restart, api_name=links.api_name(self.tab), **controls.INSTANT)
+        controls.on_new_seed(new_seed, seed).then(*restart, **controls.INSTANT)
+        page.load(self.on_load, None, [*self.outputs, *settings], **controls.INSTANT)
 
 
 def training_controls() -> dict[str, Control]:
     """Build the controls of a training by their names: its batches, its steps, and the moving average."""
     return {
-        "batch": gr.Slider(8, 2048, step=8, label="Batch", info="Points per step."),
-        "steps": gr.Slider(*STEPS, step=100, label="Steps", info="Updates in the whole training."),
+        "batch": controls.slider(8, 2048, None, 8, "Batch", "Points per step."),
+        "steps": controls.slider(*STEPS, None, 100, "Steps", "Updates in the whole training."),
         "ema_decay": number_control("Moving average", "Decay of the average that is shown; 0 for the network itself."),
     }
 
 
 def number_control(label: str, hint: str) -> gr.Number:
     """Build a control for a real number of any size."""
-    return gr.Number(label=label, info=hint, step=0.001, min_width=100)
+    return controls.number(None, label, hint, step=0.001, min_width=100)

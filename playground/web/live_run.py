@@ -4,7 +4,7 @@ step."""
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import gradio as gr
 
@@ -13,19 +13,14 @@ from playground.runtime.turns import Place
 from playground.web import scrubber
 from playground.web.component import Value
 from playground.web.scrubber import Strip
-from playground.web.stop import Outputs, Unfinished
+from playground.web.stop import Outputs, Run, Shown, Unfinished
 
 PAUSE = 0.4  # seconds between previews
 Item = TypeVar("Item")
 
 
-class LiveRun(Generic[Item]):
-    """Run of a sampler of so many steps, which goes on while anybody follows it.
-
-    Attributes:
-        step: Of the newest frame, -1 before the first; of `steps`.
-        lock: Held while a frame is kept, or a preview made of those that are.
-    """
+class LiveRun(Run, Generic[Item]):
+    """Run of a sampler, which goes on while anybody follows it."""
 
     def __init__(
         self,
@@ -46,10 +41,10 @@ class LiveRun(Generic[Item]):
             finish: Function that returns the values of the view's outputs for the frames so far.
             link: Value of the view's link for this run.
         """
-        self.steps, self.step, self.make_strips, self.finish, self.link = steps, -1, make_strips, finish, link
-        self._frames, self._keep = frames, keep
+        super().__init__(steps)
+        self.make_strips, self.finish, self.link = make_strips, finish, link
+        self._frames, self._keep, self._stepping = frames, keep, threading.Lock()
         self._error: Exception | None = None  # of the sampler
-        self.lock, self._stepping = threading.Lock(), threading.Lock()
 
     def take_step(self) -> tuple[int, Item] | None:
         """Take the next step, and return its number and its frame; None after the last."""
@@ -69,50 +64,73 @@ class LiveRun(Generic[Item]):
             return self.step, frame
 
 
-class Visit(Unfinished):
-    """Run as one of those who follow it sees it: Stop ends it for this visitor alone."""
+class Previews(Generic[Item]):
+    """Previews of a run for one who follows it since `start`."""
 
-    def __init__(self, run: LiveRun[Any]):
-        super().__init__(run.finish, run.steps)
-        self.run = run
+    def __init__(self, run: LiveRun[Item], start: float):
+        self._run, self._start, self._n_seen, self._last_preview = run, start, 0, start
+        # The step from which the time of a step is measured, when that was, and when the time left is told first.
+        self._first_step, self._since, self._estimate_time = run.step, start, start
 
-    def stop(self) -> list[object]:
-        """End the run for this visitor; return the values of the outputs for the frames so far."""
-        with self.run.lock:
-            self.step = self.run.step
-            return super().stop()
+    def show(self, item: tuple[int, Item]) -> Value | None:
+        """Return the value that shows the strips of a step's frame; None if drawing them would take too long."""
+        run, (step, frame) = self._run, item
+        self._n_seen, now = self._n_seen + 1, time.monotonic()
+        if self._n_seen == 2:  # the first step takes longer, and one alone tells little
+            self._since, self._first_step, self._estimate_time = now, step, now + 0.5
+        seconds_left = (now - self._since) / max(step - self._first_step, 1) * (run.steps - step)
+        is_due = now - self._last_preview > PAUSE and seconds_left > PAUSE  # drawing slows the last steps down
+        if not is_due and self._n_seen != 2:
+            return None
+        with run.lock:
+            strips = run.make_strips(frame)
+        if not strips:  # as while all that could be shown is missing
+            return None
+        self._last_preview = time.monotonic()
+        caption = f"step {step} of {run.steps}"
+        caption += f" · about {seconds_left:.0f} s left" if now > self._estimate_time else ""
+        return scrubber.pack_preview(strips, step, run.steps + 1, caption, self._start)
 
 
-def follow(run: LiveRun[Item]) -> Iterator[Value | Outputs]:
+def follow(run: LiveRun[Item]) -> Iterator[Shown | Outputs]:
     """Take the steps of a run that are left, in turn with others who follow it; yield the visit, the address of the
     run, values that show the strips of its frames while it is under way, and those of its end."""
-    yield (visit := Visit(run))
-    start = last_preview = since = estimate_time = time.monotonic()
-    n_seen, first_step = 0, run.step
-    yield scrubber.pack_address(run.link["address"], start)
-    for item in inference.in_turns(iter(run.take_step, None), run.steps - run.step, inference.PATIENCE):
+    start = time.monotonic()
+    yield from run_to_end(
+        Unfinished(run, run.finish),
+        scrubber.pack_address(run.link["address"], start),
+        inference.in_turns(iter(run.take_step, None), run.steps - run.step, inference.PATIENCE),
+        Previews(run, start).show,
+        lambda place: scrubber.pack_place(place, start),
+    )
+
+
+def run_to_end(
+    visit: Unfinished,
+    first: Shown | Outputs,
+    items: Iterator[Item | Place],
+    show: Callable[[Item], Shown | None],
+    show_place: Callable[[str], Shown],
+) -> Iterator[Shown | Outputs]:
+    """Yield the visit of a run, the values at its beginning, what shows its items while it is under way, or its place
+    while it waits for others, and the values of its end.
+
+    Args:
+        items: Its steps, in turns with those of other runs.
+        show: Function that returns what shows an item, None if there is nothing new.
+        show_place: Function that returns what shows a sentence about the run's place.
+    """
+    yield visit
+    yield first
+    for item in items:
         if visit.is_stopped:  # wait for Gradio to cancel it: if it ended now, the next run might be cancelled instead
             yield gr.skip()
-            continue
-        if isinstance(item, Place):
-            yield scrubber.pack_place(describe_place(item), start)
-            continue
-        step, frame = item
-        n_seen, now = n_seen + 1, time.monotonic()
-        if n_seen == 2:  # the first step takes longer, and one alone tells little
-            since, first_step, estimate_time = now, step, now + 0.5
-        seconds_left = (now - since) / max(step - first_step, 1) * (run.steps - step)
-        if n_seen == 2 or (now - last_preview > PAUSE and seconds_left > PAUSE):  # drawing slows the last steps down
-            with run.lock:
-                strips = run.make_strips(frame)
-            if not strips:  # as while all that could be shown is missing
-                continue
-            last_preview = time.monotonic()
-            caption = f"step {step} of {run.steps}"
-            caption += f" · about {seconds_left:.0f} s left" if now > estimate_time else ""
-            yield scrubber.pack_preview(strips, step, run.steps + 1, caption, start)
+        elif isinstance(item, Place):
+            yield show_place(describe_place(item))
+        elif (shown := show(item)) is not None:
+            yield shown
     if not visit.is_stopped:
-        yield run.finish()
+        yield visit.finish()
 
 
 def describe_place(place: Place) -> str:

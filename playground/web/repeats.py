@@ -10,25 +10,19 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from playground.runtime import checkpoint, files
 from playground.runtime.cache import Recent
 from playground.runtime.paths import Paths
-from playground.web.component import Value
 from playground.web.live_run import LiveRun, follow
-from playground.web.stop import Outputs
+from playground.web.stop import Outputs, Shown
+from playground.web.view import StageView
 
 MAX_KEPT = 256  # finished runs that are kept at most, within the budget of memory
 MAX_LEFT = 16  # and runs that were left in the middle
 NOTICE = "From memory: a run of this model with these settings and this seed was made before."
-
-
-class RunningView(Protocol):
-    """View that makes runs of the checkpoints in its folders."""
-
-    paths: Paths
 
 
 _lock = threading.RLock()  # a run that was left may be collected while its own thread holds it
@@ -37,22 +31,24 @@ _under_way: WeakValueDictionary[str, LiveRun[Any]] = WeakValueDictionary()  # ru
 _left = Recent[LiveRun[Any]](MAX_LEFT)  # keeps the runs that were left
 
 
-def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value | Outputs]]:
+def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Shown | Outputs]]:
     """Turn a method that returns a run into a generator that makes it, as `follow` does, or yields the values of its
     end from memory."""
 
     @functools.wraps(make)
-    def run(view: RunningView, *values: object) -> Iterator[Value | Outputs]:
+    def run(view: StageView, *values: object) -> Iterator[Shown | Outputs]:
         key = _key(make, view.paths, values)
         if remembered := _recall(key):
             yield remembered
             return
-        live = _join(key, make(view, *values))
+        made = make(view, *values)
+        with _lock:
+            live = _under_way.setdefault(key, made)  # of those who ask for the same at once, all join the first's
         result: Sequence[object] | None = None
         try:
             for outputs in follow(live):
                 yield outputs
-                result = outputs if isinstance(outputs, Sequence) else None
+                result = outputs if isinstance(outputs, list) else None
         except GeneratorExit:
             _left.put(key, live)
             raise
@@ -64,12 +60,6 @@ def remember(make: Callable[..., LiveRun[Any]]) -> Callable[..., Iterator[Value 
             _left.pop(key)
 
     return run
-
-
-def _join(key: str, run: LiveRun[Any]) -> LiveRun[Any]:
-    """Return the run of a request that is under way, or was left, or else the new one."""
-    with _lock:
-        return _under_way.setdefault(key, run)
 
 
 def _key(make: Callable[..., object], paths: Paths, values: Sequence[object]) -> str:

@@ -9,16 +9,11 @@ import gradio as gr
 
 from playground.runtime.validation import UserError
 from playground.web import component, controls, explanation, export, links, scrubber
-from playground.web.controls import (
-    Control,
-    Event,
-    EventSettings,
-    Trigger,
-    error_sentence,
-)
+from playground.web.controls import Control, Event, Trigger, error_sentence
 from playground.web.live_run import LiveRun
 from playground.web.repeats import remember
-from playground.web.stop import Outputs, UnderWay, keep_run
+from playground.web.stop import Outputs, Shown, UnderWay, keep_run
+from playground.web.view import StageView
 
 Sample = Callable[..., Iterator[Outputs]]  # yields its run once, and then values of a view's outputs
 
@@ -92,76 +87,34 @@ class RunView:
             other_runs: Runs of other functions.
             link_runs: Events that begin the run of a link; Stop ends these runs too.
         """
-        marked = [control for control in (*self.other_inputs, *self.inputs) if control not in self.unmarked]
-        # First, since a run that begins takes the mark away.
-        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
         go, stop, new_seed = self.buttons
-        run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
+        inputs = [*self.other_inputs, *self.inputs]
+        # First, since a run that begins takes the mark away.
+        marked = [control for control in inputs if control not in self.unmarked]
+        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
+        run = keep_run(sample), [self.under_way, *inputs], self.outputs
+
+        def begin_on(triggers: Sequence[Trigger], *listener: object, **settings: Any) -> Event:
+            bind = functools.partial(gr.on, triggers, *listener, **settings, **controls.MODEL)
+            return controls.track_run(self.stage, triggers, bind)
+
+        def begin_with_new_seed() -> Event:
+            return controls.on_new_seed(new_seed, self.seed).then(*run, **controls.MODEL)
+
         events = [
-            self._begin_on([go.click, self.seed.submit, *triggers], run, {"api_name": api_name, **controls.MODEL}),
-            self._begin_on_new_seed(run, controls.MODEL),
+            begin_on([go.click, self.seed.submit, *triggers], *run, api_name=api_name),
+            controls.track_run(self.stage, [new_seed.click], begin_with_new_seed, stale=True),
             *(
-                self._begin_on([other_run.component.click], self._other_run(other_run), controls.MODEL)
-                for other_run in other_runs
+                begin_on(
+                    [other.component.click], keep_run(other.sample), [self.under_way, *other.inputs], other.outputs
+                )
+                for other in other_runs
             ),
             *link_runs,
         ]
         stop.click(self.stop, self.under_way, self.outputs, cancels=events, **controls.STOP)
-        other_buttons = [other_run.component for other_run in other_runs if isinstance(other_run.component, gr.Button)]
+        other_buttons = [other.component for other in other_runs if isinstance(other.component, gr.Button)]
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
-
-    def _other_run(self, run: OtherRun) -> Sequence[object]:
-        return keep_run(run.sample), [self.under_way, *run.inputs], run.outputs
-
-    def _begin_on(self, triggers: Sequence[Trigger], run: Sequence[object], settings: EventSettings) -> Event:
-        return controls.track_run(self.stage, triggers, lambda: gr.on(triggers, *run, **settings))
-
-    def _begin_on_new_seed(self, run: Sequence[object], settings: EventSettings) -> Event:
-        """Return the event of a run that begins once the new seed is there."""
-        button = self.buttons.new_seed
-
-        def bind() -> Event:
-            return controls.on_new_seed(button, self.seed).then(*run, **settings)
-
-        return controls.track_run(self.stage, [button.click], bind, stale=True)
-
-
-def bind_without_scrubber(
-    sample: Sample,
-    api_name: str,
-    buttons: Buttons,
-    seed: Control,
-    inputs: list[Control],
-    outputs: list[Control],
-    under_way: gr.State,
-    *,
-    triggers: Sequence[Trigger],
-    stop_run: Callable[..., Outputs],
-    result: gr.State,
-    other_controls: Sequence[Control] = (),
-) -> None:
-    """Let the events of a view that shows its run without a scrubber begin and stop one; meanwhile only Stop can be
-    pressed.
-
-    Args:
-        sample: Function that makes a run from the last `result` and `inputs`.
-        triggers: Events that begin a run beside those of the buttons and the seed.
-        stop_run: Function that returns the values of the outputs after Stop, from `under_way` and the last `result`.
-        other_controls: Controls that are disabled during a run, which does not depend on them.
-    """
-    go, stop, new_seed = buttons
-    disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, *triggers]
-    mark = f"document.getElementById('{outputs[0].elem_id}').dataset.stale"
-    controls.on_user_change([control for control in inputs if control not in other_controls], f"{mark} = '';")
-    gr.on(begin_events, None, None, None, js=f"() => {{ delete {mark}; }}")
-    gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
-    run_inputs = [under_way, result, *inputs]
-    run = gr.on(begin_events, keep_run(sample), run_inputs, outputs, api_name=api_name, **controls.MODEL)
-    controls.on_new_seed(new_seed, seed).then(
-        None, None, None, js=f"() => document.getElementById('{go.elem_id}').click()"
-    )
-    controls.on_end(run, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
-    stop.click(stop_run, [under_way, result], outputs, cancels=run, **controls.STOP)
 
 
 def build_buttons(view: str, verb: str = "Sample") -> tuple[gr.Button, gr.Button]:
@@ -204,22 +157,22 @@ def lay_out(
     return RunLayout(inputs, Buttons(go, stop, new_seed), stage, code, run, command, link)
 
 
-def errors_on_stage(n_others: int) -> Callable[[Callable[..., LiveRun[Any]]], Sample]:
-    """Turn a view's function that returns a run into a generator that yields the stage's value alone while the run is
-    under way, and the other outputs too when it is over; its errors are shown on the stage. A run that was made before
-    comes from memory, and one that is under way is joined."""
-    unchanged = [gr.skip()] * n_others
+def errors_on_stage(sample: Callable[..., Iterator[Shown | Outputs]]) -> Sample:
+    """Let a view's method that makes a run yield values of all outputs, and show its errors on the stage."""
 
-    def decorate(function: Callable[..., LiveRun[Any]]) -> Sample:
-        @functools.wraps(function)
-        def run(*values: object) -> Iterator[Outputs]:
-            try:
-                for value in remember(function)(*values):
-                    yield [value, *unchanged] if isinstance(value, dict) else value
-            except Exception as error:
-                yield [component.message(error_sentence(error)), *unchanged]
-                controls.raise_unseen(error)
+    @functools.wraps(sample)
+    def run(view: StageView, *values: object) -> Iterator[Outputs]:
+        try:
+            for outputs in sample(view, *values):
+                yield view.stage_values(outputs) if isinstance(outputs, (dict, str)) else outputs
+        except Exception as error:
+            yield view.error_values(error, *values)
+            controls.raise_unseen(error)
 
-        return run
+    return run
 
-    return decorate
+
+def follow_run(make: Callable[..., LiveRun[Any]]) -> Sample:
+    """Turn a view's method that returns a run into a generator that makes it. A run that was made before comes from
+    memory, and one that is under way is joined."""
+    return errors_on_stage(remember(make))

@@ -7,29 +7,40 @@ from collections.abc import Callable, Iterator, Sequence
 import gradio as gr
 
 from playground.web import export
+from playground.web.component import Value
 
 PAUSE = 0.4  # seconds after which a run that waits for another of its view can be stopped
 
 
+class Run:
+    """Run of so many steps.
+
+    Attributes:
+        step: Of the newest frame, -1 while there is nothing to keep; of `steps`.
+        lock: Held while a frame is kept, or values are made of those that are.
+    """
+
+    def __init__(self, steps: int):
+        self.steps, self.step, self.lock = steps, -1, threading.Lock()
+
+
 class Unfinished:
-    """Run under way, which Stop finishes early.
+    """Run under way as one of those who follow it sees it: Stop ends it early, for this visitor alone.
 
     Attributes:
         finish: Function that returns the values of the view's outputs for the frames so far.
-        step: Of the newest frame, -1 before the first; of `steps`.
-        lock: Held while a frame is kept, and by Stop.
     """
 
-    def __init__(self, finish: Callable[[], Sequence[object]], steps: int):
-        self.finish, self.step, self.steps = finish, -1, steps
-        self.lock, self.is_stopped = threading.Lock(), False
+    def __init__(self, run: Run, finish: Callable[[], Sequence[object]]):
+        self.run, self.finish, self.is_stopped = run, finish, False
 
     def stop(self) -> list[object]:
         """End the run; return the values of the outputs for the frames so far, [] if there are none."""
-        with self.lock:
+        run = self.run
+        with run.lock:
             self.is_stopped = True
-            values = list(self.finish()) if self.step >= 0 else []
-        return values if self.step == self.steps else describe_stop(values, self.step, self.steps)
+            values = list(self.finish()) if run.step >= 0 else []
+            return values if run.step == run.steps else describe_stop(values, run.step, run.steps)
 
 
 class UnderWay:
@@ -61,6 +72,7 @@ class UnderWay:
 
 
 Outputs = Unfinished | Sequence[object]  # a run, or values of a view's outputs
+Shown = Value | str  # value of a view's stage, a scrubber or HTML, while its other outputs stay as they are
 
 
 def keep_run(sample: Callable[..., Iterator[Outputs]]) -> Callable[..., Iterator[object]]:

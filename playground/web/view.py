@@ -1,11 +1,13 @@
 """View of a tab, as a class: its constructor lays out the components, and `bind` binds their events."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gradio as gr
 
 from playground.runtime.paths import Paths
+from playground.web import component
+from playground.web.controls import Control, error_sentence
 
 
 class View(ABC):
@@ -31,3 +33,23 @@ class View(ABC):
     def build(cls, page: gr.Blocks, paths: Paths) -> None:
         """Build the view into a page."""
         cls(paths).bind(page)
+
+
+class StageView(View):
+    """View that makes runs and shows them on its stage.
+
+    Attributes:
+        paths: Folders of the checkpoints and the data.
+        outputs: Components that a run fills, the stage first.
+    """
+
+    paths: Paths
+    outputs: list[Control]
+
+    def stage_values(self, value: object) -> list[object]:
+        """Return the values of the outputs that change the stage alone."""
+        return [value, *[gr.skip()] * (len(self.outputs) - 1)]
+
+    def error_values(self, error: Exception, *inputs: Any) -> list[object]:
+        """Return the values of the outputs that show an error of a run with these inputs on the stage."""
+        return self.stage_values(component.message(error_sentence(error)))

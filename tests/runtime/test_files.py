@@ -72,7 +72,7 @@ def test_every_writer_leaves_the_old_file_on_a_full_disk(tmp_path: Path, name: s
 
 def test_what_killed_writers_left_a_day_ago_is_deleted(tmp_path: Path) -> None:
     path, now = tmp_path / "a[1].txt", time.time()
-    ages = {"a[1].txt.00000000.partial": 25, "a[1].txt.11111111.partial": 23, "a1.txt.00000000.partial": 25}  # hours
+    ages = {"a[1].txt.00000000.partial": 25, "a[1].txt.11111111.partial": 23, "own.partial": 25}  # hours
     for name, hours in ages.items():
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (now - 3600 * hours,) * 2)

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, astuple
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -102,8 +103,8 @@ def test_a_model_of_other_data_takes_no_part(tmp_path: Path) -> None:
 
 def test_without_models_all_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_run, "PAUSE", -1)  # every step would be shown
-    view = drawing.DrawingView.__new__(drawing.DrawingView)
-    view.paths = Paths(tmp_path, tmp_path)
+    with gr.Blocks():
+        view = drawing.DrawingView(Paths(tmp_path, tmp_path))
     *_, (stage, *_) = itertools.islice(view.sample(*NO_SOURCES, image_picker.TEST_IMAGE, 0, 0), 3)
     assert stage["message"].count("python -m train") == 5
     assert "training digits are not here" in stage["message"]
@@ -125,8 +126,8 @@ def test_the_error_is_the_root_mean_square() -> None:
 
 
 def test_a_blank_drawing_is_one_sentence(paths: Paths) -> None:
-    view = drawing.DrawingView.__new__(drawing.DrawingView)
-    view.paths = paths
+    with gr.Blocks():
+        view = drawing.DrawingView(paths)
     run = view.sample(*NO_SOURCES, image_picker.DRAWING, 0, 0)
     assert "The drawing pad is blank" in next(run)[0]["message"]  # type: ignore[index]
 
@@ -156,8 +157,8 @@ def test_a_file_tells_of_the_checkpoints_that_took_part(paths: Paths, tmp_path: 
         (interpolations.InterpolationsView, ["vae-digits", "gan-digits-r3gan"]),
     ]
     for view_type, names in runs:
-        view = view_type.__new__(view_type)
-        view.paths = Paths(tmp_path, tmp_path)
+        with gr.Blocks():
+            view = view_type(Paths(tmp_path, tmp_path))
         sources = NO_SOURCES if view_type is drawing.DrawingView else ()
         *_, (_, run, _) = view.sample(*sources, *astuple(view.params_type()))
         assert list(json.loads(run.about["checkpoints"])) == names

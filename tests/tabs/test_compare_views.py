@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from shipped import GAN, SHIPPED
 from torch import nn
 
 from playground.runtime import checkpoint, inference
@@ -22,9 +23,6 @@ from playground.tabs.compare.race import Runner, Standing, count_items, prepare,
 from playground.tabs.ddpm import readings
 from playground.web import links
 from playground.web.stop import UnderWay, keep_run
-
-GAN = "gan-digits-conditional"
-SHIPPED = Paths(WEIGHTS, Path("data"))
 
 
 class Turns:
@@ -129,12 +127,13 @@ def test_what_the_classifier_reads_is_held_against_the_request(monkeypatch: pyte
 def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
     shutil.copy(WEIGHTS / f"{GAN}.safetensors", tmp_path)
     race = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="vae,gan"))
-    for _ in race.run():
+    for _ in race.items():
         race.update()
     assert "vae-digits is missing" in race.lanes["vae"].error
     assert race.lanes["gan"].is_done
-    *_, (n_done, html) = request.Race(race.paths, race.params).draw()
-    assert n_done == 1
+    again = request.Race(race.paths, race.params)
+    *_, html = filter(None, map(again.show, again.items()))
+    assert again.step == 1
     assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="caption" aria-live=polite>1 picture each, seed 0<')
@@ -144,7 +143,7 @@ def test_a_race_that_is_stopped_shows_how_far_each_came(tmp_path: Path) -> None:
     for name in (GAN, "vae-digits"):
         shutil.copy(WEIGHTS / f"{name}.safetensors", tmp_path)
     current = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="vae,gan"))
-    run = current.run()
+    run = current.items()
     assert [next(run) for _ in range(2)] == ["vae", "gan"]
     assert all(lane.standing for lane in current.result().lanes.values()), "though nothing was drawn yet"
     assert "Not started." in lanes.render({"gan": Lane(PARTICIPANTS["gan"])}, "tab", False, "")
@@ -156,7 +155,7 @@ def test_only_what_has_taken_a_step_is_drawn_again(tmp_path: Path, monkeypatch: 
     current, drawn = request.Race(Paths(tmp_path, tmp_path), request.ViewParams(n=1, who="gan")), []
     original = Runner.standing
     monkeypatch.setattr(Runner, "standing", lambda runner: drawn.append(runner.seconds) or original(runner))
-    for _ in current.run():
+    for _ in current.items():
         current.update()
         current.update()
         assert bool(current.result().commands) == current.lanes["gan"].is_done, "of pictures that are there"

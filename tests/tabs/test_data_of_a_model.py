@@ -85,9 +85,9 @@ def test_the_map_names_the_classes_of_the_models_data(paths: Paths) -> None:
     names = {model: latent_map.show(paths, codes.encode_choice(paths, ViewParams(model), NO_SOURCES))[0]["names"]
              for model in ("clothes", "pets")}  # fmt: skip
     assert names == {"clothes": list(FASHION.classes), "pets": ["cats", "dogs"]}
-    point = latent_map.test_image(paths, codes.load(paths, "clothes"), {"model": "clothes", "index": 0})
+    point = latent_map.test_image(paths, codes.CHECKPOINTS.load(paths, "clothes"), {"model": "clothes", "index": 0})
     assert point["caption"] == "test image 0: ankle boot"
-    point = latent_map.test_image(paths, codes.load(paths, "pets"), {"model": "pets", "index": 0})
+    point = latent_map.test_image(paths, codes.CHECKPOINTS.load(paths, "pets"), {"model": "pets", "index": 0})
     assert point["caption"] == "test image 0: dogs, as the model draws it"
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from shipped import SHIPPED
 
 from playground.datasets.registry import DATASETS
-from playground.runtime.checkpoint import WEIGHTS
 from playground.runtime.paths import Paths
 from playground.tabs.ddpm import readings, runs
 
-PATHS = Paths(WEIGHTS, Path("data"))
 NAMES = tuple("0123456789")
 
 
@@ -48,20 +47,20 @@ def test_of_many_pictures_the_first_are_counted_and_it_says_so() -> None:
 
 
 def test_the_first_run_is_read_as_the_ten_digits_but_not_its_noise() -> None:
-    sentences = runs.read_digits(PATHS, "ddpm-digits", runs.first(PATHS, "ddpm-digits"))
+    sentences = runs.read_digits(SHIPPED, "ddpm-digits", runs.first(SHIPPED, "ddpm-digits"))
     assert sentences[-1] == "A classifier reads 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     in_x, in_x0_hat = ([int(sentence.split()[k]) for sentence in sentences[:-1]] for k in (7, 12))
     assert in_x[0] < 5 <= in_x0_hat[0], "the network is told the classes"
     assert in_x[-1] == in_x0_hat[-1] == 10
     film = runs.make_film(
-        runs.load_model(PATHS, "ddpm-digits"), runs.FIRST, runs.first(PATHS, "ddpm-digits"), "", sentences
+        runs.CHECKPOINTS.load(SHIPPED, "ddpm-digits"), runs.FIRST, runs.first(SHIPPED, "ddpm-digits"), "", sentences
     )
     assert film.captions[3].startswith(f"{sentences[3]}\nstep 3 of 20")
 
 
 @pytest.mark.parametrize("data", [None, DATASETS["fashion_mnist"]])
 def test_a_classifier_does_not_read_what_it_never_learned(data: object) -> None:
-    assert readings.load_classifier(PATHS, data) is None
+    assert readings.load_classifier(SHIPPED, data) is None
 
 
 def test_without_the_classifier_there_is_no_sentence(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_an_arena_that_cannot_be_is_refused(losses: str, below: str) -> None:
 
 def test_a_walk_goes_from_the_samples_of_one_seed_to_those_of_another(paths: Paths) -> None:
     params = samples.ViewParams("gan-digits-conditional", seed=3, to=8, label="7")
-    model = variants.load(paths, params.model)
+    model = variants.CHECKPOINTS.load(paths, params.model)
     made = samples.walk(model, params)
     assert made.x.shape == made.gradient.shape == (samples.FRAMES, samples.N_SAMPLES, 1, 32, 32)
     for frame, seed in ((0, 3), (-1, 8)):
@@ -142,7 +142,7 @@ def test_a_walk_goes_from_the_samples_of_one_seed_to_those_of_another(paths: Pat
 
 
 def test_the_gradient_says_how_the_logit_changes(paths: Paths) -> None:
-    model = variants.load(paths, "gan-digits-r3gan")
+    model = variants.CHECKPOINTS.load(paths, "gan-digits-r3gan")
     made = samples.walk(model, samples.ViewParams())
     step = 1e-3 * torch.randn(made.x[5].shape, generator=make_rng(0))
     change = model.discriminator(made.x[5] + step) - made.logits[5]
@@ -174,16 +174,16 @@ def test_samples_that_cannot_be_are_refused(wrong: dict) -> None:
 
 
 def test_d_is_asked_about_the_class_that_it_believes_most(paths: Paths) -> None:
-    model = variants.load(paths, "gan-digits-conditional")
+    model = variants.CHECKPOINTS.load(paths, "gan-digits-conditional")
     x = torch.randn(1, 1, 32, 32, generator=make_rng(0))
     each = [float(model.discriminator(x, torch.tensor([y]))) for y in range(10)]
     assert float(gan.discriminator_logits(model, x)) == pytest.approx(max(each), abs=1e-5)
-    plain = variants.load(paths, "gan-digits-r3gan")
+    plain = variants.CHECKPOINTS.load(paths, "gan-digits-r3gan")
     assert float(gan.discriminator_logits(plain, x)) == pytest.approx(float(plain.discriminator(x)), abs=1e-5)
 
 
 def test_a_verdict_says_where_the_picture_stands(paths: Paths) -> None:
-    model = variants.load(paths, "gan-digits-r3gan")
+    model = variants.CHECKPOINTS.load(paths, "gan-digits-r3gan")
     x = torch.randn(1, 1, 32, 32, generator=make_rng(0))
     own = float(gan.discriminator_logits(model, x))
     model.real_logits.copy_(own + torch.linspace(-1, 3, gan.N_LOGITS))  # a quarter of them lie below

@@ -127,12 +127,12 @@ def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
     made: dict[tuple[int, int], np.ndarray] = {}
-    params = grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2)
-    counts, shown = zip(*grid.draw(model, params, made), strict=True)
+    run = grid.Filling(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made)
+    pictures = [(run.step, html) for html in map(run.show, run.items()) if isinstance(html, str)]
+    counts, shown = zip(*pictures, strict=True)
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert [html.count("<img") for html in shown if html] == [1, 2, 3, 4]
-    assert [count for count, html in zip(counts, shown, strict=True) if html] == [1, 2, 3, 4]
-    assert all('data-live="true"' in html for html in shown if html), "so that the page saves and links nothing of it"
+    assert [html.count("<img") for html in shown] == [*counts] == [1, 2, 3, 4]
+    assert all('data-live="true"' in html for html in shown), "so that the page saves and links nothing of it"
     assert "<b>" not in shown[-1]
     assert not np.array_equal(made[0, 1], made[1, 1]), "guidance changes the picture"
 

@@ -43,7 +43,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def model(paths: Paths) -> normalizing_flow.Model:
-    return likelihood.load_model(paths, "")
+    return likelihood.CHECKPOINTS.load(paths, "")
 
 
 # --- there and back -------------------------------------------------------------------------------
@@ -139,14 +139,14 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likelihood, "COMPARED", 6)
     monkeypatch.setattr(likelihood, "N_NOISE", 2)
     monkeypatch.setattr(likelihood, "BATCH", 4)
-    monkeypatch.setattr(likelihood, "_measured", Recent(1))
+    monkeypatch.setattr(likelihood.groups, "_made", Recent(1))
 
 
 @pytest.mark.usefixtures("few")
 def test_a_digit_is_compared_without_a_fetched_data_set(paths: Paths) -> None:
-    assert not likelihood.is_measured(paths, "flow-digits")
+    assert not likelihood.groups.is_made(paths, "flow-digits")
     found = likelihood.groups(paths, "flow-digits")
-    assert likelihood.is_measured(paths, "flow-digits")
+    assert likelihood.groups.is_made(paths, "flow-digits")
     assert likelihood.groups(paths, "flow-digits") is found, "measured once"
     assert [len(values) for values in found.values()] == [6, 6, 2, 1]
     shown = likelihood.table(found, 3.0)
@@ -246,7 +246,7 @@ def test_every_kind_of_picture_is_shown(show) -> None:
 def test_the_likelihood_comes_after_the_picture(show, paths: Paths) -> None:
     first, second = show({"show": PICTURE})
     assert likelihood.MEASURING in first[4]
-    assert not likelihood.is_measured(paths, "flow-digits"), "an event of its own measures, for which no other waits"
+    assert not likelihood.groups.is_made(paths, "flow-digits"), "an event of its own measures, for which no other waits"
     *_, uncompared = second
     with gr.Blocks():
         view = digits.DigitsView(paths)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped import GAN, SHIPPED
 
 from playground.runtime import checkpoint
 from playground.runtime.checkpoint import WEIGHTS
@@ -18,8 +19,7 @@ from playground.tabs.compare import figures, scoreboard
 from playground.web import table
 from playground.web.table import Cell, Column
 
-GAN, FLOW = "gan-digits-conditional", "flow-digits"
-SHIPPED = Paths(WEIGHTS, Path("data"))
+FLOW = "flow-digits"
 
 
 def entry(name: str, row: str, n: int = 10, **values: object) -> dict[str, Any]:

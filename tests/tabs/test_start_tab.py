@@ -12,16 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shipped import SHIPPED
 
 import app
-from playground.runtime.checkpoint import WEIGHTS
 from playground.runtime.paths import Paths
 from playground.tabs import discover, start
 from playground.tabs.ddpm import runs
 from playground.tabs.start import films
 from playground.tabs.start.questions import QUESTIONS
-
-PATHS = Paths(WEIGHTS, Path("data"))
 
 
 def test_codes_go_round_a_circle_and_stay_normal() -> None:
@@ -43,7 +41,7 @@ def test_codes_go_round_a_circle_and_stay_normal() -> None:
 
 @pytest.mark.parametrize("name", start.ABOUT)
 def test_a_film_moves_and_is_not_empty(name: str) -> None:
-    film = start.ABOUT[name].film(PATHS)
+    film = start.ABOUT[name].film(SHIPPED)
     assert film.dtype == np.uint8
     assert 1.9 < film.shape[2] / film.shape[1] < 4.1, "as wide as its card"
     assert film[-1].std() > 10
@@ -58,8 +56,8 @@ def test_a_film_plays_once_and_rests() -> None:
 
 
 def test_the_film_of_a_run_is_that_run() -> None:
-    run = runs.first(PATHS, "ddpm-digits")
-    film = films.ddpm_film(PATHS)
+    run = runs.first(SHIPPED, "ddpm-digits")
+    film = films.ddpm_film(SHIPPED)
     assert np.array_equal(film[-1][:32, 64:96], run.images[2])
     assert np.array_equal(film[-1][32:, :32], run.images[5])
 
@@ -85,7 +83,7 @@ def test_no_other_event_waits_for_films(tmp_path: Path) -> None:
 
 
 def test_every_answer_and_every_experiment_leads_to_a_view() -> None:
-    page = app.build_page(PATHS)
+    page = app.build_page(SHIPPED)
     views: dict[str, set[Any]] = {}
     for block in page.blocks.values():
         if isinstance(block, gr.Tab):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from shipped import SHIPPED
 
 from playground.datasets import emoji
 from playground.runtime import checkpoint, results
@@ -16,19 +17,18 @@ from playground.runtime.paths import Paths
 from playground.tabs.latent_diffusion import fidelity
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS
 
-PATHS = Paths(WEIGHTS, Path("data"))
-NAME = CHECKPOINTS.first_name(PATHS)
+NAME = CHECKPOINTS.first_name(SHIPPED)
 
 
 def test_the_emoji_drawn_worst_are_those_of_the_largest_measured_errors() -> None:
-    figures = fidelity.read_figures(PATHS, NAME)
+    figures = fidelity.read_figures(SHIPPED, NAME)
     ranked = fidelity.rank(figures["error_by_emoji"])
     assert {name for name, _ in ranked} == set(emoji.CORE)
     errors = [error for _, error in ranked]
     assert errors == sorted(errors, reverse=True)
     assert statistics.median(errors) == pytest.approx(figures["error_median"], abs=0.05)
     with gr.Blocks():
-        samples = fidelity.build(PATHS, gr.Textbox()).samples
+        samples = fidelity.build(SHIPPED, gr.Textbox()).samples
     assert [re.sub("^an? ", "", text) for (text,) in samples] == [name for name, _ in ranked[:10]]
 
 

@@ -20,7 +20,7 @@ from playground.tabs.latent_diffusion.runs import FIRST, GUIDANCE, SMOOTH, STRIP
 from playground.tabs.score_matching import restoration
 from playground.web import image_picker, links
 from playground.web.image_picker import NO_SOURCES
-from playground.web.stop import UnderWay, Unfinished, keep_run, newest_run_only
+from playground.web.stop import Run, UnderWay, Unfinished, keep_run, newest_run_only
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_strips_and_words_name_the_run_that_they_belong_to(paths: Paths) -> None
 
 
 def test_captions_that_come_after_another_run_are_dropped() -> None:
-    under_way, other = UnderWay(), Unfinished(list, 1)
+    under_way, other = UnderWay(), Unfinished(Run(1), list)
 
     def after(change: Callable[[], object]) -> object:
         return newest_run_only(lambda: change() or "captions")(under_way)

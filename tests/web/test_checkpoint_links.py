@@ -23,7 +23,7 @@ from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.score_matching import digits as score_digits
 from playground.tabs.score_matching import inverse_params, langevin_2d, langevin_runs, restoration
 from playground.tabs.vae import codes, save
-from playground.web import linked_run, links
+from playground.web import links
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.view import View
 
@@ -68,9 +68,11 @@ def test_the_model_is_part_of_every_link(paths: Paths, tab: str) -> None:
 
 def test_a_page_opened_anew_offers_what_was_put_there(paths: Paths) -> None:
     put(paths, "flow-digits", "a")
-    before = linked_run.on_load(likelihood.CHECKPOINTS, paths, flow_digits.ViewParams, flow_digits.TAB, request())
+    with gr.Blocks():
+        digits_view = flow_digits.DigitsView(paths)
+    before = digits_view.on_load(request())
     put(paths, "flow-digits", "b")
-    after = linked_run.on_load(likelihood.CHECKPOINTS, paths, flow_digits.ViewParams, flow_digits.TAB, request())
+    after = digits_view.on_load(request())
     assert [len(values[2]["choices"]) for values in (before, after)] == [1, 2]
 
 

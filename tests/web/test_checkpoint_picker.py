@@ -66,7 +66,7 @@ def test_a_model_that_is_not_offered_is_one_sentence(paths: Paths, name: object)
     put(paths, "ddpm-digits", "../ddpm-digits")
     put(paths, "judge-digits", "judge-digits")
     with pytest.raises(UserError, match=r"must be one of mine|of the family judge, not ddpm"):
-        diffusion.load_model(paths, name)
+        diffusion.CHECKPOINTS.load(paths, name)
     with pytest.raises(UserError, match="model must be one of mine, not"):
         diffusion.CHECKPOINTS.resolve(paths, name)
 
@@ -82,7 +82,7 @@ def test_a_damaged_file_is_passed_over_with_one_sentence(paths: Paths) -> None:
     whole = put(paths, "ddpm-digits", "ddpm-digits")
     whole.write_bytes(whole.read_bytes()[:100_000])
     with pytest.raises(UserError, match="ddpm-digits"):
-        diffusion.load_model(paths, "")
+        diffusion.CHECKPOINTS.load(paths, "")
     put(paths, "ddpm-digits", "mine")
     assert diffusion.CHECKPOINTS.names(paths) == ["mine"]
     (error,) = checkpoint.list_checkpoints(paths.weights).unreadable

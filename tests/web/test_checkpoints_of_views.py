@@ -28,7 +28,7 @@ from playground.web.image_picker import NO_SOURCES
 
 def test_a_model_without_classes_or_of_other_pictures_draws_by_its_score_and_mends_nothing(paths: Paths) -> None:
     tiny_ddpm(paths, "mine", classes=0, size=8, channels=3)
-    model = diffusion.load_model(paths, "")
+    model = diffusion.CHECKPOINTS.load(paths, "")
     *_, end = score_digits.run(model, score_digits.ViewParams(n=2, evaluations=10))
     assert end.x.shape == (2, 3, 8, 8)
     with pytest.raises(UserError, match="no class 3"):

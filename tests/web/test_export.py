@@ -37,8 +37,7 @@ def test_the_command_of_a_file_writes_a_file_of_its_name(
     kind: str, save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export.download, "new_path", lambda name: tmp_path / name)
-    monkeypatch.setattr(export.download, "pack_file", lambda path: path)
-    path = save(RUNS[kind], 1)
+    path = Path(save(RUNS[kind], 1)["file"]["path"])
     if kind == "no command":
         assert "command" not in metadata(path)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.runtime.paths import Paths
-from playground.web.first_run import once_per_model
+from playground.web.once_per_model import OncePerModel
 
 
 class Picker:
@@ -32,7 +32,7 @@ def test_a_run_is_made_once_and_others_do_not_wait_for_it(tmp_path: Path) -> Non
         return name
 
     picker: Any = Picker()
-    first, paths = once_per_model(picker, make, maxsize=2), Paths(tmp_path, tmp_path)
+    first, paths = OncePerModel(picker, make, limit=2), Paths(tmp_path, tmp_path)
     with ThreadPoolExecutor(3) as visitors:
         slow = [visitors.submit(first, paths, "slow") for _ in range(2)]
         assert begun.wait(60)

@@ -119,7 +119,7 @@ def test_a_run_that_ended_cannot_be_stopped(reverse: ReverseView, view: run_view
 
 def test_a_reload_in_mid_run_goes_on_with_it(reverse: ReverseView) -> None:
     evaluations = list[object]()
-    model = runs.load_model(reverse.paths, PARAMS.model)
+    model = runs.CHECKPOINTS.load(reverse.paths, PARAMS.model)
     model.net.register_forward_hook(lambda *_: evaluations.append(None))
     run = reverse.sample(*(int(value) if isinstance(value, float) else value for value in reverse.values_of(PARAMS)))
     while evaluations != [None] * 5:

@@ -1,7 +1,7 @@
 """Base of the views that send digits through every family: a model of each, pictures of one size, and the address."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import gradio as gr
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from playground.datasets import mnist
 from playground.datasets.registry import dataset_of
@@ -23,7 +23,7 @@ from playground.tabs.ddpm import runs
 from playground.tabs.gan import variants
 from playground.tabs.normalizing_flow import likelihood
 from playground.tabs.vae import codes
-from playground.web import component, links, palette
+from playground.web import links, palette
 from playground.web.checkpoint_picker import CheckpointPicker
 from playground.web.controls import ControlValue, error_sentence
 from playground.web.export import ExportableRun
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 GAP = 1  # pixels between the rows of a file
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,25 @@ class Models:
     @property
     def vae(self) -> vae.Model:
         """Return the VAE, or raise UserError if it is missing or learned other data, as each of these does."""
-        return self._load(codes.CHECKPOINTS, codes.load)
+        return self._load(codes.CHECKPOINTS)
 
     @property
     def gan(self) -> gan.Model:
         """Return the GAN."""
-        return self._load(variants.CHECKPOINTS, variants.load)
+        return self._load(variants.CHECKPOINTS)
 
     @property
     def flow(self) -> normalizing_flow.Model:
         """Return the normalizing flow."""
-        return self._load(likelihood.CHECKPOINTS, likelihood.load_model)
+        return self._load(likelihood.CHECKPOINTS)
 
     @property
     def ddpm(self) -> ddpm.Model:
         """Return the diffusion model."""
-        return self._load(runs.CHECKPOINTS, runs.load_model)
+        return self._load(runs.CHECKPOINTS)
 
-    def _load(self, picker: CheckpointPicker, load: Callable[[Paths, str], Model]) -> Model:
-        model, path = load(self.paths, ""), picker.path(self.paths, "")
+    def _load(self, picker: CheckpointPicker[Model]) -> Model:
+        model, path = picker.load(self.paths, ""), picker.path(self.paths, "")
         dataset = dataset_of(checkpoint.read_header(path).provenance)
         if dataset and dataset is not mnist.DATASET:
             raise UserError(f"{path.stem} learned {dataset.title}: `python -m train {picker.default}` learns digits")
@@ -120,9 +120,7 @@ class FamiliesView(LinkedRunView):
     """View of several families at once, which offers no choice of a model."""
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them."""
+        """Return the error of the address, and the values of the link and the controls."""
         linked_params, wrong = links.read_request(self.params_type, self.tab, request)
         params = linked_params or self.params_type()
-        if wrong:
-            return [component.message(wrong), gr.skip(), *astuple(params)]
-        return [gr.skip(), links.value(self.tab, params, linked_params is not None), *astuple(params)]
+        return [wrong, links.value(self.tab, params, linked_params is not None), *astuple(params)]

@@ -22,7 +22,7 @@ from playground.tabs.compare import passages
 from playground.tabs.compare.digits import FamiliesView, Models, describe_missing, make_series, to_export, to_tiles
 from playground.tabs.compare.passages import PASSAGES, Progress
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import DRAWING, TEST_IMAGE, UPLOAD, ImagePicker, Sources
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
@@ -140,12 +140,11 @@ class DrawingView(FamiliesView):
     image: ImagePicker
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "One picture through every family", "compare-drawing",
                         "Taking a digit through every family: a few seconds …", in_rows=True)  # fmt: skip
-        self.layout = run_view.lay_out("compare-drawing", self._build_controls, stage, HOW, gan.project, verb="Run")
+        super().__init__(paths, "compare-drawing", stage, HOW, gan.project, verb="Run")
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(
         self, drawing: object, upload: object, correction: object, *values: ControlValue
     ) -> LiveRun[tuple[str, Progress]]:
@@ -167,12 +166,11 @@ class DrawingView(FamiliesView):
 
     def bind(self, page: gr.Blocks) -> None:
         _, _, *sources = self.image.inputs
-        self.bind_runs(page, self.sample, "compare_drawing", self.image.settled, sources)
+        self.bind_runs(page, self.image.settled, sources)
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         hint = "What every family gets: a digit, or anything else."
         self.image = image_picker.build("compare-drawing", KINDS, hint, lambda: mnist.DATASET)
         seed, new_seed = controls.seed("Sets the noise, and where the GAN's search begins.")
         kind, number, *_ = self.image.inputs
-        return [*map(skip_preprocess, (kind, number, seed))], new_seed
+        return [kind, number, seed], new_seed

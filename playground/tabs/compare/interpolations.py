@@ -19,7 +19,7 @@ from playground.tabs.compare.digits import FamiliesView, Models, describe_missin
 from playground.tabs.compare.paths_between import FRAMES, PATHS, Progress
 from playground.tabs.ddpm import readings
 from playground.web import controls, formula, image_picker, links, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Curve, Film, Strip
 
@@ -72,15 +72,13 @@ def film(paths: Paths, progress: Mapping[str, Progress]) -> Film:
         ]
         captions = [f"{a} · a classifier reads: {b}" for a, b in zip(captions, readings_of, strict=True)]
         curves.append(Curve("confidence", "Probability of the digit that a classifier reads.", make_series(surest)))
-    at_right_angles = torch.eye(2)
-    weights = interpolation.slerp_weights(at_right_angles[0], at_right_angles[1], FRAMES)
     return Film(
         [Strip(title, text, to_tiles(images)[:, None]) for title, (images, text) in available.items()],
         captions,
         ("the first digit", "the other"),
         curves,
         formula.render(interpolation.path_formulas("line", "arc", "codes of the two digits, here at right angles")),
-        interpolation.path_numbers(*(weight.tolist() for weight in weights)),
+        interpolation.path_numbers(torch.eye(2), FRAMES),
         start=FRAMES // 2,
         keep=True,
         notice=describe_missing(text for title, (_, text) in progress.items() if title not in available),
@@ -123,14 +121,11 @@ class InterpolationsView(FamiliesView):
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "From one digit to another, in step", "compare-interpolations",
                         "Going from digit to digit: a few seconds …")  # fmt: skip
-        self.layout = run_view.lay_out(
-            "compare-interpolations", self._build_controls, stage, HOW, paths_between.follow_ddim, verb="Run"
-        )
+        super().__init__(paths, "compare-interpolations", stage, HOW, paths_between.follow_ddim, verb="Run")
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[tuple[str, Progress]]:
         """Go from one test digit to another through every latent space. Returns every frame as sprite sheets."""
         params, models, progress = ViewParams(*values), Models(self.paths), dict[str, Progress]()
@@ -150,13 +145,12 @@ class InterpolationsView(FamiliesView):
 
     def bind(self, page: gr.Blocks) -> None:
         number, to_number, _ = self.layout.inputs
-        self.bind_runs(page, self.sample, "compare_interpolations", [number.release, to_number.release])
+        self.bind_runs(page, [number.release, to_number.release])
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
-        number = gr.Slider(*TEST_NUMBERS, default.number, step=1, label="From test image", info=image_picker.FETCHED)
+        number = controls.slider(*TEST_NUMBERS, default.number, 1, "From test image", image_picker.FETCHED)
         hint = "The digit where the path ends."
-        to_number = gr.Slider(*TEST_NUMBERS, default.to_number, step=1, label="To test image", info=hint)
+        to_number = controls.slider(*TEST_NUMBERS, default.to_number, 1, "To test image", hint)
         seed, new_seed = controls.seed("Sets where the GAN's search for the ends begins.")
-        return [*map(skip_preprocess, (number, to_number, seed))], new_seed
+        return [number, to_number, seed], new_seed

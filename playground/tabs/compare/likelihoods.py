@@ -14,7 +14,7 @@ from playground.tabs.compare import paradox
 from playground.tabs.compare.digits import FamiliesView, Models, to_export, to_tiles
 from playground.tabs.compare.paradox import CLOTHES, COMPRESSOR, FAMILIES, Bits, Kinds, Measurement
 from playground.web import controls, links, plots, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.live_run import LiveRun
 from playground.web.scrubber import Film, Strip
 
@@ -116,12 +116,10 @@ class LikelihoodsView(FamiliesView):
     params_type, tab = ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
-        self.layout = run_view.lay_out(
-            "compare-likelihoods", self._build_controls, self._build_stage, HOW, langevin.log_likelihood, verb="Run"
-        )
+        super().__init__(paths, "compare-likelihoods", self._build_stage, HOW, langevin.log_likelihood, verb="Run")
+        self.outputs.append(self.table)
 
-    @run_view.errors_on_stage(n_others=3)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Measurement]:
         """Measure how likely each family finds digits and other pictures. Returns the pictures as sprite sheets, and a
         table as HTML."""
@@ -145,19 +143,15 @@ class LikelihoodsView(FamiliesView):
             links.value(TAB, params),
         )  # fmt: skip
 
-    def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "compare_likelihoods", other_outputs=[self.table])
-
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
         return scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()
-        n = gr.Slider(2, 20, default.n, step=1, label="Digits", info="How many test digits, and of every other kind.")
+        n = controls.slider(2, 20, default.n, 1, "Digits", "How many test digits, and of every other kind.")
         hint = "How often the score is evaluated for each picture; more is slower and better."
-        evaluations = gr.Slider(10, 200, default.evaluations, step=10, label="Evaluations", info=hint)
+        evaluations = controls.slider(10, 200, default.evaluations, 10, "Evaluations", hint)
         seed, new_seed = controls.seed("The same seed gives the same noise.")
-        return [*map(skip_preprocess, (n, evaluations, seed))], new_seed
+        return [n, evaluations, seed], new_seed

@@ -18,12 +18,12 @@ from playground.tabs.compare.lanes import SORTS, Lane
 from playground.tabs.compare.participants import PARTICIPANTS, Request
 from playground.tabs.compare.race import Runner, prepare, race
 from playground.tabs.score_matching.digits import ANY, DIGITS
-from playground.web import controls, download, explanation, html_run, links, plots, run_view
+from playground.web import controls, download, explanation, export, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, error_sentence, skip_preprocess, user_errors_to_gradio
-from playground.web.html_run import HTMLRunView
-from playground.web.live_run import PAUSE, describe_place
-from playground.web.stop import Outputs, UnderWay, newest_run_only
+from playground.web.html_run import HTMLRun, HTMLRunView
+from playground.web.live_run import PAUSE
+from playground.web.stop import Outputs, Shown, newest_run_only
 
 TAB = "compare"
 ALL = ",".join(PARTICIPANTS)
@@ -90,23 +90,27 @@ class Result(NamedTuple):
 
     def render(self) -> str:
         """Return the result as HTML."""
-        n_done = sum(lane.is_done for lane in self.lanes.values())
-        able = sum(not lane.error for lane in self.lanes.values())
+        n_done, able = count_done(self.lanes)
         prefix = f"Stopped with {n_done} of {able} finished. " if n_done < able else ""
         return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, prefix + self.params.describe())
 
 
-class Race:
-    """Race under way: the runners of a request, and the lanes that the page shows."""
+def count_done(lanes: Mapping[str, Lane]) -> tuple[int, int]:
+    """Return how many are done, and how many take part."""
+    return sum(lane.is_done for lane in lanes.values()), sum(not lane.error for lane in lanes.values())
+
+
+class Race(HTMLRun[str]):
+    """Race under way: the runners of a request, and the lanes that the page shows; its items are the names of those
+    that are ready or have taken a step."""
 
     def __init__(self, paths: Paths, params: ViewParams):
-        self.paths, self.params = paths, params
+        self.paths, self.params, self.last_preview = paths, params, time.monotonic()
         self.runners: dict[str, Runner] = {}
         self.lanes = {name: Lane(PARTICIPANTS[name]) for name in PARTICIPANTS if name in params.names}
+        super().__init__(len(self.lanes))
 
-    def run(self) -> Iterator[str | Place]:
-        """Prepare the runners and let them run; yield the name of each that is ready or has taken a step, and the
-        place of the race while it waits for other runs."""
+    def items(self) -> Iterator[str | Place]:
         yield from inference.in_turns(self._prepare(), len(self.lanes), inference.PATIENCE)
         turns = sum(runner.steps + 2 for runner in self.runners.values())  # with the first frame, and the end
         yield from inference.in_turns(race(self.runners), turns, inference.PATIENCE)
@@ -119,21 +123,18 @@ class Race:
                 self.lanes[name] = replace(lane, error=error_sentence(error))
             yield name
 
-    def draw(self) -> Iterator[tuple[int, str]]:
-        """Run the race; yield how many are done, -1 before the first is ready, and its HTML, every now and then."""
-        n_done, last_preview, note = -1, time.monotonic(), ""
-        for item in self.run():
-            if isinstance(item, Place):
-                note = describe_place(item)
-            else:
-                runner, now = self.runners.get(item), time.monotonic()
-                if runner and not runner.is_done and now - last_preview < PAUSE:
-                    continue
-                self.update()
-                n_done, last_preview = sum(lane.is_done for lane in self.lanes.values()), now
-                able = sum(not lane.error for lane in self.lanes.values())
-                note = f"{n_done} of {able} done: {self.params.describe()}"
-            yield n_done, lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
+    def show(self, item: str) -> Shown | None:
+        """Return the lanes every now and then, and whenever one is done."""
+        runner, now = self.runners.get(item), time.monotonic()
+        if runner and not runner.is_done and now - self.last_preview < PAUSE:
+            return None
+        self.update()
+        self.step, able = count_done(self.lanes)
+        self.last_preview = now
+        return self.render(f"{self.step} of {able} done: {self.params.describe()}")
+
+    def render(self, note: str) -> str:
+        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
 
     def update(self) -> None:
         """Draw the lanes of the runners that have taken a step since they were drawn."""
@@ -158,12 +159,7 @@ class Race:
 
 
 class RequestView(HTMLRunView):
-    """View of the race.
-
-    Attributes:
-        result: State of the last race.
-        under_way: State of the race under way, an `UnderWay`.
-    """
+    """View of the race."""
 
     TITLE, tab = "Race", TAB
     HINT = "**Watch who finishes first**, then choose a digit and press Sample."
@@ -175,25 +171,25 @@ class RequestView(HTMLRunView):
                 go, stop = run_view.build_buttons("compare")
                 self.inputs, self.sort, new_seed = _controls()
             with controls.stage_column(with_settings=False):
-                self.stage = gr.HTML(plots.paragraph("Loading the models …"), elem_id="compare-race")
+                stage = gr.HTML(plots.paragraph("Loading the models …"), elem_id="compare-race")
                 explanation.build(HOW, race)
                 with gr.Accordion("Export", open=False):
                     with gr.Row(elem_classes="needs-run"):
                         self.save_button = gr.Button("Pictures (PNG)", size="sm")
-                    label = "The same pictures from the command line"
+                    label = export.COMMAND_LABEL
                     self.command = gr.Code(label=label, language="shell", interactive=False, visible=False)
                 self.download = download.build("compare-download")
                 self.link = links.build()
         self.buttons = run_view.Buttons(go, stop, new_seed)
-        self.result, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
-        self.outputs = [self.stage, self.result, self.link, self.command]
+        self.result = gr.State(None, time_to_live=3600)
+        self.outputs = [stage, self.result, self.link, self.command]
 
-    @html_run.errors_on_stage
-    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
+    @run_view.errors_on_stage
+    def sample(self, _: Result | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Ask a sampler of each family for the same digits. Returns their pictures and what was measured, as HTML."""
         params = ViewParams.of(*values)
         race_run, link = Race(self.paths, params), links.value(TAB, params)  # a reload begins it anew: clocks run
-        yield from self.stream(race_run.draw(), lambda: self.values(race_run.result()), len(race_run.lanes), link)
+        yield from self.stream(race_run, lambda: self.values(race_run.result()), link)
 
     @staticmethod
     def values(result: Result) -> list[object]:
@@ -211,11 +207,12 @@ class RequestView(HTMLRunView):
     def save(self, result: Result | None) -> Value:
         """Save the pictures of all lanes in the order on show, as a PNG with the settings and what was measured."""
         params, by_name, _ = controls.check_kept(result)
-        path = download.new_path(f"compare-seed{params.seed}.png")
         about = {"settings": json.dumps(asdict(params)), **links.record(TAB, params)}
         rows = [_measured(name, by_name[name]) for name in lanes.sort_lanes(by_name, params.sort)]
-        media.write_png(path, lanes.sheet(by_name, params.sort), about | {"rows": json.dumps(rows)})
-        return download.pack_file(path)
+        about |= {"rows": json.dumps(rows)}
+        return download.save(
+            f"compare-seed{params.seed}.png", media.write_png, lanes.sheet(by_name, params.sort), about
+        )
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the race begins when the link is visible."""
@@ -228,14 +225,9 @@ class RequestView(HTMLRunView):
         return [*values, digit, n, params.names, sort, seed]
 
     def bind(self, page: gr.Blocks) -> None:
-        run_view.bind_without_scrubber(
-            self.sample, "compare_families", self.buttons, self.inputs[-1], self.inputs, self.outputs, self.under_way,
-            triggers=[self.link.select], stop_run=self.stop_run, result=self.result, other_controls=[self.sort],
-        )  # fmt: skip
-        inputs = [self.under_way, self.result, self.sort]
+        under_way = self.bind_runs(page, other_controls=[self.sort])
+        inputs = [under_way, self.result, self.sort]
         self.sort.input(newest_run_only(self.sort_lanes), inputs, self.outputs, **controls.LIGHT)
-        self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
-        page.load(self.on_load, None, [self.stage, self.link, *self.inputs], **controls.LIGHT)
 
 
 def _measured(name: str, lane: Lane) -> Mapping[str, object]:
@@ -249,12 +241,11 @@ def _controls() -> tuple[list[controls.Control], gr.Radio, gr.Button]:
     """Build the controls in the order of `ViewParams`; return them, the one that sorts, and the button for a new
     seed."""
     default = ViewParams()
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many each of them makes.")
+    digit = controls.dropdown(list(DIGITS), default.digit, "Digit", "Any: all ten in turn.")
+    n = controls.slider(1, 20, default.n, 1, "Pictures", "How many each of them makes.")
     titles = [(participant.title, name) for name, participant in PARTICIPANTS.items()]
     who = gr.CheckboxGroup(titles, value=default.names, label="Who takes part", info="Each is a way to sample.",
                            elem_classes="chips")  # fmt: skip
-    sort = gr.Radio([(title, name) for name, title in SORTS.items()], value=default.sort, label="Sort by",
-                    info="Smallest first.", elem_classes="chips")  # fmt: skip
+    sort = controls.radio([(title, name) for name, title in SORTS.items()], default.sort, "Sort by", "Smallest first.")
     seed, new_seed = controls.seed()
-    return [*map(skip_preprocess, (digit, n, who, sort)), seed], sort, new_seed
+    return [digit, n, skip_preprocess(who), sort, seed], sort, new_seed

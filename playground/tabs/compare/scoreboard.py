@@ -267,9 +267,7 @@ class ScoreboardView(View):
     @user_errors_to_gradio
     def save(self, value: object) -> Value:
         """Save the table as CSV, in the order on show."""
-        params, path = params_of(value), download.new_path("scoreboard.csv")
-        write_csv(path, figures.read(self.paths), params)
-        return download.pack_file(path)
+        return download.save("scoreboard.csv", write_csv, figures.read(self.paths), params_of(value))
 
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.table, self.about, self.command, self.link]

@@ -144,9 +144,7 @@ class ForwardView(View):
         """Add noise to a digit under both schedules. Returns every frame as sprite sheets."""
         try:
             sources = Sources(drawing, upload, correction)
-            missing = image_picker.missing_input(kind, sources)
-            if missing:
-                raise UserError(missing)
+            image_picker.check_input(kind, sources)
             yield self.values(ViewParams(model, kind, number, seed), sources)
         except UserError as error:
             yield component.message(error_sentence(error), outdated=True), links.nothing("ddpm.forward")

@@ -1,7 +1,6 @@
 """Reverse: a run from noise to digits, live while it is made and scrubbed afterwards."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import partial
 from typing import TypedDict
 
@@ -54,7 +53,9 @@ def class_choices(paths: Paths, model: object, label: object) -> ClassChoices:
     """Return the properties of the control of the class: the classes of a model, and one of them or "all"."""
     try:
         path = runs.CHECKPOINTS.path(paths, model)
-        names = class_names_of(checkpoint.read_header(path).provenance, runs.load_model(paths, model).config.classes)
+        names = class_names_of(
+            checkpoint.read_header(path).provenance, runs.CHECKPOINTS.load(paths, model).config.classes
+        )
     except UserError:  # reported when the model is to sample
         names = []
     value = label if isinstance(label, int) and 0 <= label < len(names) else ALL
@@ -66,15 +67,15 @@ def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `NAMES`, set as for the first run, and the button for a new seed."""
     default, model = runs.FIRST, runs.CHECKPOINTS.build(paths)
     label = gr.Radio(label="Class", info="What to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
-    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
+    n = controls.slider(1, MAX_PICTURES, default.n, 1, "Pictures", "How many at once.")
     sampler = controls.sampler(default.sampler)
-    steps = gr.Slider(1, 1000, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
+    steps = controls.steps(1000, default.steps)
     hint = "0 ignores the class, 1 follows it as trained, more exaggerates it."
-    w = gr.Slider(0, MAX_W, default.w, step=0.1, label="Guidance w", info=hint)
+    w = controls.slider(0, MAX_W, default.w, 0.1, "Guidance w", hint)
     eta = controls.eta(default.eta, sampler)
     seed, new_seed = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate between black and white.")
-    return [model, *(skip_preprocess(control) for control in (label, n, sampler, steps, w, eta, seed, clip))], new_seed
+    return [model, skip_preprocess(label), n, sampler, steps, w, eta, seed, skip_preprocess(clip)], new_seed
 
 
 class ReverseView(FirstRunView[ViewParams, Recording]):
@@ -82,7 +83,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     TITLE = "Reverse: noise to digits"
     HINT = "**Press Play**, or drag the slider under the pictures, and watch digits appear."
-    picker, tab, first = runs.CHECKPOINTS, "ddpm", runs.FIRST
+    picker, tab, first, names = runs.CHECKPOINTS, "ddpm", runs.FIRST, NAMES
 
     def __init__(self, paths: Paths):
         stage = partial(scrubber.build, "Denoising, frame by frame", "ddpm-scrubber", "Sampling a first run …")
@@ -92,18 +93,17 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         self.paths, self.layout, self.inputs = paths, layout, layout.inputs
         self.outputs = [layout.stage, layout.run, layout.command, layout.code, layout.link]
 
-    @staticmethod
-    def params_of(values: Iterable[ControlValue]) -> ViewParams:
-        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
-        fields = dict(zip(NAMES, values, strict=True))
-        fields["label"] = None if fields["label"] == ALL else fields["label"]
-        return ViewParams(**fields)
+    @classmethod
+    def params_of(cls, values: Iterable[ControlValue]) -> ViewParams:
+        """Return the parameters in the values of the controls, where "all" stands for no class."""
+        model, label, *other_values = values
+        return super().params_of([model, None if label == ALL else label, *other_values])
 
-    @staticmethod
-    def values_of(params: ViewParams) -> list[object]:
+    @classmethod
+    def values_of(cls, params: ViewParams) -> list[object]:
         """Return the values of the controls for parameters."""
-        fields = {**asdict(params), "label": ALL if params.label is None else params.label}
-        return [fields[name] for name in NAMES]
+        model, label, *other_values = super().values_of(params)
+        return [model, ALL if label is None else label, *other_values]
 
     def control_values(self, params: ViewParams) -> list[object]:
         """Return the values of the controls, with the classes of the model that they choose."""
@@ -120,7 +120,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     def run_values(self, params: ViewParams, run: Recording, address: bool = True, notice: str = "") -> list[object]:
         """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
-        path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.load_model(self.paths, params.model)
+        path, model = runs.CHECKPOINTS.path(self.paths, params.model), runs.CHECKPOINTS.load(self.paths, params.model)
         film = runs.make_film(model, params, run, notice, runs.read_digits(self.paths, params.model, run))
         about = media.build_metadata(path, params.settings)
         strips = [strip.frames for strip in film.strips]
@@ -134,12 +134,12 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
             links.value(self.tab, params, address),
         ]
 
-    @run_view.errors_on_stage(n_others=4)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Sample digits by denoising. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
         recorder = Recorder(params.steps)
-        frames = ddpm.sample(runs.load_model(self.paths, params.model), params)
+        frames = ddpm.sample(runs.CHECKPOINTS.load(self.paths, params.model), params)
         return LiveRun(
             frames, params.steps, recorder.add, runs.preview,
             lambda: self.run_values(params, recorder.recording()), links.value(self.tab, params),
@@ -147,7 +147,7 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
 
     def bind(self, page: gr.Blocks) -> None:
         model, label, *_ = self.inputs
-        model.input(self.update_classes, [model, label], label, queue=False, **controls.HIDDEN)
+        model.input(self.update_classes, [model, label], label, **controls.INSTANT)
         seed = self.inputs[NAMES.index("seed")]
         view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
         view.bind(self.sample, "ddpm_sample", link_runs=[self.bind_load(page, view, controls.LIGHT)])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,10 +18,10 @@ from playground.runtime.validation import UserError
 from playground.tabs.ddpm import readings
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
-from playground.web.first_run import once_per_model
-from playground.web.scrubber import Box, Curve, Film, Series, Strip
+from playground.web.once_per_model import OncePerModel
+from playground.web.scrubber import Box, Curve, Film, Strip
 
-CHECKPOINTS = CheckpointPicker("ddpm", "ddpm-digits")
+CHECKPOINTS = CheckpointPicker[ddpm.Model]("ddpm", "ddpm-digits")
 MAX_PICTURES, MAX_W = 64, 8  # of the page; the command line makes more
 
 
@@ -54,17 +53,12 @@ DIAGRAM = (
 )
 
 
-def load_model(paths: Paths, name: object) -> ddpm.Model:
-    """Return a model of this tab."""
-    return cast(ddpm.Model, CHECKPOINTS.load(paths, name))
-
-
 def _sample_first(paths: Paths, name: str) -> Recording:
     """Return the run `FIRST` of a model, sampled on one core: the other opens the page."""
-    return record(ddpm.sample(load_model(paths, name), FIRST), FIRST.steps)
+    return record(ddpm.sample(CHECKPOINTS.load(paths, name), FIRST), FIRST.steps)
 
 
-first = once_per_model(CHECKPOINTS, _sample_first, maxsize=8)
+first = OncePerModel(CHECKPOINTS, _sample_first, limit=8)
 
 
 def warm_up(paths: Paths) -> None:
@@ -125,11 +119,11 @@ def make_film(
         ["\n".join(lines) for lines in zip(sentences, numbers, strict=True)] if sentences else numbers,
         (f"t = {times[0]}", "t = 0"),
         curves=(
-            Curve("ᾱ", "Share of the signal in the power of x at t.", [Series("", palette.DATA, alpha_bar)]),
-            Curve("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", [Series("", palette.DATA, snr)], log=True),
-            Curve("RMS of ε̂", "Root mean square of the predicted noise; 1 is unit noise.",
-                  [Series("", palette.NOISE, run.eps_rms)]),
-            Curve("change of x̂0", "How far the estimate moved.", [Series("", palette.ESTIMATE, run.x0_change)]),
+            Curve.of("ᾱ", "Share of the signal in the power of x at t.", palette.DATA, alpha_bar),
+            Curve.of("SNR", "Signal-to-noise ratio, ᾱ / (1 − ᾱ).", palette.DATA, snr, log=True),
+            Curve.of("RMS of ε̂", "Root mean square of the predicted noise; 1 is unit noise.",
+                     palette.NOISE, run.eps_rms),
+            Curve.of("change of x̂0", "How far the estimate moved.", palette.ESTIMATE, run.x0_change),
         ),
         formula=formula.render(formulas.denoising_step(step, model.prediction, settings.w, settings.clip)),
         numbers=formulas.denoising_numbers(

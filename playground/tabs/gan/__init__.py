@@ -14,10 +14,7 @@ GUIDE = (
         "#gan-lab .planes",
         "The arrows show where the generator is told to move its points. In the end D cannot tell them from the data.",
     ),
-    GuideStep(
-        "[data-tab-id=losses]",
-        "Then try the preset Cause collapse, or see the same on digits under Losses.",
-    ),
+    GuideStep("[data-tab-id=losses]", "Then try the preset Cause collapse, or see the same on digits under Losses."),
 )
 TAB = tab_of_views(
     "GAN",

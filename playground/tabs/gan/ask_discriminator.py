@@ -51,7 +51,7 @@ class ViewParams:
 def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
     """Return the picture to ask about, (1, 1, 32, 32) in [-1, 1]."""
     if params.picture == FAKE:
-        return last_frame(gan.sample(variants.load(paths, ""), gan.Settings(n=1, seed=params.seed))).x
+        return last_frame(gan.sample(variants.CHECKPOINTS.load(paths, ""), gan.Settings(n=1, seed=params.seed))).x
     return image_picker.load_image(params.picture, params.number, sources, mnist.DATASET, paths.data)
 
 
@@ -60,7 +60,7 @@ def table(paths: Paths, x: Tensor) -> str:
     rows, wrong = [], []
     for title, name in variants.CHECKPOINTS.choices(paths):
         try:
-            rows.append(row(title, variants.load(paths, name), x))
+            rows.append(row(title, variants.CHECKPOINTS.load(paths, name), x))
         except UserError as error:
             wrong.append(error_sentence(error))
     if not rows:
@@ -125,9 +125,7 @@ class AskView(View):
         """Ask every discriminator about a picture. Returns a table as HTML."""
         try:
             sources = Sources(drawing, upload, correction)
-            missing = image_picker.missing_input(kind, sources)
-            if missing:
-                raise UserError(missing)
+            image_picker.check_input(kind, sources)
             params = ViewParams(kind, number, seed)
             linkable = params if kind in (FAKE, image_picker.TEST_IMAGE) else None
             value = table(self.paths, picture(self.paths, params, sources))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from playground.datasets import densities
 from playground.datasets.densities import Density
 from playground.families.gan.lab import PRESETS, Lab, Settings
 from playground.families.gan.losses import LOSSES, Objective
@@ -15,12 +14,11 @@ from playground.runtime.validation import UserError
 from playground.tabs.gan import lab_pictures, variants
 from playground.web import controls
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess
-from playground.web.lab_view import STEPS, LabControls, LabData, LabView, number_control
+from playground.web.controls import Control, ControlValue
+from playground.web.lab_view import DATA, STEPS, LabControls, LabView, number_control
 from playground.web.newest import newest_only
 
 TAB = "gan.lab"
-DATA = LabData(densities.DENSITIES, densities.from_drawing)
 FIRST = "r3gan"
 HOW = """
 G turns noise z into points; D gives every point a logit, high where it believes the data to be. D learns to tell real
@@ -60,7 +58,7 @@ class ViewParams:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        DATA.check_name(self.data)
+        validation.check_choice("data", self.data, DATA)
         validation.check_integer("steps", self.steps, *STEPS)
         self.settings()
 
@@ -95,12 +93,12 @@ class GANLabView(LabView[ViewParams]):
     HINT = (
         "**Press Play** to watch both learn in the plane, then try *Cause collapse*; *Losses* shows the same on digits."
     )
-    tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, preset_params(FIRST)
+    tab, planes, first = TAB, lab_pictures.VIEW, preset_params(FIRST)
     why = PRESETS[FIRST].explanation
     preset: Control
 
     def __init__(self, paths: Paths):
-        super().__init__("gan-lab", HOW, Lab.step)
+        super().__init__("gan", HOW, Lab.step)
 
     @staticmethod
     def start_lab(data: Density, params: ViewParams) -> Value:
@@ -131,39 +129,39 @@ class GANLabView(LabView[ViewParams]):
         super().bind(page)
         settings, seed, pad, *_ = self.controls
         inputs = [self.requests, self.preset, pad, settings[0], seed]
-        self.preset.input(newest_only(self.choose), inputs, [*self.outputs, *settings], queue=False, **controls.HIDDEN)
+        self.preset.input(newest_only(self.choose), inputs, [*self.outputs, *settings], **controls.INSTANT)
 
     def build_controls(self) -> LabControls:
         titles = [(preset.title, name) for name, preset in PRESETS.items()]
-        axes: dict[str, Control] = {}
-        self.preset = gr.Radio(titles, value=FIRST, label="Preset", info="Settings worth trying.", elem_classes="chips")
-        skip_preprocess(self.preset)
-        axes["data"], pad = DATA.build("ring", "gan-pad")
+        self.preset = controls.radio(titles, FIRST, "Preset", "Settings worth trying.")
+        return super().build_controls()
+
+    def build_settings(self) -> dict[str, Control]:
         losses = [(variants.TITLES[name], name) for name in LOSSES]
-        axes["loss"] = gr.Radio(losses, label="Loss", info="What G and D minimize.", elem_classes="chips")
-        axes["r1"] = number_control("R1", "Keeps D flat at the data.")
-        axes["r2"] = number_control("R2", "Keeps D flat at the fakes.")
-        axes["gp"] = number_control("Gradient penalty", "Asks D for a slope of 1 in between.")
-        axes["seed"], dice = controls.seed("The same seed gives the same training.")
-        reset = gr.Button("Reset", elem_id="gan-reset")
-        with gr.Accordion("More", open=False):
-            axes["k"] = gr.Slider(1, 20, step=1, label="Steps of D", info="How many for each step of G.")
-            axes["lr_d"] = number_control("Learning rate of D", "Adam's step size; it decays linearly to 0.")
-            axes["lr_g"] = number_control("Learning rate of G", "Adam's step size; it decays linearly to 0.")
-            axes["momentum"] = number_control("Momentum", "Adam's β₁, for both networks.")
-            axes["clip"] = number_control("Clip weights", "The largest weight that D may have; 0 for no limit.")
-            axes["spectral"] = gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain.")
-            hint = "Features by which D compares the points of a batch; 0 for none."
-            axes["kernels"] = gr.Slider(0, 64, step=1, label="Minibatch kernels", info=hint)
-            axes["matching"] = number_control("Feature matching", "G also matches the means of D's features.")
-            axes["unroll"] = gr.Slider(
-                0, 10, step=1, label="Unrolled steps", info="How many steps of D the generator looks ahead; 0 for none."
-            )
-            axes["unroll_lr"] = number_control("Unrolled step size", "Learning rate of the unrolled steps.")
-            axes["latent"] = gr.Slider(1, 256, step=1, label="Noise dimensions", info="How many numbers z has.")
-            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each of the three hidden layers.")
-            axes["batch"] = gr.Slider(8, 1024, step=8, label="Batch", info="Points per step.")
-            axes["steps"] = gr.Slider(*STEPS, step=100, label="Steps", info="Updates of G in the whole training.")
-            axes["ema_decay"] = number_control("Moving average", "Decay of the average of G on show; 0 for G itself.")
-        inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
-        return LabControls(inputs, axes["seed"], pad, dice, reset)
+        return {
+            "loss": controls.radio(losses, None, "Loss", "What G and D minimize."),
+            "r1": number_control("R1", "Keeps D flat at the data."),
+            "r2": number_control("R2", "Keeps D flat at the fakes."),
+            "gp": number_control("Gradient penalty", "Asks D for a slope of 1 in between."),
+        }
+
+    def build_more_settings(self) -> dict[str, Control]:
+        kernels_hint = "Features by which D compares the points of a batch; 0 for none."
+        unroll_hint = "How many steps of D the generator looks ahead; 0 for none."
+        return {
+            "k": controls.slider(1, 20, None, 1, "Steps of D", "How many for each step of G."),
+            "lr_d": number_control("Learning rate of D", "Adam's step size; it decays linearly to 0."),
+            "lr_g": number_control("Learning rate of G", "Adam's step size; it decays linearly to 0."),
+            "momentum": number_control("Momentum", "Adam's β₁, for both networks."),
+            "clip": number_control("Clip weights", "The largest weight that D may have; 0 for no limit."),
+            "spectral": gr.Checkbox(label="Spectral norm", info="Divides D's weights by their largest gain."),
+            "kernels": controls.slider(0, 64, None, 1, "Minibatch kernels", kernels_hint),
+            "matching": number_control("Feature matching", "G also matches the means of D's features."),
+            "unroll": controls.slider(0, 10, None, 1, "Unrolled steps", unroll_hint),
+            "unroll_lr": number_control("Unrolled step size", "Learning rate of the unrolled steps."),
+            "latent": controls.slider(1, 256, None, 1, "Noise dimensions", "How many numbers z has."),
+            "width": controls.slider(4, 256, None, 4, "Width", "Units in each of the three hidden layers."),
+            "batch": controls.slider(8, 1024, None, 8, "Batch", "Points per step."),
+            "steps": controls.slider(*STEPS, None, 100, "Steps", "Updates of G in the whole training."),
+            "ema_decay": number_control("Moving average", "Decay of the average of G on show; 0 for G itself."),
+        }

@@ -212,11 +212,8 @@ class LossView(View):
             choices(self.paths), value=first(self.paths).losses.split(","), label="Losses",
             info="All trained alike, on digits. Three fit side by side.", elem_classes="chips",
         )  # fmt: skip
-        below = gr.Radio(
-            diagnostics.TITLES, value="logits", label="Below the pictures", info="What is drawn under each of them.",
-            elem_classes="chips",
-        )  # fmt: skip
-        return [controls.skip_preprocess(control) for control in (losses, below)]
+        below = controls.radio(diagnostics.TITLES, "logits", "Below the pictures", "What is drawn under each of them.")
+        return [controls.skip_preprocess(losses), below]
 
     def on_choice(self, losses: object, below: str) -> list[object]:
         """Show the trainings of some losses. Returns every moment as sprite sheets."""
@@ -253,10 +250,8 @@ class LossView(View):
         trainings, _ = load_trainings(self.paths, params.names)
         sheets = [history.decode_pictures(training.history) for training in trainings]
         grids = [np.stack([pictures.make_grid(moment) for moment in sheet]) for sheet in sheets]
-        path = download.new_path("gan-losses.gif")
         about = {"settings": json.dumps(asdict(params)), **links.record(TAB, params)}
-        media.write_gif(path, np.stack(grids, axis=1), about)
-        return download.pack_file(path)
+        return download.save("gan-losses.gif", media.write_gif, np.stack(grids, axis=1), about)
 
     def bind(self, page: gr.Blocks) -> None:
         outputs = [self.stage, self.link, self.shown]

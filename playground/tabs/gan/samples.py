@@ -32,10 +32,9 @@ from playground.web import (
 )
 from playground.web.controls import Control, ControlValue, error_sentence
 from playground.web.formula import use_minus_signs
-from playground.web.linked_run import on_load
+from playground.web.linked_run import LinkedView
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Box, Curve, Film, Series, Strip
-from playground.web.view import View
 
 TAB = "gan.samples"
 N_SAMPLES, FRAMES = 16, 25
@@ -146,7 +145,7 @@ def _frames(x: Tensor) -> np.ndarray:
     return np.stack([pictures.to_uint8(frame) for frame in x])
 
 
-class SamplesView(View):
+class SamplesView(LinkedView):
     """View of the samples between two seeds, drawn anew at each change."""
 
     TITLE = "Samples"
@@ -154,6 +153,7 @@ class SamplesView(View):
         "What a trained generator draws, on the way from some random codes to others. **Drag the slider**, or choose "
         "another loss."
     )
+    picker, params_type, tab = variants.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -172,18 +172,18 @@ class SamplesView(View):
                     self.run, self.stage, "The pictures of the first seed from the command line"
                 )
                 self.link = links.build()
+        self.outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
 
     def _build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls in the order of `ViewParams`, and the button for a new seed."""
         model = variants.CHECKPOINTS.build(self.paths, "Loss", "The loss that the networks were trained with.")
         seed, new_seed = controls.seed()
-        to = gr.Number(1, label="To seed", info="The seed where the path ends.", precision=0)
-        label = gr.Radio(LABELS, value=ANY, label="Class", info="The class of all pictures.", visible=False,
-                         elem_classes="chips")  # fmt: skip
+        to = controls.number(1, "To seed", "The seed where the path ends.", precision=0)
+        label = controls.radio(LABELS, ANY, "Class", "The class of all pictures.", visible=False)
         hint = "Largest size of each number of z; below 1 only the safest codes are left."
-        truncation = gr.Slider(0.05, 4, 4, step=0.05, label="Truncation", info=hint)
-        model.change(self.show_label, model, label, queue=False, **controls.HIDDEN)
-        return [model, *map(controls.skip_preprocess, (seed, to, label, truncation))], new_seed
+        truncation = controls.slider(0.05, 4, 4, 0.05, "Truncation", hint)
+        model.change(self.show_label, model, label, **controls.INSTANT)
+        return [model, seed, to, label, truncation], new_seed
 
     def show_label(self, model: str) -> object:
         """Return the update that shows the class for a model of classes alone."""
@@ -196,7 +196,7 @@ class SamplesView(View):
             params = ViewParams(*values)
             path = variants.CHECKPOINTS.path(self.paths, params.model)
             caveat = variants.About(path.stem, checkpoint.read_header(path)).caveat
-            film_value = film(walk(variants.load(self.paths, params.model), params), params, caveat, notice)
+            film_value = film(walk(variants.CHECKPOINTS.load(self.paths, params.model), params), params, caveat, notice)
             # Without the command, which makes the pictures of the first frame alone.
             about = media.build_origin(path, params) | links.record(TAB, params)
             run = export.from_film(f"{path.stem}-seed{params.seed}-to{params.to}", about, film_value)
@@ -210,15 +210,11 @@ class SamplesView(View):
         """Return the samples with which the page opens, and what is wrong with its address."""
         return self.show(*values, notice=notice)
 
-    def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them; the samples are drawn when they come into view."""
-        return on_load(variants.CHECKPOINTS, self.paths, ViewParams, TAB, request)
-
     def find_neighbours(self, requests: Requests, index: object, *values: ControlValue) -> object:
         """Return HTML of the nearest training digits of a frame's pictures, or nothing new if others are on show."""
         try:
             params = ViewParams(*values)
-            model = variants.load(self.paths, params.model)
+            model = variants.CHECKPOINTS.load(self.paths, params.model)
             x = draw(model, params, interpolate(model, params)[validation.check_integer("frame", index, 0, FRAMES - 1)])
             html = neighbours.render_rows(x, mnist.DATASET, self.paths.data, n=1, width=64)
         except UserError as error:
@@ -226,14 +222,13 @@ class SamplesView(View):
         return html if requests.is_newest(values) else gr.skip()
 
     def bind(self, page: gr.Blocks) -> None:
-        outputs = [self.stage, self.link, self.run, self.command, self.neighbours]
         requests = gr.State(Requests())
-        show = newest_only(self.show), [requests, *self.inputs], outputs
+        show = newest_only(self.show), [requests, *self.inputs], self.outputs
         changes = [control.input for control in self.inputs]
         gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *self.inputs]
-        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
+        self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)
         self.search.click(self.find_neighbours, [requests, self.index, *self.inputs], self.neighbours,
                           js=scrubber.frame_index_js(self.stage, 1), **controls.SLOW)  # fmt: skip
         page.load(self.on_load, None, [self.notice, self.link, *self.inputs], **controls.LIGHT)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import cycle
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from playground.families import gan
 from playground.families.gan import history
@@ -117,7 +117,7 @@ def formulas(objective: Objective) -> tuple[str, str]:
     return d, g + (f", with D {objective.unroll} steps ahead" if objective.unroll else "")
 
 
-CHECKPOINTS = CheckpointPicker(
+CHECKPOINTS = CheckpointPicker[gan.Model](
     "gan", "gan-digits-r3gan", tuple(SHIPPED), lambda name, header: About(name, header).title
 )
 
@@ -148,8 +148,3 @@ def load_training(paths: Paths, name: str) -> Training:
         missing = "its header does not name the loss" if not about.objective else f"{path.name} is not beside it"
         raise UserError(f"how {name} was trained is not known: {missing}")
     return Training(about, about.objective, history.load(path))
-
-
-def load(paths: Paths, name: object) -> gan.Model:
-    """Return a model to compare."""
-    return cast(gan.Model, CHECKPOINTS.load(paths, name))

@@ -9,13 +9,9 @@ SUMMARY = (
     "turns the latent into a picture."
 )
 GUIDE = (
+    GuideStep("#text-prompt", "Type an emoji and a background, and press Sample. The line below says how it was read."),
     GuideStep(
-        "#text-prompt",
-        "Type an emoji and a background, and press Sample. The line below says how it was read.",
-    ),
-    GuideStep(
-        "#text-scrubber .words",
-        "Point at a word, or press it: its colour shows where the network looks for it.",
+        "#text-scrubber .words", "Point at a word, or press it: its colour shows where the network looks for it."
     ),
     GuideStep(
         "#text-scrubber .position",

@@ -19,7 +19,7 @@ from playground.web import controls, export, links, palette, run_view, scrubber
 from playground.web.controls import Control, ControlValue, skip_preprocess
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 
 TAB = "latent_diffusion.compare"
 MAX_PICTURES, MAX_STEPS = 4, 100
@@ -101,8 +101,8 @@ class Pair:
                 for step, (t, d, keeps_attention) in enumerate(zip(self.t, distances, keeps, strict=True))
             ],
             (f"t = {self.t[0]}", "t = 0"),
-            curves=[Curve("difference", "Root-mean-square difference between the two.",
-                          [Series("", palette.ESTIMATE, distances)])],
+            curves=[Curve.of("difference", "Root-mean-square difference between the two.",
+                             palette.ESTIMATE, distances)],
         )  # fmt: skip
 
 
@@ -117,13 +117,11 @@ class CompareView(LinkedRunView):
     picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         self.prompts, self.lines = _build_prompts(paths)
         stage = partial(scrubber.build, "Two prompts from the same noise", "text-compare", "Sampling a first pair …")
-        function = latent_diffusion.prompt_to_prompt
-        self.layout = run_view.lay_out("text-compare", self._build_controls, stage, HOW, function)
+        super().__init__(paths, "text-compare", stage, HOW, latent_diffusion.prompt_to_prompt)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what two prompts say, from the same noise. Returns every frame as sprite sheets."""
         params = ViewParams(*values)
@@ -143,22 +141,20 @@ class CompareView(LinkedRunView):
         )  # fmt: skip
 
     def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "text_to_image_compare", [prompt.submit for prompt in self.prompts])
+        self.bind_runs(page, [prompt.submit for prompt in self.prompts])
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         """Build the controls but for the prompts; return all in the order of `ViewParams`, and that for a new seed."""
         default, model = ViewParams(), CHECKPOINTS.build(self.paths)
         for line in self.lines:
             line.bind(model)
         hint = "Share of the run in which words of both prompts look where they look for the first."
-        share = gr.Slider(0, 1, default.attention_share, step=0.05, label="Keep the attention", info=hint)
-        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompts.")
-        n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many for each prompt.")
-        steps = gr.Slider(
-            1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact."
-        )
+        share = controls.slider(0, 1, default.attention_share, 0.05, "Keep the attention", hint)
+        w = controls.slider(0, 12, default.w, 0.5, "Guidance w", "More exaggerates the prompts.")
+        n = controls.slider(1, MAX_PICTURES, default.n, 1, "Pictures", "How many for each prompt.")
+        steps = controls.steps(MAX_STEPS, default.steps)
         seed, new_seed = controls.seed()
-        return [model, *self.prompts, *map(skip_preprocess, (share, w, n, steps)), seed], new_seed
+        return [model, *self.prompts, share, w, n, steps, seed], new_seed
 
 
 def _build_prompts(paths: Paths) -> tuple[list[Control], list[PromptLine]]:

@@ -1,6 +1,6 @@
 """Draw: a prompt becomes pictures, live while they are made and scrubbed afterwards, word by word."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,34 +14,18 @@ from playground.families import latent_diffusion
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
-from playground.tabs.latent_diffusion import clip_captions, fidelity
-from playground.tabs.latent_diffusion.draw_controls import (
-    MEAN,
-    NAMES,
-    build_controls,
-    build_picker,
-    build_prompt,
-    build_strip_controls,
-    random_prompt,
-)
+from playground.tabs.latent_diffusion import clip_captions, draw_controls, fidelity, runs
+from playground.tabs.latent_diffusion.draw_controls import MEAN, NAMES
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import (
     CHECKPOINTS,
-    DETAILS,
     FIRST,
     LATENT,
     SMOOTH,
     STRIP_KINDS,
-    Attention,
     ViewParams,
-    first,
-    layers,
     load_model,
-    make_film,
-    preview,
-    read_prompts,
-    words,
 )
 from playground.web import controls, explanation, export, links, run_view, scrubber
 from playground.web.component import Value
@@ -92,23 +76,23 @@ class DrawView(FirstRunView[ViewParams, Run]):
         "**Type a prompt and press Sample**, then point at a word above the pictures to see where the network looks "
         "for it."
     )
-    picker, tab, first = CHECKPOINTS, TAB, FIRST
+    picker, tab, first, names = CHECKPOINTS, TAB, FIRST, NAMES
 
     def __init__(self, paths: Paths):
         """Lay out the prompt above, and the other controls beside the stage."""
-        self.paths, (prompt, self.random_prompt) = paths, build_prompt()
+        self.paths, (prompt, self.random_prompt) = paths, draw_controls.build_prompt()
         line = PromptLine(paths, prompt)
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 go, stop = run_view.build_buttons("text")
                 samples = [[text] for text in EXAMPLES]
                 self.examples = gr.Dataset(components=[prompt], samples=samples, label="Examples", type="values")
-                model, inputs, new_seed = build_controls(paths)
+                model, inputs, new_seed = draw_controls.build_controls(paths)
                 line.bind(model)
-                build_picker(prompt)
+                draw_controls.build_picker(prompt)
             with controls.stage_column(with_settings=False):
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
-                self.strip_kind, *self.attention = build_strip_controls()
+                self.strip_kind, *self.attention = draw_controls.build_strip_controls()
                 text = "What does CLIP see in these pictures?"
                 self.caption_button = gr.Button(text, size="sm", elem_classes="needs-run")
                 self.captions = gr.HTML(elem_id="text-seen")
@@ -122,27 +106,16 @@ class DrawView(FirstRunView[ViewParams, Run]):
         self.inputs = [model, prompt, *inputs]
         self.outputs = [stage, exportable, self.run, command, code, link, self.captions, *self.attention]
 
-    @staticmethod
-    def params_of(values: Iterable[ControlValue]) -> ViewParams:
-        """Return the parameters in the values of the controls, or raise UserError if one is not allowed."""
-        fields = dict(zip(NAMES, values, strict=True))
-        return ViewParams(**fields)
-
-    @staticmethod
-    def values_of(params: ViewParams) -> list[object]:
-        """Return the values of the controls for parameters."""
-        return [getattr(params, name) for name in NAMES]
-
     def load_first_run(self, model: str) -> Run:
         """Return the first run of a model."""
-        return first(self.paths, model)
+        return runs.first(self.paths, model)
 
     def run_values(
         self, params: ViewParams, run: Run, address: bool = True, notice: str = "", strip_kind: str = LATENT
     ) -> list[object]:
         """Return the values of the outputs for a finished run, which goes into the page's `address`, or not."""
         path, model = CHECKPOINTS.path(self.paths, params.model), load_model(self.paths, params.model)
-        film = make_film(model, run, strip_kind)
+        film = runs.make_film(model, run, strip_kind)
         stage_value = scrubber.pack(replace(film, notice=notice or film.notice))
         about = media.build_metadata(path, run.settings) | links.record(TAB, params)
         return [
@@ -156,17 +129,17 @@ class DrawView(FirstRunView[ViewParams, Run]):
             *_attention_choices(run),
         ]
 
-    @run_view.errors_on_stage(n_others=9)
+    @run_view.follow_run
     def sample(self, strip_kind: ControlValue, *values: ControlValue) -> LiveRun[Frame]:
         """Draw what a prompt says. Returns every frame as sprite sheets, and the command line."""
         params = self.params_of(values)
         model = load_model(self.paths, params.model)
         validation.check_choice("strips", strip_kind, STRIP_KINDS)
-        settings = read_prompts(self.paths, params.model, params.settings)
+        settings = runs.read_prompts(self.paths, params.model, params.settings)
         recorder = Recorder(model, settings)
         frames = latent_diffusion.sample(model, settings)
         return LiveRun(
-            frames, params.steps, recorder.add, partial(preview, model),
+            frames, params.steps, recorder.add, partial(runs.preview, model),
             lambda: self.run_values(params, recorder.run(), strip_kind=strip_kind), links.value(TAB, params),
         )  # fmt: skip
 
@@ -184,7 +157,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
 
     def sample_random(self, *values: object) -> Iterator[Outputs]:
         """Draw what a random prompt says, and put it into the prompt."""
-        yield from self.sample_example([random_prompt()], *values)
+        yield from self.sample_example([draw_controls.random_prompt()], *values)
 
     @user_errors_to_gradio
     def show_inside(
@@ -196,8 +169,8 @@ class DrawView(FirstRunView[ViewParams, Run]):
             kind_on_show = chosen.kind
         kind, maps = validation.check_choice("strips", strip_kind, STRIP_KINDS), parse_attention(run, *attention)
         if kind == kind_on_show:
-            return scrubber.pack_words(words(run, maps), run_id)
-        film = make_film(load_model(self.paths, name), run, kind, maps)
+            return scrubber.pack_words(runs.words(run, maps), run_id)
+        film = runs.make_film(load_model(self.paths, name), run, kind, maps)
         chosen.run_id, chosen.kind = run_id, kind
         return scrubber.pack_again(film, run_id)
 
@@ -230,19 +203,20 @@ class DrawView(FirstRunView[ViewParams, Run]):
               stage, **controls.LIGHT)  # fmt: skip
 
 
-def parse_attention(run: Run, layer: object, head: object, detail: object) -> Attention:
+def parse_attention(run: Run, layer: object, head: object, detail: object) -> runs.Attention:
     """Return the attention of a layer and a head, -1 for the mean; raise UserError if the U-Net has none such."""
 
     def parse(name: str, value: object, n: int) -> int | None:
         index = validation.check_integer(name, value, -1, n - 1)
         return None if index < 0 else index
 
-    smooth = validation.check_choice("detail", detail, DETAILS) == SMOOTH
-    return Attention(parse("layer", layer, len(run.attention)), parse("head", head, run.attention[0].shape[2]), smooth)
+    n_layers, n_heads = len(run.attention), run.attention[0].shape[2]
+    smooth = validation.check_choice("detail", detail, runs.DETAILS) == SMOOTH
+    return runs.Attention(parse("layer", layer, n_layers), parse("head", head, n_heads), smooth)
 
 
 def _attention_choices(run: Run) -> list[object]:
     """Return the layers and heads to choose from, with the mean first, and smooth maps."""
     heads = [(f"head {i + 1}", i) for i in range(run.attention[0].shape[2])]
-    names = [(name, i) for i, name in enumerate(layers(run))]
+    names = [(name, i) for i, name in enumerate(runs.layers(run))]
     return [*(gr.update(choices=[MEAN, *options], value=-1) for options in (names, heads)), SMOOTH]

@@ -7,17 +7,9 @@ from playground.datasets import captions, emoji, scenes
 from playground.datasets.prompts import exchange
 from playground.families.latent_diffusion import GUIDANCE_SCHEDULES
 from playground.runtime.paths import Paths
+from playground.tabs.latent_diffusion import runs
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
-from playground.tabs.latent_diffusion.runs import (
-    CHECKPOINTS,
-    DETAILS,
-    FIRST,
-    LATENT,
-    MAX_PICTURES,
-    MAX_STEPS,
-    SMOOTH,
-    STRIP_KINDS,
-)
+from playground.tabs.latent_diffusion.runs import CHECKPOINTS, FIRST, LATENT, SMOOTH
 from playground.web import controls
 from playground.web.controls import Control, skip_preprocess
 
@@ -56,7 +48,7 @@ def build_picker(prompt: Control) -> None:
     with gr.Accordion("Emoji and backgrounds it knows", open=False):
         picker = gr.Dataset(components=[prompt], samples=[[name] for name in names], sample_labels=labels,
                             samples_per_page=len(names), show_label=False, type="index")  # fmt: skip
-        picker.click(_put_into_prompt, [picker, prompt], prompt, queue=False, **controls.HIDDEN)
+        picker.click(_put_into_prompt, [picker, prompt], prompt, **controls.INSTANT)
 
 
 def _put_into_prompt(index: int, text: object) -> str:
@@ -70,33 +62,28 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     """Build the model's control, those after the prompt in the order of `NAMES`, and the button for a new seed."""
     default, model = FIRST, CHECKPOINTS.build(paths)
     hint = "0 ignores the prompt, 1 follows it as trained, more exaggerates it."
-    w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info=hint)
-    n = gr.Slider(1, MAX_PICTURES, default.n, step=1, label="Pictures", info="How many at once.")
-    steps = gr.Slider(1, MAX_STEPS, default.steps, step=1, label="Steps", info="More steps are slower and more exact.")
+    w = controls.slider(0, 12, default.w, 0.5, "Guidance w", hint)
+    n = controls.slider(1, runs.MAX_PICTURES, default.n, 1, "Pictures", "How many at once.")
+    steps = controls.steps(runs.MAX_STEPS, default.steps)
     seed, new_seed = controls.seed(value=default.seed)
     with gr.Accordion("More", open=False):
         hint = "What to avoid; guidance then leads away from it."
         negative = gr.Textbox(default.negative, label="Negative prompt", info=hint, elem_id="text-negative")
         PromptLine(paths, negative, optional=True).bind(model)
         hint = "How w changes during the run: linear and cosine grow, interval guides only the middle."
-        guidance = gr.Radio(
-            list(GUIDANCE_SCHEDULES), value=default.guidance, label="w over time", info=hint, elem_classes="chips"
-        )
+        guidance = controls.radio(list(GUIDANCE_SCHEDULES), default.guidance, "w over time", hint)
         sampler = controls.sampler(default.sampler)
         eta = controls.eta(default.eta, sampler)
-    inputs = [skip_preprocess(control) for control in (w, n, steps, seed, negative, guidance, sampler, eta)]
-    return model, inputs, new_seed
+    return model, [w, n, steps, seed, skip_preprocess(negative), guidance, sampler, eta], new_seed
 
 
 def build_strip_controls() -> list[Control]:
     """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
     with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
         hint = "The latents as colours or by channel, or the estimates with and without the prompt."
-        strip_kind = gr.Radio(STRIP_KINDS, value=LATENT, label="Show", info=hint, elem_classes="chips")
-        layer = gr.Dropdown(
-            [MEAN], value=-1, label="Attention of", info="The mean of all layers, or one layer of the U-Net."
-        )
-        head = gr.Dropdown([MEAN], value=-1, label="Head", info="The mean of all heads, or one of a layer.")
+        strip_kind = controls.radio(runs.STRIP_KINDS, LATENT, "Show", hint)
+        layer = controls.dropdown([MEAN], -1, "Attention of", "The mean of all layers, or one layer of the U-Net.")
+        head = controls.dropdown([MEAN], -1, "Head", "The mean of all heads, or one of a layer.")
         hint = "How attention is drawn: smoothed, or each place of the latent as a square."
-        detail = gr.Radio(DETAILS, value=SMOOTH, label="Over the pictures", info=hint, elem_classes="chips")
-    return [skip_preprocess(control) for control in (strip_kind, layer, head, detail)]
+        detail = controls.radio(runs.DETAILS, SMOOTH, "Over the pictures", hint)
+    return [strip_kind, layer, head, detail]

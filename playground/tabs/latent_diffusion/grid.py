@@ -19,13 +19,13 @@ from playground.runtime.paths import Paths
 from playground.runtime.turns import Place
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.runs import CHECKPOINTS, load_model, read_prompts
-from playground.web import controls, download, explanation, html_run, links, plots, run_view
+from playground.web import controls, download, explanation, links, plots, run_view
 from playground.web.component import Value
 from playground.web.controls import ControlValue, skip_preprocess, user_errors_to_gradio
-from playground.web.html_run import HTMLRunView
-from playground.web.live_run import PAUSE, describe_place
+from playground.web.html_run import HTMLRun, HTMLRunView
+from playground.web.live_run import PAUSE
 from playground.web.repeats import NOTICE
-from playground.web.stop import Outputs, UnderWay
+from playground.web.stop import Outputs, Shown
 
 TAB = "latent_diffusion.grid"
 SEEDS, STEPS = ACROSS = ("seed", "steps")
@@ -73,19 +73,6 @@ Cells = dict[tuple[int, int], np.ndarray]  # pictures by row and column, each ui
 _grids = Recent[Cells](16)
 
 
-def fill(model: Model, params: ViewParams, cells: Cells) -> Iterator[bool]:
-    """Sample the pictures that are not there yet, one after the other; yield whether there is a new one after each
-    step, so that other runs can take turns."""
-    settings = [settings for _, settings in params.by_column()]
-    for i, j in params.places():
-        if (i, j) in cells:
-            continue
-        for frame in latent_diffusion.sample(model, replace(settings[j], w=WEIGHTS[i])):  # noqa: B007
-            yield False
-        cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(model, frame))[0]
-        yield True
-
-
 def count(params: ViewParams, cells: Cells) -> int:
     """Return how many pictures are there."""
     return sum(place in cells for place in params.places())
@@ -107,26 +94,46 @@ def render(params: ViewParams, cells: Cells, note: str, live: bool = False) -> s
     return f"<p class=caption aria-live=polite>{html.escape(note)}</p>{table}"
 
 
-def draw(model: Model, params: ViewParams, cells: Cells) -> Iterator[tuple[int, str]]:
-    """Fill a table; yield the number of its pictures, -1 before the first, and its HTML: after every picture, and while
-    the run waits for others with its place; and between two pictures "" after each `PAUSE`, since a run can only be
-    ended where it yields."""
-    start = last = time.monotonic()
-    total, before = len(params.places()), count(params, cells)
-    steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in params.by_column())
-    for item in inference.in_turns(fill(model, params, cells), steps, inference.PATIENCE):
-        now, n = time.monotonic(), count(params, cells)
-        if isinstance(item, Place):
-            text = render(params, cells, describe_place(item), live=True)
-        elif item:
-            seconds_left = (now - start) / max(n - before, 1) * (total - n)
-            text = render(params, cells, f"{n} of {total}, about {seconds_left:.0f} s left", live=True)
-        elif now - last > PAUSE:
-            text = ""
-        else:
-            continue
-        last = now
-        yield n or -1, text
+class Filling(HTMLRun[bool]):
+    """Run that fills a table: its items say whether there is a new picture."""
+
+    def __init__(self, model: Model, params: ViewParams, cells: Cells):
+        super().__init__(len(params.places()))
+        self.model, self.params, self.cells, self.n_before = model, params, cells, count(params, cells)
+        self.start = self.last = time.monotonic()
+        self.step = self.n_before or -1
+
+    def items(self) -> Iterator[bool | Place]:
+        steps = len(WEIGHTS) * sum(settings.steps + 2 for _, settings in self.params.by_column())
+        return inference.in_turns(self._fill(), steps, inference.PATIENCE)
+
+    def _fill(self) -> Iterator[bool]:
+        """Sample the pictures that are not there yet, one after the other; yield after each step, so that other runs
+        can take turns."""
+        by_column = [settings for _, settings in self.params.by_column()]
+        for i, j in self.params.places():
+            if (i, j) in self.cells:
+                continue
+            for frame in latent_diffusion.sample(self.model, replace(by_column[j], w=WEIGHTS[i])):  # noqa: B007
+                yield False
+            self.cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(self.model, frame))[0]
+            self.step = count(self.params, self.cells)
+            yield True
+
+    def show(self, item: bool) -> Shown | None:
+        """Return the table after a picture; between two, nothing new after each `PAUSE`, since a run can only be ended
+        where it yields."""
+        now = time.monotonic()
+        if not item and now - self.last <= PAUSE:
+            return None
+        self.last = now
+        if not item:
+            return gr.skip()
+        seconds_left = (now - self.start) / max(self.step - self.n_before, 1) * (self.steps - self.step)
+        return self.render(f"{self.step} of {self.steps}, about {seconds_left:.0f} s left")
+
+    def render(self, note: str) -> str:
+        return render(self.params, self.cells, note, live=True)
 
 
 class Grid(NamedTuple):
@@ -156,12 +163,7 @@ class Grid(NamedTuple):
 
 
 class GridView(HTMLRunView):
-    """Exchange between the controls and the table of pictures.
-
-    Attributes:
-        grid: State of the last table.
-        under_way: State of the run that fills a table, an `UnderWay`.
-    """
+    """Exchange between the controls and the table of pictures."""
 
     TITLE, tab = "Grid", TAB
     HINT = "One prompt with more guidance from row to row. **Type another prompt and press Sample.**"
@@ -175,38 +177,37 @@ class GridView(HTMLRunView):
                 go, stop = run_view.build_buttons("text-grid")
                 model, hint = CHECKPOINTS.build(paths), "What differs by column; by row, guidance grows."
                 line.bind(model)
-                across = gr.Radio(ACROSS, value=default.across, label="Across", info=hint, elem_classes="chips")
-                hint = "Each is six pictures."
-                columns = gr.Slider(1, len(COUNTS), default.columns, step=1, label="Columns", info=hint)
-                self.seed, new_seed = controls.seed("The seed of the first column, or of all.")
+                across = controls.radio(ACROSS, default.across, "Across", hint)
+                columns = controls.slider(1, len(COUNTS), default.columns, 1, "Columns", "Each is six pictures.")
+                seed, new_seed = controls.seed("The seed of the first column, or of all.")
             with controls.stage_column(with_settings=False):
-                text = "Sampling six pictures …"
-                self.table = gr.HTML(plots.paragraph(text), elem_id="text-grid")
+                stage = gr.HTML(plots.paragraph("Sampling six pictures …"), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)
                 self.save_button = gr.Button("The grid (PNG)", size="sm", elem_classes="needs-run")
                 self.download = download.build("text-grid-download")
                 self.link = links.build()
-        self.inputs = [model, self.prompt, skip_preprocess(across), skip_preprocess(columns), self.seed]
+        self.inputs = [model, self.prompt, across, columns, seed]
         self.buttons = run_view.Buttons(go, stop, new_seed)
-        self.grid, self.under_way = gr.State(None, time_to_live=3600), gr.State(UnderWay())
-        self.outputs = [self.table, self.grid, self.link]
+        self.result = gr.State(None, time_to_live=3600)
+        self.outputs = [stage, self.result, self.link]
 
-    @html_run.errors_on_stage
-    def sample(self, *values: ControlValue) -> Iterator[Outputs]:
+    @run_view.errors_on_stage
+    def sample(self, _: Grid | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
         params = ViewParams(*values)
         model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
         read = replace(params, prompt=read_prompts(self.paths, params.model, Settings(prompt=params.prompt)).prompt)
-        key, total = (path, files.version(path), replace(read, columns=1)), len(params.places())
+        key = path, files.version(path), replace(read, columns=1)
         cells = {} if (kept := _grids.get(key)) is None else kept
-        notice = NOTICE if count(params, cells) == total else ""
+        run = Filling(model, read, cells)
+        notice = NOTICE if run.step == run.steps else ""
 
         def finish() -> list[object]:
             return self.values(Grid(read, dict(cells), links.value(TAB, params), notice))
 
         _grids.put(key, cells)  # for others who ask for the same
         try:
-            yield from self.stream(draw(model, read, cells), finish, total, links.value(TAB, params))
+            yield from self.stream(run, finish, links.value(TAB, params))
         finally:
             _grids.put(key, cells)  # with its size, whether it was finished or left
 
@@ -216,16 +217,15 @@ class GridView(HTMLRunView):
         return [result.render(), result, result.link]
 
     @user_errors_to_gradio
-    def save(self, grid: Grid | None) -> Value:
+    def save(self, result: Grid | None) -> Value:
         """Save the grid as a PNG."""
-        grid = controls.check_kept(grid)
+        grid = controls.check_kept(result)
         headings = [heading for heading, _ in grid.params.by_column()]
         checkpoint = CHECKPOINTS.path(self.paths, grid.params.model)
-        path = download.new_path(f"{checkpoint.stem}-grid-seed{grid.params.seed}.png")
         about = media.build_origin(checkpoint, grid.params) | {"w": str(WEIGHTS), "across": ", ".join(headings)}
         about |= links.record(TAB, grid.params) | ({"stopped": grid.stop_note} if grid.stop_note else {})
-        media.write_png(path, grid.sheet(), about)
-        return download.pack_file(path)
+        name = f"{checkpoint.stem}-grid-seed{grid.params.seed}.png"
+        return download.save(name, media.write_png, grid.sheet(), about)
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the table is filled when the link is visible."""
@@ -234,9 +234,4 @@ class GridView(HTMLRunView):
         return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:
-        run_view.bind_without_scrubber(
-            self.sample, "text_to_image_grid", self.buttons, self.seed, self.inputs, self.outputs, self.under_way,
-            triggers=[self.prompt.submit, self.link.select], stop_run=self.stop_run, result=self.grid,
-        )  # fmt: skip
-        self.save_button.click(self.save, self.grid, self.download, **controls.SLOW)
-        page.load(self.on_load, None, [self.table, self.link, *self.inputs], **controls.LIGHT)
+        self.bind_runs(page, [self.prompt.submit])

@@ -53,9 +53,9 @@ from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence, skip_preprocess
 from playground.web.image_picker import Sources
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 from playground.web.stop import Outputs, Unfinished, keep_run
-from playground.web.view import View
+from playground.web.view import StageView
 
 FRAMES = 25
 HOW = """
@@ -114,8 +114,8 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
             for k, share in enumerate(shares.tolist())
         ],
         (params.name if params.kind == EMOJI else "your picture", params.to),
-        curves=[Curve("size of the latent", "Root mean square; on average 1 for the latents of pictures.",
-                      [Series("", palette.DATA, size)])],
+        curves=[Curve.of("size of the latent", "Root mean square; on average 1 for the latents of pictures.",
+                         palette.DATA, size)],
         formula=formula.render([interpolation.SLERP]),
         numbers={"share": [f"{share:.2f}" for share in shares.tolist()]},
         start=FRAMES // 2,
@@ -123,7 +123,7 @@ def make_film(model: latent_diffusion.Model, params: ViewParams, x: Tensor, x_to
     )  # fmt: skip
 
 
-class LatentSpaceView(View):
+class LatentSpaceView(StageView):
     """Exchange between the controls and two scrubbers: the path to another picture, and a run from the first.
 
     Attributes:
@@ -151,10 +151,11 @@ class LatentSpaceView(View):
                 text = "Press Sample to edit the picture."
                 self.run_stage = scrubber.build("The edited picture", "text-varied", text)
                 explanation.build(HOW, latent_diffusion.sdedit)
-                self.run_state = gr.State(None, time_to_live=3600)
-                export.build(self.run_state, self.run_stage, command_label="")
+                run_state = gr.State(None, time_to_live=3600)
+                export.build(run_state, self.run_stage, command_label="")
                 self.link = links.build()
         self.on_show = gr.State(OnShow())
+        self.outputs = [self.run_stage, run_state, self.link]
 
     def show_path(self, on_show: OnShow, *values: ControlValue) -> object:
         """Return the path from the first picture to another, and the link; nothing new if a newer one is asked for."""
@@ -197,7 +198,7 @@ class LatentSpaceView(View):
             else:
                 yield add_link(outputs)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def _sample(self, drawing: object, upload: object, correction: object, *values: ControlValue) -> LiveRun[Frame]:
         """Return a run, which has its parameters at its end in place of the link."""
         params = ViewParams(*values)
@@ -237,22 +238,22 @@ class LatentSpaceView(View):
         if is_linked:
             yield from self.sample(*values)
         else:
-            yield [gr.skip()] * 3
+            yield self.stage_values(gr.skip())
 
     def bind(self, page: gr.Blocks) -> None:
         prompt, *_, seed = self.run_inputs
         inputs, outputs = [*self.path_inputs, *self.run_inputs], [self.path_stage, self.link]
         changes = [*(control.input for control in self.path_inputs), *self.source_changes]
         gr.on(changes, self.show_path, [self.on_show, *self.sources, *inputs], outputs, **controls.LIGHT)
-        run_outputs, others = [self.run_stage, self.run_state, self.link], [self.on_show, *self.sources]
+        others = [self.on_show, *self.sources]
         *_, to, to_ground = self.path_inputs
         unmarked = [self.on_show, to, to_ground]
-        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, run_outputs, others, unmarked)
+        view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, self.outputs, others, unmarked)
         is_linked, notice = gr.State(False), gr.State("")  # whether the address asks for a run; what is wrong with it
         first_inputs = [self.on_show, notice, *self.sources, *inputs]
         self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
         link_run = self.link.select(
-            keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], run_outputs, **controls.MODEL
+            keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], self.outputs, **controls.MODEL
         )
         view.bind(self.sample, "text_to_image_vary", triggers=[prompt.submit], link_runs=[link_run])
         page.load(self.on_load, None, [notice, self.link, *inputs, is_linked], **controls.LIGHT)
@@ -262,23 +263,17 @@ def _build_path_controls(paths: Paths) -> tuple[list[Control], list[Control], li
     """Build the controls of the path in the order of `ViewParams`; the `Sources`, and their events."""
     default, grounds, model = ViewParams(), list(BACKGROUNDS), CHECKPOINTS.build(paths)
     gr.Markdown("**From one picture to another**")
-    kind = gr.Radio(KINDS, value=default.kind, label="Picture", info="The picture to encode.", elem_classes="chips")
-    name = gr.Dropdown(emoji.CORE, value=default.name, label="Emoji", info="One that the model has learned.")
+    kind = controls.radio(KINDS, default.kind, "Picture", "The picture to encode.")
+    name = controls.dropdown(emoji.CORE, default.name, "Emoji", "One that the model has learned.")
     with gr.Column(visible=False) as drawing_column:
         pad = drawing_pad.build("text-pad")
     with gr.Column(visible=False) as upload_column:
         upload = image_picker.build_upload("text", read_square, can_swap=False)
-    ground = gr.Dropdown(grounds, value=default.ground, label="Background", info="Behind the emoji or the drawing.")
-    to = gr.Dropdown(emoji.CORE, value=default.to, label="To", info="The emoji at the other end.")
-    to_ground = gr.Dropdown(grounds, value=default.to_ground, label="On", info="The background at the other end.")
-
-    def show_controls(selected: str) -> list[object]:
-        return [gr.update(visible=selected == option) for option in KINDS]
-
-    columns = [name, drawing_column, upload_column]
-    kind.change(show_controls, kind, columns, queue=False, **controls.HIDDEN)
-    inputs = [skip_preprocess(control) for control in (model, kind, name, ground, to, to_ground)]
-    return inputs, [pad, *upload], [pad.change, *upload.changes]
+    ground = controls.dropdown(grounds, default.ground, "Background", "Behind the emoji or the drawing.")
+    to = controls.dropdown(emoji.CORE, default.to, "To", "The emoji at the other end.")
+    to_ground = controls.dropdown(grounds, default.to_ground, "On", "The background at the other end.")
+    controls.show_for(kind, dict(zip(KINDS, (name, drawing_column, upload_column), strict=True)))
+    return [model, kind, name, ground, to, to_ground], [pad, *upload], [pad.change, *upload.changes]
 
 
 def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], run_view.Buttons]:
@@ -292,10 +287,8 @@ def _build_run_controls(paths: Paths, model: Control) -> tuple[list[Control], ru
         go = gr.Button("Sample", variant="primary", elem_id="text-vary", min_width=80)
         stop = gr.Button("Stop", min_width=80, interactive=False)
         controls.settings_button()
-    hint = "0 keeps the picture, 1 keeps nothing of it."
-    strength = gr.Slider(0, 1, default.strength, step=0.05, label="Strength", info=hint)
+    strength = controls.slider(0, 1, default.strength, 0.05, "Strength", "0 keeps the picture, 1 keeps nothing of it.")
     with gr.Accordion("More", open=False):
-        w = gr.Slider(0, 12, default.w, step=0.5, label="Guidance w", info="More exaggerates the prompt.")
+        w = controls.slider(0, 12, default.w, 0.5, "Guidance w", "More exaggerates the prompt.")
         seed, new_seed = controls.seed()
-    inputs = [skip_preprocess(control) for control in (prompt, strength, w, seed)]
-    return inputs, run_view.Buttons(go, stop, new_seed)
+    return [skip_preprocess(prompt), strength, w, seed], run_view.Buttons(go, stop, new_seed)

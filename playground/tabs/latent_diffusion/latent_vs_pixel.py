@@ -119,10 +119,10 @@ class CostView(View):
         return [model, links.value(TAB, params, address), gr.skip()]
 
     def bind(self, page: gr.Blocks) -> None:
-        hidden: EventSettings = {"queue": False, **controls.HIDDEN}
-        page.load(self.on_load, None, [self.model, self.link, self.costs], **hidden)
+        page.load(self.on_load, None, [self.model, self.link, self.costs], **controls.INSTANT)
         inputs = [gr.State(Requests()), self.model]
         measure = newest_only(self.measure), inputs, self.costs
         settings: EventSettings = {**controls.SLOW, "concurrency_id": "measure", "concurrency_limit": 1}
         gr.on([self.go.click, self.link.select], *measure, **settings)
-        self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **hidden).then(*measure, **settings)
+        choice = self.model.input(newest_only(self.choose), inputs, [self.costs, self.link], **controls.INSTANT)
+        choice.then(*measure, **settings)

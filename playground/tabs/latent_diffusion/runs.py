@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +20,10 @@ from playground.tabs.latent_diffusion.latent_pictures import ESTIMATE, decoded, 
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
-from playground.web.first_run import once_per_model
-from playground.web.scrubber import Box, Curve, Film, Series, Strip, Words
+from playground.web.once_per_model import OncePerModel
+from playground.web.scrubber import Box, Curve, Film, Strip, Words
 
-CHECKPOINTS = CheckpointPicker("latent_diffusion", "text-to-image-emoji")
+CHECKPOINTS = CheckpointPicker[Model]("latent_diffusion", "text-to-image-emoji")
 MAX_PICTURES, MAX_STEPS = 9, 250  # of the page; the command line makes more
 MAX_MAP_BYTES = 2_000_000  # bytes of maps that the browser gets
 LATENT, CHANNELS, GUIDANCE = STRIP_KINDS = ("Latent", "Channels", "Guidance")
@@ -67,7 +67,7 @@ def read_prompts(paths: Paths, name: object, settings: Settings) -> Settings:
 
 def load_model(paths: Paths, name: object) -> Model:
     """Return a model of this tab, with its two parts."""
-    model = cast(Model, CHECKPOINTS.load(paths, name))
+    model = CHECKPOINTS.load(paths, name)
     model.components()
     return model
 
@@ -157,10 +157,10 @@ def make_film(model: Model, run: Run, strip_kind: str = LATENT, attention: Atten
         ],
         (f"t = {times[0]}", "t = 0"),
         curves=[
-            Curve("ᾱ", "Share of the signal in the power of the latent.", [Series("", palette.DATA, alpha_bar)]),
-            Curve("w", "Guidance: how far the estimate follows the prompt.", [Series("", palette.ESTIMATE, weights)]),
-            Curve("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
-                  [Series("", palette.NOISE, prompt_effect)]),
+            Curve.of("ᾱ", "Share of the signal in the power of the latent.", palette.DATA, alpha_bar),
+            Curve.of("w", "Guidance: how far the estimate follows the prompt.", palette.ESTIMATE, weights),
+            Curve.of("with − without", "Root mean square of what the prompt changes in ẑ0; w multiplies it.",
+                     palette.NOISE, prompt_effect),
         ],
         formula=formula.render(formulas.latent_denoising_step(step_formula, model.prediction, settings.negative)),
         numbers=formulas.denoising_numbers(schedule, times, run.steps, run.coefficients, weights),
@@ -181,7 +181,7 @@ def _sample_first(paths: Paths, name: str) -> Run:
     return recorder.run()
 
 
-first = once_per_model(CHECKPOINTS, _sample_first, maxsize=2)
+first = OncePerModel(CHECKPOINTS, _sample_first, limit=2)
 
 
 def preview(model: Model, frame: Frame) -> list[Strip]:

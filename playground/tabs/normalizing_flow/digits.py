@@ -16,14 +16,13 @@ from playground.runtime.paths import Paths
 from playground.runtime.run import last_frame
 from playground.runtime.validation import UserError
 from playground.tabs.normalizing_flow import interpolation, layer_trajectory, likelihood
-from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS, load_model
+from playground.tabs.normalizing_flow.likelihood import CHECKPOINTS
 from playground.web import component, controls, explanation, export, image_picker, links, plots, scrubber
-from playground.web.controls import Control, ControlValue, error_sentence, skip_preprocess
+from playground.web.controls import Control, ControlValue, error_sentence
 from playground.web.image_picker import ImagePicker, Sources
-from playground.web.linked_run import on_load
+from playground.web.linked_run import LinkedView
 from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Film
-from playground.web.view import View
 
 TAB = "normalizing_flow.digits"
 PICTURE, SAMPLES, WAY = CONTENTS = ("picture", "samples", "way")
@@ -123,7 +122,7 @@ class Uncompared(NamedTuple):
     bits: float
 
 
-class DigitsView(View):
+class DigitsView(LinkedView):
     """View of a flow of digits, run anew at each change."""
 
     TITLE = "Digits"
@@ -131,6 +130,7 @@ class DigitsView(View):
         "A digit goes through the layers to noise, and comes back exactly. **Drag the slider**, or show samples "
         "instead: noise that becomes digits."
     )
+    picker, params_type, tab = CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
         self.paths = paths
@@ -147,6 +147,8 @@ class DigitsView(View):
                 self.notice = gr.State("")  # what is wrong with the address
                 self.command = export.build(self.run, self.stage)
                 self.link = links.build()
+        uncompared = gr.State(None)
+        self.outputs = [self.stage, self.link, self.run, self.command, self.likelihood, uncompared]
 
     def show(
         self, drawing: object, upload: object, correction: object, *values: ControlValue, notice: str = ""
@@ -155,7 +157,7 @@ class DigitsView(View):
         as sprite sheets, and for a picture its likelihood among others as HTML."""
         try:
             params = ViewParams(*values)
-            model = load_model(self.paths, params.model)
+            model = CHECKPOINTS.load(self.paths, params.model)
             x = load_images(self.paths, model, params, Sources(drawing, upload, correction))
             film_value = film(model, params, x)
             film_value = replace(film_value, notice=notice or film_value.notice)
@@ -166,7 +168,7 @@ class DigitsView(View):
             if params.show != PICTURE:
                 yield [*run_values, "", None]
                 return
-            is_known = likelihood.is_measured(self.paths, params.model)
+            is_known = likelihood.groups.is_made(self.paths, params.model)
             yield [*run_values, gr.skip() if is_known else plots.paragraph(likelihood.MEASURING), gr.skip()]
             bits = normalizing_flow.bits_per_dimension(model, x[0]).item()
             uncompared = Uncompared((drawing, upload, correction, *values), bits)
@@ -197,21 +199,16 @@ class DigitsView(View):
         """Return the picture with which the page opens, and what is wrong with its address."""
         yield from self.show(*values, notice=notice)
 
-    def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them; the pictures are made when they come into view."""
-        return on_load(CHECKPOINTS, self.paths, ViewParams, TAB, request)
-
     def bind(self, page: gr.Blocks) -> None:
         kind, number, *sources = self.image.inputs
-        requests, uncompared = gr.State(Requests()), gr.State(None)
-        outputs = [self.stage, self.link, self.run, self.command, self.likelihood, uncompared]
-        show = newest_only(self.show), [requests, *sources, *self.inputs], outputs
+        requests, uncompared = gr.State(Requests()), self.outputs[-1]
+        show = newest_only(self.show), [requests, *sources, *self.inputs], self.outputs
         setting_changes = [control.input for control in self.inputs if control not in (kind, number)]
         changes = [*setting_changes, *self.image.changes, *self.image.choices]
         gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *sources, *self.inputs]
-        self.link.select(newest_only(self.show_first), first_inputs, outputs, **controls.LIGHT)
+        self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)
         # The first comparison takes seconds, in which whoever waits for it keeps no other answer from coming.
         uncompared.change(self.compare_newest, [requests, uncompared], self.likelihood, concurrency_id="likelihood",
                           concurrency_limit=1, **controls.HIDDEN)  # fmt: skip
@@ -222,17 +219,16 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
     """Build the choice of a picture, the controls in the order of `ViewParams`, and the button for a new seed."""
     default, model = ViewParams(), CHECKPOINTS.build(paths)
     titles = list(zip(("A digit to noise and back", "Samples", "From one to another"), CONTENTS, strict=True))
-    hint = "Layer by layer, or a path between two pictures."
-    show = gr.Radio(titles, value=default.show, label="Show", info=hint, elem_classes="chips")
+    show = controls.radio(titles, default.show, "Show", "Layer by layer, or a path between two pictures.")
     with gr.Column() as picture_column:
         image = image_picker.build("flow-digits", KINDS, "The picture to turn into noise z.", lambda: mnist.DATASET)
     with gr.Row(visible=False) as end_row:
-        to = gr.Radio(ENDS, value=default.to, label="To", info="Where the path ends.", elem_classes="chips")
+        to = controls.radio(ENDS, default.to, "To", "Where the path ends.")
         hint = "Seed of the sample, or number of the test image."
-        to_number = gr.Number(default.to_number, label="Seed or number", info=hint, precision=0)
-    n = gr.Slider(1, MOST, default.n, step=1, label="Pictures", info="How many at once.", visible=False)
+        to_number = controls.number(default.to_number, "Seed or number", hint, precision=0)
+    n = controls.slider(1, MOST, default.n, 1, "Pictures", "How many at once.", visible=False)
     hint = "Standard deviation of z in samples: 1 as trained, 0 makes all alike."
-    temperature = gr.Slider(0, 2, default.temperature, step=0.05, label="Temperature", info=hint, visible=False)
+    temperature = controls.slider(0, 2, default.temperature, 0.05, "Temperature", hint, visible=False)
     seed, new_seed = controls.seed()
     kind, number, *_ = image.inputs
 
@@ -241,5 +237,5 @@ def _controls(paths: Paths) -> tuple[ImagePicker, list[Control], gr.Button]:
         return [gr.update(visible=visible) for visible in (show != SAMPLES, show == WAY, show == SAMPLES, sampled)]
 
     changes, optional = [show.change, kind.input, to.input], [picture_column, end_row, n, temperature]
-    gr.on(changes, show_controls, [show, kind, to], optional, queue=False, **controls.HIDDEN)
-    return image, [model, *map(skip_preprocess, (show, kind, number, to, to_number, n, temperature, seed))], new_seed
+    gr.on(changes, show_controls, [show, kind, to], optional, **controls.INSTANT)
+    return image, [model, show, kind, number, to, to_number, n, temperature, seed], new_seed

@@ -49,7 +49,6 @@ def film(paths: dict[str, CodePath]) -> Film:
     )
     lengths = {name: path.z.norm(dim=1).tolist() for name, path in paths.items()}
     bits = {name: path.bits.tolist() for name, path in paths.items()}
-    weights = interpolation.slerp_weights(circle.z[0], circle.z[-1], FRAMES)
     return Film(
         [Strip(name, hint, pictures.to_uint8(x)[:, None]) for name, hint, x in rows],
         [
@@ -66,7 +65,7 @@ def film(paths: dict[str, CodePath]) -> Film:
             )
         ],
         formula.render(interpolation.path_formulas(LINE, CIRCLE, "what the two pictures become")),
-        interpolation.path_numbers(*(on_code.tolist() for on_code in weights)),
+        interpolation.path_numbers(circle.z[[0, -1]], FRAMES),
         start=FRAMES // 2,
         keep=True,
     )

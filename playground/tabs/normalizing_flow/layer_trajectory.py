@@ -18,7 +18,7 @@ from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
 from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
-from playground.web.scrubber import Box, Curve, Film, Series, Strip
+from playground.web.scrubber import Box, Curve, Film, Strip
 
 LAYERS = {"ActNorm": "normalize", "InvertibleConv1x1": "mix", "Coupling": "couple"}
 OF_SAMPLES = (
@@ -63,10 +63,8 @@ def sample_film(model: normalizing_flow.Model, settings: normalizing_flow.Settin
         [f"{layer} · log |det| {nats(d)} nats" for layer, d in zip(layers, log_det, strict=True)],
         ("z, noise", "x, pictures"),
         [
-            Curve("log |det dy/dz|", "How much the layers so far stretch space, in nats.",
-                  [Series("", palette.DATA, log_det)]),
-            Curve("RMS of y", "Root mean square of the numbers; that of unit noise is 1.",
-                  [Series("", palette.NOISE, size)]),
+            Curve.of("log |det dy/dz|", "How much the layers so far stretch space, in nats.", palette.DATA, log_det),
+            Curve.of("RMS of y", "Root mean square of the numbers; that of unit noise is 1.", palette.NOISE, size),
         ],
         formula.render(OF_SAMPLES),
         diagram_numbers(run, normal=normal, log_det=log_det, log_p=[normal[0] - d for d in log_det])
@@ -158,10 +156,10 @@ def trip_film(trip: Trip) -> Film:
         ],
         ("x", "x again; z is in the middle"),
         [
-            Curve("log |det dz/dv|", "How much the layers so far stretch space, in nats; the way back undoes it.",
-                  [Series("", palette.DATA, terms["log_det"])]),
-            Curve("bits per dimension", "If the flow ended here; in the middle, those of the picture.",
-                  [Series("", palette.ESTIMATE, bits)], log=True),
+            Curve.of("log |det dz/dv|", "How much the layers so far stretch space, in nats; the way back undoes it.",
+                     palette.DATA, terms["log_det"]),
+            Curve.of("bits per dimension", "If the flow ended here; in the middle, those of the picture.",
+                     palette.ESTIMATE, bits, log=True),
         ],
         formula.render(OF_PICTURE),
         diagram_numbers(run, **terms) | {"bits": bits_text},

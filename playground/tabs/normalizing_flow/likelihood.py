@@ -1,21 +1,20 @@
 """How likely the flow of digits finds a picture, and where that falls among pictures of other kinds."""
 
 import math
-import threading
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from playground.datasets import mnist, variations
 from playground.families import normalizing_flow
-from playground.runtime import files, inference
-from playground.runtime.cache import Recent
+from playground.runtime import inference
 from playground.runtime.paths import Paths
 from playground.web import palette
 from playground.web.checkpoint_picker import CheckpointPicker
+from playground.web.once_per_model import OncePerModel
 
-CHECKPOINTS = CheckpointPicker("normalizing_flow", "flow-digits")
+CHECKPOINTS = CheckpointPicker[normalizing_flow.Model]("normalizing_flow", "flow-digits")
 REAL = "test digits"  # what the others are measured against
 COMPARED, BATCH = 100, 25  # as many test digits as come with the page
 N_NOISE = 20  # pictures of noise
@@ -24,37 +23,11 @@ STACKED = "grid-template-columns:minmax(0,1fr);gap:4px"
 LEAST = 1e-3  # bits that the axis can show
 COLOURS = (palette.DATA, palette.COMPARISON, palette.NOISE, palette.LINES[7])
 Groups = dict[str, Tensor]  # bits per dimension of several pictures, by what they show
-_measured = Recent[Groups](4)  # of a checkpoint each
-_locks: dict[tuple[object, ...], threading.Lock] = {}  # two who ask for the same measure once
 
 
-def load_model(paths: Paths, name: object) -> normalizing_flow.Model:
-    """Return a flow of this tab."""
-    return cast(normalizing_flow.Model, CHECKPOINTS.load(paths, name))
-
-
-def is_measured(paths: Paths, name: str) -> bool:
-    """Return true if `groups` need not measure."""
-    return _measured.get(_key(paths, name)) is not None
-
-
-def groups(paths: Paths, name: str) -> Groups:
-    """Return bits per dimension of test digits, the same inverted, noise and a blank page; measured once for each
-    checkpoint."""
-    key = _key(paths, name)
-    with _locks.setdefault(key, threading.Lock()):
-        measured = _measured.get(key)
-        if measured is None:
-            measured = _measure(load_model(paths, name), paths)
-            _measured.put(key, measured)
-        return measured
-
-
-def _key(paths: Paths, name: str) -> tuple[object, ...]:
-    return paths, name, files.version(CHECKPOINTS.path(paths, name))
-
-
-def _measure(model: normalizing_flow.Model, paths: Paths) -> Groups:
+def _measure(paths: Paths, name: str) -> Groups:
+    """Return bits per dimension of test digits, the same inverted, noise and a blank page."""
+    model = CHECKPOINTS.load(paths, name)
     x = mnist.crop(mnist.load(paths.data, "test", subset=slice(COMPARED))[0])
     images = {REAL: x, "the same, inverted": variations.invert(x),
               "noise": variations.white_noise((N_NOISE, *x.shape[1:]), seed=0),
@@ -63,6 +36,9 @@ def _measure(model: normalizing_flow.Model, paths: Paths) -> Groups:
     bits = (normalizing_flow.bits_per_dimension(model, batch) for batch in batches)
     values = torch.cat([*inference.in_worker_thread(bits, len(batches))])
     return dict(zip(images, values.split([*map(len, images.values())]), strict=True))
+
+
+groups = OncePerModel(CHECKPOINTS, _measure, limit=4)
 
 
 def table(groups: Groups, own: float) -> str:

@@ -20,10 +20,10 @@ from playground.runtime.rng import Noise
 from playground.runtime.run import Frame
 from playground.tabs.ddpm import runs
 from playground.web import controls, export, formula, links, palette, run_view, scrubber
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
-from playground.web.scrubber import Curve, Film, Series, Strip
+from playground.web.scrubber import Curve, Film, Strip
 
 TAB = "score_matching.digits"
 MAX_FRAMES = 61
@@ -112,11 +112,10 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
         ],
         (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
         [
-            Curve("σ", "The noise level whose score is followed.", [Series("", palette.NOISE, sigmas)], log=True),
-            Curve("score", "Its mean length, which grows as the noise falls.",
-                  [Series("", palette.ESTIMATE, lengths)], log=True),
-            Curve("σ · score", "Its length relative to that of unit noise: 1 where a picture is nothing but noise.",
-                  [Series("", palette.DATA, unit)]),
+            Curve.of("σ", "The noise level whose score is followed.", palette.NOISE, sigmas, log=True),
+            Curve.of("score", "Its mean length, which grows as the noise falls.", palette.ESTIMATE, lengths, log=True),
+            Curve.of("σ · score", "Its length relative to that of unit noise: 1 where a picture is nothing but noise.",
+                     palette.DATA, unit),
         ],
         formula.render([samplers.SAMPLERS[params.sampler].formula, FORMULA]),
         samplers.numbers(sigmas, params.step_size),
@@ -135,12 +134,10 @@ class DigitsView(LinkedRunView):
     picker, params_type, tab = runs.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "Digits by a score", "score-digits", "Sampling first digits: a few seconds …")
-        function = langevin.denoiser_to_score
-        self.layout = run_view.lay_out("score-digits", partial(_controls, paths), stage, HOW, function)
+        super().__init__(paths, "score-digits", stage, HOW, langevin.denoiser_to_score)
 
-    @run_view.errors_on_stage(n_others=2)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Draw digits by the score of the diffusion model. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
@@ -153,29 +150,24 @@ class DigitsView(LinkedRunView):
             return [scrubber.pack(film_value), run_value, links.value(TAB, params)]
 
         return LiveRun(
-            run(runs.load_model(self.paths, params.model), params), steps, frames.append,
+            run(runs.CHECKPOINTS.load(self.paths, params.model), params), steps, frames.append,
             lambda frame: strips([frame], params.low), finish, links.value(TAB, params),
         )  # fmt: skip
 
-    def bind(self, page: gr.Blocks) -> None:
-        self.bind_runs(page, self.sample, "score_digits")
-
-
-def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
-    """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-    default, model = ViewParams(), runs.CHECKPOINTS.build(paths, info="Whose score is followed.")
-    titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
-    hint = "How to follow the score; all start from the most noise."
-    sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-    digit = gr.Dropdown(list(DIGITS), value=default.digit, label="Digit", info="Any: all ten in turn.")
-    n = gr.Slider(1, 20, default.n, step=1, label="Pictures", info="How many at once.")
-    hint = "How often the network is evaluated for each picture; more is slower and better."
-    evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
-    seed, new_seed = controls.seed()
-    with gr.Accordion("More", open=False):
-        hint = "For annealed Langevin, as a share of the level's variance."
-        step_size = gr.Number(default.step_size, label="Step size h", info=hint, step=0.01, min_width=100)
-        controls.enable_for_samplers(step_size, sampler, "annealed")
-        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
-        high = gr.Number(default.high, label="Most noise", info="Where the run begins.", step=0.1, min_width=100)
-    return [model, *map(skip_preprocess, (sampler, digit, n, evaluations, step_size, low, high, seed))], new_seed
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
+        default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
+        titles = [(samplers.SAMPLERS[name].title, name) for name in samplers.FROM_NOISE]
+        hint = "How to follow the score; all start from the most noise."
+        sampler = controls.radio(titles, default.sampler, "Sampler", hint)
+        digit = controls.dropdown(list(DIGITS), default.digit, "Digit", "Any: all ten in turn.")
+        n = controls.slider(1, 20, default.n, 1, "Pictures", "How many at once.")
+        hint = "How often the network is evaluated for each picture; more is slower and better."
+        evaluations = controls.slider(10, 400, default.evaluations, 10, "Evaluations", hint)
+        seed, new_seed = controls.seed()
+        with gr.Accordion("More", open=False):
+            hint = "For annealed Langevin, as a share of the level's variance."
+            step_size = controls.number(default.step_size, "Step size h", hint, step=0.01, min_width=100)
+            controls.enable_for_samplers(step_size, sampler, "annealed")
+            low = controls.number(default.low, "Least noise", "Where the run ends.", step=0.01, min_width=100)
+            high = controls.number(default.high, "Most noise", "Where the run begins.", step=0.1, min_width=100)
+        return [model, sampler, digit, n, evaluations, step_size, low, high, seed], new_seed

@@ -15,12 +15,7 @@ from playground.runtime import pictures
 from playground.runtime.formula import Formula
 from playground.runtime.run import Frame
 from playground.tabs.score_matching import digits
-from playground.tabs.score_matching.inverse_params import (
-    GRAIN,
-    STEP_SIZE,
-    Problem,
-    ViewParams,
-)
+from playground.tabs.score_matching.inverse_params import GRAIN, STEP_SIZE, Problem, ViewParams
 from playground.web import formula, palette
 from playground.web.formula import use_minus_signs
 from playground.web.scrubber import Curve, Film, Series, Strip
@@ -115,8 +110,8 @@ def inpainted_film(params: ViewParams, problem: Problem, frames: Sequence[Frame]
         inpainted_strips(params, problem, frames[0], frames),
         [f"known pixels off by {a:.2g} · results differ by {b:.2g}"
          for a, b in zip(error, spread.series[0].values, strict=True)],
-        [Curve("error where known", "Root mean square; black to white is 2.",
-               [Series("", palette.DATA, error)], log=True), spread],
+        [Curve.of("error where known", "Root mean square; black to white is 2.",
+                  palette.DATA, error, log=True), spread],
         INPAINTING,
     )  # fmt: skip
 
@@ -153,7 +148,7 @@ def likelihood_film(params: ViewParams, problem: Problem, frames: Sequence[Frame
 
 def _spread(variance: Tensor) -> Curve:
     hint = "How much the expected pictures differ from each other, root mean square."
-    return Curve("spread", hint, [Series("", palette.ESTIMATE, variance.sqrt().tolist())])
+    return Curve.of("spread", hint, palette.ESTIMATE, variance.sqrt().tolist())
 
 
 def _film(
@@ -170,7 +165,7 @@ def _film(
         [f"step {frame.step} · σ = {frame.sigma:.3g} · {text}"
          for frame, text in zip(frames, captions, strict=True)],
         (f"σ = {sigmas[0]:.3g}", f"σ = {sigmas[-1]:.3g}"),
-        [*curves, Curve("σ", "The noise level.", [Series("", palette.NOISE, sigmas)], log=True)],
+        [*curves, Curve.of("σ", "The noise level.", palette.NOISE, sigmas, log=True)],
         formula.render(formulas),
         samplers.numbers(sigmas, STEP_SIZE),
     )  # fmt: skip

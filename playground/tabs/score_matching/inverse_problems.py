@@ -16,14 +16,7 @@ from playground.runtime.rng import Noise, make_rng
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.score_matching import digits
-from playground.tabs.score_matching.inverse_params import (
-    EMPTY,
-    GRAIN,
-    SIDE,
-    STEP_SIZE,
-    Problem,
-    ViewParams,
-)
+from playground.tabs.score_matching.inverse_params import EMPTY, GRAIN, SIDE, STEP_SIZE, Problem, ViewParams
 
 
 def check(model: ddpm.Model) -> None:

@@ -1,22 +1,17 @@
 """The lab of score matching: a small network learns the score of points in the plane while one watches."""
 
-import dataclasses
 from dataclasses import dataclass
 
-import gradio as gr
-
-from playground.datasets import densities
 from playground.families import score_matching
 from playground.families.score_matching.lab import Settings
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.tabs.score_matching import lab_pictures
 from playground.web import controls
-from playground.web.controls import Control, skip_preprocess
-from playground.web.lab_view import STEPS, LabControls, LabData, LabView, number_control, training_controls
+from playground.web.controls import Control
+from playground.web.lab_view import DATA, STEPS, LabView, number_control, training_controls
 
 TAB = "score_matching.lab"
-DATA = LabData(densities.DENSITIES, densities.from_drawing)
 HOW = """
 The score is the gradient of the log density: at every point the way to where the data are denser. Nobody knows it for
 pictures; for these points it is known exactly, and stands beside what a network has learned. Denoising score matching
@@ -45,7 +40,7 @@ class ViewParams(Settings):
     def __post_init__(self) -> None:
         validation.check_integer("steps", self.steps, *STEPS)
         super().__post_init__()
-        DATA.check_name(self.data)
+        validation.check_choice("data", self.data, DATA)
 
 
 class ScoreLabView(LabView[ViewParams]):
@@ -55,30 +50,28 @@ class ScoreLabView(LabView[ViewParams]):
         "**Press Play** to watch a network learn it; in *Langevin* particles follow it, and in *Restore* it repairs "
         "digits."
     )
-    tab, planes, data, first = TAB, lab_pictures.VIEW, DATA, ViewParams()
+    tab, planes, first = TAB, lab_pictures.VIEW, ViewParams()
     why = "Move the slider under the planes: the less noise, the finer the score."
     start_lab = staticmethod(lab_pictures.start_lab)
 
     def __init__(self, paths: Paths):
-        super().__init__("score-lab", HOW, score_matching.loss)
+        super().__init__("score", HOW, score_matching.loss)
 
-    def build_controls(self) -> LabControls:
-        axes: dict[str, Control] = {}
-        axes["data"], pad = DATA.build(ViewParams().data, "score-pad")
-        hint = "Learn from the noise that was added, from random directions, or from the true score."
-        axes["objective"] = gr.Radio(OBJECTIVES, label="Objective", info=hint, elem_classes="chips")
-        axes["sigma_min"] = number_control(
-            "Least noise", "Smallest σ to learn; the same as the most noise for a single level."
-        )
-        axes["sigma_max"] = number_control("Most noise", "Largest σ to learn; the data are about 4 wide.")
-        axes["lr"] = number_control("Learning rate", "Adam's step size; it decays linearly to 0.")
-        axes["seed"], dice = controls.seed("The same seed gives the same training.")
-        reset = gr.Button("Reset", elem_id="score-reset")
-        with gr.Accordion("More", open=False):
-            axes["width"] = gr.Slider(4, 256, step=4, label="Width", info="Units in each hidden layer.")
-            axes["layers"] = gr.Slider(1, 6, step=1, label="Hidden layers", info="How many the network has.")
-            hint = "Waves that encode the position of a point."
-            axes["frequencies"] = gr.Slider(0, 8, step=1, label="Frequencies", info=hint)
-            axes |= training_controls()
-        inputs = [skip_preprocess(axes[field.name]) for field in dataclasses.fields(ViewParams)]
-        return LabControls(inputs, axes["seed"], pad, dice, reset)
+    def build_settings(self) -> dict[str, Control]:
+        objective_hint = "Learn from the noise that was added, from random directions, or from the true score."
+        low_hint = "Smallest σ to learn; the same as the most noise for a single level."
+        return {
+            "objective": controls.radio(OBJECTIVES, None, "Objective", objective_hint),
+            "sigma_min": number_control("Least noise", low_hint),
+            "sigma_max": number_control("Most noise", "Largest σ to learn; the data are about 4 wide."),
+            "lr": number_control("Learning rate", "Adam's step size; it decays linearly to 0."),
+        }
+
+    def build_more_settings(self) -> dict[str, Control]:
+        hint = "Waves that encode the position of a point."
+        return {
+            "width": controls.slider(4, 256, None, 4, "Width", "Units in each hidden layer."),
+            "layers": controls.slider(1, 6, None, 1, "Hidden layers", "How many the network has."),
+            "frequencies": controls.slider(0, 8, None, 1, "Frequencies", hint),
+            **training_controls(),
+        }

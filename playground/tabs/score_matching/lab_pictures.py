@@ -91,12 +91,9 @@ def distance_map(lab: Lab, x: Tensor, sigma: float) -> Tensor:
     of what this is on average, since it is 0 on hilltops."""
     true = lab.true_score(lab.data.add_noise(sigma).sample(FEW, make_rng(lab.settings.seed, 2)), sigma)
     average = true.square().sum(1).mean().sqrt()
-    return (2 * distance_to_truth(lab, x, sigma) / (lab.true_score(x, sigma).norm(dim=1) + average)).clamp(0, 1)
-
-
-def distance_to_truth(lab: Lab, x: Tensor, sigma: float) -> Tensor:
-    """Return the distance between both scores at points (N, 2): (N,)."""
-    return (lab.learned_score(x, sigma) - lab.true_score(x, sigma)).norm(dim=1)
+    truth = lab.true_score(x, sigma)
+    distance = (lab.learned_score(x, sigma) - truth).norm(dim=1)
+    return (2 * distance / (truth.norm(dim=1) + average)).clamp(0, 1)
 
 
 def scale_arrows(arrows: Tensor, longest: Tensor) -> Tensor:

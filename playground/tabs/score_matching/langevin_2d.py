@@ -16,7 +16,7 @@ from playground.tabs.score_matching import langevin_runs
 from playground.tabs.score_matching.langevin_runs import ViewParams
 from playground.web import controls, export, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess, user_errors_to_gradio
+from playground.web.controls import Control, ControlValue, user_errors_to_gradio
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
 from playground.web.newest import Requests
@@ -64,13 +64,13 @@ class LangevinView(LinkedRunView):
     picker, params_type, tab = langevin_runs.CHECKPOINTS, ViewParams, TAB
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(scrubber.build, "Particles that follow a score", "score-langevin", "Moving the particles …")
+        super().__init__(paths, "score-langevin", stage, HOW, langevin.langevin)
         # Parameters of the run on show, the number of its frames, and the scrubber's name of it.
         self.walk = gr.State(None, time_to_live=3600)
-        self.layout = run_view.lay_out("score-langevin", partial(_controls, paths), stage, HOW, langevin.langevin)
+        self.outputs.append(self.walk)
 
-    @run_view.errors_on_stage(n_others=3)
+    @run_view.follow_run
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         params, frames = langevin_runs.resolve(self.paths, ViewParams(*values)), list[Frame]()
@@ -97,47 +97,41 @@ class LangevinView(LinkedRunView):
         return scrubber.pack_path(path, run) if number == requests.newest else gr.skip()
 
     def on_load(self, request: gr.Request) -> list[ControlValue]:
-        """Return the controls as the address sets them, with the models of its data."""
-        stage_value, link, model, data, score, *other_values = super().on_load(request)
-        return [stage_value, link, update_model(self.paths, model["value"], data, score), data, score, *other_values]
+        """Return the error of the address, and the values of the link and the controls, with the models of its data."""
+        wrong, link, model, data, score, *other_values = super().on_load(request)
+        return [wrong, link, update_model(self.paths, model["value"], data, score), data, score, *other_values]
 
     def bind(self, page: gr.Blocks) -> None:
         model, data, score, sampler = self.layout.inputs[:4]
         gr.on([data.input, score.input], partial(update_model, self.paths), [model, data, score], model,
-              queue=False, **controls.HIDDEN)  # fmt: skip
+              **controls.INSTANT)  # fmt: skip
         triggers = [control.input for control in (model, data, score, sampler)]
-        self.bind_runs(page, self.sample, "score_langevin", triggers, other_outputs=[self.walk])
+        self.bind_runs(page, triggers)
         stage = self.layout.stage
         # No drop waits for the path of the one before: Gradio would send that one's place again.
         settings = controls.LIGHT | {"trigger_mode": "multiple"}
         stage.select(self.drop, [gr.State(Requests()), self.walk], stage, **settings)
 
-
-def _controls(paths: Paths) -> tuple[list[Control], gr.Button]:
-    """Build the controls in the order of `ViewParams`, and the button for a new seed."""
-    default = ViewParams()
-    data = gr.Radio(list(densities.DENSITIES), value=default.data, label="Data", elem_classes="chips")
-    names = ", ".join(langevin_runs.learned_densities(paths)) or "none"
-    hint = f"Exact, or learned by a network (available for {names})."
-    score = gr.Radio(langevin_runs.SCORES, value=default.score, label="Score", info=hint, elem_classes="chips")
-    hint = "The network whose score is followed."
-    model = gr.Radio([default.model], label="Model", info=hint, elem_classes="chips", visible=False)
-    titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
-    hint = "The first two stay at the least noise; the others go from the most to the least."
-    sampler = gr.Radio(titles, value=default.sampler, label="Sampler", info=hint, elem_classes="chips")
-    n = gr.Slider(10, 1000, default.n, step=10, label="Particles", info="How many to move.")
-    hint = "A share of the variance: too large overshoots, too small crawls."
-    step_size = gr.Number(default.step_size, label="Step size", info=hint, step=0.01, min_width=100)
-    temperature = gr.Slider(
-        0, 4, default.temperature, step=0.1, label="Temperature T", info="At 0, particles only climb."
-    )
-    controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
-    controls.enable_for_samplers(temperature, sampler, "langevin")
-    steps = gr.Slider(10, 500, default.steps, step=10, label="Steps", info="Evaluations of the score.")
-    seed, new_seed = controls.seed()
-    with gr.Accordion("More", open=False):
-        low = gr.Number(default.low, label="Least noise", info="Where the run ends.", step=0.01, min_width=100)
-        hint = "Where the run begins; the first two samplers begin within half of it."
-        high = gr.Number(default.high, label="Most noise", info=hint, step=0.1, min_width=100)
-    inputs = (model, data, score, sampler, n, step_size, temperature, steps, low, high, seed)
-    return [*map(skip_preprocess, inputs)], new_seed
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
+        default = ViewParams()
+        data = controls.radio(list(densities.DENSITIES), default.data, "Data", None)
+        names = ", ".join(langevin_runs.learned_densities(self.paths)) or "none"
+        hint = f"Exact, or learned by a network (available for {names})."
+        score = controls.radio(langevin_runs.SCORES, default.score, "Score", hint)
+        model = controls.radio([default.model], None, "Model", "The network whose score is followed.", visible=False)
+        titles = [(sampler.title, name) for name, sampler in samplers.SAMPLERS.items()]
+        hint = "The first two stay at the least noise; the others go from the most to the least."
+        sampler = controls.radio(titles, default.sampler, "Sampler", hint)
+        n = controls.slider(10, 1000, default.n, 10, "Particles", "How many to move.")
+        hint = "A share of the variance: too large overshoots, too small crawls."
+        step_size = controls.number(default.step_size, "Step size", hint, step=0.01, min_width=100)
+        temperature = controls.slider(0, 4, default.temperature, 0.1, "Temperature T", "At 0, particles only climb.")
+        controls.enable_for_samplers(step_size, sampler, *samplers.PLAIN, "annealed")
+        controls.enable_for_samplers(temperature, sampler, "langevin")
+        steps = controls.slider(10, 500, default.steps, 10, "Steps", "Evaluations of the score.")
+        seed, new_seed = controls.seed()
+        with gr.Accordion("More", open=False):
+            low = controls.number(default.low, "Least noise", "Where the run ends.", step=0.01, min_width=100)
+            hint = "Where the run begins; the first two samplers begin within half of it."
+            high = controls.number(default.high, "Most noise", hint, step=0.1, min_width=100)
+        return [model, data, score, sampler, n, step_size, temperature, steps, low, high, seed], new_seed

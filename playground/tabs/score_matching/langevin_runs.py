@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value, settings_from
-from playground.web.scrubber import Counts, Curve, Film, Histogram, Series, Strip
+from playground.web.scrubber import Counts, Curve, Film, Histogram, Strip
 
-CHECKPOINTS = CheckpointPicker("score_matching", "score-grid")
+CHECKPOINTS = CheckpointPicker[score_matching.Model]("score_matching", "score-grid")
 EXACT, LEARNED = SCORES = ("exact", "learned")
 SPAN = 3.2  # the picture goes from -SPAN to SPAN
 SIDE, CELL = 240, 4  # pixels a side: of the picture, of the density's cells
@@ -97,7 +97,7 @@ def score_of(paths: Paths, params: ViewParams) -> Score:
     """Return the score to follow, or raise UserError if none was learned of this density or at these noise levels."""
     if params.score == EXACT:
         return densities.make_true_score(params.settings.density)
-    model = cast(score_matching.Model, CHECKPOINTS.load(paths, resolve_checkpoint(paths, params.data, params.model)))
+    model = CHECKPOINTS.load(paths, resolve_checkpoint(paths, params.data, params.model))
     low, high = model.config.sigma_min, model.config.sigma_max
     if not low <= params.low <= high or (params.high > high and params.sampler in samplers.FROM_NOISE):
         raise UserError(
@@ -174,16 +174,16 @@ def film(params: ViewParams, run: Sequence[Frame]) -> Film:
     truth = density.modes()[1] if isinstance(density, Mixture) and density.multimodal else NO_MODES
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
     curves = [
-        _curve("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
-        _curve("score", "Its mean length at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
+        Curve.of("σ", "The noise level whose score is followed.", palette.DATA, sigmas),
+        Curve.of("score", "Its mean length at the particles.", palette.ESTIMATE, [m.score_length for m in measures]),
     ]
     if len(truth):
         captions = [f"{text} · {_describe_kl(m.kl)}" for text, m in zip(captions, measures, strict=True)]
         hint = "KL divergence of the modes' shares from the true ones, in nats."
-        curves.append(_curve("KL", hint, palette.NOISE, [m.kl for m in measures]))
+        curves.append(Curve.of("KL", hint, palette.NOISE, [m.kl for m in measures]))
     if params.sampler == "mala":
         curves.append(
-            _curve("accepted", "Share of accepted moves.", palette.COMPARISON, [m.acceptance for m in measures])
+            Curve.of("accepted", "Share of accepted moves.", palette.COMPARISON, [m.acceptance for m in measures])
         )
     return Film(
         [strip(plots, truth)],
@@ -204,10 +204,6 @@ def strip(plots: Sequence[Plot], truth: Tensor = NO_MODES) -> Strip:
     notes = [judge(plot, truth) for plot in plots] if len(truth) else []
     hint = "on the density at their noise level, bright where it is dense"
     return Strip("particles", hint, sheet, notes, histograms)
-
-
-def _curve(name: str, hint: str, colour: str, values: list[float]) -> Curve:
-    return Curve(name, hint, [Series("", colour, values)])
 
 
 def _describe_kl(kl: float) -> str:

@@ -20,25 +20,11 @@ from playground.runtime.recording import subsample
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import forward, runs
-from playground.tabs.score_matching import digits, inverse_films, inverse_problems
-from playground.tabs.score_matching.inverse_params import (
-    DENOISE,
-    INPAINT,
-    LEFT,
-    LIKELIHOOD,
-    LOWER,
-    MASKS,
-    N_REFERENCES,
-    PAINTED,
-    SIDE,
-    SQUARE,
-    Problem,
-    ViewParams,
-)
-from playground.tabs.score_matching.inverse_problems import check, entropy
+from playground.tabs.score_matching import digits, inverse_films, inverse_params, inverse_problems
+from playground.tabs.score_matching.inverse_params import DENOISE, INPAINT, PAINTED, Problem, ViewParams
 from playground.web import controls, drawing_pad, explanation, export, image_picker, links, run_view, scrubber
 from playground.web.component import Value
-from playground.web.controls import Control, ControlValue, skip_preprocess
+from playground.web.controls import Control, ControlValue
 from playground.web.image_picker import ImagePicker, Sources
 from playground.web.linked_run import LinkedRunView
 from playground.web.live_run import LiveRun
@@ -46,9 +32,9 @@ from playground.web.scrubber import Film, Strip
 
 TAB = "score_matching.restoration"
 AREAS: dict[str, tuple[EllipsisType | slice, ...]] = {
-    LEFT: (..., slice(16)),
-    LOWER: (..., slice(16, None), slice(None)),
-    SQUARE: (..., slice(10, 22), slice(10, 22)),
+    inverse_params.LEFT: (..., slice(16)),
+    inverse_params.LOWER: (..., slice(16, None), slice(None)),
+    inverse_params.SQUARE: (..., slice(10, 22), slice(10, 22)),
 }
 HOW = f"""
 One score, three tasks, three ways to follow it.
@@ -66,7 +52,7 @@ known; by how much it thins the density out on the way is estimated with random 
 continuous density of pictures of 32 x 32 pixels in [−1, 1] with noise of σ = {LOW:g}, at the picture with
 such noise, y. It can't be compared with the bits of discrete pictures, nor with another σ; in grey levels of 0 to 255
 it would be log₂ 127.5 = 6.99 bits per dimension more. The 240 pixels of the border, always black, give about
-{-240 * entropy(LOW):.0f} nats and tell nothing. *Beyond the noise* is log₂ p(y | x₀) / p(y): what is
+{-240 * inverse_problems.entropy(LOW):.0f} nats and tell nothing. *Beyond the noise* is log₂ p(y | x₀) / p(y): what is
 left when the noise is known. There the border counts for nothing. A blank picture is likelier than a digit.
 
 [Efron 2011](https://doi.org/10.1198/jasa.2011.tm11181) (Tweedie's formula) ·
@@ -98,7 +84,7 @@ TASKS = {
         inverse_problems.inpaint, inverse_films.inpainted_strips, inverse_films.inpainted_film,
         langevin.inpainting_score, samplers.SAMPLERS["annealed"].steps,
     ),
-    LIKELIHOOD: Task(
+    inverse_params.LIKELIHOOD: Task(
         inverse_problems.likelihood, inverse_films.likelihood_strips, inverse_films.likelihood_film,
         langevin.log_likelihood, lambda evaluations: evaluations // 2,
     ),
@@ -112,7 +98,7 @@ def picture(paths: Paths, params: ViewParams, sources: Sources) -> Tensor:
 
 def missing(mask: str, painted: object) -> Tensor:
     """Return the mask of the missing pixels, bool (1, 1, 32, 32), or raise UserError if it is empty."""
-    pixels = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    pixels = torch.zeros(1, 1, inverse_params.SIDE, inverse_params.SIDE, dtype=torch.bool)
     if mask != PAINTED:
         pixels[AREAS[mask]] = True
     elif isinstance(painted, str) and painted:  # for a moment the pad's value is the picture under the brush
@@ -141,23 +127,23 @@ class RestorationView(LinkedRunView):
     drawings: list[Control]  # of the `Sources`, and the brush
 
     def __init__(self, paths: Paths):
-        self.paths = paths
         stage = partial(
             scrubber.build, "A picture restored", "score-restoration", "Denoising a first digit: a few seconds …"
         )
-        code = TASKS[DENOISE].code
-        self.layout = run_view.lay_out("score-restoration", self._build_controls, stage, HOW, code)
+        super().__init__(paths, "score-restoration", stage, HOW, TASKS[DENOISE].code)
+        self.outputs.append(self.layout.code)
 
-    @run_view.errors_on_stage(n_others=3)
-    def restore(
+    @run_view.follow_run
+    def sample(
         self, drawing: object, upload: object, correction: object, painted: object, *values: ControlValue
     ) -> LiveRun[Frame]:
         """Denoise a picture, fill its holes, or estimate its likelihood. Returns every frame as sprite sheets."""
         params, frames = ViewParams(*values), list[Frame]()
-        task, mask = TASKS[params.task], missing(params.mask if params.task == INPAINT else LEFT, painted)
-        model = runs.load_model(self.paths, params.model)
+        task = TASKS[params.task]
+        mask = missing(params.mask if params.task == INPAINT else inverse_params.LEFT, painted)
+        model = runs.CHECKPOINTS.load(self.paths, params.model)
         x0 = picture(self.paths, params, Sources(drawing, upload, correction))
-        check(model)
+        inverse_problems.check(model)
         problem = Problem(x0, mask)
 
         def finish() -> list[object]:
@@ -187,38 +173,33 @@ class RestorationView(LinkedRunView):
         model, task, _, _, mask, *_ = inputs = self.layout.inputs
         changes = [*self.image.changes, *self.image.choices, *(control.input for control in (model, task, mask))]
         gr.on(changes, self.update_brush, [*sources, *inputs], brush, **controls.LIGHT)
-        self.bind_runs(page, self.restore, "score_restoration", [task.input], self.drawings, [self.layout.code])
+        self.bind_runs(page, [task.input], self.drawings)
 
-    def _build_controls(self) -> tuple[list[Control], gr.Button]:
-        """Build the controls in the order of `ViewParams`, and the button for a new seed."""
+    def build_controls(self) -> tuple[list[Control], gr.Button]:
         default, model = ViewParams(), runs.CHECKPOINTS.build(self.paths, info="Whose score is followed.")
-        task = gr.Radio(list(TASKS), value=default.task, label="Task", info="What the score is used for.",
-                        elem_classes="chips")  # fmt: skip
+        task = controls.radio(list(TASKS), default.task, "Task", "What the score is used for.")
         self.image = image_picker.build("score-restoration", forward.KINDS, "The picture to restore.",
                                         partial(runs.CHECKPOINTS.dataset, self.paths), [model])  # fmt: skip
         with gr.Column(visible=False) as mask_column:
-            hint = "The part that is to be filled in."
-            mask = gr.Radio(MASKS, value=default.mask, label="Missing", info=hint, elem_classes="chips")
+            mask = controls.radio(inverse_params.MASKS, default.mask, "Missing", "The part that is to be filled in.")
         with gr.Column(visible=False) as brush_column:
             brush = drawing_pad.build("score-restoration-mask", "paint what is missing")
-        noise = gr.Slider(
-            2 * LOW, 5, default.noise, step=0.1, label="Noise σ", info="Standard deviation; from black to white is 2."
+        noise = controls.slider(
+            2 * LOW, 5, default.noise, 0.1, "Noise σ", "Standard deviation; from black to white is 2."
         )
         hint = "How many to make of the same picture; for the likelihood, how many random probes."
-        n = gr.Slider(N_REFERENCES, 10, default.n, step=1, label="Results", info=hint)
+        n = controls.slider(inverse_params.N_REFERENCES, 10, default.n, 1, "Results", hint)
         hint = "How often the network is evaluated for each; more is slower and better."
-        evaluations = gr.Slider(10, 400, default.evaluations, step=10, label="Evaluations", info=hint)
-        hint = "Whose score: of all digits, or of one."
-        digit = gr.Dropdown(digits.DIGITS, value=default.digit, label="Digit", info=hint)
+        evaluations = controls.slider(10, 400, default.evaluations, 10, "Evaluations", hint)
+        digit = controls.dropdown(digits.DIGITS, default.digit, "Digit", "Whose score: of all digits, or of one.")
         seed, new_seed = controls.seed()
 
         def show_controls(task: str, mask: str) -> list[object]:
-            return [gr.update(visible=visible) for visible in
-                    (task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED)]  # fmt: skip
+            shown = task == DENOISE, task == INPAINT, task == INPAINT and mask == PAINTED
+            return [gr.update(visible=visible) for visible in shown]
 
-        gr.on([task.change, mask.change], show_controls, [task, mask], [noise, mask_column, brush_column], queue=False,
-              **controls.HIDDEN)  # fmt: skip
+        optional = [noise, mask_column, brush_column]
+        gr.on([task.change, mask.change], show_controls, [task, mask], optional, **controls.INSTANT)
         kind, number, *sources = self.image.inputs
         self.drawings = [*sources, brush]
-        inputs = (task, kind, number, mask, noise, n, evaluations, digit, seed)
-        return [model, *map(skip_preprocess, inputs)], new_seed
+        return [model, task, kind, number, mask, noise, n, evaluations, digit, seed], new_seed

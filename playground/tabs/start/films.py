@@ -4,7 +4,6 @@ import base64
 import io
 import math
 from collections.abc import Callable, Iterable
-from typing import cast
 
 import numpy as np
 import torch
@@ -44,7 +43,7 @@ def stack(run: Iterable[Tensor]) -> np.ndarray:
 @torch.no_grad()
 def vae_film(paths: Paths) -> np.ndarray:
     """Return digits that change with their codes."""
-    model = cast(vae.Model, codes.CHECKPOINTS.load(paths, ""))
+    model = codes.CHECKPOINTS.load(paths, "")
     z, across = (vae.sample_prior(model, vae.Settings(n=N, seed=seed)) for seed in range(2))
     return around(z, across, lambda z: model.mean(model.decode(z)))
 
@@ -52,7 +51,7 @@ def vae_film(paths: Paths) -> np.ndarray:
 @torch.no_grad()
 def gan_film(paths: Paths) -> np.ndarray:
     """Return digits that a generator makes of codes on their way."""
-    model, settings = cast(gan.Model, variants.CHECKPOINTS.load(paths, "")), gan.Settings(n=N)
+    model, settings = variants.CHECKPOINTS.load(paths, ""), gan.Settings(n=N)
     z, across = (gan.sample_prior(model.config.latent, gan.Settings(n=N, seed=seed)) for seed in range(2))
     return around(z, across, lambda z: model.generator(z, gan.labels(model, settings)))
 
@@ -87,7 +86,7 @@ def text_film(paths: Paths) -> np.ndarray:
 @torch.no_grad()
 def flow_film(paths: Paths) -> np.ndarray:
     """Return noise that becomes digits, layer by layer."""
-    model = cast(normalizing_flow.Model, likelihood.CHECKPOINTS.load(paths, ""))
+    model = likelihood.CHECKPOINTS.load(paths, "")
     run = normalizing_flow.sample(model, normalizing_flow.Settings(n=N, temperature=0.7))
     return stack(normalizing_flow.to_images(model, frame) for frame in run)
 

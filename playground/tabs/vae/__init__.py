@@ -173,9 +173,9 @@ class VAETab(View):
         gr.on(changes, *show, **controls.LIGHT)
         kind, *_ = image.inputs
         choose_kinds = self.on_model, [self.session, self.model, kind], kind
-        self.model.input(*choose_kinds, queue=False, **controls.HIDDEN).then(*show, **controls.LIGHT)
+        self.model.input(*choose_kinds, **controls.INSTANT).then(*show, **controls.LIGHT)
         kind.change(lambda name: [gr.update(interactive=name == codes.PRIOR)] * 2, kind,
-                    [self.seed, self.new_seed], **controls.HIDDEN, queue=False)  # fmt: skip
+                    [self.seed, self.new_seed], **controls.INSTANT)  # fmt: skip
         controls.on_new_seed(self.new_seed, self.seed).then(*show, **controls.LIGHT)
         settings = controls.LIGHT | {"trigger_mode": "multiple"}  # no turn waits for the answer to the one before
         for name, tab in self.tabs.items():

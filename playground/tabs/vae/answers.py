@@ -40,7 +40,9 @@ def parse_code(model: vae.Model, values: object) -> Tensor:
 
 def answering(paths: Paths, name: str, function: ModelFunction) -> Answer:
     """Return a function of a model as the browser calls it: by a name, and with one object that names the model."""
-    return answers.server_function(name, lambda request: function(codes.load(paths, request.get("model")), request))
+    return answers.server_function(
+        name, lambda request: function(codes.CHECKPOINTS.load(paths, request.get("model")), request)
+    )
 
 
 def decode(model: vae.Model, request: Mapping[str, object]) -> Value:

@@ -64,7 +64,9 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         raise UserError(f"there are no models of these data that differ in β: choose a model of {mnist.DATASET.title}")
     for about in compared:
         try:
-            encodings[f"β = {about.beta:g}{about.file_suffix}"] = encode(codes.load(paths, about.name), encoded.x)
+            encodings[f"β = {about.beta:g}{about.file_suffix}"] = encode(
+                codes.CHECKPOINTS.load(paths, about.name), encoded.x
+            )
         except UserError as error:
             wrong.append(error_sentence(error))
     for beta in shipped.keys() - {about.beta for about in compared}:

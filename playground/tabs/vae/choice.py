@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from typing import NamedTuple
 
+import gradio as gr
+
 from playground.runtime.paths import Paths
-from playground.runtime.validation import UserError
 from playground.tabs.vae import codes
 from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import component, image_picker
@@ -50,14 +51,17 @@ class Choice(NamedTuple):
     def encode(self, paths: Paths) -> EncodedImage:
         """Return the chosen image with its code, or raise UserError if there is none yet."""
         sources = Sources(self.drawing, self.upload, self.correction)
-        missing = image_picker.missing_input(self.picture, sources)
-        if missing:
-            raise UserError(missing)
+        image_picker.check_input(self.picture, sources)
         return codes.encode_choice(paths, self.params, sources)
 
 
 def _message(text: str) -> list[object]:
     return [component.message(text, outdated=True)]
+
+
+def message_without_plots(text: str) -> list[object]:
+    """Return the values that show a text in place of the first component, and hide two plots."""
+    return [text, gr.update(visible=False), gr.update(visible=False)]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -84,11 +84,6 @@ def default_model(paths: Paths, view: str) -> str:
     return MAP_MODEL if view == "map" and MAP_MODEL in CHECKPOINTS.names(paths) else CHECKPOINTS.first_name(paths)
 
 
-def load(paths: Paths, name: object) -> vae.Model:
-    """Return a model of this tab."""
-    return cast(vae.Model, CHECKPOINTS.load(paths, name))
-
-
 def about(paths: Paths, name: object) -> "About":
     """Return what a model's header tells of it."""
     path = CHECKPOINTS.path(paths, name)
@@ -99,7 +94,7 @@ def about(paths: Paths, name: object) -> "About":
 def encode_choice(paths: Paths, params: ViewParams, sources: Sources) -> EncodedImage:
     """Return the chosen image with its code, or raise UserError if there is no such image or no such model."""
     params = replace(params, model=CHECKPOINTS.path(paths, params.model).stem)
-    model = load(paths, params.model)
+    model = CHECKPOINTS.load(paths, params.model)
     z = None
     if params.picture == PRIOR:
         z = from_prior(model, params.seed)
@@ -123,7 +118,7 @@ def check(model: vae.Model, x: Tensor) -> None:
 @torch.no_grad()
 def encode_path_end(paths: Paths, params: ViewParams) -> Tensor:
     """Return the code at the other end of a path, (Z,), or raise UserError if there is no such test image."""
-    model = load(paths, params.model)
+    model = CHECKPOINTS.load(paths, params.model)
     if params.to == PRIOR:
         return from_prior(model, params.to_number)[0]
     x = load_image(paths, replace(params, picture=image_picker.TEST_IMAGE, number=params.to_number), NO_SOURCES)
@@ -209,7 +204,9 @@ class About(NamedTuple):
         return "" if self.name in CAVEATS else f" ({self.name})"
 
 
-CHECKPOINTS = CheckpointPicker("vae", "vae-digits", tuple(CAVEATS), lambda name, header: About.of(name, header).title)
+CHECKPOINTS = CheckpointPicker[vae.Model](
+    "vae", "vae-digits", tuple(CAVEATS), lambda name, header: About.of(name, header).title
+)
 TRACKED = 0.2  # share of a dimension's variance that a factor must explain to be named beside it
 
 

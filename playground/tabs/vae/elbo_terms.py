@@ -12,7 +12,7 @@ from playground.families.vae import elbo
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.choice import ChoiceView, message_without_plots
 from playground.tabs.vae.codes import EncodedImage
 from playground.web import explanation, palette, plots
 from playground.web.component import Value
@@ -49,7 +49,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model = codes.load(paths, encoded.params.model)
+    model = codes.CHECKPOINTS.load(paths, encoded.params.model)
     draws = 4 * COUNTS[-1] if encoded.x.shape[1] == 1 else COUNTS[-1]  # colour takes longer
     parts = list(vae.sample_terms(model, encoded.x, draws, make_rng(0), chunk_size=250))
     reconstruction = torch.cat([part.reconstruction[:, 0] for part in parts])
@@ -64,11 +64,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     text = "\n".join(["| | nats | bits per dimension |", "|---|---|---|", *lines])
     comparison, histogram = compare(model, bound)
     note = IN_COLOUR if model.config.channels == 3 else ""
-    return [
-        f"{text}\n\n{comparison}Higher is better.{note}",
-        gr.update(value=_curve(bounds), visible=True),
-        histogram,
-    ]
+    return [f"{text}\n\n{comparison}Higher is better.{note}", gr.update(value=_curve(bounds), visible=True), histogram]
 
 
 def compare(model: vae.Model, bound: float) -> tuple[str, Value]:
@@ -79,11 +75,6 @@ def compare(model: vae.Model, bound: float) -> tuple[str, Value]:
     below = (model.test_elbo < bound).float().mean().item()
     plot = gr.update(value=_histogram(model.test_elbo, bound), visible=True)
     return f"{below:.0%} of the test images have a lower ELBO. ", plot
-
-
-def message(text: str) -> list[object]:
-    """Return the values that show a text in place of the numbers, and hide both plots."""
-    return [text, gr.update(visible=False), gr.update(visible=False)]
 
 
 def _curve(bounds: list[float]) -> go.Figure:
@@ -101,4 +92,4 @@ def _histogram(test_elbo: Tensor, bound: float) -> go.Figure:
     return plot
 
 
-VIEW = ChoiceView("ELBO", HINT, build, show, message)
+VIEW = ChoiceView("ELBO", HINT, build, show, message_without_plots)

@@ -15,7 +15,7 @@ from playground.families.vae.gradients import Estimator, Gradients
 from playground.runtime.paths import Paths
 from playground.runtime.rng import make_rng
 from playground.tabs.vae import codes
-from playground.tabs.vae.choice import ChoiceView
+from playground.tabs.vae.choice import ChoiceView, message_without_plots
 from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import controls, explanation, palette, plots
 from playground.web.controls import Control
@@ -41,10 +41,7 @@ ESTIMATES = 1000  # of the gradient of (z - a)^2
 DRAWS, COLOUR_DRAWS = 400, 100
 CHUNK = 100  # samples at a time
 WITH_TRICK = "with the trick"
-ESTIMATORS: dict[str, Estimator] = {
-    WITH_TRICK: gradients.reparameterized,
-    "without it": gradients.score_function,
-}
+ESTIMATORS: dict[str, Estimator] = {WITH_TRICK: gradients.reparameterized, "without it": gradients.score_function}
 COLOURS = (palette.ESTIMATE, palette.NOISE)
 HEIGHT = 340  # pixels of a plot
 EDGE = 0.005  # share of the estimates beyond each end of an axis
@@ -69,28 +66,23 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     with gr.Row():
         first = ViewParams()
         hint = "Where f(z) = (z − a)² is 0; μ is 0."
-        a = gr.Slider(-codes.MAX_A, codes.MAX_A, first.a, step=0.1, label="a", info=hint)
+        a = controls.slider(-codes.MAX_A, codes.MAX_A, first.a, 0.1, "a", hint)
         hint = "Standard deviation of z, on the left."
-        sigma = gr.Slider(codes.MIN_SIGMA, codes.MAX_SIGMA, first.sigma, step=0.05, label="σ", info=hint)
+        sigma = controls.slider(codes.MIN_SIGMA, codes.MAX_SIGMA, first.sigma, 0.05, "σ", hint)
         hint = "Their mean is one estimate."
-        samples = gr.Slider(1, codes.MAX_SAMPLES, first.samples, step=1, label="Samples per estimate", info=hint)
+        samples = controls.slider(1, codes.MAX_SAMPLES, first.samples, 1, "Samples per estimate", hint)
     table = gr.Markdown(elem_id="vae-gradients")
     explanation.build(HOW, gradients.reparameterized)
-    return [table, known_plot, image_plot], [controls.skip_preprocess(control) for control in (a, sigma, samples)]
+    return [table, known_plot, image_plot], [a, sigma, samples]
 
 
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    params, model = encoded.params, codes.load(paths, encoded.params.model)
+    params, model = encoded.params, codes.CHECKPOINTS.load(paths, encoded.params.model)
     comparisons = [compare_known(params), compare_image(model, encoded)]
     figures = [gr.update(value=draw(comparison), visible=True) for comparison in comparisons]
     return ["\n\n".join(map(to_table, comparisons)), *figures]
-
-
-def message(text: str) -> list[object]:
-    """Return the values that show a text in place of the numbers, and hide both plots."""
-    return [text, gr.update(visible=False), gr.update(visible=False)]
 
 
 def compare_known(params: ViewParams) -> Comparison:
@@ -169,4 +161,4 @@ def draw(comparison: Comparison) -> go.Figure:
     return plots.restyle(figure, HEIGHT)
 
 
-VIEW = ChoiceView("Gradients", HINT, build, show, message)
+VIEW = ChoiceView("Gradients", HINT, build, show, message_without_plots)

@@ -29,24 +29,21 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     with gr.Row():
         kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
         hint = "Seed of the random code, or number of the test image."
-        number = gr.Number(1, label="Seed or number", info=hint, precision=0)
+        number = controls.number(1, "Seed or number", hint, precision=0)
     explanation.build(HOW, interpolation.slerp)
-    return [stage], [controls.skip_preprocess(kind), controls.skip_preprocess(number)]
+    return [stage], [controls.skip_preprocess(kind), number]
 
 
 def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:
     """Return the codes of both paths to the other end, by name; each (FRAMES, Z)."""
     end = codes.encode_path_end(paths, encoded.params)
-    return {
-        "straight": interpolation.lerp(encoded.z, end, FRAMES),
-        "arc": interpolation.slerp(encoded.z, end, FRAMES),
-    }
+    return {"straight": interpolation.lerp(encoded.z, end, FRAMES), "arc": interpolation.slerp(encoded.z, end, FRAMES)}
 
 
 @torch.no_grad()
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model, codes_by_path = codes.load(paths, encoded.params.model), latent_paths(paths, encoded)
+    model, codes_by_path = codes.CHECKPOINTS.load(paths, encoded.params.model), latent_paths(paths, encoded)
     images = {name: codes.decode(model, z) for name, z in codes_by_path.items()}
     share = torch.linspace(0, 1, FRAMES)
     faded = torch.lerp(images["arc"][:1], images["arc"][-1:], share.view(-1, 1, 1, 1))
@@ -55,7 +52,6 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     strips.append(Strip("pixels, cross-faded", "for contrast: no model", pictures.to_uint8(faded)[:, None]))
     colours, n = {"straight": palette.DATA, "arc": palette.ESTIMATE}, model.config.latent
     norms = {name: z.norm(dim=1).tolist() for name, z in codes_by_path.items()}
-    weights = interpolation.slerp_weights(codes_by_path["arc"][0], codes_by_path["arc"][-1], FRAMES)
     return [
         scrubber.pack(Film(
             strips,
@@ -64,7 +60,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
             ("this image", "the other"),
             curves=[Curve("|z|", "Length of the code.", [Series(k, colours[k], v) for k, v in norms.items()])],
             formula=formula.render(interpolation.path_formulas("straight", "arc", "the two codes")),
-            numbers=interpolation.path_numbers(*(weights_of_path.tolist() for weights_of_path in weights)),
+            numbers=interpolation.path_numbers(codes_by_path["arc"][[0, -1]], FRAMES),
             start=FRAMES // 2,
             keep=True,
         ))

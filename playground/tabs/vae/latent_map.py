@@ -51,7 +51,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
-    model = codes.load(paths, encoded.params.model)
+    model = codes.CHECKPOINTS.load(paths, encoded.params.model)
     axes, classes = axes_of(model), codes.about(paths, encoded.params.model).classes(n_classes(model))
     z = encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
     map_value = make_map(model, z, encoded.mu, encoded.log_var, [axes[0][0], axes[1][0]])

@@ -38,7 +38,7 @@ def message(text: str) -> list[object]:
 
 def find_neighbours(paths: Paths, name: str, z: Tensor) -> str:
     """Return HTML of what the decoder makes of a code (Z,), and of the training images nearest to it."""
-    x = codes.decode(codes.load(paths, name), z[None])
+    x = codes.decode(codes.CHECKPOINTS.load(paths, name), z[None])
     return neighbours.render_rows(x, codes.CHECKPOINTS.dataset(paths, name), paths.data, N_NEIGHBOURS)
 
 

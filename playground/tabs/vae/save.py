@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
-import numpy as np
 
 from playground.export import media
 from playground.families import vae
@@ -53,17 +52,18 @@ def build(paths: Paths, session: gr.State) -> gr.Code:
 def save_picture(paths: Paths, text: object, session: Session) -> Value:
     """Save the picture on show."""
     picture = session.picture(paths, text)
-    image = pictures.to_uint8(codes.decode(codes.load(paths, picture.model), picture.z[None]))[0]
+    image = pictures.to_uint8(codes.decode(codes.CHECKPOINTS.load(paths, picture.model), picture.z[None]))[0]
     command = build_command(paths, session.selected, picture.params)
     metadata = describe(paths, session.selected, picture) | ({"command": command} if command else {})
-    return _png(f"{picture.model}.png", image, metadata)
+    return download.save(f"{picture.model}.png", media.write_png, image, metadata)
 
 
 def save_traversal(paths: Paths, text: object, session: Session) -> Value:
     """Save the traversal at the code of the picture on show, which no command draws."""
     picture = session.picture(paths, text)
-    image = codes.traversal(codes.load(paths, picture.model), picture.z)
-    return _png(f"{picture.model}-traversal.png", image, describe(paths, session.selected, picture))
+    image = codes.traversal(codes.CHECKPOINTS.load(paths, picture.model), picture.z)
+    about = describe(paths, session.selected, picture)
+    return download.save(f"{picture.model}-traversal.png", media.write_png, image, about)
 
 
 def save_path(paths: Paths, _: object, session: Session) -> Value:
@@ -73,11 +73,10 @@ def save_path(paths: Paths, _: object, session: Session) -> Value:
         raise UserError("no interpolation is shown: open Interpolate first")
     encoded = choice.encode(paths)
     name, arc = encoded.params.model, interpolate.latent_paths(paths, encoded)["arc"]
-    frames = pictures.to_uint8(codes.decode(codes.load(paths, name), arc))[:, None]
-    file = download.new_path(f"{name}-interpolation.gif")
+    frames = pictures.to_uint8(codes.decode(codes.CHECKPOINTS.load(paths, name), arc))[:, None]
     origin = media.build_origin(codes.CHECKPOINTS.path(paths, name), encoded.params)
-    media.write_gif(file, frames, origin | record_link("interpolate", encoded.params))
-    return download.pack_file(file)
+    about = origin | record_link("interpolate", encoded.params)
+    return download.save(f"{name}-interpolation.gif", media.write_gif, frames, about)
 
 
 def build_command(paths: Paths, view: str, params: ViewParams | None) -> str:
@@ -116,9 +115,3 @@ def record_link(view: str, params: ViewParams | None) -> dict[str, str]:
 def linkable(params: ViewParams | None) -> ViewParams | None:
     """Return parameters if a link can hold all that makes the picture, which it cannot of a user's own."""
     return params if params and params.picture in codes.ENDS else None
-
-
-def _png(name: str, image: np.ndarray, metadata: dict[str, str]) -> Value:
-    path = download.new_path(name)
-    media.write_png(path, image, metadata)
-    return download.pack_file(path)

@@ -91,7 +91,7 @@ def read_code(paths: Paths, text: object) -> tuple[str, Tensor]:
     none."""
     params = parse(text)
     model = str(params.get("model"))
-    return model, answers.parse_code(codes.load(paths, model), params.get("z"))
+    return model, answers.parse_code(codes.CHECKPOINTS.load(paths, model), params.get("z"))
 
 
 def parse(text: object) -> dict[str, object]:

@@ -51,7 +51,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
 def show(paths: Paths, encoded: EncodedImage) -> list[object]:
     """Return the values of the components for an image."""
     name, about = encoded.params.model, codes.about(paths, encoded.params.model)
-    model, z = codes.load(paths, name), encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
+    model, z = codes.CHECKPOINTS.load(paths, name), encoded.z.clamp(-codes.LIMIT, codes.LIMIT)
     exploration = Exploration(
         name, z.tolist(), encoded.mu.tolist(), encoded.log_var.tolist(),
         dimensions(model, codes.tracked(about.dataset, model)),
@@ -68,13 +68,14 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
 
 def dimensions(model: vae.Model, tracked: list[str]) -> list[Dimension]:
     """Return every dimension with its KL and the factor that it tracks, those that say most first."""
-    return [_dimension(i, float(model.kl[i]), tracked[i]) for i in codes.order(model)]
 
+    def describe(i: int) -> Dimension:
+        kl = float(model.kl[i])
+        dead = kl < vae.INACTIVE_NATS
+        caption = "dead" if dead else f"{kl:.2f} nats" + (f" · {tracked[i]}" if tracked[i] else "")
+        return Dimension(i, f"z{i + 1} · {caption}", dead)
 
-def _dimension(i: int, kl: float, factor: str) -> Dimension:
-    dead = kl < vae.INACTIVE_NATS
-    caption = "dead" if dead else f"{kl:.2f} nats" + (f" · {factor}" if factor else "")
-    return Dimension(i, f"z{i + 1} · {caption}", dead)
+    return [describe(i) for i in codes.order(model)]
 
 
 VIEW = ChoiceView("Traverse", HINT, build, show)

@@ -4,7 +4,9 @@ import shutil
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -12,6 +14,8 @@ from gradio.data_classes import FileData
 from playground.runtime import files
 from playground.web import component
 from playground.web.component import Value
+
+Parameters = ParamSpec("Parameters")
 
 MAX_BYTES = 1_000_000_000  # of all files together; the browser has long since loaded those that are deleted
 
@@ -41,7 +45,7 @@ _files = TemporaryFiles(MAX_BYTES)
 
 
 def build(elem_id: str) -> gr.HTML:
-    """Build the component; the browser saves the file of each new value of `pack_file`."""
+    """Build the component; the browser saves the file of each new value of `save`."""
     return component.build("download", elem_id=elem_id)
 
 
@@ -56,6 +60,11 @@ def new_path(name: str) -> Path:
     return path
 
 
-def pack_file(path: Path) -> Value:
-    """Return the value that saves a file under its name."""
-    return {"file": FileData(path=str(path), orig_name=path.name).model_dump(), "name": path.name}
+def save(
+    name: str, write: Callable[Concatenate[Path, Parameters], None], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Value:
+    """Write a file of this name by a function of its path and more; return the value with which the browser saves
+    it."""
+    path = new_path(name)
+    write(path, *args, **kwargs)
+    return {"file": FileData(path=str(path), orig_name=name).model_dump(), "name": name}

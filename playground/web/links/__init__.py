@@ -48,11 +48,12 @@ def value(
         copied, why_none: Text of the button after a press, with a link and without one.
     """
     link = query(tab, settings) if settings else None
-    return {
-        "link": link,
-        "address": link if link and address else query(tab),
-        "copied": copied if link else why_none,
-    }
+    return {"link": link, "address": link if link and address else query(tab), "copied": copied if link else why_none}
+
+
+def api_name(tab: str) -> str:
+    """Return the name of the endpoint that makes what a view shows."""
+    return tab.replace(".", "_")
 
 
 def nothing(tab: str) -> Value:

@@ -58,6 +58,11 @@ class Curve:
     series: Sequence[Series]
     log: bool = False
 
+    @classmethod
+    def of(cls, name: str, hint: str, colour: str, values: Sequence[float], log: bool = False) -> "Curve":
+        """Return a curve of a single line."""
+        return cls(name, hint, [Series("", colour, values)], log)
+
 
 @dataclass(frozen=True)
 class Box:

@@ -32,7 +32,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def encoded(paths: Paths) -> EncodedImage:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     x = torch.rand(1, 1, 28, 28, generator=make_rng(0)) * 2 - 1
     mu, log_var = model.encode(x)
     return EncodedImage(ViewParams(), x, mu[0].detach(), log_var[0].detach(), mu[0].detach())

@@ -41,7 +41,7 @@ def test_exports_command_and_link_are_of_the_picture_on_show(tab: VAETab, paths:
     tab.show(session, *choice(0))
     tab.turn(view, session, *choice(0))
     outputs = tab.show(session, *choice(5))
-    z = codes.from_prior(codes.load(paths, "vae-digits"), 5)[0]
+    z = codes.from_prior(codes.CHECKPOINTS.load(paths, "vae-digits"), 5)[0]
     picture = exported(save.save_picture(paths, stage_text(z), session))
     assert json.loads(picture.text["z"]) == z.tolist()
     assert picture.text["command"] == outputs[tab.outputs.index(tab.command)]
@@ -75,7 +75,7 @@ def test_an_error_leaves_neither_link_nor_command_of_the_picture_before(tab: VAE
 
 
 def test_only_a_picture_that_a_command_draws_has_a_command(tab: VAETab, paths: Paths) -> None:
-    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    session, z = Session(), codes.from_prior(codes.CHECKPOINTS.load(paths, "vae-digits"), 0)[0]
     tab.show(session, *choice(0))
     assert "command" in exported(save.save_picture(paths, stage_text(z), session)).text
     assert "command" not in exported(save.save_traversal(paths, stage_text(z), session)).text
@@ -116,7 +116,7 @@ def test_nearest_searches_for_the_picture_of_the_chosen_image_only(tab: VAETab, 
 
 
 def test_a_code_of_the_image_before_moves_nothing(tab: VAETab, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    session, z = Session(), codes.from_prior(codes.CHECKPOINTS.load(paths, "vae-digits"), 0)[0]
     tab.show(session, *choice(0))
     read = session.decoded_picture
 
@@ -130,7 +130,7 @@ def test_a_code_of_the_image_before_moves_nothing(tab: VAETab, paths: Paths, mon
 
 
 def test_a_code_that_was_moved_just_before_its_view_was_left_stays_moved(tab: VAETab, paths: Paths) -> None:
-    session, z = Session(), codes.from_prior(codes.load(paths, "vae-digits"), 0)[0]
+    session, z = Session(), codes.from_prior(codes.CHECKPOINTS.load(paths, "vae-digits"), 0)[0]
     tab.show(session, *choice(0))
     tab.turn("map", session, *choice(0))
     assert tab.on_move("traverse", json.loads(stage_text(z + 0.5))["code"], session) == [gr.skip()] * 2

@@ -13,7 +13,7 @@ from playground.tabs.vae.codes import EncodedImage
 
 
 def test_the_plane_passes_through_the_image_and_holds_its_gaussian(paths: Paths, encoded: EncodedImage) -> None:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     made = latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["z2", "z1"])
     basis, ellipse = torch.tensor(made["basis"]), torch.tensor(made["ellipse"])
     torch.testing.assert_close(torch.tensor(made["mu"]), basis @ encoded.mu)
@@ -24,7 +24,7 @@ def test_the_plane_passes_through_the_image_and_holds_its_gaussian(paths: Paths,
 
 
 def test_principal_axes_are_those_of_the_codes(paths: Paths) -> None:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     first, second = latent_map.direction(model, "p1"), latent_map.direction(model, "p2")
     assert abs(first[1]) > 0.95, "the second dimension varies most"
     assert abs(torch.dot(first, second)) < 1e-5
@@ -33,7 +33,7 @@ def test_principal_axes_are_those_of_the_codes(paths: Paths) -> None:
 
 
 def test_the_second_axis_is_made_normal_to_the_first(paths: Paths, encoded: EncodedImage) -> None:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     basis = torch.tensor(latent_map.make_map(model, encoded.z, encoded.mu, encoded.log_var, ["p1", "z1"])["basis"])
     torch.testing.assert_close(basis @ basis.T, torch.eye(2))
     torch.testing.assert_close(basis[0], latent_map.direction(model, "p1"))
@@ -42,7 +42,7 @@ def test_the_second_axis_is_made_normal_to_the_first(paths: Paths, encoded: Enco
 
 
 def test_the_reparameterization_is_mu_plus_sigma_eps(paths: Paths) -> None:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     request = {"mu": [0.1, 0.2, 0.3], "log_var": [-2.0, -1.0, 0.0], "seed": 5}
     drawn = torch.tensor([latent_map.reparameterize(model, {**request, "press": k})["z"] for k in range(2000)])
     torch.testing.assert_close(drawn.mean(0), torch.tensor([0.1, 0.2, 0.3]), rtol=0, atol=0.08)

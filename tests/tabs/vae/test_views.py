@@ -48,7 +48,7 @@ def test_only_the_view_of_paths_asks_for_their_other_end(paths: Paths) -> None:
 
 
 def test_dimensions_come_by_their_kl_and_the_dead_are_marked(paths: Paths) -> None:
-    model = codes.load(paths, "vae-digits")
+    model = codes.CHECKPOINTS.load(paths, "vae-digits")
     assert codes.order(model) == [1, 0, 2]
     made = traverse.dimensions(model, ["", "colour", "x"])
     assert [dimension.index for dimension in made] == [1, 0, 2]
@@ -82,7 +82,7 @@ def test_an_image_of_another_size_is_refused(channels: int, words: str) -> None:
 
 
 def test_a_traversal_moves_one_dimension_a_row(paths: Paths) -> None:
-    model, z = codes.load(paths, "vae-digits"), torch.tensor([0.3, -0.2, 0.1])
+    model, z = codes.CHECKPOINTS.load(paths, "vae-digits"), torch.tensor([0.3, -0.2, 0.1])
     sheet = codes.traversal(model, z)
     assert sheet.shape == (3 * 28, codes.COLUMNS * 28, 1)
     moved = z.clone()
@@ -157,7 +157,10 @@ def test_an_error_hides_the_plots_of_the_image_before(tab: VAETab, view: str) ->
 def test_fewer_samples_and_no_trick_spread_the_estimates_of_a_gradient(paths: Paths, encoded: EncodedImage) -> None:
     few, many = (replace(encoded.params, a=1.5, sigma=0.5, samples=n) for n in (1, 20))
     for params in (few, many):
-        comparisons = gradients.compare_known(params), gradients.compare_image(codes.load(paths, ""), encoded)
+        comparisons = (
+            gradients.compare_known(params),
+            gradients.compare_image(codes.CHECKPOINTS.load(paths, ""), encoded),
+        )
         for with_it, without in (comparison.estimates.values() for comparison in comparisons):
             assert without.mu.var() > 3 * with_it.mu.var()
     spread = [gradients.compare_known(params).estimates["without it"].mu for params in (few, many)]
@@ -181,7 +184,7 @@ def test_settings_of_one_view_change_no_other(paths: Paths) -> None:
 
 
 def test_rate_and_distortion_sum_to_the_bound(paths: Paths, encoded: EncodedImage) -> None:
-    seen = {name: betas.encode(codes.load(paths, name), encoded.x) for name in betas.BETAS.values()}
+    seen = {name: betas.encode(codes.CHECKPOINTS.load(paths, name), encoded.x) for name in betas.BETAS.values()}
     test, own = betas.rate_distortion(seen).data
     for rate, distortion in zip(test.x, test.y, strict=True):
         assert rate + distortion == pytest.approx(100, abs=0.1)  # minus the mean of test_elbo
