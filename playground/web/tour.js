@@ -30,35 +30,29 @@ export function offerTour(document) {
   const card = new Card(document, 'Tour', leave);
   const go = (number) => { location.href = withStop(stopsOf()[number - 1].address, number); };
   const number = stopIn(location.search);
-  let isLeaving = false;
 
-  function targetOfStop() {
-    const {address, target} = stopsOf()[number - 1] ?? {};
-    if (isLeaving || !target) return '';
-    isLeaving = isElsewhere(address, location.href);
-    if (isLeaving) location.replace(withStop(address, number));
-    return isLeaving ? '' : target;
-  }
   function leave() {
     card.hide();
     history.replaceState(history.state, '', withParameter(location.href, 'tour'));
   }
-  function show() {
-    const stops = stopsOf();
-    const stop = stops[number - 1];
-    if (!stop) return;
-    const isLast = number === stops.length;
+  function show(stop, n) {
+    const isLast = number === n;
     keep(STOP, isLast ? '' : String(number));
     const buttons = [['Leave', leave]];
     if (number > 1) buttons.push(['Back', () => go(number - 1)]);
     buttons.push([isLast ? 'Done' : 'Next', () => (isLast ? leave() : go(number + 1))]);
-    card.show({...stop, count: `Stop ${number} of ${stops.length}`, buttons});
+    card.show({...stop, count: `Stop ${number} of ${n}`, buttons});
     card.focus();
   }
 
-  if (number) whenShown(document, targetOfStop, show);
+  if (number) whenShown(document, () => '#tabs', () => {
+    const {length, [number - 1]: stop} = stopsOf();
+    if (!stop) return;
+    if (isElsewhere(stop.address, location.href)) return location.replace(withStop(stop.address, number));
+    whenShown(document, () => stop.target, () => show(stop, length));
+  });
   const left = Number(recall(STOP));
-  const isStart = location.pathname.endsWith('/'); // where the link to the tour is
+  const isStart = location.pathname.endsWith('/'); // with the link to the tour
   if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
 }
 
