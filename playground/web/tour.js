@@ -17,7 +17,7 @@ export function withStop(address, number) {
   return `${address}${address.includes('?') ? '&' : '?'}tour=${number}`;
 }
 
-// Returns whether an address is that of another tab, or view, than a page's.
+// Returns whether an address is of another tab, or view, than a page's.
 export function isElsewhere(address, href) {
   const [there, here] = [new URL(address, href), new URL(href)];
   const view = there.searchParams.get('view');
