@@ -89,9 +89,14 @@ class FirstRunView(StageView, Generic[Params, Run]):
         except UserError as error:
             values = self.stage_values(component.message(notice or error_sentence(error)))
         # The other controls are as they were built, or as the visitor has set them while the run was made.
-        updates = [value if isinstance(value, dict) else gr.skip() for value in self.control_values(params)]
-        return [*values, *updates, None]
+        model, *others = self.control_values(params)
+        return [*values, model, *map(_without_value, others), None]
 
     def control_values(self, params: Params) -> list[object]:
         """Return the values of the controls for parameters."""
         return self.picker.control_values(self.paths, self.values_of(params))
+
+
+def _without_value(update: object) -> object:
+    """Return the update of a control without its value, or none if it updates nothing else."""
+    return {key: part for key, part in update.items() if key != "value"} if isinstance(update, dict) else gr.skip()
