@@ -120,6 +120,7 @@ def run_to_end(
         show: Function that returns what shows an item, None if there is nothing new.
         show_place: Function that returns what shows a sentence about the run's place.
     """
+    finish = visit.finish  # who gets the visit may put another in its place, for Stop
     yield visit
     yield first
     for item in items:
@@ -130,7 +131,7 @@ def run_to_end(
         elif (shown := show(item)) is not None:
             yield shown
     if not visit.is_stopped:
-        yield visit.finish()
+        yield finish()
 
 
 def describe_place(place: Place) -> str:

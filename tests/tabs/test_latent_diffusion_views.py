@@ -274,3 +274,8 @@ def test_a_link_makes_pictures_and_a_first_visit_none(tmp_path: Path, monkeypatc
     values = astuple(latent_space.ViewParams(seed=4))
     assert list(view.sample_linked(True, None, None, *values)) == [(None, None, *values)]
     assert list(view.sample_linked(False, None, None, *values)) == [[gr.skip()] * 3]
+    monkeypatch.setattr(view, "_path", lambda *_: ({}, latent_space.ViewParams(seed=4)))
+    for is_linked, seed in ((True, "4"), (False, None)):
+        _, link = view.show_first(latent_space.OnShow(), is_linked, "", None, None, None, *values)
+        assert link["link"]["seed"] == "4"
+        assert link["address"].get("seed") == seed, "a reload asks for a run only if the address did"

@@ -95,6 +95,9 @@ def test_a_run_in_the_latent_space_keeps_the_end_of_the_path_on_show(
     (_, _, stopped), ((_, _, remembered),) = begun.finish(), view.sample(on_show, None, None, None, *values)
     for value in (link, stopped, remembered):
         assert (value["link"]["prompt"], value["link"]["to"]) == (PROMPTS[0], "cactus")
+    other = latent_space.OnShow()
+    ((_, _, link),) = view.sample(other, None, None, None, *values)
+    assert (other.run.prompt, link["link"]["to"]) == (PROMPTS[0], "owl"), "what another visitor has on show"
 
 
 def test_what_a_user_draws_or_uploads_marks_the_run_on_show_as_stale() -> None:

@@ -152,7 +152,7 @@ class Race(HTMLRun[str]):
         self.update()
         commands = [
             media.build_command(runner.path, runner.settings, f"{name}.png")
-            for name, runner in self.runners.items()
+            for name, runner in list(self.runners.items())
             if runner.participant.has_command and runner.is_done  # the others have drawn no such pictures
         ]
         return Result(self.params, dict(self.lanes), "\n".join(commands))

@@ -157,8 +157,9 @@ class LatentSpaceView(StageView):
         self.on_show = gr.State(OnShow())
         self.outputs = [self.run_stage, run_state, self.link]
 
-    def show_path(self, on_show: OnShow, *values: ControlValue) -> object:
-        """Return the path from the first picture to another, and the link; nothing new if a newer one is asked for."""
+    def show_path(self, on_show: OnShow, *values: ControlValue, address: bool = True) -> object:
+        """Return the path from the first picture to another, and the link, which goes into the page's `address`, or
+        not; nothing new if a newer one is asked for."""
         number = on_show.next_number(values)
         params = None
         try:
@@ -168,7 +169,7 @@ class LatentSpaceView(StageView):
         if number != on_show.newest:
             return gr.skip()
         on_show.path = params
-        return [stage_value, on_show.link_value()]
+        return [stage_value, on_show.link_value(address)]
 
     def _path(
         self, drawing: object, upload: object, correction: object, *values: ControlValue
@@ -225,9 +226,10 @@ class LatentSpaceView(StageView):
         values = CHECKPOINTS.control_values(self.paths, astuple(params))
         return [wrong, links.value(TAB, params, address), *values, address]
 
-    def show_first(self, on_show: OnShow, notice: str, *values: ControlValue) -> object:
-        """Return the path with which the view opens, and what is wrong with the page's address."""
-        answer = self.show_path(on_show, *values)
+    def show_first(self, on_show: OnShow, is_linked: bool, notice: str, *values: ControlValue) -> object:
+        """Return the path with which the view opens, and what is wrong with the page's address; that asks for a run
+        only if it did so before."""
+        answer = self.show_path(on_show, *values, address=is_linked)
         if not notice or not isinstance(answer, list):
             return answer
         stage_value, link = answer
@@ -250,7 +252,7 @@ class LatentSpaceView(StageView):
         unmarked = [self.on_show, to, to_ground]
         view = run_view.RunView(self.run_stage, self.buttons, inputs, seed, self.outputs, others, unmarked)
         is_linked, notice = gr.State(False), gr.State("")  # whether the address asks for a run; what is wrong with it
-        first_inputs = [self.on_show, notice, *self.sources, *inputs]
+        first_inputs = [self.on_show, is_linked, notice, *self.sources, *inputs]
         self.link.select(self.show_first, first_inputs, outputs, **controls.LIGHT)
         link_run = self.link.select(
             keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], self.outputs, **controls.MODEL

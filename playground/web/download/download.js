@@ -1,4 +1,4 @@
-// Saves the file that comes as `props.value`, which pack_file() of download/__init__.py makes.
+// Saves the file that comes as `props.value`, which save() of download/__init__.py makes.
 
 import {make} from '../dom.js';
 
