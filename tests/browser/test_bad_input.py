@@ -52,7 +52,7 @@ def call(address: str, name: str, values: list[Any]) -> tuple[str, Any]:
 
 
 def sample(address: str, **changed: Any) -> tuple[str, Any]:
-    return call(address, "ddpm_sample", list((GOOD | changed).values()))
+    return call(address, "ddpm", list((GOOD | changed).values()))
 
 
 def test_good_input_is_sampled(address: str) -> None:
@@ -105,7 +105,7 @@ def upload(address: str, path: Path) -> dict[str, Any]:
 def noise(
     address: str, kind: Any, number: Any = 0, drawing: Any = "", file: Any = None, correction: Any = None, seed: Any = 0
 ) -> tuple[str, Any]:
-    return call(address, "ddpm_noise", ["", kind, number, drawing, file, correction, seed])
+    return call(address, "ddpm_forward", ["", kind, number, drawing, file, correction, seed])
 
 
 def bomb(path: Path, side: int = 13_300) -> Path:

@@ -222,7 +222,7 @@ def show(paths: Paths):
     """The function that all events call, and with which arguments."""
     with gr.Blocks() as page:
         digits.DigitsView.build(page, paths)
-    function = next(each for each in page.fns.values() if each.api_name == "flow_digits").fn
+    function = next(each for each in page.fns.values() if each.api_name == "normalizing_flow_digits").fn
 
     def ask(params: dict, sources: Sources = NO_SOURCES) -> list[list]:
         return list(function(Requests(), *sources, *(asdict(ViewParams()) | params).values()))

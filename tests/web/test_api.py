@@ -162,7 +162,7 @@ def test_a_digit_is_read_reconstructed_and_measured(client: Client, seven: Path)
         ("sample_ddpm", "[" * 50_000, 422, "must be an object of JSON"),
         ("sample_ddpm", " " * 100_001, 413, "at most 100000 bytes"),
         ("sample_cats", {}, 404, "There is no such endpoint; there are list_checkpoints, "),
-        ("ddpm_sample", {}, 404, "There is no such endpoint"),
+        ("ddpm", {}, 404, "There is no such endpoint"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_a_status(
@@ -193,7 +193,7 @@ def test_values_in_order_are_checked_alike(address: str) -> None:
     for data in ([], ["an owl"], "an owl", None):
         answer = post(address, "read_prompt", {"data": data}, version="")
         assert (answer.status_code, "prompt, checkpoint" in answer.json()["error"]) == (422, True)
-    assert post(address, "ddpm_sample", {"data": []}, version="").status_code == 404, "an event of the page's own"
+    assert post(address, "ddpm", {"data": []}, version="").status_code == 404, "an event of the page's own"
 
 
 def test_a_result_is_fetched_once(address: str) -> None:

@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_there_is_not_ticked(paths: Paths) -> None:
 def test_a_run_tells_everywhere_of_which_checkpoint_it_is(paths: Paths) -> None:
     tiny_ddpm(paths, "ddpm-digits")
     tiny_ddpm(paths, "mine")
-    sample = view(reverse.ReverseView.build, paths, "ddpm_sample")
+    sample = view(reverse.ReverseView.build, paths, "ddpm")
     values = reverse.ReverseView.values_of(diffusion.ViewParams(n=1, steps=2, model="mine"))
     *_, (_, run_state, command, _, link) = sample(*values)
     assert link["link"]["model"] == "mine"

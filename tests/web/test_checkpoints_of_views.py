@@ -59,7 +59,7 @@ def test_a_learned_score_is_found_by_its_data_whatever_its_name(paths: Paths) ->
 def test_a_flow_of_other_pictures_draws_samples_and_reads_no_digits(paths: Paths) -> None:
     model = normalizing_flow.Model(Flow(size=8, steps=(1,), widths=(8,), bins=3, noise_steps=0, noise_width=8))
     checkpoint.save(paths.weights / "mine.safetensors", model, {})
-    show = view(flow_digits.DigitsView.build, paths, "flow_digits")
+    show = view(flow_digits.DigitsView.build, paths, "normalizing_flow_digits")
     (values,) = show(*NO_SOURCES, "mine", *list(vars(flow_digits.ViewParams(show="samples", n=2)).values())[1:])
     assert values[0]["frames"] == 4
     assert values[3]["value"].split()[4] == "mine"

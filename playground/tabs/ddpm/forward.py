@@ -24,6 +24,7 @@ from playground.web.newest import Requests, newest_only
 from playground.web.scrubber import Curve, Film, Series, Strip
 from playground.web.view import View
 
+TAB = "ddpm.forward"
 T = 1000
 MODEL = "Model's sample"  # from the first run: of digits, the 7
 KINDS = (MODEL, image_picker.TEST_IMAGE, image_picker.DRAWING, image_picker.UPLOAD)
@@ -147,7 +148,7 @@ class ForwardView(View):
             image_picker.check_input(kind, sources)
             yield self.values(ViewParams(model, kind, number, seed), sources)
         except UserError as error:
-            yield component.message(error_sentence(error), outdated=True), links.nothing("ddpm.forward")
+            yield component.message(error_sentence(error), outdated=True), links.nothing(TAB)
             controls.raise_unseen(error)
 
     def values(
@@ -156,12 +157,12 @@ class ForwardView(View):
         """Return the values of the scrubber and the link; the parameters go into the page's `address`, or not."""
         x0 = load_picture(self.paths, params.model, params.picture, params.number, sources)
         film = make_film(x0, params.seed, notice)
-        return scrubber.pack(film), links.value("ddpm.forward", params.linkable, address)
+        return scrubber.pack(film), links.value(TAB, params.linkable, address)
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the first picture: what the address describes, or the model's digit."""
         picker = runs.CHECKPOINTS
-        params, address, wrong = picker.settings_from_request(self.paths, ViewParams, "ddpm.forward", request)
+        params, address, wrong = picker.settings_from_request(self.paths, ViewParams, TAB, request)
         try:
             values = self.values(params, notice=wrong, address=address)
         except UserError as error:
@@ -178,6 +179,6 @@ class ForwardView(View):
         outputs, requests = [self.stage, self.link], gr.State(Requests())
         noise = newest_only(self.noise), [requests, self.model, *image.inputs, self.seed], outputs
         changes = [*image.changes, self.model.input, *image.choices, self.seed.input]
-        gr.on(changes, *noise, api_name="ddpm_noise", **controls.LIGHT)
+        gr.on(changes, *noise, api_name=links.api_name(TAB), **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.seed).then(*noise, **controls.LIGHT)
         page.load(self.on_load, None, [*outputs, self.model, *image.inputs[:2], self.seed], **controls.LIGHT)

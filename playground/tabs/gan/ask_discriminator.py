@@ -146,6 +146,6 @@ class AskView(View):
         outputs, requests = [self.stage, self.link], gr.State(Requests())
         ask = newest_only(self.ask), [requests, *self.image.inputs, self.seed], outputs
         changes = [*self.image.changes, *self.image.choices, self.seed.input]
-        gr.on(changes, *ask, api_name="gan_ask", **controls.LIGHT)
+        gr.on(changes, *ask, api_name=links.api_name(TAB), **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.seed).then(*ask, **controls.LIGHT)
         page.load(self.on_load, None, [*outputs, *self.image.inputs[:2], self.seed], **controls.LIGHT)

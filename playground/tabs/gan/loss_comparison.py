@@ -257,6 +257,6 @@ class LossView(View):
         outputs = [self.stage, self.link, self.shown]
         changes = [control.input for control in self.inputs]
         gr.on(changes, newest_only(self.on_choice), [gr.State(Requests()), *self.inputs], outputs,
-              api_name="gan_losses", **controls.LIGHT)  # fmt: skip
+              api_name=links.api_name(TAB), **controls.LIGHT)  # fmt: skip
         self.animation.click(user_errors_to_gradio(self.save), self.shown, self.download, **controls.SLOW)
         page.load(self.on_load, None, [*outputs, *self.inputs], **controls.LIGHT)

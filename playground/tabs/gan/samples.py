@@ -225,7 +225,7 @@ class SamplesView(LinkedView):
         requests = gr.State(Requests())
         show = newest_only(self.show), [requests, *self.inputs], self.outputs
         changes = [control.input for control in self.inputs]
-        gr.on(changes, *show, api_name="gan_samples", **controls.LIGHT)
+        gr.on(changes, *show, api_name=links.api_name(TAB), **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *self.inputs]
         self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)

@@ -205,7 +205,7 @@ class DigitsView(LinkedView):
         show = newest_only(self.show), [requests, *sources, *self.inputs], self.outputs
         setting_changes = [control.input for control in self.inputs if control not in (kind, number)]
         changes = [*setting_changes, *self.image.changes, *self.image.choices]
-        gr.on(changes, *show, api_name="flow_digits", **controls.LIGHT)
+        gr.on(changes, *show, api_name=links.api_name(TAB), **controls.LIGHT)
         controls.on_new_seed(self.new_seed, self.inputs[-1]).then(*show, **controls.LIGHT)
         first_inputs = [requests, self.notice, *sources, *self.inputs]
         self.link.select(newest_only(self.show_first), first_inputs, self.outputs, **controls.LIGHT)
