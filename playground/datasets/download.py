@@ -17,11 +17,17 @@ class DataError(UserError):
 
 @contextlib.contextmanager
 def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
-    """Set a timeout for new network connections, for libraries that set none; one download at a time."""
-    with _lock:
-        default = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(seconds)
-        try:
-            yield
-        finally:
-            socket.setdefaulttimeout(default)
+    """Set a timeout for new network connections, for libraries that set none; one download at a time.
+
+    Raises:
+        DataError: Another download takes too long to wait for it.
+    """
+    if not _lock.acquire(timeout=TIMEOUT):
+        raise DataError("other files are being fetched: try again in a moment")
+    default = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(default)
+        _lock.release()

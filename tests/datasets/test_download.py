@@ -3,20 +3,23 @@
 import socket
 from threading import Event, Thread
 
-from playground.datasets.download import socket_timeout
+import pytest
+
+from playground.datasets import download
+from playground.datasets.download import DataError, socket_timeout
 
 
 def test_two_downloads_at_once_leave_no_time_limit_behind() -> None:
     """It is the whole process's: the second must not take the first's for the one to restore."""
 
-    def download(begun: Event, end: Event) -> None:
+    def fetch(begun: Event, end: Event) -> None:
         with socket_timeout(3.0):
             limits.append(socket.getdefaulttimeout())
             begun.set()
             end.wait(5)
 
     before, limits, events = socket.getdefaulttimeout(), list[float | None](), [(Event(), Event()) for _ in range(2)]
-    threads = [Thread(target=download, args=pair) for pair in events]
+    threads = [Thread(target=fetch, args=pair) for pair in events]
     for thread, (begun, _) in zip(threads, events, strict=True):
         thread.start()
         begun.wait(0.2)  # the second waits for the first
@@ -25,3 +28,11 @@ def test_two_downloads_at_once_leave_no_time_limit_behind() -> None:
         thread.join()
     assert limits == [3.0, 3.0]
     assert socket.getdefaulttimeout() == before
+
+
+def test_a_download_that_others_keep_waiting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
+    with socket_timeout(), pytest.raises(DataError, match="try again"), socket_timeout():
+        pass
+    with socket_timeout():
+        pass
