@@ -84,5 +84,5 @@ class LinkedRunView(LinkedView):
         """Bind the event of the page and those that begin and stop runs."""
         stage, link, inputs = self.layout.stage, self.layout.link, self.layout.inputs
         view = RunView(stage, self.layout.buttons, inputs, inputs[-1], self.outputs, other_inputs)
-        view.bind(self.sample, links.api_name(self.tab), triggers=[*triggers, link.select])
+        view.bind(self.sample, self.tab, triggers=[*triggers, link.select])
         page.load(self.show_address, None, [stage, link, *inputs], **controls.LIGHT)

@@ -73,7 +73,7 @@ class RunView:
     def bind(
         self,
         sample: Sample,
-        api_name: str,
+        tab: str,
         *,
         triggers: Sequence[Trigger] = (),
         other_runs: Sequence[OtherRun] = (),
@@ -83,29 +83,23 @@ class RunView:
 
         Args:
             sample: Function that makes a run from `other_inputs` and `inputs`.
+            tab: Name of the view in links.
             triggers: More events that begin a run.
             other_runs: Runs of other functions.
             link_runs: Events that begin the run of a link; Stop ends these runs too.
         """
         go, stop, new_seed = self.buttons
-        inputs = [*self.other_inputs, *self.inputs]
-        # First, since a run that begins takes the mark away.
-        marked = [control for control in inputs if control not in self.unmarked]
-        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
-        run = keep_run(sample), [self.under_way, *inputs], self.outputs
-
-        def begin_on(triggers: Sequence[Trigger], *listener: object, **settings: Any) -> Event:
-            bind = functools.partial(gr.on, triggers, *listener, **settings, **controls.MODEL)
-            return controls.track_run(self.stage, triggers, bind)
+        self._mark_changes()  # first, since a run that begins takes the mark away
+        run = keep_run(sample), [self.under_way, *self.other_inputs, *self.inputs], self.outputs
 
         def begin_with_new_seed() -> Event:
             return controls.on_new_seed(new_seed, self.seed).then(*run, **controls.MODEL)
 
         events = [
-            begin_on([go.click, self.seed.submit, *triggers], *run, api_name=api_name),
+            self._begin_on([go.click, self.seed.submit, *triggers], *run, api_name=links.api_name(tab)),
             controls.track_run(self.stage, [new_seed.click], begin_with_new_seed, stale=True),
             *(
-                begin_on(
+                self._begin_on(
                     [other.component.click], keep_run(other.sample), [self.under_way, *other.inputs], other.outputs
                 )
                 for other in other_runs
@@ -115,6 +109,14 @@ class RunView:
         stop.click(self.stop, self.under_way, self.outputs, cancels=events, **controls.STOP)
         other_buttons = [other.component for other in other_runs if isinstance(other.component, gr.Button)]
         controls.enable_alternately(self.stage, [go, new_seed, *other_buttons], stop)
+
+    def _mark_changes(self) -> None:
+        marked = [control for control in (*self.other_inputs, *self.inputs) if control not in self.unmarked]
+        controls.on_user_change(marked, controls.send_to_scrubber(self.stage, "settings-changed"))
+
+    def _begin_on(self, triggers: Sequence[Trigger], *listener: object, **settings: Any) -> Event:
+        bind = functools.partial(gr.on, triggers, *listener, **settings, **controls.MODEL)
+        return controls.track_run(self.stage, triggers, bind)
 
 
 def build_buttons(view: str, verb: str = "Sample") -> tuple[gr.Button, gr.Button]:

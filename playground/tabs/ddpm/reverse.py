@@ -150,4 +150,4 @@ class ReverseView(FirstRunView[ViewParams, Recording]):
         model.input(self.update_classes, [model, label], label, **controls.INSTANT)
         seed = self.inputs[NAMES.index("seed")]
         view = run_view.RunView(self.layout.stage, self.layout.buttons, self.inputs, seed, self.outputs)
-        view.bind(self.sample, links.api_name(self.tab), link_runs=[self.bind_load(page, view, controls.LIGHT)])
+        view.bind(self.sample, self.tab, link_runs=[self.bind_load(page, view, controls.LIGHT)])

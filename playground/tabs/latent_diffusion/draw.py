@@ -194,7 +194,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
         ]
         view = run_view.RunView(stage, self.buttons, self.inputs, seed, self.outputs, [kind], unmarked=[kind])
         settings: EventSettings = {**controls.HIDDEN, "concurrency_id": "text", "concurrency_limit": 2}
-        view.bind(self.sample, links.api_name(TAB), triggers=[prompt.submit, negative.submit],
+        view.bind(self.sample, TAB, triggers=[prompt.submit, negative.submit],
                   other_runs=other_runs, link_runs=[self.bind_load(page, view, settings)])  # fmt: skip
         find_captions = newest_run_only(self.find_captions)
         self.caption_button.click(find_captions, [view.under_way, self.run], self.captions, **controls.SLOW)

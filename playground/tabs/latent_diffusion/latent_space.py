@@ -257,7 +257,7 @@ class LatentSpaceView(StageView):
         link_run = self.link.select(
             keep_run(self.sample_linked), [view.under_way, is_linked, *others, *inputs], self.outputs, **controls.MODEL
         )
-        view.bind(self.sample, links.api_name(TAB), triggers=[prompt.submit], link_runs=[link_run])
+        view.bind(self.sample, TAB, triggers=[prompt.submit], link_runs=[link_run])
         page.load(self.on_load, None, [notice, self.link, *inputs, is_linked], **controls.LIGHT)
 
 
