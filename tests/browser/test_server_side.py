@@ -18,10 +18,13 @@ BLUE, WHITE = "rgb(37, 99, 235)", "rgb(255, 255, 255)"
 STYLE = """css => {
   const sheet = new CSSStyleSheet(), found = {};
   sheet.replaceSync(css);
-  const visit = rules => [...rules].forEach(rule => {
-    if (rule.cssRules) visit(rule.cssRules);
+  const within = (parent, text) => !parent ? text : text.includes("&") ? text.replaceAll("&", `:is(${parent})`)
+    : `:is(${parent}) :is(${text})`;
+  const visit = (rules, parent) => [...rules].forEach(rule => {
+    const selector = rule.selectorText ? within(parent, rule.selectorText) : parent;
+    if (rule.cssRules) visit(rule.cssRules, selector);
     if (!rule.selectorText) return;
-    const selector = rule.selectorText.replaceAll("&", ""), names = [...rule.style];
+    const names = [...rule.style];
     (found[selector] ??= []).push(...[...document.querySelectorAll(selector)].map(element =>
       names.map(name => `${name}: ${getComputedStyle(element).getPropertyValue(name)}`)));
   });
