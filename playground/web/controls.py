@@ -114,8 +114,13 @@ def enable_stop(n_others: int, enabled: bool) -> str:
 
 
 def settings_button() -> None:
-    """Build the button that goes to the controls, which come last on a phone."""
-    js = "() => [...document.querySelectorAll('.controls')].find((column) => column.offsetParent)?.scrollIntoView()"
+    """Build the button that goes to the controls, which come last on a phone, and from there back to the pictures."""
+    js = """() => {
+      const goTo = (column) => [...document.querySelectorAll(column)].find((one) => one.offsetParent)?.scrollIntoView();
+      const before = scrollY;
+      goTo('.controls');
+      if (scrollY <= before) goTo('.stage'); // it was among the controls already
+    }"""
     gr.Button("Settings", elem_classes="to-settings", min_width=80).click(None, None, None, js=js)
 
 

@@ -1,5 +1,5 @@
-// The guided minute of a tab: a few captions, each at one thing of the page. It comes by itself at the first visit of a tab,
-// until a visitor closes one, and again from the button with the question mark.
+// The guided minute of a tab: a few captions, each at a thing of the page. It comes by itself at a tab's first visit,
+// until a visitor closes one, and again from the question-mark button.
 
 import {Card, whenShown} from './card.js';
 import {keep, recall} from './storage.js';

@@ -34,7 +34,7 @@ STOPS = (
         "vae?view=beta",
         "#vae-betas",
         "Information in the code has a price, β. At a low price pictures come back sharp, at a high one blurred: "
-        "compare the rows, then choose another picture on the left.",
+        "compare the rows, then choose another picture in the settings.",
     ),
     Stop(
         "gan?view=lab",

@@ -104,7 +104,7 @@ def compare_image(model: vae.Model, encoded: EncodedImage) -> Comparison:
     n = encoded.params.samples
     estimates = {name: gradients.average_in_groups(values, dimension, n) for name, values in samples.items()}
     best = Gradients(*(values[:, dimension].mean() for values in samples[WITH_TRICK]))
-    return Comparison(f"f(z) = log p(x given z), dimension z{dimension + 1}", estimates, best, "best estimate")
+    return Comparison(f"f(z) = log p(x given z), z{dimension + 1}", estimates, best, "best estimate")
 
 
 @lru_cache(maxsize=8)  # while other settings of the view are tried
@@ -157,7 +157,7 @@ def draw(comparison: Comparison) -> go.Figure:
         bars = go.Histogram(x=gradient.mu.tolist(), xbins=bins, marker={"color": colour}, showlegend=False)
         figure.add_trace(bars, row, 1)
     figure.add_vline(x=comparison.true.mu.item(), line={"color": palette.DATA, "width": 2})
-    figure.update_xaxes(title=f"estimates of ∂/∂μ; the line is the {comparison.reference}", row=2)
+    figure.update_xaxes(title={"text": f"estimates of ∂/∂μ; line: the {comparison.reference}", "font_size": 13}, row=2)
     return plots.restyle(figure, HEIGHT)
 
 

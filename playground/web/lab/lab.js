@@ -73,7 +73,7 @@ async function sweep() {
   if (goesOn()) pause();
 }
 
-// Trains until the end or a pause, and rests while nobody can see it: in a hidden tab of the page, frames would go on.
+// Trains until the end or a pause; rests while unseen, since frames go on in a hidden tab of the page.
 async function play() {
   if (training.isPlaying || !view.value || view.refusal || view.frame.over) return;
   pause();
@@ -89,7 +89,7 @@ async function play() {
   if (goesOn()) pause(); // or else something else has begun
 }
 
-// Returns a function that says whether a loop that begins goes on: while its state holds, and until another begins.
+// Returns a function that says whether a loop goes on: while its state holds, until another begins.
 function startLoop(state) {
   const loop = ++training.loop;
   return () => training[state] && loop === training.loop;

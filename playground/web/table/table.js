@@ -14,7 +14,7 @@ function choose(choices) {
   trigger('select');
 }
 
-// Returns the heading of a column, whose button sorts by it, the other way round if the rows are sorted by it already.
+// Returns the heading of a column, whose button sorts by it, or in reverse if the rows are sorted by it.
 function makeHeading({name, title, hint, descending: isFirst}) {
   const sort = () => choose({sort: name, descending: props.value.sort === name ? !props.value.descending : isFirst});
   const button = make('button', {type: 'button', id: `sort-${name}`, textContent: title, title: hint, onclick: sort});
