@@ -1,7 +1,7 @@
 """Every view of every tab on a narrow phone, in the dark: late in the order, when the first runs were made before."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 from visitor import FAMILIAR, LIMIT, ready
 
 from playground.tabs import discover
@@ -34,8 +34,23 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
             expect(button).to_be_in_viewport()
             bar = button.locator("xpath=ancestor::*[contains(@class, 'go')][1]").bounding_box()
             assert (bar["x"], bar["width"]) == (0, 360), "below the picture, not over a corner of it"
+            play = page.locator(".lab [data-do=play]").locator("visible=true")
+            if play.count():
+                assert_in_bar(page, play, button, bar)
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark", "as the scroll bars are"
     context.close()
+
+
+def assert_in_bar(page: Page, play: Locator, settings: Locator, bar: FloatRect) -> None:
+    """Check that Play of a lab is beside Settings, which leads to the controls and back to the pictures."""
+    box = play.bounding_box()
+    assert box["y"] > bar["y"] and box["x"] + box["width"] < settings.bounding_box()["x"]
+    settings.click()
+    expect(page.locator(".controls").locator("visible=true")).to_be_in_viewport()
+    at_controls = page.evaluate("scrollY")
+    settings.click()
+    page.wait_for_function(f"scrollY < {at_controls}")
+    expect(page.locator(".lab .planes").locator("visible=true")).to_be_in_viewport()
 
 
 def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, address: str) -> None:

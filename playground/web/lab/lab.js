@@ -1,5 +1,5 @@
 // Training in the plane. `props.value` comes from pack() of lab/__init__.py or from message(). The server trains only
-// as long as this component asks for the next slice.
+// while this component asks for the next slice.
 
 import {make, makeCanvas, makeLegend} from '../dom.js';
 import {orError} from '../requests.js';
@@ -8,7 +8,7 @@ import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
 const PATIENCE = 60_000; // milliseconds in which a browser reads a picture that it saves
-const REST = 500; // milliseconds between looks whether a hidden lab is shown
+const REST = 500; // milliseconds between looks if a hidden lab is shown
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
 const find = (selector) => element.querySelector(selector);
