@@ -1,5 +1,5 @@
 // The guided minute of a tab: a few captions, each at a thing of the page. It comes by itself at a tab's first visit,
-// until a visitor closes one, and again from the question-mark button.
+// until a visitor closes one, or again from the question-mark button.
 
 import {Card, whenShown} from './card.js';
 import {keep, recall} from './storage.js';

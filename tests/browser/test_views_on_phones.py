@@ -44,7 +44,8 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
 def assert_in_bar(page: Page, play: Locator, settings: Locator, bar: FloatRect) -> None:
     """Check that Play of a lab is beside Settings, which leads to the controls and back to the pictures."""
     box = play.bounding_box()
-    assert box["y"] > bar["y"] and box["x"] + box["width"] < settings.bounding_box()["x"]
+    assert box["y"] > bar["y"]
+    assert box["x"] + box["width"] < settings.bounding_box()["x"]
     settings.click()
     expect(page.locator(".controls").locator("visible=true")).to_be_in_viewport()
     at_controls = page.evaluate("scrollY")
