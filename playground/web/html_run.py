@@ -107,10 +107,11 @@ class HTMLRunView(StageView):
         """
         (go, stop, new_seed), seed, under_way = self.buttons, self.inputs[-1], gr.State(UnderWay())
         disabled, begin_events = [go, new_seed, *other_controls], [go.click, seed.submit, self.link.select, *triggers]
-        mark = f"document.getElementById('{self.outputs[0].elem_id}').dataset.stale"
+        stage = f"document.getElementById('{self.outputs[0].elem_id}')"
         settings = [control for control in self.inputs if control not in other_controls]
-        controls.on_user_change(settings, f"{mark} = '';")
-        gr.on(begin_events, None, None, None, js=f"() => {{ delete {mark}; }}")
+        controls.on_user_change(settings, f"{stage}.dataset.stale = '';")
+        in_view = f"if ({stage}.getBoundingClientRect().bottom < 0) {stage}.scrollIntoView();"  # as on a phone
+        gr.on(begin_events, None, None, None, js=f"() => {{ delete {stage}.dataset.stale; {in_view} }}")
         gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
         run = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
         event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)

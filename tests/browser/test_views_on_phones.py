@@ -54,6 +54,23 @@ def assert_in_bar(page: Page, play: Locator, settings: Locator, bar: FloatRect) 
     expect(page.locator(".lab .planes").locator("visible=true")).to_be_in_viewport()
 
 
+def test_on_a_phone_a_race_that_is_begun_among_the_settings_comes_into_view(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, has_touch=True, reduced_motion="reduce")
+    context.set_default_timeout(LIMIT)
+    context.add_init_script(FAMILIAR)
+    page = context.new_page()
+    page.goto(f"{address}compare")
+    lane = page.locator(".lanes section").locator("visible=true").last
+    sample = page.get_by_role("button", name="Sample", exact=True).locator("visible=true")
+    expect(lane).to_be_visible()
+    expect(sample).to_be_enabled()
+    page.get_by_role("button", name="Settings").locator("visible=true").click()
+    expect(lane).not_to_be_in_viewport()
+    sample.click()
+    expect(lane.locator("xpath=preceding-sibling::*").first).to_be_in_viewport()
+    context.close()
+
+
 def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, address: str) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True, reduced_motion="reduce")
     context.set_default_timeout(LIMIT)
