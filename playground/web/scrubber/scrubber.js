@@ -47,7 +47,7 @@ const request = {
   isQueued: false, // another run follows the one under way
   settingsChanged: false, // after the request
   isStopping: false,
-  stopNotice: undefined, // of what the stopped run has made, if anything
+  hasFrames: false, // the stopped run has made some
   stopTime: -Infinity, // when the last run was stopped, on the server's clock
 };
 
@@ -107,7 +107,7 @@ async function load() {
   if (!props.value || props.value.id === loading.lastId) return; // Gradio announces most values twice
   loading.lastId = props.value.id;
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
-  if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
+  if (value.stopped) Object.assign(request, {stopTime: value.at, hasFrames: Boolean(value.following)});
   if (isLate(value, {loadingRun: loading.run, shownRun: view.run?.run, stopTime: request.stopTime})) return;
   if (value.address) return sendAddress(value.address);
   if (value.waiting) return isLive() && (caption.value = value.waiting);
@@ -140,13 +140,13 @@ async function loadFrames(value, generation) {
 const sendAddress = (detail) => element.closest('.stage')?.querySelector('[data-settings]')
   ?.dispatchEvent(new CustomEvent('run-address', {detail}));
 
-// Returns to the run before, with the reason in the caption.
+// Shows the finished run again, with text, if any, as the caption.
 function restore(text) {
   caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
   setLive(false);
-  caption.value = text;
+  if (text) caption.value = text;
 }
 
 // Shows the newest frame of a run under way; the finished run before it is kept.
@@ -218,7 +218,7 @@ function finishStop() {
   request.isStopping = request.isRunning;
   const instead = view.run ? 'Stopped; the previous run is shown.' : 'Stopped before the first picture: try again.';
   if (request.isStopping) caption.value = 'Stopping …';
-  else restore(request.stopNotice ?? instead);
+  else restore(!request.hasFrames && instead);
 }
 
 // Switches between a run under way, with its progress from 0 to 1, and a finished one.
