@@ -15,8 +15,8 @@ import {Strips} from './strips.js';
 import {Trail} from './trail.js';
 
 const NOTHING_CAME = 2000; // milliseconds after a run's end
-const PLAYING_TIME = 4; // seconds of a run at the speed 1
-const HOLD = 1000; // milliseconds on the last frame before playing begins again
+const PLAYING_TIME = 4; // seconds of a run at speed 1
+const HOLD = 1000; // milliseconds on the last frame before it plays again
 const EDGE = 120; // CSS pixels of the strips that must be visible when a run begins
 
 const find = (selector) => element.querySelector(selector);
@@ -33,7 +33,7 @@ const playback = new Playback(
 const view = {
   run: null, // the value whose frames are shown
   index: 0, // of the selected frame
-  end: 0, // index of the frame at which playing ends
+  end: 0, // index at which playing ends
   followers: [], // functions of the index that show the frame elsewhere
 };
 const loading = {
@@ -43,7 +43,7 @@ const loading = {
 };
 const request = {
   isRunning: false, // the server is busy with a run of this view
-  pending: null, // object that stands for a request of which nothing came yet
+  pending: null, // stands for a request of which nothing came yet
   isQueued: false, // another run follows the one under way
   settingsChanged: false, // after the request
   isStopping: false,
@@ -71,7 +71,7 @@ function showFrame(k) {
   element.dataset.index = view.index;
 }
 
-// Shows a run that is complete, at a frame.
+// Shows a complete run at a frame.
 function showRun(run, index) {
   view.run = run;
   strips.setValue(run);
@@ -145,8 +145,9 @@ function restore(text) {
   caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
-  setLive(false);
   if (text) caption.value = text;
+  if (isLive()) caption.scrollIntoView({block: 'nearest'}); // below the fold
+  setLive(false);
 }
 
 // Shows the newest frame of a run under way; the finished run before it is kept.
@@ -233,7 +234,7 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-// Goes on by some frames while playing, from the last to the first; in a hidden tab of the page it ends.
+// Goes on by some frames while playing, from the last to the first; in a hidden tab it ends.
 function advance(steps) {
   if (!element.getClientRects().length) return seek(view.end);
   showFrame(view.index >= view.end ? 0 : Math.min(view.index + steps, view.end));
