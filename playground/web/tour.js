@@ -1,5 +1,5 @@
-// The tour: stops through the tabs in the order of ideas. `?tour=5` in an address is the fifth; a visitor who leaves can go
-// on from the start page.
+// The tour: stops through the tabs in the order of ideas. `?tour=5` is the fifth; a visitor who leaves can go on from the
+// start page.
 
 import {withParameter} from './address.js';
 import {Card, whenShown} from './card.js';
@@ -52,7 +52,7 @@ export function offerTour(document) {
     whenShown(document, () => stop.target, () => show(stop, length));
   });
   const left = Number(recall(STOP));
-  const isStart = location.pathname.endsWith('/'); // with the link to the tour
+  const isStart = location.pathname.endsWith('/');
   if (isStart && left > 1) whenShown(document, () => '.families', () => offerToGoOn(document.querySelector('#take-tour'), left, go));
 }
 

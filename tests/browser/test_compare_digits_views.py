@@ -57,9 +57,12 @@ def test_a_digit_goes_through_every_family(page: Page, compare: str, tmp_path: P
     assert "GAN: projection" in json.loads(file.text["results"])  # type: ignore[attr-defined]
     open_again(page, download.value, tmp_path)
     assert ready(page, DRAWING) != before
+    page.set_viewport_size({"width": 1280, "height": 640})  # the pictures fill it
     page.locator("label").filter(has_text="Draw").locator("visible=true").click()
+    expect(page.locator(f"{DRAWING} .caption")).not_to_be_in_viewport()
     page.locator("#compare-drawing-sample").click()
     expect(page.locator(f"{DRAWING} .caption")).to_have_text("The drawing pad is blank: draw something on it.")
+    expect(page.locator(f"{DRAWING} .caption")).to_be_in_viewport()
 
 
 def test_the_paths_and_the_likelihoods_are_shown(page: Page, compare: str) -> None:

@@ -118,6 +118,7 @@ def test_a_stopped_run_stays_and_can_be_scrubbed_and_saved(page: Page) -> None:
     next_value(page, before, SCRUBBER)
     page.wait_for_selector(f"{SCRUBBER} [data-live=false]", state="attached")
     step = re.search(r"Stopped at step (\d+) of 250", caption(page, SCRUBBER))[1]
+    assert f"\nstep {step} of 250 · t = " in caption(page, SCRUBBER)
     page.locator(f"{SCRUBBER} .position").press("Home")
     page.locator(f"{SCRUBBER} .position").press("End")
     assert f"step {step} of 250" in caption(page, SCRUBBER)

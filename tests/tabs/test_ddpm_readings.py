@@ -38,6 +38,12 @@ def test_several_pictures_are_counted_by_what_they_become() -> None:
     ]
 
 
+def test_what_a_stopped_run_left_in_the_noise_is_not_told_as_read() -> None:
+    noise, estimates = probabilities({1: 1}, {1: 1})[None], probabilities({3: 1}, {7: 1})[None]
+    sentence = "Of 2 pictures, a classifier can read 0 in the noise, and 2 in the estimates."
+    assert readings.describe(noise, estimates, NAMES, 2) == [sentence]
+
+
 def test_of_many_pictures_the_first_are_counted_and_it_says_so() -> None:
     p = torch.stack([probabilities({3: 1}, {1: 1}), probabilities({3: 1}, {7: 1})])
     assert readings.describe(p, p, NAMES, 64) == [

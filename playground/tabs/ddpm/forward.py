@@ -100,7 +100,7 @@ def _series(values: Mapping[str, Sequence[float]]) -> list[Series]:
 
 
 def _ratio(snr: float) -> str:
-    return "∞" if snr == float("inf") else f"{snr:.3g} ({10 * log10(snr):.1f} dB)"
+    return "∞" if snr == float("inf") else formula.use_minus_signs(f"{snr:.3g} ({10 * log10(snr):.1f} dB)")
 
 
 def models_digit(paths: Paths, name: str) -> Tensor:

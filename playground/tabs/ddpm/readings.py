@@ -50,6 +50,8 @@ def describe(of_x: Tensor, of_x0_hat: Tensor, names: Sequence[str], n_pictures: 
         f"Of {subject}, a classifier can read {k} in the noise, and {k_hat} in the estimates."
         for k, k_hat in zip(in_x, in_x0_hat, strict=True)
     ]
+    if in_x[-1] < n:  # the run was stopped in the noise
+        return sentences
     of_first = f"the first {n} as " if n < n_pictures else ""
     return [*sentences[:-1], f"A classifier reads {of_first}{', '.join(names[k] for k in final.tolist())}."]
 

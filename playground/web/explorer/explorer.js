@@ -4,13 +4,14 @@
 import {make, placeIn} from '../dom.js';
 import {arrowOf} from '../keys.js';
 import {rememberLayers} from '../layers.js';
+import {useMinusSign} from '../numbers.js';
 import {differenceOf, paintPixels} from '../pixels.js';
 import {newestOnly} from '../requests.js';
 import {drawDiagram} from '../diagram/diagram.js';
 import {cellAt, describeDimension, intervalStyle, nextCell, sourceOf} from './posterior.js';
 
 const [GAP, MAX_HEIGHT] = [12, 0.4]; // CSS pixels between the images, as in explorer.css; share of the window
-const FIRST_SLIDERS = 6; // those of the dimensions that say most; the others are folded
+const FIRST_SLIDERS = 6; // of the dimensions that say most; the others are folded
 const CAPTION = 'Bars below the sliders: what the encoder says of each number of the code (μ ± σ), over the prior (0 ± 1). '
   + 'The first numbers tell most about the image.';
 const IMAGE_BOXES = ['image', 'decoded'];
@@ -115,7 +116,7 @@ function makeSlider({index, label, dead}) {
   const text = make('span', {textContent: label});
   const updateSlider = () => {
     range.value = view.z[index];
-    output.value = view.z[index].toFixed(2);
+    output.value = useMinusSign(view.z[index].toFixed(2));
   };
   const bars = [['prior', 0, 1], ['posterior', view.value.mu[index], Math.exp(view.value.log_var[index] / 2)]].map(
     ([className, mean, deviation]) => {

@@ -15,8 +15,8 @@ import {Strips} from './strips.js';
 import {Trail} from './trail.js';
 
 const NOTHING_CAME = 2000; // milliseconds after a run's end
-const PLAYING_TIME = 4; // seconds of a run at the speed 1
-const HOLD = 1000; // milliseconds on the last frame before playing begins again
+const PLAYING_TIME = 4; // seconds of a run at speed 1
+const HOLD = 1000; // milliseconds on the last frame before it plays again
 const EDGE = 120; // CSS pixels of the strips that must be visible when a run begins
 
 const find = (selector) => element.querySelector(selector);
@@ -33,7 +33,7 @@ const playback = new Playback(
 const view = {
   run: null, // the value whose frames are shown
   index: 0, // of the selected frame
-  end: 0, // index of the frame at which playing ends
+  end: 0, // index at which playing ends
   followers: [], // functions of the index that show the frame elsewhere
 };
 const loading = {
@@ -43,11 +43,11 @@ const loading = {
 };
 const request = {
   isRunning: false, // the server is busy with a run of this view
-  pending: null, // object that stands for a request of which nothing came yet
+  pending: null, // stands for a request of which nothing came yet
   isQueued: false, // another run follows the one under way
   settingsChanged: false, // after the request
   isStopping: false,
-  stopNotice: undefined, // of what the stopped run has made, if anything
+  hasFrames: false, // the stopped run has made some
   stopTime: -Infinity, // when the last run was stopped, on the server's clock
 };
 
@@ -71,7 +71,7 @@ function showFrame(k) {
   element.dataset.index = view.index;
 }
 
-// Shows a run that is complete, at a frame.
+// Shows a complete run at a frame.
 function showRun(run, index) {
   view.run = run;
   strips.setValue(run);
@@ -107,7 +107,7 @@ async function load() {
   if (!props.value || props.value.id === loading.lastId) return; // Gradio announces most values twice
   loading.lastId = props.value.id;
   const value = {...structuredClone(props.value), ...JSON.parse(props.value.following || '{}')};
-  if (value.stopped) Object.assign(request, {stopTime: value.at, stopNotice: value.notice});
+  if (value.stopped) Object.assign(request, {stopTime: value.at, hasFrames: Boolean(value.following)});
   if (isLate(value, {loadingRun: loading.run, shownRun: view.run?.run, stopTime: request.stopTime})) return;
   if (value.address) return sendAddress(value.address);
   if (value.waiting) return isLive() && (caption.value = value.waiting);
@@ -140,13 +140,14 @@ async function loadFrames(value, generation) {
 const sendAddress = (detail) => element.closest('.stage')?.querySelector('[data-settings]')
   ?.dispatchEvent(new CustomEvent('run-address', {detail}));
 
-// Returns to the run before, with the reason in the caption.
+// Shows the finished run again, with text, if any, as the caption.
 function restore(text) {
   caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
+  if (text) caption.value = text;
+  if (isLive()) caption.scrollIntoView({block: 'nearest'}); // below the fold
   setLive(false);
-  caption.value = text;
 }
 
 // Shows the newest frame of a run under way; the finished run before it is kept.
@@ -218,7 +219,7 @@ function finishStop() {
   request.isStopping = request.isRunning;
   const instead = view.run ? 'Stopped; the previous run is shown.' : 'Stopped before the first picture: try again.';
   if (request.isStopping) caption.value = 'Stopping …';
-  else restore(request.stopNotice ?? instead);
+  else restore(!request.hasFrames && instead);
 }
 
 // Switches between a run under way, with its progress from 0 to 1, and a finished one.
@@ -233,7 +234,7 @@ function setLive(live, progress = 0) {
 
 // ---- playing ----
 
-// Goes on by some frames while playing, from the last to the first; in a hidden tab of the page it ends.
+// Goes on by some frames while playing, from the last to the first; in a hidden tab it ends.
 function advance(steps) {
   if (!element.getClientRects().length) return seek(view.end);
   showFrame(view.index >= view.end ? 0 : Math.min(view.index + steps, view.end));
