@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from playground.runtime.formula import Formula
 
 _NUMBER = r"\{(\w+)\}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NOTATION = re.compile(rf"{_NUMBER}|_{_NUMBER}|_([0-9A-Za-z∅]+)|\^\(([^)]*)\)")
 
 
 def use_minus_signs(text: str) -> str:
     """Return text with the hyphens of its numbers as minus signs."""
     return text.replace("-", "−")
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits, a very small or large one as in print: 2.43 × 10⁻⁹."""
+    mantissa, _, exponent = f"{float(f'{value:.{digits}g}'):,.12g}".partition("e")
+    power = f" × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}" if exponent else ""
+    return use_minus_signs(mantissa) + power
 
 
 def to_html(text: str) -> str:

@@ -25,3 +25,11 @@ def test_numbers_continue_the_line_or_begin_one_and_meanings_come_last() -> None
 
 def test_hyphens_become_minus_signs() -> None:
     assert formula.use_minus_signs("-1.5") == "−1.5"
+
+
+def test_a_number_has_significant_digits_and_powers_of_ten_as_in_print() -> None:
+    numbers = [0.0, 0.5, -1.2345, 1219.7, 123456.0, 2.4283e-9, -3e-5]
+    assert [formula.format_number(x) for x in numbers] == [
+        "0", "0.5", "−1.23", "1,220", "123,000", "2.43 × 10⁻⁹", "−3 × 10⁻⁵",
+    ]  # fmt: skip
+    assert formula.format_number(1234.5, digits=2) == "1,200"

@@ -100,7 +100,9 @@ def _series(values: Mapping[str, Sequence[float]]) -> list[Series]:
 
 
 def _ratio(snr: float) -> str:
-    return "∞" if snr == float("inf") else formula.use_minus_signs(f"{snr:.3g} ({10 * log10(snr):.1f} dB)")
+    if snr == float("inf"):
+        return "∞"
+    return f"{formula.format_number(snr)} ({formula.use_minus_signs(f'{10 * log10(snr):.1f}')} dB)"
 
 
 def models_digit(paths: Paths, name: str) -> Tensor:

@@ -18,6 +18,7 @@ from playground.runtime.validation import UserError
 from playground.tabs.ddpm import readings
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
+from playground.web.formula import format_number
 from playground.web.once_per_model import OncePerModel
 from playground.web.scrubber import Box, Curve, Film, Strip
 
@@ -83,7 +84,8 @@ def captions(
     subset = "" if len(run.steps) > settings.steps else f" · {len(run.steps)} of {settings.steps + 1} frames kept"
     rows = zip(run.steps, run.t, alpha_bar, snr, run.eps_rms, run.x0_change, strict=True)
     return [
-        f"step {step} of {settings.steps} · t = {t} · ᾱ = {a:.3g} · SNR = {'∞' if t == 0 else f'{s:.3g}'} · "
+        f"step {step} of {settings.steps} · t = {t} · ᾱ = {format_number(a)} · "
+        f"SNR = {'∞' if t == 0 else format_number(s)} · "
         f"RMS of ε̂ = {e:.2f} (unit noise: 1) · change of x̂0 = {c:.3f}{subset}"
         + (f" · formula and diagram: the step that led here, from t = {before}" if t == 0 else "")
         for step, t, a, s, e, c in rows

@@ -19,7 +19,7 @@ from playground.tabs.vae.choice import ChoiceView, message_without_plots
 from playground.tabs.vae.codes import EncodedImage, ViewParams
 from playground.web import controls, explanation, palette, plots
 from playground.web.controls import Control
-from playground.web.formula import use_minus_signs
+from playground.web.formula import format_number, use_minus_signs
 
 HINT = "Training needs the gradient of a mean over random z. Here are two ways to estimate it from the same samples."
 HOW = """
@@ -127,22 +127,17 @@ def to_table(comparison: Comparison) -> str:
     rows = {
         comparison.title: ("∂/∂μ", "∂/∂σ"),
         "---": ("---", "---"),
-        comparison.reference: map(_format, comparison.true),
+        comparison.reference: (format_number(float(value)) for value in comparison.true),
         **{f"{name}, mean ± standard deviation": map(_spread, values) for name, values in comparison.estimates.items()},
         "variance without the trick ÷ with it": (
-            _format(b.var() / a.var(), 2) for a, b in zip(with_it, without, strict=True)
+            format_number(float(b.var() / a.var()), 2) for a, b in zip(with_it, without, strict=True)
         ),
     }
     return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())
 
 
 def _spread(values: Tensor) -> str:
-    return f"{_format(values.mean())} ± {_format(values.std())}"
-
-
-def _format(value: Tensor, digits: int = 3) -> str:
-    """Return a scalar with so many significant digits, and no exponent."""
-    return use_minus_signs(f"{float(f'{value:.{digits}g}'):,.12g}")
+    return f"{format_number(float(values.mean()))} ± {format_number(float(values.std()))}"
 
 
 def draw(comparison: Comparison) -> go.Figure:
