@@ -214,6 +214,7 @@ def explore(browser: Browser, url: str, moves: int, sweeps: int) -> tuple[list[f
         page.wait_for_selector("#vae-map [data-ready]", state="attached")
         page.locator("#vae-map .plane").hover()
         page.mouse.down()
+        page.wait_for_selector("#vae-map [data-decoded]", state="attached")
         return traversal, [page.evaluate(DRAG, moves) for _ in range(sweeps)]
 
 
