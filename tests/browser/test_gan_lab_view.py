@@ -1,7 +1,10 @@
 """A visitor on the GAN tab, in a real browser."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from server import LocalApp
 from visitor import caption, idle, later, nameless, next_value, pixels, ready
@@ -42,6 +45,20 @@ def test_a_training_is_watched_and_stops_at_once(page: Page) -> None:
     assert more <= 1, "after Pause comes what was on its way, and no more"
     assert np.abs(pixels(page, f"{LAB} .field").astype(int) - before).mean() > 1
     assert "modes covered" in caption(page, LAB)
+
+
+def test_the_planes_are_saved_as_they_are_or_not_at_all(page: Page, tmp_path: Path) -> None:
+    """Some browsers alter what a page reads of a canvas."""
+    ready(page, LAB)
+    shown = pixels(page, f"{LAB} .field")
+    with page.expect_download() as download:
+        press(page, "Save picture")
+    assert download.value.suggested_filename == "gan-lab-step0.png"
+    download.value.save_as(tmp_path / "saved.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "saved.png"))[..., 0], shown), "their red"
+    page.evaluate("CanvasRenderingContext2D.prototype.getImageData = () => ({data: [7, 0, 3, 255]})")
+    press(page, "Save picture")
+    assert caption(page, LAB) == "This browser alters what is saved: take a screenshot."
 
 
 def test_steps_by_hand_and_reset(page: Page) -> None:
