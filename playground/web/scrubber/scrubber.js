@@ -20,9 +20,7 @@ const HOLD = 1000; // milliseconds on the last frame before it plays again
 const EDGE = 120; // CSS pixels of the strips that must be visible when a run begins
 
 const find = (selector) => element.querySelector(selector);
-const position = find('.position');
-const caption = find('.caption');
-const playButton = find('[data-do=play]');
+const [position, caption, playButton] = ['.position', '.caption', '[data-do=play]'].map(find);
 
 const strips = new Strips(find('.strips'));
 const words = new WordList(find('.words'), () => { if (!isLive()) showFrame(view.index); });
