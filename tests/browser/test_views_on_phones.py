@@ -1,5 +1,7 @@
 """Every view of every tab on a narrow phone, in the dark: late in the order, when the first runs were made before."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 from visitor import FAMILIAR, LIMIT, ready
@@ -12,14 +14,20 @@ COMPLETE += ", .families img, .lanes section, .js-plotly-plot"
 COMPLETE += ", .caption:has-text('is missing')"  # of a view whose checkpoint is still to be trained
 
 
-@pytest.mark.parametrize("tab", discover())
-def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
-    chromium: Browser, address: str, tab: str
-) -> None:
-    phone = {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark", "has_touch": True}
-    context = chromium.new_context(**phone, reduced_motion="reduce")  # type: ignore[arg-type]
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A page on a phone, of a visitor who knows the guides."""
+    screen = {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark", "has_touch": True}
+    context = chromium.new_context(**screen, reduced_motion="reduce")  # type: ignore[arg-type]
+    context.set_default_timeout(LIMIT)
     context.add_init_script(FAMILIAR)
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("tab", discover())
+def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(phone: Page, address: str, tab: str) -> None:
+    page = phone
     page.goto(f"{address}{'' if tab == 'start' else tab}?__theme=dark")
     expect(page.get_by_role("link", name=discover()[tab].title, exact=True)).to_have_attribute("aria-current", "page")
     complete = page.locator(COMPLETE).locator("visible=true").first
@@ -38,7 +46,6 @@ def test_a_phone_never_scrolls_sideways_and_has_the_settings_in_reach(
             if play.count():
                 assert_in_bar(page, play, button, bar)
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark", "as the scroll bars are"
-    context.close()
 
 
 def assert_in_bar(page: Page, play: Locator, settings: Locator, bar: FloatRect) -> None:
@@ -54,11 +61,8 @@ def assert_in_bar(page: Page, play: Locator, settings: Locator, bar: FloatRect) 
     expect(page.locator(".lab .planes").locator("visible=true")).to_be_in_viewport()
 
 
-def test_on_a_phone_a_race_that_is_begun_among_the_settings_comes_into_view(chromium: Browser, address: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 780}, has_touch=True, reduced_motion="reduce")
-    context.set_default_timeout(LIMIT)
-    context.add_init_script(FAMILIAR)
-    page = context.new_page()
+def test_on_a_phone_a_race_that_is_begun_among_the_settings_comes_into_view(phone: Page, address: str) -> None:
+    page = phone
     page.goto(f"{address}compare")
     lane = page.locator(".lanes section").locator("visible=true").last
     sample = page.get_by_role("button", name="Sample", exact=True).locator("visible=true")
@@ -68,14 +72,11 @@ def test_on_a_phone_a_race_that_is_begun_among_the_settings_comes_into_view(chro
     expect(lane).not_to_be_in_viewport()
     sample.click()
     expect(lane.locator("xpath=preceding-sibling::*").first).to_be_in_viewport()
-    context.close()
 
 
-def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, address: str) -> None:
-    context = chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True, reduced_motion="reduce")
-    context.set_default_timeout(LIMIT)
-    context.add_init_script(FAMILIAR)
-    page = context.new_page()
+def test_on_a_phone_the_player_lies_below_the_pictures(phone: Page, address: str) -> None:
+    page = phone
+    page.set_viewport_size({"width": 360, "height": 640})
     page.goto(f"{address}latent_diffusion")
     ready(page, "#text-scrubber")
     picture = page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()
@@ -89,4 +90,3 @@ def test_on_a_phone_the_player_lies_below_the_pictures(chromium: Browser, addres
     assert page.locator("#text-scrubber .bar").bounding_box()["y"] - player["y"] == pytest.approx(
         page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()["y"] - picture["y"]
     ), "the pinned run lies below the player"
-    context.close()
