@@ -3,6 +3,7 @@
 The parameters of a view's link name one of them as their first field, `model`; "" is the one shown first.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -62,10 +63,9 @@ class CheckpointPicker(Generic[Model]):
 
     def path(self, paths: Paths, name: object) -> Path:
         """Return the path of a checkpoint, or raise UserError if there is no file of this name."""
-        files = {path.stem: path for path in checkpoint.find(paths.weights)}
-        if isinstance(name, str) and name in files:
-            return files[name]  # without reading headers, since a slider asks many times a second
-        return paths.weights / f"{self.resolve(paths, name)}.safetensors"
+        if isinstance(name, str) and Path(name).name == name and os.path.isfile(path := paths.checkpoint(name)):
+            return path  # without a look at the other files, since a slider asks many times a second
+        return paths.checkpoint(self.resolve(paths, name))
 
     def resolve(self, paths: Paths, name: object) -> str:
         """Return a checkpoint's name after a check, the first one's for ""; raise UserError if there is none."""

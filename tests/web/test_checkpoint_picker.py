@@ -60,7 +60,7 @@ def test_what_is_shipped_is_offered_in_its_order(family: str) -> None:
     assert picker.first_name(folders) == picker.default
 
 
-@pytest.mark.parametrize("name", ["../ddpm-digits", "nope", "judge-digits", None, 7, ["mine"]])
+@pytest.mark.parametrize("name", ["../ddpm-digits", "nope", "judge-digits", "n" * 300, "mine\0", None, 7, ["mine"]])
 def test_a_model_that_is_not_offered_is_one_sentence(paths: Paths, name: object) -> None:
     put(paths, "ddpm-digits", "mine")
     put(paths, "ddpm-digits", "../ddpm-digits")

@@ -21,7 +21,7 @@ SURE = 0.9  # probability of a class above which the others are not named
 
 def load_classifier(paths: Paths, data: Dataset | None) -> judge.Model | None:
     """Return the classifier, None if it is missing or learned from another data set than `data`."""
-    path = paths.weights / f"{CLASSIFIER}.safetensors"
+    path = paths.checkpoint(CLASSIFIER)
     try:
         if data is None or dataset_of(checkpoint.read_header(path).provenance) is not data:
             return None

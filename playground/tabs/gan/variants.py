@@ -141,7 +141,7 @@ def load_training(paths: Paths, name: str) -> Training:
     """Return the training of a checkpoint, or raise UserError if it is not known."""
     abouts = describe_all(paths)
     if name in SHIPPED and name not in abouts:
-        checkpoint.read_header(paths.weights / f"{name}.safetensors")  # says what is wrong
+        checkpoint.read_header(paths.checkpoint(name))  # says what is wrong
     about = abouts[validation.check_choice("loss", name, abouts or SHIPPED)]
     path = paths.weights / f"{name}.history.npz"
     if not about.objective or (name not in SHIPPED and not path.exists()):
