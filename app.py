@@ -54,7 +54,7 @@ except ImportError:  # only on Hugging Face Spaces
 
 MAX_CLOSED = 4  # visitors who left whose runs are kept, since a page that lost its connection may come back
 HEAD = f"<script>(() => {{\n{component.bundle(WEB / 'page.js')}\n}})();</script>"
-CSS = WEB / "page.css"
+CSS = component.read(WEB / "page.css")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def launch(page: gr.Blocks, **options: object) -> tuple[object, str, str]:
     """Start the server of a page; returns the app, its local address and its public one."""
     return page.launch(
         theme=THEME,
-        css_paths=CSS,
+        css=CSS,
         head=HEAD,
         max_file_size="20mb",
         show_error=False,

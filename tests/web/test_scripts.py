@@ -47,9 +47,17 @@ def test_a_bundle_holds_each_module_once_and_before_its_use(name: str) -> None:
 
 
 def test_scripts_and_styles_stay_small() -> None:
-    """Each of the page's own, once."""
+    """Each of the page's own, once, as the page gets it."""
     files = [path for suffix in ("js", "css") for path in component.WEB.rglob(f"*.{suffix}")]
-    assert sum(path.stat().st_size for path in files) <= 150_000
+    assert sum(len(component.read(path).encode()) for path in files) <= 150_000
+
+
+def test_the_page_gets_no_comments_but_all_else(tmp_path: Path) -> None:
+    script, style = tmp_path / "a.js", tmp_path / "a.css"
+    script.write_text("// Explains.\nconst a = '/*'; // stays\n  // Explains.\n  const b = 'http://c/*/';\n")
+    style.write_text("/* Explains,\n   at length. */\na { b: c; }   /* why */\nd { e: f; }\n")
+    assert component.read(script) == "const a = '/*'; // stays\n  const b = 'http://c/*/';\n"
+    assert component.read(style) == "\na { b: c; }\nd { e: f; }\n"
 
 
 def test_every_import_names_an_export() -> None:

@@ -16,6 +16,7 @@ WEB = Path(__file__).resolve().parent.parent
 Value: TypeAlias = dict[str, Any]  # JSON object that a component's script reads
 
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from '([^']+)';$", re.MULTILINE)
+_COMMENT = {".js": re.compile(r"^[ ]*//.*\n", re.MULTILINE), ".css": re.compile(r"[ ]*/\*.*?\*/", re.DOTALL)}
 _EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
 
 
@@ -34,7 +35,7 @@ def build(name: str, words: dict[str, str] | None = None, **properties: Any) -> 
     styles = [Path(__file__).with_name("component.css"), *(path.with_suffix(".css") for path in _modules(script))]
     return gr.HTML(
         html_template=html,
-        css_template="".join(style.read_text(encoding="utf-8") for style in styles if style.exists()),
+        css_template="".join(read(style) for style in styles if style.exists()),
         js_on_load=bundle(script),
         apply_default_css=False,
         **properties,
@@ -53,6 +54,12 @@ def bundle(script: Path) -> str:
     return "\n".join(["const modules = {};", *modules, main])
 
 
+def read(path: Path) -> str:
+    """Return a script or a style as the page gets it, without the comments, which are for readers of the code; those
+    behind a statement of a script stay."""
+    return _COMMENT[path.suffix].sub("", path.read_text(encoding="utf-8"))
+
+
 def _modules(script: Path) -> list[Path]:
     """Return the modules that a script imports, directly or not, each after those it imports, and last the script."""
     modules: list[Path] = []
@@ -67,7 +74,7 @@ def _inline(path: Path) -> str:
     def take(match: re.Match[str]) -> str:
         return f"const {match[1]} = modules['{_key((path.parent / match[2]).resolve())}'];"
 
-    source = _IMPORT.sub(take, path.read_text(encoding="utf-8"))
+    source = _IMPORT.sub(take, read(path))
     exports = ", ".join(name for _, name in _EXPORT.findall(source))
     if not exports:
         return source
