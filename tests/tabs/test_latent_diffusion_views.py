@@ -126,7 +126,13 @@ def test_two_prompts_are_shown_beside_each_other(model: Model) -> None:
 def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
-    made: dict[tuple[int, int], np.ndarray] = {}
+
+    class Made(dict):  # type: ignore[type-arg]
+        def __setitem__(self, place: tuple[int, int], picture: np.ndarray) -> None:
+            assert run.lock.locked(), "Stop keeps a picture and its number, or neither"
+            super().__setitem__(place, picture)
+
+    made = Made()
     run = grid.Filling(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made)
     pictures = [(run.step, html) for html in map(run.show, run.items()) if isinstance(html, str)]
     counts, shown = zip(*pictures, strict=True)
