@@ -16,18 +16,27 @@ class DataError(UserError):
 
 
 @contextlib.contextmanager
-def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
-    """Set a timeout for new network connections, for libraries that set none; one download at a time.
+def hold(lock: threading.Lock, title: str) -> Iterator[None]:
+    """Hold the lock of what is fetched once for all visitors.
 
     Raises:
-        DataError: Another download takes too long to wait for it.
+        DataError: Another visitor's download takes too long to wait for it.
     """
-    if not _lock.acquire(timeout=TIMEOUT):
-        raise DataError("other files are being fetched: try again in a moment")
-    default = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    if not lock.acquire(timeout=TIMEOUT):
+        raise DataError(f"{title} is being fetched for someone else: try again in a moment")
     try:
         yield
     finally:
-        socket.setdefaulttimeout(default)
-        _lock.release()
+        lock.release()
+
+
+@contextlib.contextmanager
+def socket_timeout(seconds: float = TIMEOUT) -> Iterator[None]:
+    """Set a timeout for new network connections, for libraries that set none; one download at a time, as in `hold`."""
+    with hold(_lock, "another file"):
+        default = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(seconds)
+        try:
+            yield
+        finally:
+            socket.setdefaulttimeout(default)

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from playground.datasets.download import DataError, socket_timeout
+from playground.datasets.download import DataError, hold, socket_timeout
 
 GLYPH = 64  # height and width of a glyph, in pixels
 SYSTEM_FONTS = [
@@ -67,9 +67,9 @@ class Glyphs(NamedTuple):
 
 def load(root: str | Path, download: bool = False) -> Glyphs:
     """Load the glyphs of the font in the data folder, or else of the system, or else download it (11 MB); they are
-    cached in memory. Raise DataError if it is missing or damaged, or the download failed."""
+    cached in memory. Raise DataError if it is missing or damaged, the download failed, or another's takes too long."""
     font = Path(root) / "NotoColorEmoji.ttf"
-    with _lock:
+    with hold(_lock, "the font Noto Color Emoji"):
         path = next((path for path in [font, *SYSTEM_FONTS] if path.exists()), None)
         if path is None and download:
             _download(font)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from playground.datasets.dataset import ALL, N_TEST
-from playground.datasets.download import TIMEOUT, DataError, socket_timeout
+from playground.datasets.download import DataError, hold, socket_timeout
 
 SPLIT_SIZES = {"train": 60_000, "test": N_TEST}
 _FILES = {  # of each split, without the ending "-ubyte"
@@ -57,14 +57,10 @@ class IdxDataset:
         key = root.resolve(), split
         if key in self._cache:
             return self._cache[key]
-        if not self._lock.acquire(timeout=TIMEOUT):  # so that two first visitors download and read once
-            raise DataError(f"{self.title} is being fetched for someone else: try again in a moment")
-        try:
+        with hold(self._lock, self.title):  # so that two first visitors download and read once
             if key not in self._cache:
                 self._cache[key] = self._read(root, split, download)
             return self._cache[key]
-        finally:
-            self._lock.release()
 
     def _read(self, root: Path, split: str, download: bool) -> tuple[Tensor, Tensor]:
         """Read all images and labels of a split from its files, or raise DataError if that fails, or the download."""
@@ -77,6 +73,8 @@ class IdxDataset:
             images, labels = (_read_idx(raw / f"{name}-ubyte") for name in _FILES[split])
             if images.shape != (SPLIT_SIZES[split], 28, 28) or labels.shape != (SPLIT_SIZES[split],):
                 raise ValueError(f"unexpected shape {images.shape}")
+        except DataError:  # another file is being fetched
+            raise
         except Exception as error:  # torchvision raises many kinds
             raise DataError(self._advice(root, error)) from error
         return torch.from_numpy(images)[:, None], torch.from_numpy(labels).long()

@@ -96,9 +96,7 @@ class CheckpointPicker(Generic[Model]):
 
     def build(self, paths: Paths, label: str = "Model", info: str = "The trained model to use.") -> Control:
         """Build the control, which is visible if there are several checkpoints."""
-        return controls.skip_preprocess(
-            gr.Radio(label=label, info=info, elem_classes="chips", **self._state(paths, ""))
-        )
+        return controls.radio(label=label, hint=info, **self._state(paths, ""))
 
     def update(self, paths: Paths, name: str = "") -> Value:
         """Return the update of the control to the present choices, with one of them selected."""

@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import gradio as gr
 
 from playground.runtime.turns import Place
+from playground.runtime.validation import UserError
 from playground.web import controls, links, plots
 from playground.web.component import Value
 from playground.web.controls import Control, ControlValue, Trigger, error_sentence
@@ -34,6 +35,14 @@ class HTMLRun(Run, ABC, Generic[Item]):
         """Return the HTML as it is, with a note."""
 
 
+class Result(Protocol):
+    """Result of a run, as a `gr.State` keeps it."""
+
+    @property
+    def link(self) -> Value:
+        """Return the value of its link."""
+
+
 PREVIOUS = "The previous run is shown."
 
 
@@ -42,6 +51,7 @@ class HTMLRunView(StageView):
 
     Attributes:
         tab: Name of the view in links.
+        params_of: Function that returns the parameters in the values of the inputs, or raises UserError.
         inputs: Controls in the order of the parameters, the seed last.
         result: State of the last run.
         link, save_button, download: Link of the run, and what saves its pictures.
@@ -49,6 +59,7 @@ class HTMLRunView(StageView):
     """
 
     tab: ClassVar[str]
+    params_of: ClassVar[Callable[..., Any]]
     inputs: list[Control]
     buttons: Buttons
     result: gr.State
@@ -71,29 +82,42 @@ class HTMLRunView(StageView):
     @staticmethod
     @abstractmethod
     def values(result: Any) -> list[object]:
-        """Return the values of the outputs for the result of a run, as a `gr.State` keeps it."""
+        """Return the values of the outputs for the result of a run."""
 
     def stream(
-        self, run: HTMLRun[Item], finish: Callable[[], Sequence[object]], link: Value
+        self, run: HTMLRun[Item], finish: Callable[[], Sequence[object]], params: Any, previous: Result | None
     ) -> Iterator[Shown | Outputs]:
-        """Make a run; yield the visit, its link, so that a reload asks for it again, its HTML while it is under way,
-        and the values of its end, which `finish` returns for the steps so far."""
-        first = [gr.skip(), gr.skip(), link, *[gr.skip()] * (len(self.outputs) - 3)]
+        """Make a run; yield the visit, its address, so that a reload asks for it again, beside the link of the previous
+        result, its HTML while it is under way, and the values of its end, which `finish` returns for the steps so
+        far."""
+        shown = previous.link if previous else links.nothing(self.tab)
+        link_value = {**shown, "address": links.query(self.tab, params)}
+        first = [gr.skip(), gr.skip(), link_value, *[gr.skip()] * (len(self.outputs) - 3)]
         yield from run_to_end(Unfinished(run, finish), first, run.items(), run.show, run.render)
 
-    def stop_run(self, under_way: UnderWay, result: Any) -> list[object]:
+    def stop_run(self, under_way: UnderWay, result: Result | None, *values: ControlValue) -> list[object]:
         """Return the run as far as it came; if it has nothing to keep, the result before it is shown again."""
         nothing = self.stage_values(plots.paragraph("Stopped. Press Sample to start again."))
-        return under_way.stop() or (nothing if result is None else self.values(result))
+        return under_way.stop() or (nothing if result is None else self.values_again(result, values))
 
-    def error_values(self, error: Exception, result: Any = None, *_: Any) -> list[object]:
+    def error_values(self, error: Exception, result: Result | None = None, *values: Any) -> list[object]:
         """Return the values of the outputs for an error, which stands above the result before it, if there is one."""
         sentence = error_sentence(error)
         if result is None:
             nothing = [gr.skip()] * (len(self.outputs) - 3)
             return [plots.paragraph(sentence), None, links.nothing(self.tab), *nothing]
-        stage_value, *other_values = self.values(result)
+        stage_value, *other_values = self.values_again(result, values)
         return [f"{plots.paragraph(f'{sentence} {PREVIOUS}')}{stage_value}", *other_values]
+
+    def values_again(self, result: Result, values: Sequence[ControlValue]) -> list[object]:
+        """Return the values of the outputs for the last result, marked as stale if the controls have other values than
+        its own."""
+        stage_value, *other_values = self.values(result)
+        try:
+            is_stale = links.query(self.tab, self.params_of(*values)) != result.link["link"]
+        except UserError:
+            is_stale = True
+        return [f"<div data-stale>{stage_value}</div>" if is_stale else stage_value, *other_values]
 
     def bind_runs(
         self, page: gr.Blocks, triggers: Sequence[Trigger] = (), other_controls: Sequence[Control] = ()
@@ -113,12 +137,12 @@ class HTMLRunView(StageView):
         in_view = f"if ({stage}.getBoundingClientRect().bottom < 0) {stage}.scrollIntoView();"  # as on a phone
         gr.on(begin_events, None, None, None, js=f"() => {{ delete {stage}.dataset.stale; {in_view} }}")
         gr.on(begin_events, None, None, [*disabled, stop], js=controls.enable_stop(len(disabled), True))
-        run = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
-        event = gr.on(begin_events, *run, api_name=links.api_name(self.tab), **controls.MODEL)
+        run, inputs, outputs = keep_run(self.sample), [under_way, self.result, *self.inputs], self.outputs
+        event = gr.on(begin_events, run, inputs, outputs, api_name=links.api_name(self.tab), **controls.MODEL)
         click_go = f"() => document.getElementById('{go.elem_id}').click()"
         controls.on_new_seed(new_seed, seed).then(None, None, None, js=click_go)
         controls.on_end(event, [*disabled, stop], js=controls.enable_stop(len(disabled), False))
-        stop.click(self.stop_run, [under_way, self.result], self.outputs, cancels=event, **controls.STOP)
+        stop.click(self.stop_run, inputs, outputs, cancels=event, **controls.STOP)
         self.save_button.click(self.save, self.result, self.download, **controls.SLOW)
         page.load(self.on_load, None, [self.outputs[0], self.link, *self.inputs], **controls.LIGHT)
         return under_way

@@ -107,17 +107,15 @@ class LabView(View, Generic[Params]):
     ) -> list[Value]:
         """Return the values of stage and link for a new lab, or for what is wrong with the parameters that
         `make_params` returns; they go into the page's address, or not."""
-        linkable = None
         try:
             params = make_params()
-            linkable = None if params.data == DRAWING else params
             stage_value = self.make_lab(params, drawing, why)
             visitor = LocalContext.request.get(None)
             if visitor and visitor.session_hash:  # a caller of the API may have none
                 lab_sessions.assign_owner(stage_value["lab"], (visitor.session_hash, self.tab))
         except UserError as error:
-            stage_value = component.message(error_sentence(error))
-        return [stage_value, links.value(self.tab, linkable, address)]
+            return [component.message(error_sentence(error)), links.nothing(self.tab)]
+        return [stage_value, links.value(self.tab, None if params.data == DRAWING else params, address)]
 
     def restart(self, drawing: object, *values: object, why: str = "") -> list[object]:
         """Begin a training with new networks. Returns its first picture."""

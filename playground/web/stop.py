@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import gradio as gr
 
-from playground.web import export
+from playground.web import export, links
 from playground.web.component import Value
 
 PAUSE = 0.4  # seconds after which a run that waits for another of its view can be stopped
@@ -123,7 +123,7 @@ def describe_stop(values: Sequence[object], step: int, steps: int) -> list[objec
         if isinstance(value, dict) and "strips" in value:
             return {**value, "notice": f"S{text[1:]}. {value['notice']}".strip()}
         if isinstance(value, dict) and value.get("link"):
-            return {**value, "copied": "Copied: the link makes the whole run"}
+            return {**value, "copied": links.WHOLE_RUN}
         return f"# {text}; this makes the whole run:\n{value}" if value and value in commands else value
 
     return [describe(value) for value in values]

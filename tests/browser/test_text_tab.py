@@ -106,6 +106,11 @@ def test_the_line_under_a_prompt_says_how_it_is_read_and_mends_it(page: Page) ->
     expect(line.locator("p")).to_contain_text("No word of “zeppelin” names an emoji")
     prompt.press("Enter")
     expect(page.locator(SCRUBBER)).to_contain_text("No word of “zeppelin” names an emoji")
+    expect(stale).to_have_count(1)
+    after = f"getComputedStyle(document.querySelector('{SCRUBBER} .caption'), '::after').content"
+    assert page.evaluate(after) == "none", "the error is of these settings"
+    page.locator(f"{SCRUBBER} [data-do=last]").click()
+    assert "settings changed" in page.evaluate(after), "the pictures are of others"
 
 
 def test_other_layers_and_guidance_are_looked_at_without_a_new_run(page: Page) -> None:

@@ -1,12 +1,17 @@
 """The time limit of downloads."""
 
 import socket
-from threading import Event, Thread
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
 
 import pytest
 
-from playground.datasets import download
+from playground.datasets import download, emoji, mnist
 from playground.datasets.download import DataError, socket_timeout
+from playground.datasets.idx import IdxDataset
+
+DIGITS = IdxDataset("MNIST", "MNIST", mnist.pad)
 
 
 def test_two_downloads_at_once_leave_no_time_limit_behind() -> None:
@@ -30,9 +35,18 @@ def test_two_downloads_at_once_leave_no_time_limit_behind() -> None:
     assert socket.getdefaulttimeout() == before
 
 
-def test_a_download_that_others_keep_waiting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lock", "load", "title"),
+    [
+        (emoji._lock, emoji.load, "the font Noto Color Emoji"),
+        (DIGITS._lock, DIGITS.load, "MNIST"),
+        (download._lock, DIGITS.load, "another file"),
+    ],
+)
+def test_a_download_that_others_keep_waiting_says_so(
+    lock: Lock, load: Callable[..., object], title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 0.1)
-    with socket_timeout(), pytest.raises(DataError, match="try again"), socket_timeout():
-        pass
-    with socket_timeout():
-        pass
+    with lock, pytest.raises(DataError, match=f"^{title} is being fetched for someone else: try again in a moment$"):
+        load(tmp_path, download=True)
+    assert not lock.locked()

@@ -1,6 +1,7 @@
 """What the tab that compares the families measures and sorts."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from playground.tabs.compare.participants import PARTICIPANTS, Request
 from playground.tabs.compare.race import Runner, Standing, count_items, prepare, race
 from playground.tabs.ddpm import readings
 from playground.web import links
-from playground.web.stop import UnderWay, keep_run
+from playground.web.stop import UnderWay, Unfinished, keep_run
 
 
 class Turns:
@@ -131,9 +132,12 @@ def test_a_missing_checkpoint_stands_in_its_lane(tmp_path: Path) -> None:
         race.update()
     assert "vae-digits is missing" in race.lanes["vae"].error
     assert race.lanes["gan"].is_done
+    race.step = 0  # as if Stop came before the last step was shown
+    _, _, link, _ = Unfinished(race, lambda: request.RequestView.values(race.result())).stop()
+    assert link["copied"] == links.COPIED, "it is whole"
     again = request.Race(race.paths, race.params)
     *_, html = filter(None, map(again.show, again.items()))
-    assert again.step == 1
+    assert again.step == again.steps == 1
     assert "1 of 1 done" in html, "of those that take part"
     assert race.result().commands == f"python -m playground sample {GAN} --n 1 --weights {tmp_path} --out gan.png"
     assert race.result().render().startswith('<p class="caption" aria-live=polite>1 picture each, seed 0<')
@@ -185,6 +189,7 @@ def test_an_error_leaves_the_race_before(race_view: request.RequestView) -> None
         html, *others = next(run)
         assert "Number of pictures" in html
         assert ("The previous run is shown." in html) == ("<img" in html) == bool(result)
+        assert ("<div data-stale>" in html) == bool(result), "it is of other settings than those of the controls"
         assert others == (before[1:] if result else [None, links.nothing("compare"), gr.skip()])
         with pytest.raises(gr.Error):
             next(run)
@@ -203,4 +208,10 @@ def test_a_race_that_is_stopped_while_it_waits_leaves_the_one_before(
         next(run)  # the link
         assert "Waiting for the model" in next(run)[0]
         run.close()
-        assert race_view.stop_run(under_way, result) == race_view.values(result)
+        html, *others = race_view.values(result)
+        assert race_view.stop_run(under_way, result, *values) == [html, *others]
+        changed = "8", *values[1:]
+        assert race_view.stop_run(under_way, result, *changed) == [f"<div data-stale>{html}</div>", *others]
+        html, sorted_result, *_ = race_view.sort_lanes(result, "seconds", *changed[:3], "seconds", 0)
+        assert html.startswith("<div data-stale>"), "it is still of other settings"
+        assert sorted_result.params == replace(result.params, sort="seconds")

@@ -51,7 +51,8 @@ def view() -> lab.GANLabView:
 def test_what_is_refused_is_named_by_its_label(view: lab.GANLabView) -> None:
     wrong = {"lr_d": 5, "r1": None, "seed": -1, "k": None}
     values = dataclasses.asdict(ViewParams(width=8, batch=16)) | wrong
-    stage_value, *_ = view.restart(None, *values.values())
+    stage_value, link, *_ = view.restart(None, *values.values())
+    assert link == links.nothing("gan.lab")
     assert stage_value["refused"] == ["R1", "number input for Steps of D", "Learning rate of D", "Seed"]
     assert stage_value["message"].startswith("R1 must be")
     stage_value, *_ = view.restart(None, *(values | dict.fromkeys(wrong, 1)).values())

@@ -1,21 +1,32 @@
-"""Every view says in a sentence or two what it shows, where a newcomer looks first."""
-
-from pathlib import Path
+"""What all views share: a hint in a sentence or two, where a newcomer looks first, and the look of their choices."""
 
 import gradio as gr
+import pytest
 
 import app
 from playground.runtime.paths import Paths
 
 
-def test_every_view_says_what_it_shows(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
+    folder = tmp_path_factory.mktemp("empty")
+    return app.build_page(Paths(folder, folder))
+
+
+def test_every_view_says_what_it_shows(page: gr.Blocks) -> None:
     views: dict[str, list[gr.Tab]] = {}
-    for block in app.build_page(Paths(tmp_path, tmp_path)).blocks.values():
+    for block in page.blocks.values():
         if isinstance(block, gr.Tab):
             views.setdefault(block.page, []).append(block)
     assert len(views) == 7, "all pages but the start page"
-    for page, tabs in views.items():
+    for name, tabs in views.items():
         for tab in tabs:
             hint = tab.children[0]
-            assert isinstance(hint, gr.Markdown), (page, tab.label)
-            assert len(hint.value) > 30, (page, tab.label)
+            assert isinstance(hint, gr.Markdown), (name, tab.label)
+            assert len(hint.value) > 30, (name, tab.label)
+
+
+def test_choices_look_alike_in_every_view(page: gr.Blocks) -> None:
+    choices = [block for block in page.blocks.values() if isinstance(block, gr.Radio)]
+    assert len(choices) > 40
+    assert {tuple(choice.elem_classes) for choice in choices} == {("chips",)}, [choice.label for choice in choices]

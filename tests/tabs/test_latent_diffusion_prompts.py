@@ -164,12 +164,13 @@ def test_an_error_leaves_the_grid_before(paths: Paths) -> None:
     with gr.Blocks():
         view = grid.GridView(paths)
     params = grid.ViewParams(prompt="zeppelin")
-    before = grid.Grid(grid.ViewParams(), {}, links.value(grid.TAB, grid.ViewParams()))
+    before = grid.Grid(grid.ViewParams(), {}, grid.ViewParams())
     for result, link in ((None, links.nothing(grid.TAB)), (before, before.link)):
         run = view.sample(result, *astuple(params))
         html, *others = next(run)
         assert "No word of" in html
         assert ("The previous run is shown." in html) == ("<table>" in html) == bool(result)
+        assert ("<div data-stale>" in html) == bool(result), "it is of other settings than those of the controls"
         assert others == [result, link]
         with pytest.raises(gr.Error):
             next(run)

@@ -26,7 +26,7 @@ from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
-from playground.web import controls, export
+from playground.web import controls, export, links
 from playground.web.newest import Requests
 from playground.web.stop import UnderWay, keep_run
 
@@ -126,7 +126,13 @@ def test_two_prompts_are_shown_beside_each_other(model: Model) -> None:
 def test_a_grid_fills_row_by_row(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "WEIGHTS", (0.0, 2.0))
     monkeypatch.setattr(grid, "COUNTS", (1, 2))
-    made: dict[tuple[int, int], np.ndarray] = {}
+
+    class Made(dict):  # type: ignore[type-arg]
+        def __setitem__(self, place: tuple[int, int], picture: np.ndarray) -> None:
+            assert run.lock.locked(), "Stop keeps a picture and its number, or neither"
+            super().__setitem__(place, picture)
+
+    made = Made()
     run = grid.Filling(model, grid.ViewParams(prompt="<b>owl</b>", across="steps", columns=2), made)
     pictures = [(run.step, html) for html in map(run.show, run.items()) if isinstance(html, str)]
     counts, shown = zip(*pictures, strict=True)
@@ -148,19 +154,22 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
         view = grid.GridView(Paths(tmp_path, tmp_path))
     under_way, values = UnderWay(), astuple(grid.ViewParams(across="steps", columns=2))
     run = keep_run(view.sample)(under_way, None, *values)
-    assert next(run)[2]["address"]["across"] == "steps", "a reload goes on with it"
+    begun = next(run)[2]
+    assert begun["address"]["across"] == "steps", "a reload goes on with it"
+    assert (begun["link"], begun["copied"]) == (None, links.NOTHING), "as long as nothing is on show"
     while "3 of 4" not in next(run)[0]:
         pass
     run.close()  # as Gradio cancels it
-    html, stopped, link = view.stop_run(under_way, None)
+    html, stopped, link = view.stop_run(under_way, None, *values)
     assert html.count("<img") == 3
     assert "Stopped at picture 3 of 4." in html
     assert link["copied"] == "Copied: the link makes the whole run"
+    assert view.values(stopped)[2] == link, "also below an error"
     saved = Image.open(view.save(stopped)["file"]["path"])
     assert saved.text["stopped"] == "stopped at picture 3 of 4"
     corner = np.asarray(saved)[saved.height // 2 + 8 :, saved.width // 2 + 8 :]
     assert not corner.any(), "black where there is no picture yet"
-    _, *filled, (html, whole, _) = keep_run(view.sample)(under_way, None, *values)
+    _, *filled, (html, whole, link) = keep_run(view.sample)(under_way, None, *values)
     assert [text for text, *_ in filled if "4 of 4" in text], "the fourth alone was missing"
     assert not [text for text, *_ in filled if "1 of 4" in text]
     assert "Stopped" not in html
@@ -170,16 +179,20 @@ def test_a_grid_that_is_stopped_stays_as_far_as_it_came(
     assert "From memory" in again
     assert 'data-live="false"' in html
     assert whole.stop_note == ""
-    assert view.stop_run(under_way, whole) == view.values(whole), "it has ended"
+    assert link == links.value(grid.TAB, grid.ViewParams(*values)), "that of the run"
+    assert view.stop_run(under_way, whole, *values) == view.values(whole), "it has ended"
     monkeypatch.setattr(inference, "PATIENCE", 0.01)
     monkeypatch.setattr(inference, "_turns", turns := Turns(1))
     with turns.start_run(1) as other:
         assert other.wait(0)
-        run = keep_run(view.sample)(under_way, whole, *astuple(grid.ViewParams(across="steps", columns=2, seed=1)))
-        next(run)  # the link
+        others = astuple(grid.ViewParams(across="steps", columns=2, seed=1))
+        run = keep_run(view.sample)(under_way, whole, *others)
+        begun = next(run)[2]
+        assert (begun["link"]["seed"], begun["address"]["seed"]) == ("0", "1"), "the link is of what is on show"
         assert "Waiting for the model" in next(run)[0]
         run.close()
-        assert view.stop_run(under_way, whole) == view.values(whole), "there is nothing new to keep"
+        html, *rest = view.values(whole)
+        assert view.stop_run(under_way, whole, *others) == [f"<div data-stale>{html}</div>", *rest], "nothing new"
     monkeypatch.setattr(cache, "store", cache.Store(1))
     for seed in (1, 2, 1):
         *_, (anew, *_) = view.sample(None, *astuple(grid.ViewParams(across="steps", columns=2, seed=seed)))

@@ -58,3 +58,17 @@ test('the finished run is read aloud, but not each of its previews', async () =>
   assert.equal(await show({id: 'second', run: 'b'}), 'polite');
   assert.equal(caption.value, '4');
 });
+
+test('an error is not marked as a run of other settings, but the run on show stays so', async () => {
+  const page = openPage({value: RUN}, {});
+  await import('../../playground/web/scrubber/scrubber.js?error');
+  await page.frames(1);
+  const {dataset, fire, querySelector} = page.element;
+  const caption = querySelector('.caption');
+  fire('settings-changed');
+  fire('run-requested', {detail: false});
+  page.setValue({id: 'error', message: 'No word of it is known.'});
+  assert.deepEqual([caption.value, caption.dataset.message, dataset.stale], ['No word of it is known.', '', '']);
+  fire('keydown', {key: 'Home', target: {matches: () => false}, preventDefault() {}});
+  assert.deepEqual([caption.value, caption.dataset.message, dataset.stale], ['0', undefined, '']);
+});

@@ -105,6 +105,19 @@ def test_the_value_of_a_picker_is_a_choice_even_in_an_empty_folder(paths: Paths,
         assert value is None or {*(value if isinstance(value, list) else [value])} <= {*choices}
 
 
+@pytest.mark.parametrize(
+    "view",
+    [score_digits.DigitsView, restoration.RestorationView, langevin_2d.LangevinView, compare.CompareView,
+     grid.GridView],
+)  # fmt: skip
+def test_the_address_stays_plain_until_a_view_begins_its_first_run(paths: Paths, view: type[View]) -> None:
+    for picker, _ in VIEWS.values():
+        put(paths, picker.default, picker.default)
+    values = on_load(view.build, paths)
+    (address,) = [value["address"] for value in values if isinstance(value, dict) and "address" in value]
+    assert address.keys() <= {"view"}
+
+
 def test_a_first_run_that_takes_long_leaves_what_was_typed_meanwhile(paths: Paths, monkeypatch) -> None:
     """The controls are as they were built, but for the models that there are."""
     tiny_ddpm(paths, "ddpm-digits")

@@ -88,11 +88,21 @@ class Result(NamedTuple):
     lanes: dict[str, Lane]
     commands: str
 
+    @property
+    def stop_note(self) -> str:
+        """Return a sentence about how many had finished when it was stopped, "" if all had."""
+        n_done, able = count_done(self.lanes)
+        return f"Stopped with {n_done} of {able} finished. " if n_done < able else ""
+
+    @property
+    def link(self) -> Value:
+        """Return the value of its link."""
+        return links.value(TAB, self.params, copied=links.WHOLE_RUN if self.stop_note else links.COPIED)
+
     def render(self) -> str:
         """Return the result as HTML."""
-        n_done, able = count_done(self.lanes)
-        prefix = f"Stopped with {n_done} of {able} finished. " if n_done < able else ""
-        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, prefix + self.params.describe())
+        note = self.stop_note + self.params.describe()
+        return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note)
 
 
 def count_done(lanes: Mapping[str, Lane]) -> tuple[int, int]:
@@ -128,10 +138,10 @@ class Race(HTMLRun[str]):
         runner, now = self.runners.get(item), time.monotonic()
         if runner and not runner.is_done and now - self.last_preview < PAUSE:
             return None
-        self.update()
-        self.step, able = count_done(self.lanes)
+        with self.lock:
+            self.update()
         self.last_preview = now
-        return self.render(f"{self.step} of {able} done: {self.params.describe()}")
+        return self.render(f"{self.step} of {self.steps} done: {self.params.describe()}")
 
     def render(self, note: str) -> str:
         return lanes.render(self.lanes, self.params.sort, self.params.digit != ANY, note, live=True)
@@ -146,6 +156,7 @@ class Race(HTMLRun[str]):
             if standing.is_done and standing.images is not None:
                 reading = judge.describe(self.paths, standing.images, self.params.request, standing.has_classes)
             self.lanes[name] = replace(self.lanes[name], standing=standing, reading=reading)
+        self.step, self.steps = count_done(self.lanes)
 
     def result(self) -> Result:
         """Return the race as far as it came, which may be farther than it was drawn."""
@@ -161,7 +172,7 @@ class Race(HTMLRun[str]):
 class RequestView(HTMLRunView):
     """View of the race."""
 
-    TITLE, tab = "Race", TAB
+    TITLE, tab, params_of = "Race", TAB, ViewParams.of
     HINT = "**Watch who finishes first**, then choose a digit and press Sample."
 
     def __init__(self, paths: Paths):
@@ -185,23 +196,23 @@ class RequestView(HTMLRunView):
         self.outputs = [stage, self.result, self.link, self.command]
 
     @run_view.errors_on_stage
-    def sample(self, _: Result | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
+    def sample(self, previous: Result | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Ask a sampler of each family for the same digits. Returns their pictures and what was measured, as HTML."""
         params = ViewParams.of(*values)
-        race_run, link = Race(self.paths, params), links.value(TAB, params)  # a reload begins it anew: clocks run
-        yield from self.stream(race_run, lambda: self.values(race_run.result()), link)
+        race_run = Race(self.paths, params)  # a reload begins it anew: clocks run
+        yield from self.stream(race_run, lambda: self.values(race_run.result()), params, previous)
 
     @staticmethod
     def values(result: Result) -> list[object]:
         """Return the values of the outputs for a result."""
         command = gr.update(value=result.commands, visible=bool(result.commands))
-        return [result.render(), result, links.value(TAB, result.params), command]
+        return [result.render(), result, result.link, command]
 
     @user_errors_to_gradio
-    def sort_lanes(self, result: Result | None, sort: ControlValue) -> list[object]:
+    def sort_lanes(self, result: Result | None, sort: ControlValue, *values: ControlValue) -> list[object]:
         """Sort the lanes of the last race."""
         result = controls.check_kept(result)
-        return self.values(result._replace(params=replace(result.params, sort=sort)))
+        return self.values_again(result._replace(params=replace(result.params, sort=sort)), values)
 
     @user_errors_to_gradio
     def save(self, result: Result | None) -> Value:
@@ -226,7 +237,7 @@ class RequestView(HTMLRunView):
 
     def bind(self, page: gr.Blocks) -> None:
         under_way = self.bind_runs(page, other_controls=[self.sort])
-        inputs = [under_way, self.result, self.sort]
+        inputs = [under_way, self.result, self.sort, *self.inputs]
         self.sort.input(newest_run_only(self.sort_lanes), inputs, self.outputs, **controls.LIGHT)
 
 

@@ -66,7 +66,7 @@ def class_choices(paths: Paths, model: object, label: object) -> ClassChoices:
 def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     """Build the controls in the order of `NAMES`, set as for the first run, and the button for a new seed."""
     default, model = runs.FIRST, runs.CHECKPOINTS.build(paths)
-    label = gr.Radio(label="Class", info="What to draw.", elem_classes="chips", **class_choices(paths, "", ALL))
+    label = controls.radio(label="Class", hint="What to draw.", **class_choices(paths, "", ALL))
     n = controls.slider(1, MAX_PICTURES, default.n, 1, "Pictures", "How many at once.")
     sampler = controls.sampler(default.sampler)
     steps = controls.steps(1000, default.steps)
@@ -75,7 +75,7 @@ def build_controls(paths: Paths) -> tuple[list[Control], gr.Button]:
     eta = controls.eta(default.eta, sampler)
     seed, new_seed = controls.seed(value=default.seed)
     clip = gr.Checkbox(default.clip, label="Clip x̂0", info="Keep every estimate between black and white.")
-    return [model, skip_preprocess(label), n, sampler, steps, w, eta, seed, skip_preprocess(clip)], new_seed
+    return [model, label, n, sampler, steps, w, eta, seed, skip_preprocess(clip)], new_seed
 
 
 class ReverseView(FirstRunView[ViewParams, Recording]):

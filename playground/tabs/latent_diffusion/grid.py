@@ -116,8 +116,10 @@ class Filling(HTMLRun[bool]):
                 continue
             for frame in latent_diffusion.sample(self.model, replace(by_column[j], w=WEIGHTS[i])):  # noqa: B007
                 yield False
-            self.cells[i, j] = pictures.to_uint8(latent_diffusion.decode_frame(self.model, frame))[0]
-            self.step = count(self.params, self.cells)
+            picture = pictures.to_uint8(latent_diffusion.decode_frame(self.model, frame))[0]
+            with self.lock:
+                self.cells[i, j] = picture
+                self.step = count(self.params, self.cells)
             yield True
 
     def show(self, item: bool) -> Shown | None:
@@ -137,11 +139,12 @@ class Filling(HTMLRun[bool]):
 
 
 class Grid(NamedTuple):
-    """Table, as far as it was filled, with the value of its link and a notice."""
+    """Table, as far as it was filled, with the parameters of its link, whose prompt is as it was typed, and a
+    notice."""
 
     params: ViewParams
     cells: Cells
-    link: Value
+    link_params: ViewParams
     notice: str = ""
 
     @property
@@ -149,6 +152,11 @@ class Grid(NamedTuple):
         """Return at which picture it was stopped, "" if it is finished."""
         n, total = count(self.params, self.cells), len(self.params.places())
         return f"stopped at picture {n} of {total}" if n < total else ""
+
+    @property
+    def link(self) -> Value:
+        """Return the value of its link."""
+        return links.value(TAB, self.link_params, copied=links.WHOLE_RUN if self.stop_note else links.COPIED)
 
     def render(self) -> str:
         """Return the table as HTML."""
@@ -165,7 +173,7 @@ class Grid(NamedTuple):
 class GridView(HTMLRunView):
     """Exchange between the controls and the table of pictures."""
 
-    TITLE, tab = "Grid", TAB
+    TITLE, tab, params_of = "Grid", TAB, ViewParams
     HINT = "One prompt with more guidance from row to row. **Type another prompt and press Sample.**"
 
     def __init__(self, paths: Paths):
@@ -192,7 +200,7 @@ class GridView(HTMLRunView):
         self.outputs = [stage, self.result, self.link]
 
     @run_view.errors_on_stage
-    def sample(self, _: Grid | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
+    def sample(self, previous: Grid | None, *values: ControlValue) -> Iterator[Shown | Outputs]:
         """Draw a prompt under many settings. Returns a table of pictures as HTML."""
         params = ViewParams(*values)
         model, path = load_model(self.paths, params.model), CHECKPOINTS.path(self.paths, params.model)
@@ -203,11 +211,11 @@ class GridView(HTMLRunView):
         notice = NOTICE if run.step == run.steps else ""
 
         def finish() -> list[object]:
-            return self.values(Grid(read, dict(cells), links.value(TAB, params), notice))
+            return self.values(Grid(read, dict(cells), params, notice))
 
         _grids.put(key, cells)  # for others who ask for the same
         try:
-            yield from self.stream(run, finish, links.value(TAB, params))
+            yield from self.stream(run, finish, params, previous)
         finally:
             _grids.put(key, cells)  # with its size, whether it was finished or left
 
@@ -229,8 +237,8 @@ class GridView(HTMLRunView):
 
     def on_load(self, request: gr.Request) -> list[object]:
         """Return the controls as the address sets them; the table is filled when the link is visible."""
-        params, _, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
-        values = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params)]
+        params, has_link, wrong = CHECKPOINTS.settings_from_request(self.paths, ViewParams, TAB, request)
+        values = [plots.paragraph(wrong), gr.skip()] if wrong else [gr.skip(), links.value(TAB, params, has_link)]
         return [*values, *CHECKPOINTS.control_values(self.paths, astuple(params))]
 
     def bind(self, page: gr.Blocks) -> None:

@@ -194,7 +194,7 @@ class VAETab(View):
 
 def link_value(name: str, params: ViewParams, address: bool = True, is_moved: bool = False) -> Value:
     """Return the value of a view's link; a code that was `moved` is not part of it."""
-    copied = "Copied, without the moved code" if is_moved else "Copied"
+    copied = "Copied, without the moved code" if is_moved else links.COPIED
     return links.value(f"vae.{name}", save.linkable(params), address, copied)
 
 

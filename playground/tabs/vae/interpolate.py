@@ -27,11 +27,11 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
     """Build the components of the view, and its own controls."""
     stage = scrubber.build("Interpolation, frame by frame", "vae-interpolate", "Choose an image.")
     with gr.Row():
-        kind = gr.Radio(list(codes.ENDS), value=codes.PRIOR, label="To", info="Where the path ends.")
+        kind = controls.radio(list(codes.ENDS), codes.PRIOR, "To", "Where the path ends.")
         hint = "Seed of the random code, or number of the test image."
         number = controls.number(1, "Seed or number", hint, precision=0)
     explanation.build(HOW, interpolation.slerp)
-    return [stage], [controls.skip_preprocess(kind), number]
+    return [stage], [kind, number]
 
 
 def latent_paths(paths: Paths, encoded: EncodedImage) -> dict[str, Tensor]:

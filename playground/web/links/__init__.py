@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
+COPIED = "Copied"
+WHOLE_RUN = "Copied: the link makes the whole run"  # of one that was stopped
 OWN_PICTURE = "A link cannot hold a drawing or an upload"
 NOTHING = "Nothing is shown that a link could open"
 DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "0 or 1"}
@@ -36,7 +38,7 @@ def value(
     tab: str,
     settings: "DataclassInstance | None",
     address: bool = True,
-    copied: str = "Copied",
+    copied: str = COPIED,
     why_none: str = OWN_PICTURE,
 ) -> Value:
     """Return the value of the button.

@@ -64,6 +64,7 @@ function showFrame(k) {
   pin.follow(view.index, run);
   position.value = view.index;
   caption.value = captionAt(run, view.index);
+  delete caption.dataset.message;
   position.ariaValueText = run.captions[view.index];
   for (const follow of followers) follow(view.index);
   element.dataset.index = view.index;
@@ -143,7 +144,7 @@ function restore(text) {
   caption.ariaLive = 'polite';
   sendAddress(null);
   if (view.run) showRun(view.run, view.index);
-  if (text) caption.value = text;
+  if (text) [caption.value, caption.dataset.message] = [text, ''];
   if (isLive()) caption.scrollIntoView({block: 'nearest'}); // below the fold
   setLive(false);
 }
@@ -225,7 +226,6 @@ function setLive(live, progress = 0) {
   request.pending = null;
   if (live !== isLive()) trigger(live ? 'play' : 'end'); // for the buttons of the page
   find('.progress').value = progress;
-  find('.scrubber').classList.toggle('live', live); // dims what belongs to the run before
   for (const control of element.querySelectorAll('.bar button, .position')) control.disabled = live || !view.run;
   element.dataset.live = live;
 }
