@@ -52,15 +52,39 @@ def test_of_many_pictures_the_first_are_counted_and_it_says_so() -> None:
     ]
 
 
+def test_milestones_are_where_a_reading_begins_that_stays() -> None:
+    """Of two pictures that become 3 and 7; one that is read for a while only does not count."""
+    three, other, seven = {3: 1.0}, {0: 1.0}, {7: 1.0}
+    x = [(three, other), (three, other), (other, seven), (three, seven)]
+    x0_hat = [(other, other), (three, other), (three, seven), (three, seven)]
+    x, x0_hat = (torch.stack([probabilities(*row) for row in rows]) for rows in (x, x0_hat))
+    assert readings.find_milestones(x, x0_hat) == [
+        (1, "half of the estimates can be read"),
+        (2, "all estimates can be read"),
+        (3, "all noisy pictures can be read"),
+    ], "half of the noisy ones from the start"
+    assert readings.find_milestones(x[:, :1], x0_hat[:, :1]) == [
+        (1, "the estimate can be read"),
+        (3, "the noisy picture can be read"),
+    ]
+    assert readings.find_milestones(x[:, 1:], x0_hat[:, 1:])[0] == (2, "the estimate can be read")
+    assert readings.find_milestones(x0_hat.flip(0), x0_hat) == [*readings.find_milestones(x, x0_hat)[:2]]
+
+
 def test_the_first_run_is_read_as_the_ten_digits_but_not_its_noise() -> None:
-    sentences = runs.read_digits(SHIPPED, "ddpm-digits", runs.first(SHIPPED, "ddpm-digits"))
+    reading = runs.read_digits(SHIPPED, "ddpm-digits", runs.first(SHIPPED, "ddpm-digits"))
+    sentences = reading.sentences
     assert sentences[-1] == "A classifier reads 0, 1, 2, 3, 4, 5, 6, 7, 8, 9."
     in_x, in_x0_hat = ([int(sentence.split()[k]) for sentence in sentences[:-1]] for k in (7, 12))
     assert in_x[0] < 5 <= in_x0_hat[0], "the network is told the classes"
     assert in_x[-1] == in_x0_hat[-1] == 10
     film = runs.make_film(
-        runs.CHECKPOINTS.load(SHIPPED, "ddpm-digits"), runs.FIRST, runs.first(SHIPPED, "ddpm-digits"), "", sentences
+        runs.CHECKPOINTS.load(SHIPPED, "ddpm-digits"), runs.FIRST, runs.first(SHIPPED, "ddpm-digits"), "", reading
     )
+    assert film.milestones == reading.milestones
+    frame, text = film.milestones[-1]
+    assert text == "all noisy pictures can be read"
+    assert in_x[frame - 1] < in_x[frame] == 10
     assert film.captions[3].startswith(f"{sentences[3]}\nstep 3 of 20")
 
 

@@ -8,7 +8,7 @@ import {fakeElement, openPage} from './fake_page.mjs';
 const IMAGE = {pixels: 'AA==', height: 28, width: 28, channels: 1};
 const VALUE = {
   id: 'first', model: 'm', z: [1], mu: [1], log_var: [0], dimensions: [{index: 0, label: 'z1', dead: false}], image: IMAGE,
-  decoded: IMAGE, traversal: IMAGE, columns: [0], limit: 4, diagram: [], caveat: 'Blurred.',
+  decoded: IMAGE, samples: IMAGE, traversal: IMAGE, columns: [0], limit: 4, diagram: [], caveat: 'Blurred.',
 };
 
 test('pictures are as wide as whole pixels of the device allow, and an error goes when the code is moved again', async () => {

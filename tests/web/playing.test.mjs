@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import {openPage} from './fake_page.mjs';
 
-const FOLLOWING = {captions: ['0', '1', '2', '3', '4'], curves: [], formula: '', numbers: {}, diagram: [], words: null, below: []};
+const FOLLOWING = {captions: ['0', '1', '2', '3', '4'], curves: [], formula: '', numbers: {}, diagram: [], words: null, milestones: [], below: []};
 const RUN = {
   id: 'first', run: 'a', frames: 5, start: -1, width: 1, height: 1, columns: 5, per_sheet: 5, tile: [1, 1], gap: 0, vacant: [],
   strips: [{name: 'x', hint: '', small: false, sheets: ['data:']}], ends: ['', ''], following: JSON.stringify(FOLLOWING),

@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import {isLate} from '../../playground/web/scrubber/arrivals.js';
 import {curveScale, drawCurves, linePoints} from '../../playground/web/scrubber/curves.js';
-import {boxFrame, captionAt} from '../../playground/web/scrubber/followers.js';
+import {boxFrame, captionAt, drawMilestones} from '../../playground/web/scrubber/followers.js';
 import {barPath, linePoints as histogramPoints} from '../../playground/web/scrubber/histograms.js';
 import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps, Playback} from '../../playground/web/scrubber/playback.js';
@@ -165,4 +165,22 @@ test('the path of a particle grows with the frames', () => {
   assert.deepEqual(pathUntil(path, 1, {width: 100, height: 200}), [[0, 0], [50, 50]]);
   assert.equal(pathUntil(path, 2, {width: 1, height: 1}).length, 3);
   assert.deepEqual([fade(0), fade(100)], [1, 0.15], 'what is long ago stays faint');
+});
+
+test('milestones lead to their frames, and the last one reached is marked', () => {
+  const buttons = [];
+  const container = fakeElement({replaceChildren: (...children) => buttons.push(...children)});
+  globalThis.document = {createElement: () => fakeElement({setAttribute(name, value) { this[name] = value; }})};
+  const visited = [];
+  const [follow] = drawMilestones(container, {milestones: [[2, 'half'], [5, 'all']]}, (k) => visited.push(k));
+  assert.equal(container.hidden, false);
+  const marked = (k) => {
+    follow(k);
+    return buttons.map((button) => button['aria-current']);
+  };
+  assert.deepEqual([marked(1), marked(2), marked(7)], [['false', 'false'], ['step', 'false'], ['false', 'step']]);
+  buttons[1].onclick();
+  assert.deepEqual(visited, [5]);
+  drawMilestones(container, {milestones: []}, () => {});
+  assert.equal(container.hidden, true);
 });

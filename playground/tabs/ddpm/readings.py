@@ -1,7 +1,7 @@
 """What a classifier reads in the pictures and estimates of a run, in a sentence for each frame."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,16 @@ from playground.runtime.validation import UserError
 CLASSIFIER = "judge-digits"
 MAX_PICTURES = 10  # of a run that are read
 SURE = 0.9  # probability of a class above which the others are not named
+
+
+class Reading(NamedTuple):
+    """What a classifier reads in a run of F frames."""
+
+    sentences: list[str]  # one for each frame, or none
+    milestones: list[tuple[int, str]]  # frames from which on something can be read, and what
+
+
+UNREAD = Reading([], [])
 
 
 def load_classifier(paths: Paths, data: Dataset | None) -> judge.Model | None:
@@ -54,6 +64,25 @@ def describe(of_x: Tensor, of_x0_hat: Tensor, names: Sequence[str], n_pictures: 
         return sentences
     of_first = f"the first {n} as " if n < n_pictures else ""
     return [*sentences[:-1], f"A classifier reads {of_first}{', '.join(names[k] for k in final.tolist())}."]
+
+
+def find_milestones(of_x: Tensor, of_x0_hat: Tensor) -> list[tuple[int, str]]:
+    """Return the frames, after the first one, from which on the pictures are read as what they become, and what is read
+    there, for the probabilities (F, N, K) of the noisy pictures and of the estimates."""
+    final = of_x0_hat[-1].argmax(-1)
+    in_x, in_x0_hat = ((p.argmax(-1) == final).float().mean(1) for p in (of_x, of_x0_hat))
+    stages = [
+        (in_x0_hat >= 0.5, "half of the estimates can be read"),
+        (in_x0_hat == 1, "all estimates can be read"),
+        (in_x >= 0.5, "half of the noisy pictures can be read"),
+        (in_x == 1, "all noisy pictures can be read"),
+    ]
+    if len(final) == 1:
+        stages = [(in_x0_hat == 1, "the estimate can be read"), (in_x == 1, "the noisy picture can be read")]
+    n_to_the_end = [int(is_read.flip(0).cummin(0).values.sum()) for is_read, _ in stages]
+    frames = [len(in_x) - n for n in n_to_the_end]
+    texts = [text for _, text in stages]
+    return sorted((frame, text) for frame, text in zip(frames, texts, strict=True) if 0 < frame < len(in_x))
 
 
 def _describe_one(p: Tensor, names: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """Runs of a diffusion model, live and finished, as the scrubber shows them."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -16,6 +15,7 @@ from playground.runtime.recording import Recording, record
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
 from playground.tabs.ddpm import readings
+from playground.tabs.ddpm.readings import UNREAD, Reading
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, settings_from
 from playground.web.formula import format_number
@@ -92,25 +92,26 @@ def captions(
     ]
 
 
-_sentences = WeakKeyDictionary[Recording, list[str]]()  # every visitor asks for those of the first run
+_readings = WeakKeyDictionary[Recording, Reading]()  # every visitor asks for that of the first run
 
 
-def read_digits(paths: Paths, name: object, run: Recording) -> list[str]:
-    """Return a sentence for each frame on what a classifier reads in a run; none if it does not know this data."""
+def read_digits(paths: Paths, name: object, run: Recording) -> Reading:
+    """Return what a classifier reads in a run; nothing if it does not know this data."""
     try:
         data = CHECKPOINTS.dataset(paths, name)
     except UserError:
-        return []
-    if run not in _sentences and (classifier := readings.load_classifier(paths, data)):
+        return UNREAD
+    if run not in _readings and (classifier := readings.load_classifier(paths, data)):
         of_x, of_x0_hat = (readings.classify(classifier, images) for images in (run.x, run.x0_hat))
-        _sentences[run] = readings.describe(of_x, of_x0_hat, data.classes, run.x.shape[1])
-    return _sentences.get(run, [])
+        sentences = readings.describe(of_x, of_x0_hat, data.classes, run.x.shape[1])
+        _readings[run] = Reading(sentences, readings.find_milestones(of_x, of_x0_hat))
+    return _readings.get(run, UNREAD)
 
 
 def make_film(
-    model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "", sentences: Sequence[str] = ()
+    model: ddpm.Model, settings: ddpm.Settings, run: Recording, notice: str = "", reading: Reading = UNREAD
 ) -> Film:
-    """Return the film of a run, whose captions begin with a sentence for each frame, if there are such."""
+    """Return the film of a run, whose captions begin with the sentences of a reading, if there are such."""
     schedule = model.schedule
     alpha_bar, snr = (values[run.t].tolist() for values in (schedule.alpha_bar, schedule.snr))
     times = schedule.timesteps(settings.steps)
@@ -118,7 +119,7 @@ def make_film(
     numbers = captions(run, settings, alpha_bar, snr, times[-2])
     return Film(
         strips(run.x, run.x0_hat, run.eps_hat),
-        ["\n".join(lines) for lines in zip(sentences, numbers, strict=True)] if sentences else numbers,
+        ["\n".join(lines) for lines in zip(reading.sentences, numbers, strict=True)] if reading.sentences else numbers,
         (f"t = {times[0]}", "t = 0"),
         curves=(
             Curve.of("ᾱ", "Share of the signal in the power of x at t.", palette.DATA, alpha_bar),
@@ -133,6 +134,7 @@ def make_film(
         ),
         diagram=DIAGRAM,
         notice=notice,
+        milestones=reading.milestones,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from playground.families import latent_diffusion
 from playground.runtime import validation
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
-from playground.tabs.latent_diffusion import clip_captions, draw_controls, fidelity, runs
+from playground.tabs.latent_diffusion import clip_captions, draw_controls, fidelity, runs, token_vectors
 from playground.tabs.latent_diffusion.draw_controls import MEAN, NAMES
 from playground.tabs.latent_diffusion.prompt_line import PromptLine
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
@@ -92,7 +92,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 draw_controls.build_picker(prompt)
             with controls.stage_column(with_settings=False):
                 stage = scrubber.build("From a prompt to pictures", "text-scrubber", "Sampling a first run …")
-                self.strip_kind, *self.attention = draw_controls.build_strip_controls()
+                (self.strip_kind, *self.attention), vectors = draw_controls.build_inside()
                 text = "What does CLIP see in these pictures?"
                 self.caption_button = gr.Button(text, size="sm", elem_classes="needs-run")
                 self.captions = gr.HTML(elem_id="text-seen")
@@ -104,7 +104,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
                 link = links.build()
         self.stage, self.buttons = stage, run_view.Buttons(go, stop, new_seed)
         self.inputs = [model, prompt, *inputs]
-        self.outputs = [stage, exportable, self.run, command, code, link, self.captions, *self.attention]
+        self.outputs = [stage, exportable, self.run, command, code, link, self.captions, vectors, *self.attention]
 
     def load_first_run(self, model: str) -> Run:
         """Return the first run of a model."""
@@ -126,6 +126,7 @@ class DrawView(FirstRunView[ViewParams, Run]):
             explanation.source(SAMPLERS[params.sampler].function),
             links.value(TAB, params, address),
             "",
+            token_vectors.table(model, run.settings.prompt),
             *_attention_choices(run),
         ]
 

@@ -77,13 +77,17 @@ def build_controls(paths: Paths) -> tuple[Control, list[Control], gr.Button]:
     return model, [w, n, steps, seed, skip_preprocess(negative), guidance, sampler, eta], new_seed
 
 
-def build_strip_controls() -> list[Control]:
-    """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown."""
-    with gr.Accordion("Look inside", open=False), gr.Row(elem_classes="needs-run"):
-        hint = "The latents as colours or by channel, or the estimates with and without the prompt."
-        strip_kind = controls.radio(runs.STRIP_KINDS, LATENT, "Show", hint)
-        layer = controls.dropdown([MEAN], -1, "Attention of", "The mean of all layers, or one layer of the U-Net.")
-        head = controls.dropdown([MEAN], -1, "Head", "The mean of all heads, or one of a layer.")
-        hint = "How attention is drawn: smoothed, or each place of the latent as a square."
-        detail = controls.radio(runs.DETAILS, SMOOTH, "Over the pictures", hint)
-    return [strip_kind, layer, head, detail]
+def build_inside() -> tuple[list[Control], gr.HTML]:
+    """Build the choice of strips; of the layer and the head whose attention is shown; and of how it is shown. Return
+    them, and the place of the prompt's vectors."""
+    with gr.Accordion("Look inside", open=False):
+        with gr.Row(elem_classes="needs-run"):
+            hint = "The latents as colours or by channel, or the estimates with and without the prompt."
+            strip_kind = controls.radio(runs.STRIP_KINDS, LATENT, "Show", hint)
+            layer = controls.dropdown([MEAN], -1, "Attention of", "The mean of all layers, or one layer of the U-Net.")
+            head = controls.dropdown([MEAN], -1, "Head", "The mean of all heads, or one of a layer.")
+            hint = "How attention is drawn: smoothed, or each place of the latent as a square."
+            detail = controls.radio(runs.DETAILS, SMOOTH, "Over the pictures", hint)
+        gr.Markdown("**Tokens become vectors**")
+        vectors = gr.HTML(elem_id="text-vectors")
+    return [strip_kind, layer, head, detail], vectors

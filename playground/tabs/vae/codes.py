@@ -16,6 +16,7 @@ from playground.families import vae
 from playground.runtime import checkpoint, pictures, validation
 from playground.runtime.checkpoint import Header
 from playground.runtime.paths import Paths
+from playground.runtime.rng import make_rng
 from playground.runtime.validation import UserError
 from playground.web import image_picker, palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value
@@ -241,6 +242,14 @@ def order(model: vae.Model) -> list[int]:
 COLUMNS = 11  # of a traversal
 VALUES = [-3 + 6 * k / (COLUMNS - 1) for k in range(COLUMNS)]  # of the dimension that a row moves
 ROWS = 10  # of a traversal at most
+
+
+@torch.no_grad()
+def posterior_samples(model: vae.Model, encoded: EncodedImage) -> np.ndarray:
+    """Return a row of pictures decoded from codes of q(z|x), always of the same noise: uint8 (H, COLUMNS W, C)."""
+    eps = torch.randn(COLUMNS, len(encoded.mu), generator=make_rng(0))
+    z = encoded.mu + (encoded.log_var / 2).exp() * eps  # Kingma and Welling 2014, eq. 10
+    return pictures.make_grid(pictures.to_uint8(decode(model, z)), columns=COLUMNS)
 
 
 def traversal(model: vae.Model, z: Tensor) -> np.ndarray:

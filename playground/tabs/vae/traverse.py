@@ -57,6 +57,7 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         dimensions(model, codes.tracked(about.dataset, model)),
         image=answers.image(encoded.x),
         decoded=answers.picture(model, z),
+        samples=answers.pack_image(codes.posterior_samples(model, encoded)),
         traversal=answers.pack_image(codes.traversal(model, z)),
         columns=codes.VALUES,
         limit=max(4, math.ceil(z.abs().max())),

@@ -43,7 +43,7 @@ def build(elem_id: str, formula: str, decode: Answer, traverse: Answer) -> gr.HT
 
 @dataclass(frozen=True)
 class Exploration:
-    """Code z (Z,), its dimensions in the order of their sliders, and three images, each of `answers.pack_image`."""
+    """Code z (Z,), its dimensions in the order of their sliders, and four images, each of `answers.pack_image`."""
 
     model: str
     z: Sequence[float]
@@ -53,6 +53,7 @@ class Exploration:
     dimensions: Sequence[Dimension]
     image: Value  # the image that was encoded
     decoded: Value  # its reconstruction
+    samples: Value  # what is decoded from other codes of the image's posterior, in a row
     traversal: Value  # figure with a row for each of the first dimensions
     columns: Sequence[float]  # values of the traversal's columns
     limit: float  # bound of the sliders, in both directions

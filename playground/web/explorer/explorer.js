@@ -210,7 +210,7 @@ function load() {
   showImage('image', value.image);
   showImage('decoded', value.decoded);
   layOut();
-  paintPixels(find('.traversal canvas'), value.traversal);
+  for (const name of ['samples', 'traversal']) paintPixels(find(`.${name} canvas`), value[name]);
   showNumbers();
   showHint();
   element.dataset.ready = value.id;

@@ -41,6 +41,7 @@ def pack(film: Film) -> Value:
         "numbers": dict(film.numbers),
         "diagram": [asdict(box) for box in film.diagram],
         "words": film.words and _pack_words(film.words),
+        "milestones": list(film.milestones),
         "below": [{"notes": list(strip.notes), "plots": [_pack_histogram(plot) for plot in strip.plots]}
                   for strip in film.strips],
     }  # fmt: skip

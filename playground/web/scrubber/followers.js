@@ -2,6 +2,7 @@
 // that keep it current.
 
 import {drawDiagram} from '../diagram/diagram.js';
+import {make} from '../dom.js';
 import {locateFrame} from './sheets.js';
 
 // Returns the caption of a frame, below what there is to say of the whole run.
@@ -17,6 +18,18 @@ export function drawFormula(container, {formula, numbers}) {
     const texts = numbers[span.dataset.number];
     return (k) => { span.textContent = texts[k]; };
   });
+}
+
+// Draws buttons that lead to the frames worth going to; the last one that was reached is marked.
+export function drawMilestones(container, {milestones}, seek) {
+  const buttons = milestones.map(([frame, textContent]) => make(
+    'button', {type: 'button', textContent, onclick: () => seek(frame)}));
+  container.hidden = !buttons.length;
+  container.replaceChildren(...buttons);
+  return [(k) => {
+    const reached = milestones.filter(([frame]) => frame <= k).length;
+    buttons.forEach((button, i) => button.setAttribute('aria-current', i + 1 === reached ? 'step' : 'false'));
+  }];
 }
 
 // Draws the diagram, whose images and numbers are those of the selected frame.

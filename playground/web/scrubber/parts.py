@@ -103,3 +103,4 @@ class Film:
     keep: bool = False  # show the frame selected in the run before instead, if that has as many frames
     path_hint: str = ""  # what a click into the first strip does, which sends the event `select`, if it does anything
     notice: str = ""  # text shown above the caption of every frame
+    milestones: Sequence[tuple[int, str]] = ()  # frames worth going to, in order, and what is seen there

@@ -6,7 +6,7 @@ import {clamp} from '../numbers.js';
 import {WordList} from '../words/words.js';
 import {isLate} from './arrivals.js';
 import {drawCurves} from './curves.js';
-import {captionAt, drawFormula, followDiagram} from './followers.js';
+import {captionAt, drawFormula, drawMilestones, followDiagram} from './followers.js';
 import {drawBelow} from './histograms.js';
 import {Pin} from './pin.js';
 import {Playback} from './playback.js';
@@ -78,6 +78,7 @@ function showRun(run, index) {
     ...drawFormula(find('.formula'), run),
     ...drawCurves(find('.curves'), run, seek),
     ...followDiagram(find('.diagram'), run),
+    ...drawMilestones(find('.milestones'), run, seek),
     ...drawBelow(strips.list, run.below),
     ...[words, trail].flatMap((over) => over.draw(run, strips.list[0].context)),
   ];

@@ -56,6 +56,17 @@ def test_dimensions_come_by_their_kl_and_the_dead_are_marked(paths: Paths) -> No
     assert [dimension.label for dimension in made] == ["z2 · 2.00 nats · colour", "z1 · 0.50 nats", "z3 · dead"]
 
 
+def test_samples_of_the_posterior_have_its_mean_and_variance(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, drawn = codes.CHECKPOINTS.load(paths, "vae-digits"), list[torch.Tensor]()
+    monkeypatch.setattr(codes, "COLUMNS", 20_000)
+    monkeypatch.setattr(codes, "decode", lambda _, z: drawn.append(z) or torch.zeros(len(z), 1, 1, 1))
+    mu, log_var = torch.tensor([1.0, -2.0, 0.0]), torch.tensor([0.0, -4.0, 1.0])
+    codes.posterior_samples(model, EncodedImage(ViewParams(), torch.zeros(1, 1, 28, 28), mu, log_var, mu))
+    assert drawn[0].shape == (20_000, 3)
+    torch.testing.assert_close(drawn[0].mean(0), mu, rtol=0, atol=0.05)
+    torch.testing.assert_close(drawn[0].var(0), log_var.exp(), rtol=0.05, atol=0)
+
+
 def test_what_a_factor_explains_is_the_correlation_ratio() -> None:
     values = torch.arange(5).repeat(2000)
     noise = torch.randn(10_000, generator=make_rng(0))
