@@ -28,7 +28,7 @@ def table(model: Model, prompt: str) -> str:
         for word, vector, state in zip(words, embeddings / embeddings.std(), states / states.std(), strict=True)
     )
     return (
-        '<div class="xy"><table><tr><th scope=col>token</th><th scope=col>its vector, from a table</th>'
+        '<div class="answers"><table><tr><th scope=col>token</th><th scope=col>its vector, from a table</th>'
         f"<th scope=col>its state, after the tokens before it</th></tr>{rows}</table></div>"
         f"<p><small>{embeddings.shape[1]} numbers each; grey is 0, bright above it. The same token has the same vector "
         "everywhere, but another state at each place of a prompt: the U-Net reads the states.</small></p>"
