@@ -16,17 +16,27 @@ export function fitStrips(areSmall, width, containerWidth) {
   const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
   for (const row of [areSmall, areSmall.filter((isSmall) => !isSmall)]) {
     for (let scale = largest; scale > 1; scale--) {
-      const widths = row.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
-      if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
+      if (rowWidth(row, width, scale, halve(scale)) <= containerWidth) return scale;
     }
   }
   const pair = Math.floor((containerWidth - GAP) / 2 / width);
   return pair >= LEGIBLE && areSmall.length > 2 && !areSmall.includes(true) ? pair : largest;
 }
 
-// Returns the scale of a strip among others: half of theirs if it is small, at least 1.
-function scaleOf(scale, isSmall) {
-  return isSmall ? Math.max(1, Math.floor(scale / 2)) : scale;
+// Returns the scale of the small strips among others: half of theirs, rounded up if a row has room for that.
+export function scaleSmall(areSmall, width, containerWidth, scale) {
+  const up = Math.ceil(scale / 2);
+  return rowWidth(areSmall, width, scale, up) <= containerWidth ? up : halve(scale);
+}
+
+function halve(scale) {
+  return Math.max(1, Math.floor(scale / 2));
+}
+
+// Returns the width of strips beside each other, some of them small.
+function rowWidth(areSmall, width, scale, smallScale) {
+  const widths = areSmall.map((isSmall) => Math.max(MIN_WIDTH, width * (isSmall ? smallScale : scale)));
+  return widths.reduce((sum, each) => sum + each + GAP, -GAP);
 }
 
 // The strips in a container.
@@ -63,11 +73,13 @@ export class Strips {
     if (!this.list.length) return;
     const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / devicePixelRatio);
     const {clientWidth} = this.container;
+    const areSmall = this.list.map(({isSmall}) => isSmall);
     const scale = this.container.closest('.rows')
       ? Math.floor(Math.min(clientWidth / width, ROW_WIDTH / width, ROW_HEIGHT / height))
-      : fitStrips(this.list.map(({isSmall}) => isSmall), width, clientWidth);
+      : fitStrips(areSmall, width, clientWidth);
+    const smallScale = scaleSmall(areSmall, width, clientWidth, scale);
     for (const {context, isSmall} of this.list) {
-      context.canvas.style.width = scale ? `${scaleOf(scale, isSmall) * width}px` : '100%';
+      context.canvas.style.width = scale ? `${(isSmall ? smallScale : scale) * width}px` : '100%';
     }
   }
 
