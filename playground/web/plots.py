@@ -24,7 +24,7 @@ def restyle(fig: go.Figure, height: int) -> go.Figure:
     """Let a figure follow the page's theme, and return it."""
     fig.update_layout(
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=height,
-        font={"color": INK, "size": 13, "family": "inherit"}, margin={"l": 56, "r": 12, "t": 36, "b": 48},
+        font={"color": INK, "size": 13, "family": "var(--font)"}, margin={"l": 56, "r": 12, "t": 36, "b": 48},
         legend={"orientation": "h", "y": 1.16}, dragmode=False,
     )  # fmt: skip
     axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True, "title_font_size": 13}

@@ -75,7 +75,8 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
         )
     max_kl = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
     rows = [row(name, encoding, max_kl) for name, encoding in encodings.items()]
-    return ["".join([*rows, LEGEND, *map(plots.paragraph, wrong)]), gr.update(value=rate_distortion(encodings), visible=True)]
+    table = "".join([*rows, LEGEND, *map(plots.paragraph, wrong)])
+    return [table, gr.update(value=rate_distortion(encodings), visible=True)]
 
 
 def message(text: str) -> list[object]:
@@ -102,8 +103,9 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
 
 
 LEGEND = (
-    "<p>From left to right: its reconstruction · the KL of each dimension, all on one scale · the rate (nats that the code "
-    "carries) and the distortion (nats that the reconstruction misses) · its first dimension moved from −3 to 3.</p>"
+    "<p>For each model, from left to right: its reconstruction · the KL of each dimension, all on one scale · the rate "
+    "(nats that the code carries) and the distortion (nats that the reconstruction misses) · its first dimension moved "
+    "from −3 to 3.</p>"
 )
 
 

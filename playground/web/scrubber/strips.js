@@ -6,7 +6,8 @@ import {locateFrame} from './sheets.js';
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const LEGIBLE = 3; // scale at which a picture is large enough
-const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
+const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it,
+const ROOM = 1200; // in a container as wide as this at most; more in a wider one
 const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or at least the large
@@ -73,9 +74,10 @@ export class Strips {
     if (!this.list.length) return;
     const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / devicePixelRatio);
     const {clientWidth} = this.container;
+    const room = Math.max(1, clientWidth / ROOM);
     const areSmall = this.list.map(({isSmall}) => isSmall);
     const scale = this.container.closest('.rows')
-      ? Math.floor(Math.min(clientWidth / width, ROW_WIDTH / width, ROW_HEIGHT / height))
+      ? Math.floor(Math.min(clientWidth / width, room * ROW_WIDTH / width, room * ROW_HEIGHT / height))
       : fitStrips(areSmall, width, clientWidth);
     const smallScale = scaleSmall(areSmall, width, clientWidth, scale);
     for (const {context, isSmall} of this.list) {
