@@ -74,12 +74,9 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
             error_sentence(UserError(f"there is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it"))
         )
     max_kl = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
-    rows = [
-        HEADINGS,
-        *(row(name, encoding, max_kl) for name, encoding in encodings.items()),
-        *map(plots.paragraph, wrong),
-    ]
-    return ["".join(rows), gr.update(value=rate_distortion(encodings), visible=True)]
+    rows = [row(name, encoding, max_kl) for name, encoding in encodings.items()]
+    table = "".join([*rows, LEGEND, *map(plots.paragraph, wrong)])
+    return [table, gr.update(value=rate_distortion(encodings), visible=True)]
 
 
 def message(text: str) -> list[object]:
@@ -105,9 +102,10 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
     )
 
 
-HEADINGS = (
-    "<p>For each model: its reconstruction · the KL of each dimension, all on one scale · the rate (nats that the code "
-    "carries) and the distortion (nats that the reconstruction misses) · its first dimension moved from −3 to 3.</p>"
+LEGEND = (
+    "<p>For each model, from left to right: its reconstruction · the KL of each dimension, all on one scale · the rate "
+    "(nats that the code carries) and the distortion (nats that the reconstruction misses) · its first dimension moved "
+    "from −3 to 3.</p>"
 )
 
 
