@@ -103,7 +103,7 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
 
 
 LEGEND = (
-    "<p>For each model, from left to right: its reconstruction · the KL of each dimension, all on one scale · the rate "
+    "<p>For each model, in order: its reconstruction · the KL of each dimension, all on one scale · the rate "
     "(nats that the code carries) and the distortion (nats that the reconstruction misses) · its first dimension moved "
     "from −3 to 3.</p>"
 )
