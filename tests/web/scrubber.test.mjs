@@ -30,6 +30,9 @@ test('strips lie beside each other at whole multiples of their size, where they 
   assert.equal(fitStrips(three, 64, 473), 3, 'in pairs, since a strip takes at least 150 pixels');
   assert.equal(fitStrips(three, 128, 400), 3, 'one below the other, if a row has no room');
   assert.equal(fitStrips([...three, false, false], 28, 320), 5, 'or in pairs');
+  assert.equal(fitStrips(three, 64, 324), 2, 'whatever the pixels of the device');
+  assert.equal(fitStrips(three, 32, 300), 9, 'but not narrower than their captions');
+  assert.equal(fitStrips([...three, false, false], 28, 728), 8, 'or in two rows');
   assert.equal(fitStrips([false], 32, 2000), 20, 'a strip is at most 640 pixels wide');
   assert.equal(fitStrips([false, false], 600, 300), 0, 'and shrinks if it must');
   assert.equal(fitStrips([false, false, true], 160, 924), 2, 'a small one takes half');

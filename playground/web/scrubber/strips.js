@@ -5,28 +5,37 @@ import {locateFrame} from './sheets.js';
 
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
-const LEGIBLE = 3; // scale at which a picture is large enough
 const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
+const BARS = 140; // CSS pixels of the player and of the page's fixed buttons on a phone
 const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or at least the large
-// ones; or else, rather than at scale 1, one below the other, or in pairs if they are many and not too small then; 0 if
+// ones; or else, if they are many, in two rows or in pairs; or else, rather than at scale 1, one below the other; 0 if
 // even one of them is too wide. Widths are in CSS pixels.
 export function fitStrips(areSmall, width, containerWidth) {
   const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
-  for (const row of [areSmall, areSmall.filter((isSmall) => !isSmall)]) {
+  const large = areSmall.filter((isSmall) => !isSmall);
+  const parts = large.length > 2 && large.length === areSmall.length ? [Math.ceil(large.length / 2), 2] : [];
+  for (const row of [areSmall, large, ...parts.map((n) => large.slice(0, n))]) {
     for (let scale = largest; scale > 1; scale--) {
       const widths = row.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
       if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
     }
   }
-  const pair = Math.floor((containerWidth - GAP) / 2 / width);
-  return pair >= LEGIBLE && areSmall.length > 2 && !areSmall.includes(true) ? pair : largest;
+  return largest;
 }
 
 // Returns the scale of a strip among others: half of theirs if it is small, at least 1.
 function scaleOf(scale, isSmall) {
   return isSmall ? Math.max(1, Math.floor(scale / 2)) : scale;
+}
+
+// Fits the strips on show, and those of a pinned run, to their places; a player that the window cannot hold together with
+// those on show stays in view.
+export function layOutAll(player, shown, pinned) {
+  shown.layOut();
+  pinned.layOut();
+  player.classList.toggle('afloat', shown.container.offsetHeight > innerHeight - BARS);
 }
 
 // The strips in a container.
