@@ -6,7 +6,7 @@ import {locateFrame} from './sheets.js';
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
 const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
-const BARS = 140; // CSS pixels of the player and of the page's fixed buttons on a phone
+const BUTTONS = 57; // CSS pixels that the page's fixed buttons take on a phone, as in scrubber.css
 const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or at least the large
@@ -30,12 +30,12 @@ function scaleOf(scale, isSmall) {
   return isSmall ? Math.max(1, Math.floor(scale / 2)) : scale;
 }
 
-// Fits the strips on show, and those of a pinned run, to their places; a player that the window cannot hold together with
-// those on show stays in view.
+// Fits the strips on show, and those of a pinned run, to their places; if the window cannot hold those on show, their
+// player stays in view.
 export function layOutAll(player, shown, pinned) {
   shown.layOut();
   pinned.layOut();
-  player.classList.toggle('afloat', shown.container.offsetHeight > innerHeight - BARS);
+  player.classList.toggle('afloat', shown.container.offsetHeight > innerHeight - BUTTONS);
 }
 
 // The strips in a container.
