@@ -16,6 +16,8 @@ from torch import Tensor
 from playground.runtime.pictures import contrast_to_border
 from playground.runtime.validation import UserError
 
+DRAWING_SIDE = 4.4  # of the square around the middle of the plane that a drawing covers
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -186,7 +188,7 @@ def from_drawing(grey: np.ndarray) -> Mixture:
     if not len(rows):
         raise UserError("the drawing is empty: draw the density of the data first")
     side = max(grey.shape)
-    points = np.stack([columns - (grey.shape[1] - 1) / 2, (grey.shape[0] - 1) / 2 - rows], axis=1) * 4.4 / side
+    points = np.stack([columns - (grey.shape[1] - 1) / 2, (grey.shape[0] - 1) / 2 - rows], axis=1) * DRAWING_SIDE / side
     subset = np.random.default_rng(0).permutation(len(points))[:2000]
     return Mixture(torch.tensor(points[subset], dtype=torch.float32), 2.2 / side)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from playground.datasets.densities import DRAWING_SIDE
 from playground.runtime import cache, validation
 from playground.runtime.labs import DivergenceError
 from playground.runtime.validation import UserError
@@ -21,7 +22,7 @@ from playground.web.lab import Dial
 MAX_SESSIONS = 100  # the least recently used is dropped
 MAX_IDLE = 1800.0  # seconds without a request after which a lab is dropped
 GONE = "this lab was left alone for too long and is gone: press Reset"
-SLICE_SECONDS = 0.08  # seconds of training between two frames
+ACTIONS = {"play": 0.08, "slow": 0.0}  # seconds of training between two frames, of at least one step
 MAX_SECONDS = 180.0  # seconds of training of a lab
 SPAN = 3.0  # the plane on show goes from -SPAN to SPAN
 N_POINTS, N_CELLS = 500, 48  # points of a sample, cells of a field's side
@@ -78,11 +79,11 @@ class LabSession:
         return self.lab.steps >= self.lab.limit or self.seconds >= MAX_SECONDS
 
     def step(self, action: str) -> None:
-        """Take the steps of an action, "play" or one of the kind's; raise UserError if the training diverges."""
+        """Take the steps of an action, one of `ACTIONS` or of the kind's; raise UserError if the training diverges."""
         start = time.monotonic()
         with _divergence_to_user_error():
-            if action == "play":
-                self._play()
+            if action in ACTIONS:
+                self._play(ACTIONS[action])
             elif not self.is_over:
                 self.losses |= self.kind.actions[action](self.lab)
         self.seconds += time.monotonic() - start
@@ -93,8 +94,8 @@ class LabSession:
             picture = self.kind.picture(self.lab, self.losses, position)
         return {"step": self.lab.steps, "over": self.is_over, **picture}
 
-    def _play(self) -> None:
-        end = time.monotonic() + SLICE_SECONDS
+    def _play(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
         while not self.is_over:
             self.losses = self.lab.step()
             if time.monotonic() > end:
@@ -111,8 +112,8 @@ def start_session(lab: Lab, kind: LabKind, dial: Dial | None = None) -> Value:
     with _lock:
         _sessions[session_id] = session
         _drop_old_sessions()
-    return {"lab": session_id, "span": SPAN, "scale": SCALE, "limit": lab.limit, "dial": dial and dial._asdict(),
-            "frame": session.render(dial.at if dial else 0)}  # fmt: skip
+    return {"lab": session_id, "span": SPAN, "scale": SCALE, "drawing": DRAWING_SIDE, "limit": lab.limit,
+            "dial": dial and dial._asdict(), "frame": session.render(dial.at if dial else 0)}  # fmt: skip
 
 
 def assign_owner(session_id: str, owner: Hashable) -> None:
@@ -128,8 +129,8 @@ def train(request: Mapping[str, object]) -> Value:
     """Train a lab for a moment and return its frame.
 
     Args:
-        request: "lab", the session's id; "action", which is "play", "show" (no step) or one of the kind's; and
-            "position", of the dial.
+        request: "lab", the session's id; "action", which is "play", "slow" (one step), "show" (none) or one of the
+            kind's; and "position", of the dial.
 
     Raises:
         UserError: The session is gone, the request is not valid, or the training diverged.
@@ -141,7 +142,7 @@ def train(request: Mapping[str, object]) -> Value:
             raise UserError(GONE)
         session.last_used = time.monotonic()
         _sessions.move_to_end(str(request["lab"]))
-    action = validation.check_choice("action", request.get("action"), ["play", "show", *session.kind.actions])
+    action = validation.check_choice("action", request.get("action"), [*ACTIONS, "show", *session.kind.actions])
     position = validation.check_integer("position of the dial", request.get("position", 0), 0, 1000)
     with session.lock:
         if action != "show":

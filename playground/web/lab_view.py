@@ -69,7 +69,9 @@ class LabView(View, Generic[Params]):
 
     def build_controls(self) -> LabControls:
         """Build the controls: the data and the pad to draw them on, the settings, and the seed."""
-        data = controls.radio(DATA, self.first.data, "Data", "The distribution of points to learn; or draw your own.")
+        data = controls.radio(
+            DATA, self.first.data, "Data", "What to learn; or draw your own, on the pad or on the plane."
+        )
         with gr.Column(visible=False) as column:
             pad = drawing_pad.build(f"{self.name}-pad")
         controls.show_for(data, {DRAWING: column})

@@ -73,6 +73,21 @@ def test_steps_by_hand_and_reset(page: Page) -> None:
     assert not nameless(page)
 
 
+def test_slow_motion_goes_step_by_step_and_the_diagram_shows_the_losses(page: Page) -> None:
+    ready(page, LAB)
+    numbers = page.locator(f"{LAB} .diagram b")
+    expect(numbers.nth(1)).to_be_empty()  # no step, no loss
+    page.get_by_label("Slow motion").check()
+    press(page, "Play")
+    wait_for_step(page, 3)
+    press(page, "Pause")
+    shown = page.locator(f"{LAB} [data-ready]")
+    assert shown.get_attribute("data-pictures") == str(steps(page) + 1)
+    expect(page.locator(f"{LAB} .caption")).to_contain_text(f"of G {numbers.nth(1).inner_text()}")
+    page.get_by_role("button", name="discriminator D").click()
+    expect(page.locator(f"{LAB} .diagram .about")).to_contain_text("passes the gradient on")
+
+
 def test_a_preset_says_why_and_its_link_restores_it(page: Page) -> None:
     first = ready(page, LAB)
     page.locator("label").filter(has_text="Cause collapse").click()
@@ -114,6 +129,26 @@ def test_a_bad_number_and_a_blank_drawing_are_one_sentence_and_what_was_there_st
     expect(slider).to_have_attribute("aria-invalid", "false")
     page.get_by_test_id("draw-radio-label").click()
     expect(page.locator(f"{LAB} .caption")).to_contain_text("draw")
+    shown = page.locator(f"{LAB} [data-ready]").get_attribute("data-ready") or ""
+    stroke_on_plane(page, (0.3, 0.5), (0.7, 0.5))
+    next_value(page, shown, LAB)
+    expect(page.locator(f"{LAB} .caption")).to_contain_text("step 0")
+    field = pixels(page, f"{LAB} .field").astype(int)
+    rows = np.abs(np.diff(field, axis=1)).mean(1)  # where the points of the data are
+    assert rows[len(rows) // 2] > 3 * rows[len(rows) // 6], "along the stroke"
+
+
+def stroke_on_plane(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a stroke between two places on the plane, as shares of its sides."""
+    field = page.locator(f"{LAB} .field")
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=5)
+    page.mouse.up()
 
 
 def test_a_lab_trains_for_a_moment_when_the_page_opens(page: Page) -> None:

@@ -44,6 +44,14 @@ def test_labs_begun_at_once_begin_as_if_alone() -> None:
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize(("latent", "numbers"), [(1, [[0.3], [0.3]]), (2, [[0.3, -1.0], [0.3, 2.0]]),
+                                                 (4, [[0.3, -1.0, 0.0, 0.0], [0.3, 2.0, 0.0, 0.0]])])  # fmt: skip
+def test_noise_is_warped_by_the_averaged_generator(latent: int, numbers: list[list[float]]) -> None:
+    trained = _trained(replace(SMALL, latent=latent, steps=3))
+    expected = trained.ema.module(torch.tensor(numbers))
+    torch.testing.assert_close(trained.warp(torch.tensor([[0.3, -1.0], [0.3, 2.0]])), expected)
+
+
 def _trained(settings: Settings, data: densities.Density | None = None) -> Lab:
     trained = Lab(data or densities.ring(), settings)
     for _ in range(settings.steps):

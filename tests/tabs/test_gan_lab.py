@@ -24,7 +24,7 @@ from playground.web import lab_sessions, lab_view, links
 def alone(monkeypatch) -> None:
     """Begin without the labs of other tests, and train a step at a time."""
     monkeypatch.setattr(lab_sessions, "_sessions", type(lab_sessions._sessions)())
-    monkeypatch.setattr(lab_sessions, "SLICE_SECONDS", 1e-6)
+    monkeypatch.setitem(lab_sessions.ACTIONS, "play", 1e-6)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -38,3 +38,12 @@ test('an image that came while the pad was hidden lies under the drawing', async
   assert.equal(element.querySelector('canvas').style.backgroundImage, 'url("data:image/jpeg;base64,AA==")');
   assert.equal(props.value, '', 'no drawing yet');
 });
+
+test('a stroke that was drawn elsewhere joins the others', async () => {
+  const props = {value: '[[[1, 2]]]'};
+  const {element} = openPage(props, {});
+  await import('../../playground/web/drawing_pad/drawing_pad.js?elsewhere');
+  element.fire('stroke', {detail: [[0.5, 0], [1, 0.25]]});
+  await new Promise((done) => setTimeout(done, 100));
+  assert.deepEqual(JSON.parse(props.value), [[[1, 2]], [[140, 0], [280, 70]]]);
+});

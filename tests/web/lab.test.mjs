@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import {openPage} from './fake_page.mjs';
+import {letPaint} from '../../playground/web/lab/brush.js';
+import {fakeElement, openPage} from './fake_page.mjs';
 
 const LAB = {
-  id: 'first', lab: 'abc', why: '', planes: [], curves: [], actions: [], still: [], limit: 100, dial: null,
+  id: 'first', lab: 'abc', why: '', planes: [], curves: [], actions: [], diagram: [], drawing: 4.4, span: 3, still: [], limit: 100, dial: null,
   frame: {step: 0, over: false, planes: [], row: {}, caption: []},
 };
 
@@ -95,4 +96,39 @@ test('nothing runs with a refused value, whose message stays until another lab i
   press('play');
   await frames(3);
   assert.ok(requests.length > before);
+});
+
+test('slow motion asks for one step at a time, and not at every frame', async (t) => {
+  const {find, frames, requests} = await openLab('slow');
+  t.mock.timers.enable({apis: ['setTimeout']});
+  find('.slow').checked = true;
+  await frames(2);
+  const before = requests.length;
+  for (let k = 0; k < 3; k++) {
+    t.mock.timers.tick(250);
+    await frames(3);
+  }
+  assert.deepEqual(requests.slice(before), ['slow', 'slow', 'slow']);
+});
+
+test('a stroke on a plane goes to the pad, to the same place of the plane', () => {
+  const strokes = [];
+  let begun = 0;
+  let pad = {dispatchEvent: ({detail}) => strokes.push(detail)};
+  const canvas = fakeElement({width: 100, clientWidth: 100, height: 100});
+  letPaint(canvas, () => pad, () => { begun += 1; }, (place) => place.map((share) => (3 * (2 * share - 1)) / 4.4 + 0.5));
+  const at = (pointerId, clientX, clientY) => ({isPrimary: pointerId === 1, button: 0, pointerId, clientX, clientY});
+  canvas.fire('pointermove', at(1, 10, 10)); // passes over it
+  canvas.fire('pointerdown', at(1, 50, 50));
+  canvas.fire('pointerdown', at(2, 20, 20)); // a palm
+  canvas.fire('pointermove', at(2, 21, 20));
+  canvas.fire('pointermove', at(1, 50 + 100 / 3 * 1.1, 50)); // 2.2 of 3 from the middle: the pad's edge
+  canvas.fire('pointerup', at(1, 80, 50));
+  assert.equal(begun, 1);
+  assert.equal(strokes.length, 1);
+  strokes[0].flat().forEach((share, i) => assert.ok(Math.abs(share - [0.5, 0.5, 1, 0.5][i]) < 1e-9, share));
+  pad = null; // other data are chosen
+  canvas.fire('pointerdown', at(1, 50, 50));
+  canvas.fire('pointerup', at(1, 50, 50));
+  assert.deepEqual([begun, strokes.length], [1, 1]);
 });

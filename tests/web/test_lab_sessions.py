@@ -32,7 +32,7 @@ train = answers.server_function("train", lab_sessions.train)
 def alone(monkeypatch) -> None:
     """Begin without the labs of other tests, and train a step at a time."""
     monkeypatch.setattr(lab_sessions, "_sessions", type(lab_sessions._sessions)())
-    monkeypatch.setattr(lab_sessions, "SLICE_SECONDS", 1e-6)
+    monkeypatch.setitem(lab_sessions.ACTIONS, "play", 1e-6)
 
 
 class Slope(nn.Module):
@@ -66,6 +66,12 @@ def test_a_training_goes_on_slice_by_slice_until_its_limit() -> None:
     assert train({"lab": begun["lab"], "action": "play"})["over"]
 
 
+def test_slow_motion_takes_one_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lab_sessions.ACTIONS, "play", 60.0)
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    assert [train({"lab": begun["lab"], "action": action})["step"] for action in ("slow", "slow", "play")] == [1, 2, 4]
+
+
 def test_its_time_is_limited_too(monkeypatch) -> None:
     monkeypatch.setattr(lab_sessions, "MAX_SECONDS", 0.0)
     begun = lab_pictures.start_lab(densities.ring(), SMALL)
@@ -88,6 +94,22 @@ def test_a_picture_holds_the_points_of_the_lab() -> None:
     np.testing.assert_allclose(numbers(fakes_of(begun["frame"])), expected, atol=1 / lab_sessions.SCALE)
     assert numbers(begun["still"][0][0][0]).shape == (lab_sessions.N_POINTS, 2)
     assert len(numbers(begun["frame"]["planes"][0]["arrows"][1])) == SMALL.batch
+
+
+def test_a_picture_holds_the_net_of_noise_and_what_flows_through_the_diagram() -> None:
+    begun = lab_pictures.start_lab(densities.ring(), SMALL)
+    trained = lab_sessions._sessions[begun["lab"]].lab
+    lines = [numbers(text) for text, _ in begun["frame"]["planes"][0]["lines"]]
+    assert len(lines) == 2 * len(lab_pictures.NET)
+    upright, across = lines[1], lines[len(lab_pictures.NET) + 1]
+    ends = trained.warp(torch.tensor([[-1.5, -2.0], [-1.5, 2.0], [-2.0, -1.5], [2.0, -1.5]])).numpy()
+    np.testing.assert_allclose([upright[0], upright[-1], across[0], across[-1]], ends, atol=1 / lab_sessions.SCALE)
+    trained.d = Slope(0)
+    z, g, fake, d, real = train({"lab": begun["lab"], "action": "show"})["numbers"]
+    assert (z, g, d) == ("", "", ""), "before the first step there is no loss"
+    mean = trained.sample(SMALL.batch)[:, 0].mean().item()
+    assert float(fake.replace("−", "-")) == pytest.approx(mean, abs=6e-4)
+    assert real != fake
 
 
 def test_steps_of_one_network_alone() -> None:
@@ -214,7 +236,7 @@ def test_a_bad_question_is_answered_with_a_sentence(request_) -> None:
 
 def test_an_unknown_action_is_refused() -> None:
     begun = lab_pictures.start_lab(densities.ring(), SMALL)
-    assert "Action must be one of play, show, D, G" in train({"lab": begun["lab"], "action": "X"})["error"]
+    assert "Action must be one of play, slow, show, D, G" in train({"lab": begun["lab"], "action": "X"})["error"]
 
 
 @pytest.mark.parametrize("view", [lab.GANLabView, flow_lab.FlowLabView, score_lab.ScoreLabView])

@@ -136,6 +136,13 @@ class Lab:
         """Sample points (n, 2) from the averaged generator, always from the same noise; the training is unaffected."""
         return self.ema(torch.randn(n, self.settings.latent, generator=make_rng(self.settings.seed, 1)))
 
+    @torch.no_grad()
+    def warp(self, z: Tensor) -> Tensor:
+        """Map noise (..., 2) to points (..., 2) by the averaged generator: its first two numbers, the others being 0; a
+        generator of one number ignores the second."""
+        others = torch.zeros(*z.shape[:-1], max(self.settings.latent - 2, 0))
+        return self.ema(torch.cat([z[..., : self.settings.latent], others], dim=-1))
+
     def _optimizer_step(self, optimizer: torch.optim.Adam, lr: float, loss: Tensor) -> None:
         optimizer_step(optimizer, loss, linear_decay(lr, self.steps, self.settings.steps))
 

@@ -2,10 +2,11 @@
 
 import {make, makeCanvas} from '../dom.js';
 
-// Draws boxes {name, about, hasImage, hasNumber} into a list, with canvases of a size.
+// Draws boxes {name, about, hasImage, hasNumber} into a list, with canvases of a size; below them stands a hint until one
+// is pressed.
 // Returns {button, canvas, number} of each box, null where it has none. Nothing flows into a box of class `cut`.
-export function drawDiagram(list, boxes, width, height) {
-  const explanation = make('li', {className: 'about', ariaLive: 'polite'});
+export function drawDiagram(list, boxes, {width, height, hint = ''}) {
+  const explanation = make('li', {className: 'about', ariaLive: 'polite'}, hint);
   const drawnBoxes = boxes.map((box) => drawBox(box, width, height));
   for (const {button, about} of drawnBoxes) {
     button.addEventListener('click', () => {

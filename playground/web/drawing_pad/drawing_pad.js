@@ -122,6 +122,13 @@ function leave() {
   paint();
 }
 
+// Adds a stroke that was drawn elsewhere, whose points are shares of the pad's sides.
+function addStroke({detail}) {
+  pad.strokes.push(detail.map((point) => point.map((share) => Math.round(SIDE * share))));
+  paint();
+  send();
+}
+
 // Undoes the last stroke, or clears the pad.
 function press(event) {
   const action = event.target.dataset?.do;
@@ -138,6 +145,7 @@ canvas.addEventListener('pointercancel', liftPointer);
 canvas.addEventListener('keydown', moveByKey);
 canvas.addEventListener('blur', leave);
 element.addEventListener('click', press);
+element.addEventListener('stroke', addStroke);
 watch('value', load);
 if (typeof props.value === 'string' && props.value) pad.strokes = JSON.parse(props.value); // the pad was hidden
 load(); // and the image may have come before it was shown

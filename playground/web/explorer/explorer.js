@@ -183,7 +183,7 @@ function build() {
   const {value} = view;
   const boxes = value.diagram.map((box) => (
     {...box, hasImage: IMAGE_BOXES.includes(box.shows), hasNumber: NUMBER_BOXES.includes(box.shows)}));
-  const drawnBoxes = drawDiagram(find('.diagram'), boxes, value.image.width, value.image.height);
+  const drawnBoxes = drawDiagram(find('.diagram'), boxes, value.image);
   view.boxes = Object.fromEntries(boxes.map((box, i) => [box.shows, drawnBoxes[i]]));
   view.sliders = value.dimensions.map(makeSlider);
   const [first, others] = element.querySelectorAll('.sliders');

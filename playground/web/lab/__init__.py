@@ -50,12 +50,22 @@ class Dial(NamedTuple):
     at: int = 0
 
 
+class Box(NamedTuple):
+    """Box of the diagram of what flows where; each frame has the "numbers" below their names."""
+
+    name: str
+    about: str  # explanation, shown when it is pressed
+    comes_from_right: bool = False  # what flows here comes from the next box instead of the one before
+    has_gradient: bool = False  # a gradient flows back from here to the box before
+
+
 class View(NamedTuple):
-    """Planes, curves and buttons of a kind of lab."""
+    """Planes, curves, buttons and diagram of a kind of lab."""
 
     planes: Sequence[Plane]
     curves: Sequence[Curve]
     actions: Sequence[Action] = ()
+    diagram: Sequence[Box] = ()
 
 
 def build(elem_id: str, train: Answer) -> gr.HTML:
@@ -65,7 +75,5 @@ def build(elem_id: str, train: Answer) -> gr.HTML:
 
 def pack(view: View, session: Value, why: str = "") -> Value:
     """Return the value: a lab that `lab_sessions.start_session` started, and why its settings are worth a look."""
-    planes = [plane._asdict() for plane in view.planes]
-    curves = [curve._asdict() for curve in view.curves]
-    return {"id": uuid.uuid4().hex, "why": why, "planes": planes, "curves": curves,
-            "actions": [action._asdict() for action in view.actions], **session}  # fmt: skip
+    parts = {name: [part._asdict() for part in parts] for name, parts in view._asdict().items()}
+    return {"id": uuid.uuid4().hex, "why": why, **parts, **session}

@@ -1,22 +1,27 @@
 // Training in the plane. `props.value` comes from pack() of lab/__init__.py or from message(). The server trains only
 // while this component asks for the next slice.
 
+import {drawDiagram} from '../diagram/diagram.js';
 import {make, makeCanvas, makeLegend} from '../dom.js';
 import {orError} from '../requests.js';
+import {letPaint} from './brush.js';
 import {drawCurve} from './curve.js';
 import {drawPlane} from './plane.js';
 
 const ARRIVAL = 4000; // milliseconds of training when the page opens
 const REST = 500; // milliseconds between looks if a hidden lab is shown
+const SLOW = 250; // milliseconds between two steps in slow motion
 const SWEEP = 4000; // milliseconds from one end of the dial to the other
 
 const find = (selector) => element.querySelector(selector);
 const findAll = (selector) => [...element.querySelectorAll(selector)];
 const dial = find('.dial input');
+const slow = find('.slow');
 const view = {
   value: null, // the lab on show
   refusal: '', // what is wrong with the controls; nothing runs until it is put right
   frame: null, // its newest frame
+  numbers: [], // elements of the diagram, null for a box without one
   history: [], // {step, name: value ...} of each frame
 };
 const training = {
@@ -32,7 +37,7 @@ const training = {
 
 // ---- requests ----
 
-// Asks the server for an action: "play", "show", or a step by hand.
+// Asks the server for an action: "play", "slow", "show", or a step by hand.
 async function request(action) {
   if (training.isBusy || !view.value || view.refusal) return;
   training.isBusy = true;
@@ -81,9 +86,12 @@ async function play() {
   startClock();
   updateButtons();
   while (goesOn() && !view.frame.over && element.isConnected) {
-    if (isSeen()) await request('play');
+    if (isSeen()) await request(slow.checked ? 'slow' : 'play');
     else startClock();
-    await new Promise((done) => (isShown() ? requestAnimationFrame(done) : setTimeout(done, REST)));
+    await new Promise((done) => {
+      if (isShown() && !slow.checked) requestAnimationFrame(done);
+      else setTimeout(done, isShown() ? SLOW : REST);
+    });
   }
   if (goesOn()) pause(); // or else something else has begun
 }
@@ -130,6 +138,7 @@ function showFrame(frame, isNewStep = true) {
   element.dataset.step = frame.step;
   element.dataset.pictures = view.history.length;
   find('progress').value = frame.step / view.value.limit;
+  view.numbers.forEach((number, i) => { number.textContent = frame.numbers[i]; });
   showCaption(describeFrame());
   updateButtons();
   draw();
@@ -209,7 +218,7 @@ function save() {
 // ---- a new value ----
 
 // Builds the planes, buttons and curves of a kind of lab.
-function build({planes, actions, curves}) {
+function build({planes, actions, curves, diagram}) {
   find('.lab').classList.toggle('many', planes.length > 1);
   find('.planes').replaceChildren(...planes.map(({label, legend}) => make(
     'figure', {}, make('figcaption', {}, label), makeCanvas(label, {className: 'field'}), makeLegend(legend))));
@@ -220,7 +229,26 @@ function build({planes, actions, curves}) {
   }));
   find('.curves').replaceChildren(...curves.flatMap(({label, lines}) => (
     [makeCanvas(label, {className: 'curve'}), makeLegend(Object.values(lines))])));
+  const hint = '⇠ is the gradient on its way back. Press a box to read what it does.';
+  const boxes = drawDiagram(find('.diagram'), diagram.map((box) => ({...box, hasNumber: true})), {hint});
+  boxes.forEach(({button: {parentElement}}, i) => {
+    parentElement.classList.toggle('left', diagram[i].comes_from_right);
+    parentElement.classList.toggle('gradient', diagram[i].has_gradient);
+  });
+  view.numbers = boxes.map(({number}) => number);
+  if (planes.length) letPaint(find('.field'), findPad, pause, toPad);
   resize();
+}
+
+// Returns the pad on which the visitor draws data, or null if other data are chosen.
+function findPad() {
+  return element.closest('.tab-body')?.querySelector('.pad');
+}
+
+// Returns the place on that pad of a place on the plane, both as shares of the sides.
+function toPad(place) {
+  const {span, drawing} = view.value;
+  return place.map((share) => (span * (2 * share - 1)) / drawing + 0.5);
 }
 
 // Shows the dial of a lab that has one.

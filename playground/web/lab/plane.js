@@ -26,7 +26,7 @@ export function pixelScale(side, scale, span) {
   return (coordinate, sign) => (((sign * coordinate) / scale / span + 1) / 2) * side;
 }
 
-// Draws a frame of one plane: {heat, dots, arrows}, and the points that stay.
+// Draws a frame of one plane: {heat, lines, dots, arrows}, and the points that stay.
 // `view` has the scale and the span of coordinates, and the ramp of the field.
 export function drawPlane(canvas, plane, fixedPoints, {scale, span, ramp}) {
   const context = canvas.getContext('2d');
@@ -36,7 +36,12 @@ export function drawPlane(canvas, plane, fixedPoints, {scale, span, ramp}) {
   context.imageSmoothingEnabled = true;
   context.clearRect(0, 0, side, side);
   if (plane.heat) context.drawImage(makeField(plane.heat, ramp), 0, 0, side, side);
-  Object.assign(context, {strokeStyle: '#fff9', lineWidth: 0.5 * ratio});
+  Object.assign(context, {globalAlpha: 0.7, lineWidth: ratio});
+  for (const [text, colour] of plane.lines ?? []) {
+    context.strokeStyle = colour;
+    drawLine(context, decodeCoordinates(text), toPixel);
+  }
+  Object.assign(context, {globalAlpha: 1, strokeStyle: '#fff9', lineWidth: 0.5 * ratio});
   for (const [text, colour] of [...fixedPoints, ...plane.dots]) {
     context.fillStyle = colour;
     drawPoints(context, decodeCoordinates(text), toPixel, POINT_RADIUS * ratio);
@@ -61,6 +66,14 @@ function drawPoints(context, coordinates, toPixel, radius) {
     context.fill();
     context.stroke();
   }
+}
+
+function drawLine(context, coordinates, toPixel) {
+  context.beginPath();
+  for (let i = 0; i < coordinates.length; i += 2) {
+    context.lineTo(toPixel(coordinates[i], 1), toPixel(coordinates[i + 1], -1));
+  }
+  context.stroke();
 }
 
 // Draws an arrow from each start by its offset.

@@ -22,7 +22,8 @@ export function drawFormula(container, {formula, numbers}) {
 // Draws the diagram, whose images and numbers are those of the selected frame.
 export function followDiagram(list, run) {
   const boxes = run.diagram.map((box) => ({...box, hasImage: box.strip !== null, hasNumber: box.number !== null}));
-  return drawDiagram(list, boxes, ...run.tile).flatMap(({canvas, number}, i) => {
+  const [width, height] = run.tile;
+  return drawDiagram(list, boxes, {width, height}).flatMap(({canvas, number}, i) => {
     const followers = [];
     if (canvas) followers.push(followImage(canvas.getContext('2d', {alpha: false}), boxes[i], run));
     if (number) followers.push((k) => { number.textContent = run.numbers[boxes[i].number][k]; });
