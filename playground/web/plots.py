@@ -15,19 +15,20 @@ INK = "#808b9b"  # colour of what page.css does not colour by the theme
 def figure(x: str, y: str, *traces: BasePlotlyType, height: int = 300) -> go.Figure:
     """Return a figure of traces with axes named x and y on a transparent background."""
     fig = restyle(go.Figure(list(traces)), height)
-    fig.update_xaxes(title=x)
-    fig.update_yaxes(title=y)
+    fig.update_xaxes(title_text=x)
+    fig.update_yaxes(title_text=y)
     return fig
 
 
 def restyle(fig: go.Figure, height: int) -> go.Figure:
     """Let a figure follow the page's theme, and return it."""
     fig.update_layout(
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"color": INK, "size": 13}, height=height,
-        margin={"l": 56, "r": 12, "t": 36, "b": 48}, legend={"orientation": "h", "y": 1.16}, dragmode=False,
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", height=height,
+        font={"color": INK, "size": 13, "family": "var(--font)"}, margin={"l": 56, "r": 12, "t": 36, "b": 48},
+        legend={"orientation": "h", "y": 1.16}, dragmode=False,
     )  # fmt: skip
-    axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True}
-    fig.update_xaxes(**axis)
+    axis = {"gridcolor": "rgba(128,139,155,0.25)", "zeroline": False, "fixedrange": True, "title_font_size": 13}
+    fig.update_xaxes(**axis, ticks="outside", ticklen=6, tickcolor="rgba(0,0,0,0)")  # labels below those of the y axis
     fig.update_yaxes(**axis)
     return fig
 

@@ -90,3 +90,20 @@ def test_on_a_phone_the_player_lies_below_the_pictures(phone: Page, address: str
     assert page.locator("#text-scrubber .bar").bounding_box()["y"] - player["y"] == pytest.approx(
         page.locator("#text-scrubber .scrubber > .strips .picture").last.bounding_box()["y"] - picture["y"]
     ), "the pinned run lies below the player"
+    said = page.locator("#text-scrubber .caption").bounding_box()
+    assert said["y"] + said["height"] <= page.locator("#text-scrubber .pinned").bounding_box()["y"]
+    page.get_by_role("tab", name="Latent space").click()
+    expect(page.get_by_text("Press Sample to edit the picture.")).to_be_visible()
+    expect(page.locator("#text-varied .bar")).to_be_hidden()  # nothing to play yet
+
+
+def test_on_a_phone_a_player_of_many_pictures_stays_in_view(phone: Page, address: str) -> None:
+    page = phone
+    page.goto(f"{address}gan?view=losses")
+    ready(page, "#gan-losses")
+    picture, player = page.locator("#gan-losses .picture").last, page.locator("#gan-losses .bar")
+    expect(picture).not_to_be_in_viewport()
+    settings = page.locator(".go").locator("visible=true").bounding_box()
+    assert player.bounding_box()["y"] + player.bounding_box()["height"] <= settings["y"]
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert picture.bounding_box()["y"] + picture.bounding_box()["height"] <= player.bounding_box()["y"]

@@ -46,6 +46,7 @@ export function openPage(props, server, {motion = false} = {}) {
     requestAnimationFrame: (callback) => drawing.push(callback),
     cancelAnimationFrame: () => {},
     ResizeObserver: class { observe() {} },
+    MutationObserver: class { observe() {} },
     Image: class {}, Option: class {}, ImageData: class {}, devicePixelRatio: 1,
   });
   page.asksForFrames = () => drawing.length > 0;

@@ -10,7 +10,7 @@ import {barPath, linePoints as histogramPoints} from '../../playground/web/scrub
 import {pinnedFrame, pinnedTitle} from '../../playground/web/scrubber/pin.js';
 import {countSteps, Playback} from '../../playground/web/scrubber/playback.js';
 import {locateFrame} from '../../playground/web/scrubber/sheets.js';
-import {fitStrips} from '../../playground/web/scrubber/strips.js';
+import {fitStrips, scaleSmall} from '../../playground/web/scrubber/strips.js';
 import {fade, pathUntil} from '../../playground/web/scrubber/trail.js';
 import {mapOffset, mixColours, momentAt} from '../../playground/web/words/words.js';
 import {fakeElement} from './fake_page.mjs';
@@ -30,10 +30,22 @@ test('strips lie beside each other at whole multiples of their size, where they 
   assert.equal(fitStrips(three, 64, 473), 3, 'in pairs, since a strip takes at least 150 pixels');
   assert.equal(fitStrips(three, 128, 400), 3, 'one below the other, if a row has no room');
   assert.equal(fitStrips([...three, false, false], 28, 320), 5, 'or in pairs');
+  assert.equal(fitStrips(three, 64, 324), 2, 'whatever the pixels of the device');
+  assert.equal(fitStrips(three, 32, 300), 9, 'but not narrower than their captions');
+  assert.equal(fitStrips([...three, false, false], 28, 728), 8, 'or in two rows');
   assert.equal(fitStrips([false], 32, 2000), 20, 'a strip is at most 640 pixels wide');
   assert.equal(fitStrips([false, false], 600, 300), 0, 'and shrinks if it must');
   assert.equal(fitStrips([false, false, true], 160, 924), 2, 'a small one takes half');
   assert.equal(fitStrips([false, false, true], 164, 728), 2, 'or lies below the large ones');
+});
+
+test('a small strip takes half the scale of the others, rounded up where there is room', () => {
+  const strips = [false, false, true];
+  assert.equal(scaleSmall(strips, 160, 1564, 3), 2);
+  assert.equal(scaleSmall(strips, 160, 1304, 3), 2);
+  assert.equal(scaleSmall(strips, 160, 1303, 3), 1);
+  assert.equal(scaleSmall(strips, 160, 924, 2), 1);
+  assert.equal(scaleSmall(strips, 160, 100, 1), 1);
 });
 
 test('what there is to say of a run stays above the caption of every frame', () => {

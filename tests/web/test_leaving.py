@@ -59,7 +59,7 @@ def begin_run(http: httpx.Client) -> str:
 
 
 def begin_grid(http: httpx.Client) -> str:
-    return begin(http, "latent_diffusion", "text-grid-sample", {"Across": "steps"})
+    return begin(http, "latent_diffusion", "text-grid-sample", {"Guidance against": "steps"})
 
 
 def begin_call(http: httpx.Client) -> str:

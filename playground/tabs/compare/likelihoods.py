@@ -145,8 +145,9 @@ class LikelihoodsView(FamiliesView):
 
     def _build_stage(self) -> gr.HTML:
         empty = "Measuring: VAE and flow take a moment, the score half a minute …"
+        stage = scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
         self.table = gr.HTML(elem_id="compare-likelihoods-table")
-        return scrubber.build("Pictures of each kind", "compare-likelihoods", empty, in_rows=True)
+        return stage
 
     def build_controls(self) -> tuple[list[Control], gr.Button]:
         default = ViewParams()

@@ -67,7 +67,10 @@ def table(paths: Paths, x: Tensor) -> str:
         raise UserError(wrong[0])
     image_html = plots.image_tag(pictures.to_uint8(x)[0], "the picture that is judged", 128)
     key = f"{_tick(palette.REAL)} test digits &emsp;{_tick(palette.FAKE)} fakes of this model &emsp;▼ this picture"
-    return f'{image_html}<p>{key}</p><div class="verdicts">{"".join(rows)}</div>{"".join(map(plots.paragraph, wrong))}'
+    return (
+        f'<div style="display:flex;gap:16px;align-items:end;margin-bottom:8px">{image_html}<p>{key}</p></div>'
+        f'<div class="verdicts">{"".join(rows)}</div>{"".join(map(plots.paragraph, wrong))}'
+    )
 
 
 def row(title: str, model: gan.Model, x: Tensor) -> str:

@@ -33,9 +33,9 @@ WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0)
 COUNTS = (2, 5, 10, 20, 50)
 WIDTH = 128  # CSS pixels of a picture
 HOW = """
-Downwards: guidance, from none to far too much. At 0 the prompt is ignored; at 1 the model draws as it was trained;
-beyond, pictures follow the prompt more closely and vary less, until their colours burn out. Across: other noise, or
-more steps from the same noise.
+The guidance w goes from none to far too much. At 0 the prompt is ignored; at 1 the model draws as it was trained;
+beyond, pictures follow the prompt more closely and vary less, until their colours burn out. Each guidance is tried
+with other noise, too, or with more steps from the same noise.
 """
 
 
@@ -174,7 +174,7 @@ class GridView(HTMLRunView):
     """Exchange between the controls and the table of pictures."""
 
     TITLE, tab, params_of = "Grid", TAB, ViewParams
-    HINT = "One prompt with more guidance from row to row. **Type another prompt and press Sample.**"
+    HINT = "One prompt with more and more guidance. **Type another prompt and press Sample.**"
 
     def __init__(self, paths: Paths):
         self.paths, default, hint = paths, ViewParams(), "What every picture shows."
@@ -183,11 +183,11 @@ class GridView(HTMLRunView):
         with gr.Row(elem_classes="tab-body"):
             with controls.column():
                 go, stop = run_view.build_buttons("text-grid")
-                model, hint = CHECKPOINTS.build(paths), "What differs by column; by row, guidance grows."
+                model, hint = CHECKPOINTS.build(paths), "What else differs from picture to picture."
                 line.bind(model)
-                across = controls.radio(ACROSS, default.across, "Across", hint)
-                columns = controls.slider(1, len(COUNTS), default.columns, 1, "Columns", "Each is six pictures.")
-                seed, new_seed = controls.seed("The seed of the first column, or of all.")
+                across = controls.radio(ACROSS, default.across, "Guidance against", hint)
+                columns = controls.slider(1, len(COUNTS), default.columns, 1, "How many", "Each is six pictures.")
+                seed, new_seed = controls.seed("The first seed, or that of all pictures.")
             with controls.stage_column(with_settings=False):
                 stage = gr.HTML(plots.paragraph("Sampling six pictures …"), elem_id="text-grid")
                 explanation.build(HOW, latent_diffusion.sample)

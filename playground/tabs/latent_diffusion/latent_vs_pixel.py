@@ -66,7 +66,7 @@ def show(costs: list[Cost]) -> str:
 def table(costs: list[Cost]) -> str:
     """Return HTML of the costs that are measured so far, in numbers: a column each, which a phone has room for."""
     lines = {
-        "shape": ["x".join(map(str, entry.shape)) for entry in costs],
+        "shape": ["×".join(map(str, entry.shape)) for entry in costs],
         "time": [f"{1000 * entry.seconds:.1f} ms" for entry in costs],
         "operations, in billions": [f"{entry.operations / 1e9:.2f}" for entry in costs],
         "numbers in its maps, in millions": [f"{entry.numbers / 1e6:.2f}" for entry in costs],

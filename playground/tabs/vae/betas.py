@@ -74,12 +74,9 @@ def show(paths: Paths, encoded: EncodedImage) -> list[object]:
             error_sentence(UserError(f"there is no model of β = {beta:g}: `python -m train {BETAS[beta]}` makes it"))
         )
     max_kl = max([1.0, *(float(encoding.kl.max()) for encoding in encodings.values())])
-    rows = [
-        HEADINGS,
-        *(row(name, encoding, max_kl) for name, encoding in encodings.items()),
-        *map(plots.paragraph, wrong),
-    ]
-    return ["".join(rows), gr.update(value=rate_distortion(encodings), visible=True)]
+    rows = [row(name, encoding, max_kl) for name, encoding in encodings.items()]
+    table = "".join([*rows, LEGEND, *map(plots.paragraph, wrong)])
+    return [table, gr.update(value=rate_distortion(encodings), visible=True)]
 
 
 def message(text: str) -> list[object]:
@@ -105,9 +102,10 @@ def encode(model: vae.Model, x: Tensor) -> Encoding:
     )
 
 
-HEADINGS = (
-    "<p>For each model: its reconstruction · the KL of each dimension, all on one scale · the rate (nats that the code "
-    "carries) and the distortion (nats that the reconstruction misses) · its first dimension moved from −3 to 3.</p>"
+LEGEND = (
+    "<p>For each model, in order: its reconstruction · the KL of each dimension, all on one scale · the rate "
+    "(nats that the code carries) and the distortion (nats that the reconstruction misses) · its first dimension moved "
+    "from −3 to 3.</p>"
 )
 
 
@@ -116,19 +114,19 @@ def row(name: str, encoding: Encoding, max_kl: float) -> str:
     nats, and a traversal of its first dimension."""
     kl = encoding.kl.sort(descending=True).values
     bars = "".join(
-        f'<span style="width:8px;height:{max(1, 56 * value / max_kl):.0f}px;background:{palette.ESTIMATE}"></span>'
+        f'<span style="width:7px;height:{max(1, 56 * value / max_kl):.0f}px;background:{palette.ESTIMATE}"></span>'
         for value in kl.tolist()
     )
     numbers = ", ".join(f"{value:.2f}" for value in kl.tolist())
     strip = pictures.make_grid(walk(encoding), columns=codes.COLUMNS)
     first = codes.order(encoding.model)[0] + 1
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:center;margin:8px 0">'
-        f'<b style="width:64px">{html.escape(name)}</b>'
-        f"{plots.image_tag(pictures.to_uint8(encoding.drawing)[0], f'drawn by the model of {name}', 84)}"
+        '<div style="display:flex;flex-wrap:wrap;gap:8px 10px;align-items:end;margin:8px 0 16px">'
+        f'<figure style="margin:0;width:84px"><figcaption><b>{html.escape(name)}</b></figcaption>'
+        f"{plots.image_tag(pictures.to_uint8(encoding.drawing)[0], f'drawn by the model of {name}', 84)}</figure>"
         '<span style="display:flex;gap:2px;align-items:flex-end;height:60px" role="img" tabindex="0" '
         f'aria-label="KL of each dimension" title="KL of each dimension, in nats: {numbers}">{bars}</span>'
-        f'<span style="width:150px">rate {kl.sum():.1f} nats<br>distortion {encoding.distortion:.1f} nats</span>'
+        f'<span style="width:122px">rate {kl.sum():.1f} nats<br>distortion {encoding.distortion:.1f} nats</span>'
         f"{plots.image_tag(strip, f'z{first} from -3 to 3', 28 * codes.COLUMNS)}</div>"
     )
 

@@ -67,7 +67,7 @@ def build(paths: Paths) -> tuple[list[Control], list[Control]]:
         first = ViewParams()
         hint = "Where f(z) = (z − a)² is 0; μ is 0."
         a = controls.slider(-codes.MAX_A, codes.MAX_A, first.a, 0.1, "a", hint)
-        hint = "Standard deviation of z, on the left."
+        hint = "Spread of z, on the left."
         sigma = controls.slider(codes.MIN_SIGMA, codes.MAX_SIGMA, first.sigma, 0.05, "σ", hint)
         hint = "Their mean is one estimate."
         samples = controls.slider(1, codes.MAX_SAMPLES, first.samples, 1, "Samples per estimate", hint)
@@ -128,7 +128,7 @@ def to_table(comparison: Comparison) -> str:
         comparison.title: ("∂/∂μ", "∂/∂σ"),
         "---": ("---", "---"),
         comparison.reference: (format_number(float(value)) for value in comparison.true),
-        **{f"{name}, mean ± standard deviation": map(_spread, values) for name, values in comparison.estimates.items()},
+        **{f"{name}, mean ± deviation": map(_spread, values) for name, values in comparison.estimates.items()},
         "variance without the trick ÷ with it": (
             format_number(float(b.var() / a.var()), 2) for a, b in zip(with_it, without, strict=True)
         ),
@@ -152,7 +152,7 @@ def draw(comparison: Comparison) -> go.Figure:
         bars = go.Histogram(x=gradient.mu.tolist(), xbins=bins, marker={"color": colour}, showlegend=False)
         figure.add_trace(bars, row, 1)
     figure.add_vline(x=comparison.true.mu.item(), line={"color": palette.DATA, "width": 2})
-    figure.update_xaxes(title={"text": f"estimates of ∂/∂μ; line: the {comparison.reference}", "font_size": 13}, row=2)
+    figure.update_xaxes(title_text=f"estimates of ∂/∂μ; line: the {comparison.reference}", row=2)
     return plots.restyle(figure, HEIGHT)
 
 

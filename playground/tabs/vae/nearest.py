@@ -12,6 +12,7 @@ from playground.web.controls import Control
 
 HINT = "Does the decoder copy its training data? Its picture, beside the nearest training images (MNIST: 11 MB, once)."
 N_NEIGHBOURS = 9
+WIDTH = 140  # CSS pixels of an image
 HOW = """
 The distance is the root mean square over pixels, between black (−1) and white (1). A model that memorized its data
 would draw images at distance 0 from a training image; one that generalizes draws images unlike any single one.
@@ -39,7 +40,7 @@ def message(text: str) -> list[object]:
 def find_neighbours(paths: Paths, name: str, z: Tensor) -> str:
     """Return HTML of what the decoder makes of a code (Z,), and of the training images nearest to it."""
     x = codes.decode(codes.CHECKPOINTS.load(paths, name), z[None])
-    return neighbours.render_rows(x, codes.CHECKPOINTS.dataset(paths, name), paths.data, N_NEIGHBOURS)
+    return neighbours.render_rows(x, codes.CHECKPOINTS.dataset(paths, name), paths.data, N_NEIGHBOURS, WIDTH)
 
 
 VIEW = ChoiceView("Nearest", HINT, build, show, message)

@@ -296,5 +296,6 @@ dial.addEventListener('input', () => {
 });
 element.addEventListener('click', press);
 new ResizeObserver(resize).observe(find('.planes'));
+new MutationObserver(draw).observe(document.body, {attributeFilter: ['class']}); // the theme, whose colours curves have
 watch('value', load);
 load();

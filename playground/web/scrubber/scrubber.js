@@ -11,7 +11,7 @@ import {drawBelow} from './histograms.js';
 import {Pin} from './pin.js';
 import {Playback} from './playback.js';
 import {closeSheets, loadSheets} from './sheets.js';
-import {Strips} from './strips.js';
+import {layOutAll, Strips} from './strips.js';
 import {Trail} from './trail.js';
 
 const NOTHING_CAME = 2000; // milliseconds after a run's end
@@ -293,7 +293,7 @@ element.addEventListener('settings-changed', () => { request.settingsChanged = t
 element.addEventListener('click', onClick);
 element.addEventListener('keydown', onKey);
 position.addEventListener('input', () => seek(Number(position.value)));
-new ResizeObserver(() => [strips, pin.strips].forEach((list) => list.layOut())).observe(find('.strips'));
+new ResizeObserver(() => layOutAll(find('.bar'), strips, pin.strips)).observe(find('.strips'));
 rememberLayers(element);
 setLive(false);
 watch('value', load);

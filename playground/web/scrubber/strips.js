@@ -5,28 +5,48 @@ import {locateFrame} from './sheets.js';
 
 const MAX_WIDTH = 640; // CSS pixels of a strip, where there is room
 const MIN_WIDTH = 150;
-const LEGIBLE = 3; // scale at which a picture is large enough
-const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it
+const [ROW_WIDTH, ROW_HEIGHT] = [300, 100]; // of a strip with its caption beside it,
+const ROOM = 1200; // in a container as wide as this at most; more in a wider one
+const BUTTONS = 57; // CSS pixels that the page's fixed buttons take on a phone, as in scrubber.css
 const GAP = 12; // CSS pixels between strips, as in scrubber.css
 
 // Returns the scale at which strips, of which some are small, lie beside each other in a container, or at least the large
-// ones; or else, rather than at scale 1, one below the other, or in pairs if they are many and not too small then; 0 if
+// ones; or else, if they are many, in two rows or in pairs; or else, rather than at scale 1, one below the other; 0 if
 // even one of them is too wide. Widths are in CSS pixels.
 export function fitStrips(areSmall, width, containerWidth) {
   const largest = Math.floor(Math.min(containerWidth, MAX_WIDTH) / width);
-  for (const row of [areSmall, areSmall.filter((isSmall) => !isSmall)]) {
+  const large = areSmall.filter((isSmall) => !isSmall);
+  const parts = large.length > 2 && large.length === areSmall.length ? [Math.ceil(large.length / 2), 2] : [];
+  for (const row of [areSmall, large, ...parts.map((n) => large.slice(0, n))]) {
     for (let scale = largest; scale > 1; scale--) {
-      const widths = row.map((isSmall) => Math.max(MIN_WIDTH, width * scaleOf(scale, isSmall)));
-      if (widths.reduce((sum, each) => sum + each + GAP, -GAP) <= containerWidth) return scale;
+      if (rowWidth(row, width, scale, halve(scale)) <= containerWidth) return scale;
     }
   }
-  const pair = Math.floor((containerWidth - GAP) / 2 / width);
-  return pair >= LEGIBLE && areSmall.length > 2 && !areSmall.includes(true) ? pair : largest;
+  return largest;
 }
 
-// Returns the scale of a strip among others: half of theirs if it is small, at least 1.
-function scaleOf(scale, isSmall) {
-  return isSmall ? Math.max(1, Math.floor(scale / 2)) : scale;
+// Returns the scale of the small strips among others: half of theirs, rounded up if a row has room for that.
+export function scaleSmall(areSmall, width, containerWidth, scale) {
+  const up = Math.ceil(scale / 2);
+  return rowWidth(areSmall, width, scale, up) <= containerWidth ? up : halve(scale);
+}
+
+function halve(scale) {
+  return Math.max(1, Math.floor(scale / 2));
+}
+
+// Returns the width of strips beside each other, some of them small.
+function rowWidth(areSmall, width, scale, smallScale) {
+  const widths = areSmall.map((isSmall) => Math.max(MIN_WIDTH, width * (isSmall ? smallScale : scale)));
+  return widths.reduce((sum, each) => sum + each + GAP, -GAP);
+}
+
+// Fits the strips on show, and those of a pinned run, to their places; if the window cannot hold those on show, their
+// player stays in view.
+export function layOutAll(player, shown, pinned) {
+  shown.layOut();
+  pinned.layOut();
+  player.classList.toggle('afloat', shown.container.offsetHeight > innerHeight - BUTTONS);
 }
 
 // The strips in a container.
@@ -63,11 +83,14 @@ export class Strips {
     if (!this.list.length) return;
     const [width, height] = ['width', 'height'].map((side) => this.list[0].context.canvas[side] / devicePixelRatio);
     const {clientWidth} = this.container;
+    const room = Math.max(1, clientWidth / ROOM);
+    const areSmall = this.list.map(({isSmall}) => isSmall);
     const scale = this.container.closest('.rows')
-      ? Math.floor(Math.min(clientWidth / width, ROW_WIDTH / width, ROW_HEIGHT / height))
-      : fitStrips(this.list.map(({isSmall}) => isSmall), width, clientWidth);
+      ? Math.floor(Math.min(clientWidth / width, room * ROW_WIDTH / width, room * ROW_HEIGHT / height))
+      : fitStrips(areSmall, width, clientWidth);
+    const smallScale = scaleSmall(areSmall, width, clientWidth, scale);
     for (const {context, isSmall} of this.list) {
-      context.canvas.style.width = scale ? `${scaleOf(scale, isSmall) * width}px` : '100%';
+      context.canvas.style.width = scale ? `${(isSmall ? smallScale : scale) * width}px` : '100%';
     }
   }
 
