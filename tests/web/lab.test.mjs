@@ -115,8 +115,8 @@ test('a stroke on a plane goes to the pad, to the same place of the plane', () =
   const strokes = [];
   let begun = 0;
   let pad = {dispatchEvent: ({detail}) => strokes.push(detail)};
-  const canvas = fakeElement({width: 100, clientWidth: 100, height: 100});
-  letPaint(canvas, () => pad, () => { begun += 1; }, (place) => place.map((share) => (3 * (2 * share - 1)) / 4.4 + 0.5));
+  const canvas = fakeElement({width: 100, clientWidth: 100, height: 100, closest: () => ({querySelector: () => pad})});
+  letPaint(canvas, {span: 3, drawing: 4.4}, () => { begun += 1; });
   const at = (pointerId, clientX, clientY) => ({isPrimary: pointerId === 1, button: 0, pointerId, clientX, clientY});
   canvas.fire('pointermove', at(1, 10, 10)); // passes over it
   canvas.fire('pointerdown', at(1, 50, 50));

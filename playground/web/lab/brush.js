@@ -4,12 +4,13 @@ import {placeIn} from '../dom.js';
 
 const WIDTH = 3; // CSS pixels
 
-// Lets strokes on a canvas go to a drawing pad, as shares of its sides.
-// `findPad` returns its element, or null where there is none; `begin` is called before a stroke; `toPad` returns the
-// place on the pad of a place on the canvas, both as shares of the sides.
-export function letPaint(canvas, findPad, begin, toPad) {
+// Lets strokes on the canvas of a plane, which goes from -`span` to `span`, go to the pad beside it, which covers a square
+// of side `drawing` around the middle; `begin` is called before each.
+export function letPaint(canvas, {span, drawing}, begin) {
   let pointer = null; // id of what paints
   let stroke = [];
+  const findPad = () => canvas.closest('.tab-body')?.querySelector('.pad'); // none while other data are chosen
+  const toPad = (place) => place.map((share) => (span * (2 * share - 1)) / drawing + 0.5); // both as shares of the sides
 
   canvas.addEventListener('pointerdown', (event) => {
     if (!findPad() || pointer !== null || !event.isPrimary || event.button !== 0) return;

@@ -236,19 +236,8 @@ function build({planes, actions, curves, diagram}) {
     parentElement.classList.toggle('gradient', diagram[i].has_gradient);
   });
   view.numbers = boxes.map(({number}) => number);
-  if (planes.length) letPaint(find('.field'), findPad, pause, toPad);
+  if (planes.length) letPaint(find('.field'), view.value, pause);
   resize();
-}
-
-// Returns the pad on which the visitor draws data, or null if other data are chosen.
-function findPad() {
-  return element.closest('.tab-body')?.querySelector('.pad');
-}
-
-// Returns the place on that pad of a place on the plane, both as shares of the sides.
-function toPad(place) {
-  const {span, drawing} = view.value;
-  return place.map((share) => (span * (2 * share - 1)) / drawing + 0.5);
 }
 
 // Shows the dial of a lab that has one.
