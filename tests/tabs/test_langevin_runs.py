@@ -15,16 +15,18 @@ from playground.runtime import cache, checkpoint
 from playground.runtime.paths import Paths
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
-from playground.tabs.score_matching import langevin_runs
+from playground.tabs.score_matching import langevin_runs, particle_marks
+from playground.tabs.score_matching.lab_pictures import LONGEST, arrow_grid
 from train import __main__ as command_line
 from train import score_matching as recipe
 
 
 def test_particles_that_are_lost_are_no_film(tmp_path: Path) -> None:
     params = langevin_runs.ViewParams(data="ring", step_size=10.0, low=0.01, steps=20)
-    frames = list(particles.sample(langevin_runs.score_of(Paths(tmp_path, tmp_path), params), params.settings))
+    score = langevin_runs.score_of(Paths(tmp_path, tmp_path), params)
+    frames = list(particles.sample(score, params.settings))
     with pytest.raises(UserError, match="ran off to infinity"):
-        langevin_runs.film(params, frames)
+        langevin_runs.film(params, frames, score)
 
 
 def test_a_dropped_particle_that_runs_off_says_so(tmp_path: Path) -> None:
@@ -70,3 +72,40 @@ def test_a_background_is_kept_cell_by_cell_and_drawn_at_full_size() -> None:
     assert 16 * cache.count_bytes(kept) < 1.1 * drawn.nbytes
     assert np.array_equal(drawn[::4, ::4], kept)
     assert np.array_equal(drawn[3::4, 3::4], kept)
+
+
+def to_pixels(x: torch.Tensor) -> torch.Tensor:
+    return 240 * langevin_runs.to_picture(x)
+
+
+def is_drawn(sheet: np.ndarray, place: torch.Tensor, colour: tuple[int, int, int]) -> bool:
+    """Return whether a place of the plane, or a pixel beside it, has a colour."""
+    x, y = to_pixels(place).long().tolist()
+    return bool((sheet[y - 1 : y + 2, x - 1 : x + 2] == colour).all(-1).any())
+
+
+def test_arrows_point_along_the_score() -> None:
+    """Twice as steep on the right: its arrows are longer by a root of two."""
+    sigmas = []
+
+    def score(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        sigmas.append(sigma)
+        return torch.stack([torch.where(x[:, 0] > 0, 2.0, 1.0), torch.zeros(len(x))], dim=1)
+
+    sheet = particle_marks.draw(np.zeros((240, 240, 3), np.uint8), score, 0.5, [], to_pixels)
+    assert sigmas == [0.5]
+    grid = arrow_grid(particle_marks.ARROWS)
+    left, right = (grid[grid[:, 0].sign() == side][6] for side in (-1, 1))
+    for start, length in ((left, LONGEST / 2**0.5), (right, LONGEST)):
+        for share, expected in ((-0.3, False), (0.5, True), (1.0, True), (1.35, False)):
+            place = start + torch.tensor([share * length, 0.0])
+            assert is_drawn(sheet, place, particle_marks.ARROW) == expected, (start, share)
+
+
+def test_some_particles_leave_trails() -> None:
+    past = [torch.full((200, 2), -1.0), torch.full((200, 2), -1.0)]
+    past[1][:, 0] = torch.linspace(1.0, 1.4, 200)
+    past[1][particle_marks.N_TRAILS :] = torch.tensor([-1.0, 2.0])  # too many: none
+    sheet = particle_marks.draw(np.zeros((240, 240, 3), np.uint8), lambda x, _: x, 1.0, past, to_pixels)
+    assert is_drawn(sheet, torch.tensor([0.0, -1.0]), particle_marks.TRAIL)
+    assert not is_drawn(sheet, torch.tensor([-1.0, 0.6]), particle_marks.TRAIL)

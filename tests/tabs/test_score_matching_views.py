@@ -252,7 +252,7 @@ def test_a_dropped_particle_begins_where_it_is_dropped_and_ends_near_the_data(sa
     score = make_true_score(density)
     length = len(list(particles.sample(score, params.settings)))
     path = langevin_runs.drop(score, params, (0.75, 0.25), length)
-    frames = langevin_runs.film(params, list(particles.sample(score, params.settings))).strips[0].frames
+    frames = langevin_runs.film(params, list(particles.sample(score, params.settings)), score).strips[0].frames
     assert path.shape == (len(frames), 2), "a place for each frame of the film"
     assert path[0] == pytest.approx([0.75, 0.25]), "on the right, above the middle"
     end = torch.from_numpy((2 * path[-1:] - 1) * [1, -1] * langevin_runs.SPAN).float()

@@ -102,7 +102,7 @@ def scale_arrows(arrows: Tensor, longest: Tensor) -> Tensor:
     return LONGEST * arrows / length * (length / longest).clamp(max=1).sqrt()
 
 
-def arrow_grid() -> Tensor:
-    """Return the points at which the arrows start, (SIDE^2, 2)."""
-    line = torch.linspace(-SPAN, SPAN, SIDE + 2)[1:-1]
+def arrow_grid(side: int = SIDE) -> Tensor:
+    """Return the points at which the arrows start, (side^2, 2)."""
+    line = torch.linspace(-SPAN, SPAN, side + 2)[1:-1]
     return torch.cartesian_prod(line, line)

@@ -74,18 +74,18 @@ class LangevinView(LinkedRunView):
     def sample(self, *values: ControlValue) -> LiveRun[Frame]:
         """Let particles follow a score. Returns every frame as sprite sheets."""
         params, frames = langevin_runs.resolve(self.paths, ViewParams(*values)), list[Frame]()
-        steps = samplers.SAMPLERS[params.sampler].steps(params.steps)
+        steps, score = samplers.SAMPLERS[params.sampler].steps(params.steps), langevin_runs.score_of(self.paths, params)
 
         def finish() -> list[object]:
-            film = langevin_runs.film(params, frames)
+            film = langevin_runs.film(params, frames, score)
             about = describe_run(self.paths, params) | links.record(TAB, params)
             run = export.from_film(f"{TAB}-seed{params.seed}", about, film)
             stage_value = scrubber.pack(film)
             return [stage_value, run, links.value(TAB, params), (params, len(frames), stage_value["run"])]
 
         return LiveRun(
-            particles.sample(langevin_runs.score_of(self.paths, params), params.settings), steps, frames.append,
-            lambda frame: [langevin_runs.preview(params, frame)], finish, links.value(TAB, params),
+            particles.sample(score, params.settings), steps, frames.append,
+            lambda frame: [langevin_runs.preview(params, frame, score)], finish, links.value(TAB, params),
         )  # fmt: skip
 
     @user_errors_to_gradio

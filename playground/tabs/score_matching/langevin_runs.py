@@ -21,6 +21,7 @@ from playground.runtime.paths import Paths
 from playground.runtime.recording import subsample
 from playground.runtime.run import Frame
 from playground.runtime.validation import UserError
+from playground.tabs.score_matching import particle_marks
 from playground.web import formula, palette
 from playground.web.checkpoint_picker import CheckpointPicker, nested_value, settings_from
 from playground.web.scrubber import Counts, Curve, Film, Histogram, Strip
@@ -118,7 +119,7 @@ def drop(score: Score, params: ViewParams, place: tuple[float, float], length: i
 
 
 def to_picture(x: Tensor) -> Tensor:
-    """Return points of the plane (N, 2) as fractions of the picture's width and height, from the left and the top."""
+    """Return points of the plane (..., 2) as fractions of the picture's width and height, from the left and the top."""
     return (x * torch.tensor([1.0, -1.0]) / SPAN + 1) / 2
 
 
@@ -130,15 +131,25 @@ class Plot(NamedTuple):
     n: int
 
 
-def plot(density: Density, frame: Frame) -> Plot:
-    """Draw a frame and measure it."""
-    return Plot(draw_particles(density, frame), particles.measure(density, frame), len(frame.x))
+def plot(params: ViewParams, frame: Frame, score: Score, past: Sequence[Frame] = ()) -> Plot:
+    """Draw a frame of a run, with the score and the trails from the frames before it, and measure it."""
+    density, sigma = params.settings.density, max(frame.sigma, params.low)  # a run may end without noise
+    sheet, places = _draw_density(density, frame), [each.x for each in (*past, frame)]
+    sheet = particle_marks.draw(sheet, score, sigma, places, lambda x: SIDE * to_picture(x))
+    return Plot(_draw_points(sheet, frame), particles.measure(density, frame), len(frame.x))
 
 
 def draw_particles(density: Density, frame: Frame) -> np.ndarray:
     """Return the particles on the density at their noise level, uint8 (SIDE, SIDE, 3)."""
-    sheet = background(density, round(frame.sigma, 6)).repeat(CELL, 0).repeat(CELL, 1)
-    at = (to_picture(frame.x) * SIDE).long().numpy()
+    return _draw_points(_draw_density(density, frame), frame)
+
+
+def _draw_density(density: Density, frame: Frame) -> np.ndarray:
+    return background(density, round(frame.sigma, 6)).repeat(CELL, 0).repeat(CELL, 1)
+
+
+def _draw_points(sheet: np.ndarray, frame: Frame) -> np.ndarray:
+    sheet, at = sheet.copy(), (to_picture(frame.x) * SIDE).long().numpy()
     rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
     for dx in (0, 1):
         for dy in (0, 1):
@@ -159,17 +170,20 @@ def background(density: Density, sigma: float) -> np.ndarray:
     return rgb.byte().numpy()
 
 
-def preview(params: ViewParams, frame: Frame) -> Strip:
+def preview(params: ViewParams, frame: Frame, score: Score) -> Strip:
     """Return the picture of a run's newest frame."""
-    return strip([plot(params.settings.density, frame)])
+    return strip([plot(params, frame, score)])
 
 
-def film(params: ViewParams, run: Sequence[Frame]) -> Film:
-    """Return the film of a run, or raise UserError if the particles are lost."""
+def film(params: ViewParams, run: Sequence[Frame], score: Score) -> Film:
+    """Return the film of a run along a score, or raise UserError if the particles are lost."""
     if not (run[-1].x.abs() < LOST).all():  # nor if it is no number
         raise UserError("the particles ran off to infinity: choose a smaller step")
     density, frames = params.settings.density, subsample(run, MAX_FRAMES)
-    plots, sigmas = [plot(density, frame) for frame in frames], [frame.sigma for frame in frames]
+    sigmas = [frame.sigma for frame in frames]
+    plots = [
+        plot(params, frame, score, frames[max(k - particle_marks.MEMORY, 0) : k]) for k, frame in enumerate(frames)
+    ]
     measures = [plot.measures for plot in plots]
     truth = density.modes()[1] if isinstance(density, Mixture) and density.multimodal else NO_MODES
     captions = [f"step {frame.step} · σ = {frame.sigma:.3g}" for frame in frames]
@@ -202,7 +216,7 @@ def strip(plots: Sequence[Plot], truth: Tensor = NO_MODES) -> Strip:
     sheet = np.stack([plot.picture for plot in plots])[:, None]
     histograms = [_histogram(plots, truth)] if len(truth) else []
     notes = [judge(plot, truth) for plot in plots] if len(truth) else []
-    hint = "on the density at their noise level, bright where it is dense"
+    hint = "on the density at their noise level; arrows: the score; lines: where a few of them come from"
     return Strip("particles", hint, sheet, notes, histograms)
 
 
