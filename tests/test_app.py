@@ -188,7 +188,10 @@ def test_threads_share_their_arenas(capfd: pytest.CaptureFixture[str]) -> None:
 
 def start_serving(start: Start, server_side: bool) -> tuple[subprocess.Popen[str], str, list[psutil.Process]]:
     """Start the app, with Node or without; return it when it serves, what it says then, and its children."""
-    process = start(GRADIO_SSR_MODE=str(server_side))
+    with socket.socket() as probe:  # Gradio's search for two ports can lose one to another app that starts meanwhile
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = start(GRADIO_SSR_MODE=str(server_side), GRADIO_NODE_SERVER_PORT=str(port))
     assert process.stdout
     greeting = next(line for line in process.stdout if "Running on local URL" in line)
     return process, greeting, psutil.Process(process.pid).children()

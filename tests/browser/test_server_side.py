@@ -49,7 +49,7 @@ def style(chromium: Browser, address: str, width: int) -> dict[str, list[list[st
     page.goto(f"{address}ddpm")
     ready(page, STAGE)
     page.wait_for_selector(".guide-card:not([hidden])")
-    found = page.evaluate(STYLE, app.CSS.read_text(encoding="utf-8"))
+    found = page.evaluate(STYLE, app.CSS)
     context.close()
     return found
 
