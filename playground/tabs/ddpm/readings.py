@@ -20,7 +20,7 @@ SURE = 0.9  # probability of a class above which the others are not named
 
 
 class Reading(NamedTuple):
-    """What a classifier reads in a run of F frames."""
+    """Reading of a run of F frames by a classifier."""
 
     sentences: list[str]  # one for each frame, or none
     milestones: list[tuple[int, str]]  # frames from which on something can be read, and what

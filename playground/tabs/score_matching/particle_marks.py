@@ -1,4 +1,4 @@
-"""What is drawn with particles: the score as arrows below them, and behind them trails of where they were."""
+"""Marks drawn with particles: the score as arrows below them, and behind them trails of where they were."""
 
 from collections.abc import Callable, Sequence
 
