@@ -17,18 +17,17 @@ from playground.datasets import emoji
 from playground.families import latent_diffusion
 from playground.families.latent_diffusion import Model, Settings
 from playground.nn.cost import Cost
-from playground.runtime import cache, checkpoint, inference, pictures
+from playground.runtime import cache, checkpoint, inference
 from playground.runtime.paths import Paths
 from playground.runtime.turns import Turns
 from playground.runtime.validation import UserError
-from playground.tabs.latent_diffusion import compare, grid, latent_space, latent_vs_pixel, recorder, token_vectors
+from playground.tabs.latent_diffusion import compare, grid, latent_space, latent_vs_pixel, recorder
 from playground.tabs.latent_diffusion.draw import ChosenStrips, DrawView
 from playground.tabs.latent_diffusion.latent_pictures import of_latents, principal, render_emoji
 from playground.tabs.latent_diffusion.recorder import Recorder, Run
 from playground.tabs.latent_diffusion.runs import GUIDANCE, SMOOTH, STRIP_KINDS, Attention, make_film, strips, words
 from playground.web import controls, export, links
 from playground.web.newest import Requests
-from playground.web.scrubber.sheets import data_url
 from playground.web.stop import UnderWay, keep_run
 
 
@@ -55,22 +54,6 @@ def test_a_run_is_kept_frame_by_frame(model: Model) -> None:
     assert all(layer.shape[0] == 6 and layer.shape[-1] == len(run.words) for layer in run.attention)
     shares = np.concatenate([layer.sum(-1).astype(float).ravel() / 255 for layer in run.attention])
     assert np.abs(shares - 1).max() < 0.05, "the attention of every place is shared out among the words"
-
-
-def test_the_same_token_has_one_vector_but_a_state_for_each_place(model: Model) -> None:
-    rows = re.findall(
-        r"<th scope=row>(\w+)</th><td><img src=\"([^\"]+)\".*?<td><img src=\"([^\"]+)\"",
-        token_vectors.table(model, "a pizza on a blue background"),
-    )
-    words = [word for word, *_ in rows]
-    assert words == ["start", "a", "pizza", "on", "a", "blue", "background", "end"]
-    first, second = (rows[i] for i in (1, 4))
-    assert first[1] == second[1] != rows[2][1]
-    assert first[2] != second[2]
-    encoder = model.components().encoder
-    states = encoder.context(encoder.tokenize(["a pizza on a blue background"])).states[0, : len(rows)]
-    expected = pictures.noise_to_uint8((states / states.std()).reshape(-1, 1, 4, states.shape[1] // 4))
-    assert [state for *_, state in rows] == [data_url(image) for image in expected]
 
 
 def test_long_runs_keep_few_frames_and_less_attention(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

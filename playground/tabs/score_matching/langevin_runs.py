@@ -149,7 +149,8 @@ def _draw_density(density: Density, frame: Frame) -> np.ndarray:
 
 
 def _draw_points(sheet: np.ndarray, frame: Frame) -> np.ndarray:
-    sheet, at = sheet.copy(), (to_picture(frame.x) * SIDE).long().numpy()
+    """Draw the particles into a picture, and return it."""
+    at = (to_picture(frame.x) * SIDE).long().numpy()
     rgb = [int(palette.NOISE[i : i + 2], 16) for i in (1, 3, 5)]
     for dx in (0, 1):
         for dy in (0, 1):

@@ -42,4 +42,4 @@ def draw(
     for polylines, colour in lines:  # (N, points, 2)
         for line in to_pixels(polylines).flatten(1).tolist():
             pen.line(line, fill=colour)
-    return np.asarray(image)
+    return np.array(image)  # which may be drawn into, unlike that of np.asarray
